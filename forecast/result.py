@@ -1,0 +1,98 @@
+"""What one monthly run knows when it is done: all that a release and a report are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from ..data.panel import Panel
+
+if TYPE_CHECKING:
+    from ..data.regions import Regions
+    from ..training.distribution import Draws
+
+#: How far a run can be trusted: fit to publish, with reservations, not to be published.
+Level = Literal["green", "amber", "red"]
+
+
+@dataclass(frozen=True)
+class ForecastResult:
+    """One forecast from one origin, with everything that explains it.
+
+    Attributes
+    ----------
+    origin : pandas.Period
+        The last month seen, frequency ``M``.
+    horizons : tuple of int
+        Months ahead, from 1.
+    panel : Panel
+        The history up to ``origin`` (months x regions).
+    regions : Regions
+        Polygons and names; ``frame`` and ``geometry`` in one order, not necessarily the panel's.
+    draws : dict of str to Draws
+        By target (``events``, ``deaths``): int32 (draws, horizons, regions), >= 0.
+    countries : dict of str to Draws
+        By target: the same draws summed by country, so (draws, horizons, countries).
+    spillover : pandas.DataFrame
+        ``source_country, target_region, target_country, horizon`` (months cumulated), ``threshold,
+        share_direct, share_total, risk_factual, risk_cut, risk_difference, pool_risk, declared, statement,
+        observed_border_share, partly_blind, blind_towards``; shares and risks in 0..1.
+    pairs : pandas.DataFrame
+        ``source_country, target_country, permeability, coefficient, lr_statistic, p_value, p_holm,
+        declared``.
+    scores : pandas.DataFrame
+        ``target, member, horizon, cases, crps, skill_vs_conflictology, skill_low, skill_high,
+        coverage_50, coverage_80, coverage_90``; skill and coverage as fractions; members include
+        ``conflictology`` and ``pool``.
+    contributions : pandas.DataFrame
+        ``region_id, horizon, family, value`` in events per month; adds up to the mean of the
+        endemic-epidemic member.
+    coverage_note : pandas.DataFrame
+        What is observed, per country.
+    ledger : pandas.DataFrame
+        Incidents read, placed and excluded, by reason.
+    run_date : datetime.date
+        The day against which the age of the data is measured.
+    seed : int
+        Root of every random stream.
+    banner : str
+        What a reader has to know first; empty where there is nothing.
+    level : {"green", "amber", "red"}
+        How far the run can be trusted.
+    settings : dict
+        Options of the run.
+    package_version, data_hash : str
+        What made the numbers, and from what (:meth:`Panel.digest`).
+    timings : dict of str to float
+        Seconds per stage; never written where bytes have to repeat.
+    """
+
+    origin: pd.Period
+    horizons: tuple[int, ...]
+    panel: Panel
+    regions: Regions
+    draws: Mapping[str, Draws]
+    countries: Mapping[str, Draws]
+    spillover: pd.DataFrame
+    pairs: pd.DataFrame
+    scores: pd.DataFrame
+    contributions: pd.DataFrame
+    coverage_note: pd.DataFrame
+    ledger: pd.DataFrame
+    run_date: date
+    seed: int
+    banner: str = ""
+    level: Level = "green"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    package_version: str = ""
+    data_hash: str = ""
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def months(self) -> tuple[pd.Period, ...]:
+        """The month that each horizon stands for."""
+        return tuple(self.origin + h for h in self.horizons)

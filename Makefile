@@ -1,0 +1,71 @@
+# Everything sets itself up: a virtual environment in .venv, once, from requirements.lock.
+.PHONY: forecast test test-all setup lint tests tests-all types lock ui clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WHEEL := .cache/wheel
+MODULES := data features training forecast
+
+# The next six months from the shipped counts; prints where the report is.
+forecast: $(READY)
+	@$(BIN)/harmattan forecast $(ARGS)
+
+# Lint, quick tests with every docstring's example, types on the built wheel.
+test: lint types tests
+
+# The same with the long tests: browser, simulated worlds.
+test-all: lint types tests-all
+
+setup: $(READY)
+
+# One of the two installs everything: uv in seconds, or pip where uv cannot be had.
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is too old: Python 3.11 or newer is needed; set PYTHON=/path/to/python3." >&2; exit 1; }
+	@echo "Setting up $(VENV), once ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
+	@if test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock; then \
+	   $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	 else \
+	   echo "uv is not usable here, pip goes on (slower) ..." && \
+	   $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
+	   $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	 fi
+	@touch $@
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+tests: $(READY)
+	$(BIN)/pytest -q -n 2 -m "not slow"
+
+tests-all: $(READY)
+	$(BIN)/pytest -q -n 2
+
+# mypy cannot follow an editable install, so it reads the wheel, which is built from a copy: no stale build/ gets in.
+types: $(READY)
+	@rm -rf $(WHEEL) && mkdir -p $(WHEEL)/source
+	@cp -R pyproject.toml README.md LICENSE $(MODULES) $(WHEEL)/source
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --wheel-dir $(WHEEL) $(WHEEL)/source
+	@$(BIN)/python -m zipfile -e $(WHEEL)/harmattan-*.whl $(WHEEL)/site
+	cd $(WHEEL)/site && MYPYPATH=. ../../../$(BIN)/mypy --config-file ../../../pyproject.toml \
+	  --cache-dir ../../../.mypy_cache -p harmattan
+
+# New tested versions, with hashes; the only file that says which.
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
+	  --no-header --no-emit-index-url --output-file requirements.lock pyproject.toml
+
+# The runs, in a browser on this machine.
+ui: $(READY)
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --port 5000
+
+clean:
+	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,1 @@
+"""What users touch: runs, releases, reports, the command line."""

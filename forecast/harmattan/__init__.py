@@ -1,0 +1,80 @@
+"""Forecasts of monthly violent events by region, and of the risk that spills over a border.
+
+The names below are loaded when they are first used, so that ``import harmattan`` costs nothing.
+
+>>> import harmattan
+>>> "Panel" in dir(harmattan)
+True
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .data.build import build_panel
+    from .data.embedded import load_snapshot
+    from .data.errors import HarmattanError
+    from .data.ledger import Ledger
+    from .data.panel import Panel
+    from .data.regions import Regions
+    from .features.recipe import FeatureCube, Recipe
+    from .forecast.config import Settings
+    from .forecast.publish import write_release
+    from .forecast.report.page import render
+    from .forecast.result import ForecastResult
+    from .forecast.run import run_forecast
+    from .training.distribution import Draws
+
+__all__ = [
+    "Draws",
+    "FeatureCube",
+    "ForecastResult",
+    "HarmattanError",
+    "Ledger",
+    "Panel",
+    "Recipe",
+    "Regions",
+    "Settings",
+    "build_panel",
+    "load_snapshot",
+    "render",
+    "run_forecast",
+    "write_release",
+]
+
+_HOME = {
+    "Draws": "training.distribution",
+    "FeatureCube": "features.recipe",
+    "ForecastResult": "forecast.result",
+    "HarmattanError": "data.errors",
+    "Ledger": "data.ledger",
+    "Panel": "data.panel",
+    "Recipe": "features.recipe",
+    "Regions": "data.regions",
+    "Settings": "forecast.config",
+    "build_panel": "data.build",
+    "load_snapshot": "data.embedded",
+    "render": "forecast.report.page",
+    "run_forecast": "forecast.run",
+    "write_release": "forecast.publish",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on its first use."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("harmattan")
+    if name not in _HOME:
+        raise AttributeError(f"module 'harmattan' has no attribute '{name}'")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Every public name, loaded or not."""
+    return sorted({*globals(), *__all__, "__version__"})

@@ -1,0 +1,1 @@
+"""Models, their scores, their calibration, their tracking."""

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-import harmattan
 import pytest
+
+import harmattan
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = ("data", "features", "training", "forecast")
@@ -71,13 +72,17 @@ def test_nothing_is_pickled(path: Path) -> None:
     banned = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "shelve", "skops", "marshal"}
     assert [name for name in imports(path) if name.split(".")[0] in banned] == []
     assert [name for name in imports(path) if name in {"joblib.load", "joblib.dump"}] == []
-    used = {n.attr for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Attribute)}
+    used = {
+        n.attr for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Attribute)
+    }
     assert used & {"read_pickle", "to_pickle"} == set()
     assert not re.search(r"allow_pickle\s*=\s*True|joblib\.(load|dump)\(", path.read_text(encoding="utf-8"))
 
 
 def test_only_two_modules_know_mlflow() -> None:
-    users = {i for i, p in zip(IDS, MODULES, strict=True) if any(n.split(".")[0] == "mlflow" for n in imports(p))}
+    users = {
+        i for i, p in zip(IDS, MODULES, strict=True) if any(n.split(".")[0] == "mlflow" for n in imports(p))
+    }
     assert users <= {"training/tracking.py", "forecast/served_model.py"}
 
 
@@ -97,7 +102,18 @@ def test_public_names_and_their_homes_agree() -> None:
 
 
 def test_the_command_line_starts_without_heavy_libraries() -> None:
-    heavy = ("numpy", "pandas", "scipy", "sklearn", "statsmodels", "lightgbm", "mlflow", "pandera", "shapely", "jinja2")
+    heavy = (
+        "numpy",
+        "pandas",
+        "scipy",
+        "sklearn",
+        "statsmodels",
+        "lightgbm",
+        "mlflow",
+        "pandera",
+        "shapely",
+        "jinja2",
+    )
     code = f"import sys, harmattan.forecast.cli; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -1,4 +1,4 @@
-"""What is published is what lies in the folders: an unlisted package works here and is absent from the wheel."""
+"""What is published is what lies in the folders: an unlisted package works here, but not from the wheel."""
 
 from __future__ import annotations
 

@@ -69,6 +69,8 @@ class ForecastResult:
         What made the numbers, and from what (:meth:`Panel.digest`).
     timings : dict of str to float
         Seconds per stage; never written where bytes have to repeat.
+    models : dict of str to str
+        Fitted models in their native text formats, by file name (``boosting/h1.txt``); for the run's record.
     """
 
     origin: pd.Period
@@ -91,6 +93,7 @@ class ForecastResult:
     package_version: str = ""
     data_hash: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def months(self) -> tuple[pd.Period, ...]:

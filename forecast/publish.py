@@ -1,0 +1,378 @@
+"""Releases: a dated folder that is complete or absent, and the same bytes for the same numbers.
+
+Everything is written into a hidden folder beside the target, flushed to disk, and moved into place by one
+rename.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..data.errors import LockError, ReleaseError
+from . import hub
+from .config import LOCAL
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .result import ForecastResult
+
+#: Written last, and the first thing that a reader checks.
+SUMS = "SHA256SUMS"
+#: The one file that may differ between two releases of the same numbers: the day, and what is revised.
+STATUS = "status.json"
+#: Seconds that a second job waits for the first one's writing.
+PATIENCE = 60.0
+#: Libraries whose version can change a number.
+LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "lightgbm", "scikit-learn", "pyarrow", "shapely")
+LICENCES = {
+    "software": "MIT",
+    "forecasts": "CC BY 4.0",
+    "events": (
+        "UCDP Georeferenced Event Dataset, CC BY 4.0 (Sundberg & Melander 2013, "
+        "doi:10.1177/0022343313484347; Davies, Pettersson & Öberg 2024, doi:10.1177/00223433241262912)"
+    ),
+    "regions": "Natural Earth, public domain",
+}
+
+
+@dataclass(frozen=True)
+class Release:
+    """Where a release is, and how it came about.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    status : {"written", "identical", "revised"}
+        New; already there with the same bytes; beside an earlier one of the same month.
+    reason : tuple of str
+        What differs from the earlier release, where ``status`` is ``revised``.
+    """
+
+    path: Path
+    status: Literal["written", "identical", "revised"]
+    reason: tuple[str, ...] = ()
+
+
+def write_release(result: ForecastResult, html: str, out: Path) -> Path:
+    """Write a release below ``out`` and return its folder; see :func:`publish_release`."""
+    return publish_release(result, html, out).path
+
+
+def publish_release(
+    result: ForecastResult, html: str, out: Path, on_file: Callable[[str], None] | None = None
+) -> Release:
+    """Write one forecast as ``out/YYYY-MM`` (or ``YYYY-MM_r2`` beside an earlier one that differs).
+
+    Parameters
+    ----------
+    result : ForecastResult
+        What the run knows.
+    html : str
+        The report.
+    out : Path
+        Folder of all releases; made where absent.
+    on_file : callable, optional
+        Called with each file's name before it is written.
+
+    Raises
+    ------
+    ReleaseError
+        Tables that break a check, a region id that is no name, a folder that cannot be written.
+    LockError
+        Another job is writing here.
+    """
+    check_ids(result)
+    tables = release_tables(result)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with _locked(out):
+            for left in out.glob(".tmp-*"):
+                shutil.rmtree(left)
+            fresh = out / f".tmp-{result.origin}"
+            try:
+                _fill(fresh, tables, result, html, on_file)
+                return _place(fresh, out, result)
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
+    except OSError as reason:
+        raise ReleaseError(
+            f"the release cannot be written ({reason.strerror or reason}).",
+            where=str(reason.filename or out),
+            remedy="Nothing was published; free space or permissions there, or choose another --out.",
+        ) from reason
+
+
+def check_ids(result: ForecastResult) -> None:
+    """A :class:`ReleaseError` for a region id that could not be a file's name."""
+    for region in result.panel.region_ids:
+        if not region or region.startswith(".") or re.search(r"[/\\\x00-\x1f\x7f]", region):
+            raise ReleaseError(
+                f"the region id {region!r} cannot be a file's name.",
+                remedy="Rename it, for example MLI-mopti.",
+            )
+
+
+def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table]:
+    """Every table of a release by file name, checked."""
+    forecast = hub.checked(result.draws)
+    return {
+        "forecast.parquet": forecast,
+        "forecast.csv": forecast,
+        "draws.parquet": hub.draws_table(result.draws),
+        "wide.csv": hub.wide_table(result.draws, result.regions.frame),
+        "countries.csv": hub.checked(result.countries),
+        "spillover.csv": result.spillover,
+        "pairs.csv": result.pairs,
+        "scores.csv": result.scores,
+        "contributions.csv": result.contributions,
+    }
+
+
+def manifest(result: ForecastResult) -> dict[str, Any]:
+    """What a release was made from and by: nothing of when, where or with how many processes."""
+    panel = result.panel
+    return {
+        "format": 1,
+        "origin": str(result.origin),
+        "horizons": list(result.horizons),
+        "targets": list(result.draws),
+        "draws": max(d.values.shape[0] for d in result.draws.values()),
+        "level": result.level,
+        "banner": result.banner,
+        "seed": result.seed,
+        "data": {
+            "sha256": result.data_hash,
+            "source": panel.source,
+            "first_month": str(panel.months[0]),
+            "last_month": str(panel.last_month),
+            "regions": len(panel.region_ids),
+            "countries": sorted(set(panel.countries)),
+            "coverage": json.loads(result.coverage_note.to_json(orient="records")),
+            "ledger": json.loads(result.ledger.to_json(orient="records")),
+        },
+        "settings": public_settings(result.settings),
+        "versions": {"harmattan": result.package_version} | {name: version(name) for name in LIBRARIES},
+        "licences": LICENCES,
+    }
+
+
+def public_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without those that only say where a run happens; files by name."""
+    kept = {k: v for k, v in settings.items() if k not in LOCAL}
+    return {k: v.name if isinstance(v, Path) else v for k, v in sorted(kept.items())}
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A table as CSV in which no text cell starts a spreadsheet formula.
+
+    >>> print(csv_text(pd.DataFrame({"name": ["=1+1", "Gao"], "change": [-1.0, 2.5]})), end="")
+    name,change
+    '=1+1,-1.0
+    Gao,2.5
+    """
+    safe = frame.copy()
+    quoting = csv.QUOTE_MINIMAL
+    for column in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[column]):
+            safe[column] = [_defused(cell) for cell in safe[column]]
+            # Python's csv leaves a lone carriage return unquoted, which spreadsheets take for a new row.
+            if any(isinstance(cell, str) and "\r" in cell for cell in safe[column]):
+                quoting = csv.QUOTE_NONNUMERIC
+    return safe.to_csv(index=False, lineterminator="\n", na_rep="NA", quoting=quoting)
+
+
+def _defused(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def _json_text(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars as numbers; anything else as text."""
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _fill(
+    folder: Path,
+    tables: Mapping[str, pd.DataFrame | pa.Table],
+    result: ForecastResult,
+    html: str,
+    on_file: Callable[[str], None] | None,
+) -> None:
+    """Write every file of a release into a new folder."""
+    folder.mkdir()
+    writers: dict[str, Callable[[Path], object]] = {
+        name: (lambda path, table=table: _write_table(table, path)) for name, table in tables.items()
+    }
+    texts = {
+        "report.html": html,
+        "manifest.json": _json_text(manifest(result)),
+        STATUS: _json_text(status(result)),
+    }
+    writers |= {name: (lambda path, text=text: _write_text(text, path)) for name, text in texts.items()}
+    for name, write in writers.items():
+        if on_file:
+            on_file(name)
+        write(folder / name)
+    _write_sums(folder)
+
+
+def status(result: ForecastResult, reason: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The day of a run, how far it can be trusted, and what it revises."""
+    return {
+        "origin": str(result.origin),
+        "run_date": str(result.run_date),
+        "level": result.level,
+        "banner": result.banner,
+        "revision_reason": list(reason),
+    }
+
+
+def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
+    if path.suffix == ".csv":
+        assert isinstance(table, pd.DataFrame)
+        _write_text(csv_text(table), path)
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if isinstance(table, pd.DataFrame):
+        table = pa.Table.from_pandas(table, preserve_index=False)
+    # pandas' own metadata names its version, which is no part of the forecast.
+    pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
+    _flush(path)
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+    _flush(path)
+
+
+def _flush(path: Path) -> None:
+    """Make a file or folder survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sums_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a folder, by name."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+        if path.name != SUMS
+    }
+
+
+def _write_sums(folder: Path) -> None:
+    lines = [f"{digest}  {name}\n" for name, digest in sums_of(folder).items()]
+    _write_text("".join(lines), folder / SUMS)
+    _flush(folder)
+
+
+def read_sums(folder: Path) -> dict[str, str]:
+    """What ``SHA256SUMS`` promises, by file name; empty where there is no such file."""
+    path = folder / SUMS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _place(fresh: Path, out: Path, result: ForecastResult) -> Release:
+    """Move a finished folder to its name, unless the same forecast stands there already."""
+    mine = _numbers(read_sums(fresh))
+    earlier = revisions(out, str(result.origin))
+    for folder in earlier:
+        if _numbers(read_sums(folder)) == mine and read_sums(folder) == sums_of(folder):
+            return Release(folder, "identical")
+    if not earlier:
+        return Release(_move(fresh, out / str(result.origin)), "written")
+    reason = differences(earlier[-1], fresh)
+    _write_text(_json_text(status(result, reason)), fresh / STATUS)
+    _write_sums(fresh)
+    last = re.search(r"_r(\d+)$", earlier[-1].name)
+    number = int(last[1]) + 1 if last else 2
+    return Release(_move(fresh, out / f"{result.origin}_r{number}"), "revised", reason)
+
+
+def _numbers(sums: Mapping[str, str]) -> dict[str, str]:
+    return {name: digest for name, digest in sums.items() if name != STATUS}
+
+
+def _move(fresh: Path, target: Path) -> Path:
+    os.rename(fresh, target)
+    _flush(target.parent)
+    return target
+
+
+def revisions(out: Path, origin: str) -> list[Path]:
+    """Releases of one month, oldest first: ``2023-12``, ``2023-12_r2``, ..."""
+    pattern = re.compile(re.escape(origin) + r"(?:_r(\d+))?")
+    found = [(pattern.fullmatch(path.name), path) for path in out.iterdir() if path.is_dir()]
+    return [path for _, path in sorted((int(m[1] or 1), path) for m, path in found if m)]
+
+
+def differences(old: Path, new: Path) -> tuple[str, ...]:
+    """What two releases of a month differ in: damage first, then inputs, else the files.
+
+    Each entry reads ``settings.seed: 1 -> 2``, or ``forecast.csv differs``.
+    """
+    promised, found = read_sums(old), sums_of(old)
+    damaged = sorted(n for n in promised.keys() | found.keys() if promised.get(n) != found.get(n))
+    if damaged:
+        return tuple(f"{old.name}/{name} is damaged" for name in damaged)
+    before, after = _inputs(old), _inputs(new)
+    changed = [
+        f"{key}: {before.get(key, 'absent')} -> {after.get(key, 'absent')}"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+    theirs, mine = _numbers(promised), _numbers(read_sums(new))
+    files = sorted(n for n in theirs.keys() | mine.keys() if theirs.get(n) != mine.get(n))
+    return tuple(changed or [f"{name} differs" for name in files])
+
+
+def _inputs(folder: Path) -> dict[str, str]:
+    """A release's manifest as ``data.sha256`` -> text."""
+
+    def walk(node: Any, path: str) -> Iterator[tuple[str, str]]:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                yield from walk(value, f"{path}.{key}" if path else key)
+        else:
+            yield path, json.dumps(node, ensure_ascii=False)
+
+    return dict(walk(json.loads((folder / "manifest.json").read_text(encoding="utf-8")), ""))
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Hold the folder of releases; the lock dies with its process."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(out / ".lock", timeout=PATIENCE):
+            yield
+    except Timeout:
+        raise LockError(
+            "another job is writing releases here.", str(out), "Wait for it, or choose another --out."
+        ) from None

@@ -1,0 +1,293 @@
+"""The report: one HTML file that holds everything it shows."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ...data.errors import ModelError
+from ..result import ForecastResult
+from . import charts, words
+from . import map as maps
+from .measures import map_measures, page_data, safe_json
+from .previous import PreviousRelease, hindsight
+from .tables import (
+    RECENT,
+    Outlook,
+    Spill,
+    blind_spots,
+    country_name,
+    country_outlook,
+    main_reasons,
+    region_outlook,
+    spillover,
+)
+
+#: Small charts of leading places; rows of tables shown at first.
+LEADING, ROWS = 6, 15
+
+
+def render(result: ForecastResult, previous: PreviousRelease | None = None) -> str:
+    """The whole page as HTML text, the same bytes for the same input.
+
+    Parameters
+    ----------
+    result : ForecastResult
+        A finished forecast with draws of ``events``; ``deaths`` are shown where there are any.
+    previous : PreviousRelease, optional
+        The release before, to be held against what has been observed since.
+
+    Returns
+    -------
+    str
+        HTML with style, script and data inside; it makes no request.
+
+    Raises
+    ------
+    ModelError
+        Where the result holds no draws of ``events``.
+    """
+    if "events" not in result.draws:
+        raise ModelError("there are no draws of 'events' to report.", remedy="Forecast that target as well.")
+    outlooks = {t: region_outlook(result, t) for t in sorted(result.draws, key=lambda t: t != "events")}
+    countries = {t: country_outlook(result, t) for t in outlooks}
+    events = outlooks["events"]
+    spill = spillover(result, events)
+    reasons = main_reasons(result, events)
+    measures = map_measures(result, outlooks, previous)
+    past = hindsight(result, previous)
+    script = _asset("page.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    shapes = maps.project(result, events)
+    order = words.ranking_order(events)
+    context: dict[str, Any] = {
+        "result": result,
+        "style": Markup(_asset("style.css")),
+        "script": Markup(script),
+        "script_hash": digest,
+        "data": safe_json(page_data(result, outlooks, countries, measures, reasons)),
+        "events": events,
+        "measures": measures,
+        "months": [words.month_name(m) for m in result.months],
+        "origin_name": words.month_name(result.origin),
+        "country_list": words.listing([country_name(c) for c in sorted(set(events.countries))]),
+        "country_codes": sorted(set(events.countries), key=country_name),
+        "title": words.title(events),
+        "sentences": words.headline(result, events, spill),
+        "past": past,
+        "past_sentence": words.hindsight_sentence(past) if past else None,
+        "skill": _skill(result),
+        "ranking": _ranking(events, outlooks.get("deaths"), reasons, order),
+        "fans": _fans(result, events, countries["events"], order),
+        "country_order": words.ranking_order(countries["events"]),
+        "country_names": countries["events"].names,
+        "order": order,
+        "spill": _spill(result, spill, shapes, events),
+        "blind": blind_spots(result, events),
+        "members": [m for m in dict.fromkeys(result.scores.get("member", [])) if m != "pool"],
+        "coverage_note": _plain_table(result.coverage_note),
+        "ledger": _plain_table(result.ledger),
+        "ucdp": "ucdp" in result.panel.source.lower(),
+        "age": int(pd.Period(result.run_date, "M").ordinal - result.origin.ordinal),
+        "rows": ROWS,
+        "words": words,
+        "country": country_name,
+    }
+    if shapes is not None:
+        leading = [events.ids[i] for i in order[:8]]
+        told = f"Map of expected events by region in {context['months'][0]}; the ranking table holds the same numbers."
+        context["map"] = maps.choropleth(shapes, events, measures[0].classes(0), leading, told)
+    else:
+        context["map"] = None
+    return _environment().get_template("page.html.j2").render(context)
+
+
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader(str(__package__), "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _skill(result: ForecastResult) -> dict[str, Any]:
+    """Sentences, charts and full tables of past scores, by target."""
+    scores, found = result.scores, {}
+    if scores.empty:
+        return {}
+    for target in sorted(scores["target"].unique(), key=lambda t: t != "events"):
+        sentence = words.skill_sentence(scores, target)
+        if sentence is None:
+            continue
+        of_target = scores[scores["target"] == target]
+        pool = of_target[of_target["member"] == "pool"]
+        found[target] = {
+            "sentence": sentence,
+            "chart": charts.skill_chart(pool, sentence.text),
+            "coverage": charts.coverage_chart(pool),
+            "table": [
+                {
+                    "member": row.member,
+                    "horizon": int(row.horizon),
+                    "cases": int(row.cases),
+                    "crps": f"{row.crps:.3f}",
+                    "skill": "–"
+                    if row.member == "conflictology" or np.isnan(row.skill_vs_conflictology)
+                    else f"{100 * row.skill_vs_conflictology:+.1f}%".replace("-", "−"),
+                    "interval": "–"
+                    if row.member == "conflictology" or np.isnan(row.skill_low)
+                    else f"{100 * row.skill_low:+.1f} to {100 * row.skill_high:+.1f}%".replace("-", "−"),
+                    "coverage": [
+                        words.percent(float(v)) for v in (row.coverage_50, row.coverage_80, row.coverage_90)
+                    ],
+                }
+                for row in of_target.sort_values(["horizon", "crps"], kind="stable").itertuples()
+            ],
+        }
+    return found
+
+
+def _ranking(
+    events: Outlook, deaths: Outlook | None, reasons: np.ndarray, order: list[int]
+) -> list[dict[str, Any]]:
+    """Rows of the ranking table for the first horizon, most expected events first."""
+    death = dict(zip(deaths.ids, deaths.mean[0], strict=True)) if deaths else {}
+    return [
+        {
+            "place": i,
+            "name": events.names[i],
+            "code": events.countries[i],
+            "country": country_name(events.countries[i]),
+            "spark": charts.sparkline(events.history[-RECENT:, i]),
+            "recent": words.count(events.recent[i]),
+            "mean": words.count(events.mean[0, i]),
+            "span": words.interval(events.low[0, i], events.high[0, i]),
+            "chances": [(k, words.percent(p[0, i]), f"{p[0, i]:.2f}") for k, p in events.chance.items()],
+            "change": words.signed(events.change[0, i]),
+            "deaths": words.count(death[events.ids[i]]) if events.ids[i] in death else None,
+            "reason": reasons[0, i],
+        }
+        for i in order
+    ]
+
+
+def _fans(result: ForecastResult, events: Outlook, countries: Outlook, order: list[int]) -> dict[str, Any]:
+    """Small charts of the leading regions and countries."""
+    months = result.panel.until(result.origin).months
+
+    def panel(outlook: Outlook, i: int) -> dict[str, Any]:
+        return {
+            "name": outlook.names[i],
+            "country": country_name(outlook.countries[i]),
+            "words": f"{words.count(outlook.mean[0, i])} expected next month "
+            f"({words.interval(outlook.low[0, i], outlook.high[0, i])})",
+            "chart": charts.fan(outlook, i, months, result.months),
+        }
+
+    leading = words.ranking_order(countries)[:3]
+    return {
+        "regions": [panel(events, i) for i in order[:LEADING]],
+        "countries": [panel(countries, i) for i in leading],
+    }
+
+
+def _spill(
+    result: ForecastResult, spill: Spill | None, shapes: maps.MapShapes | None, events: Outlook
+) -> dict[str, Any] | None:
+    """Matrix, arrows and rows of the spillover section; None where none was estimated."""
+    if spill is None:
+        return None
+    declared = spill.declared
+    gap = (spill.rows["risk_factual"].astype(float) - spill.rows["pool_risk"].astype(float)).abs().max()
+    matrix = [
+        {
+            "source": country_name(source),
+            "cells": [
+                {
+                    "tested": bool(spill.tested[i, j]),
+                    "share": None
+                    if np.isnan(spill.shares[i, j])
+                    else words.percent(float(spill.shares[i, j])),
+                    "level": 0 if np.isnan(spill.shares[i, j]) else int(min(spill.shares[i, j] * 12, 5)) + 1,
+                }
+                for j in range(len(spill.targets))
+            ],
+        }
+        for i, source in enumerate(spill.sources)
+    ]
+    return {
+        "horizon": spill.horizon,
+        "threshold": spill.threshold,
+        "sentence": words.border_sentence(spill, top=3),
+        "matrix": matrix,
+        "targets": [country_name(c) for c in spill.targets],
+        "rows": [_spill_row(row) for row in declared.to_dict("records")],
+        "more": max(len(declared) - ROWS, 0),
+        "flow": maps.flow_map(shapes, events, spill) if shapes is not None and len(declared) else None,
+        "gap": None if np.isnan(gap) else words.percent(float(gap)).replace("%", ""),
+        "pairs": [
+            {
+                "source": country_name(row["source_country"]),
+                "target": country_name(row["target_country"]),
+                "permeability": f"{row['permeability']:.2f}",
+                "p": f"{row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "<0.001",
+                "declared": bool(row["declared"]),
+            }
+            for row in result.pairs.to_dict("records")
+        ],
+    }
+
+
+def _spill_row(row: Mapping[str, Any]) -> dict[str, str]:
+    towards = row["blind_towards"]
+    return {
+        "source": country_name(row["source_country"]),
+        "target": row["target_name"],
+        "country": country_name(row["target_country"]),
+        "direct": words.percent(float(row["share_direct"])),
+        "total": words.percent(float(row["share_total"])),
+        "attributed": words.count(float(row["attributed"])),
+        "risk": words.percent(float(row["pool_risk"])),
+        "difference": f"−{100 * float(row['risk_difference']):.0f}",
+        "blind": f"partly blind: no data for {towards}" if row["partly_blind"] else "",
+    }
+
+
+def _plain_table(table: pd.DataFrame, most: int = 60) -> dict[str, Any]:
+    """Any table of ours as words: headings without underscores, thousands parted."""
+
+    def cell(value: object) -> str:
+        if value is None or (isinstance(value, float) and np.isnan(value)):
+            return "–"
+        if isinstance(value, (bool, np.bool_)):
+            return "yes" if value else "no"
+        if isinstance(value, (int, np.integer)):
+            return f"{value:,}"
+        if isinstance(value, (float, np.floating)):
+            return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+        return str(value).replace("_", " ")
+
+    numeric = [
+        pd.api.types.is_numeric_dtype(table[c]) and not pd.api.types.is_bool_dtype(table[c]) for c in table
+    ]
+    columns = [{"name": str(c).replace("_", " "), "number": n} for c, n in zip(table, numeric, strict=True)]
+    rows = [[cell(v) for v in row] for row in table.head(most).itertuples(index=False)]
+    for row in rows:
+        for i, column in enumerate(table):
+            if column == "country":
+                row[i] = country_name(row[i])
+    return {"columns": columns, "rows": rows, "more": max(len(table) - most, 0)}

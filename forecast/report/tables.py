@@ -1,0 +1,282 @@
+"""The numbers behind the page: one table per section, from a finished forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ...training.distribution import Draws
+from ..result import ForecastResult
+
+#: Quantile levels that charts draw: the 50, 80 and 90 % intervals and the median.
+LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+#: Exceedance thresholds of the tables, events a month.
+THRESHOLDS = (1, 5, 10)
+RECENT = 12
+
+COUNTRY_NAMES = {
+    "BEN": "Benin",
+    "BFA": "Burkina Faso",
+    "CIV": "Ivory Coast",
+    "CMR": "Cameroon",
+    "DZA": "Algeria",
+    "GHA": "Ghana",
+    "GIN": "Guinea",
+    "GNB": "Guinea-Bissau",
+    "LBY": "Libya",
+    "MLI": "Mali",
+    "MRT": "Mauritania",
+    "NER": "Niger",
+    "NGA": "Nigeria",
+    "SEN": "Senegal",
+    "TCD": "Chad",
+    "TGO": "Togo",
+}
+
+
+def country_name(code: str) -> str:
+    """The name of a country, or its code where the name is not known here.
+
+    >>> country_name("MLI"), country_name("XYZ")
+    ('Mali', 'XYZ')
+    """
+    return COUNTRY_NAMES.get(code, code)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What one target's draws say per place, beside what was observed.
+
+    Attributes
+    ----------
+    ids, names, countries : tuple of str
+        Places in the order of the draws; a country stands as its own country.
+    mean : numpy.ndarray
+        Shape (horizons, places), counts a month.
+    quantiles : numpy.ndarray
+        Shape (levels, horizons, places), at :data:`LEVELS`.
+    chance : dict of int to numpy.ndarray
+        Probability of at least k, shape (horizons, places), at :data:`THRESHOLDS`.
+    history : numpy.ndarray
+        Shape (months, places), NaN where not observed.
+    recent : numpy.ndarray
+        Mean of the last twelve months, shape (places,), NaN where none was observed.
+    """
+
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    countries: tuple[str, ...]
+    mean: np.ndarray
+    quantiles: np.ndarray
+    chance: Mapping[int, np.ndarray]
+    history: np.ndarray
+    recent: np.ndarray
+
+    @property
+    def low(self) -> np.ndarray:
+        """Lower end of the 80 % interval, shape (horizons, places)."""
+        return self.quantiles[LEVELS.index(0.1)]
+
+    @property
+    def high(self) -> np.ndarray:
+        """Upper end of the 80 % interval, shape (horizons, places)."""
+        return self.quantiles[LEVELS.index(0.9)]
+
+    @property
+    def change(self) -> np.ndarray:
+        """Expected count less the mean of the last twelve months, shape (horizons, places)."""
+        return self.mean - self.recent
+
+    def label(self, place: int) -> str:
+        """Name with country, as sentences use it."""
+        country = country_name(self.countries[place])
+        return self.names[place] if self.names[place] == country else f"{self.names[place]} ({country})"
+
+
+def nanmean(values: np.ndarray) -> np.ndarray:
+    """Mean over the first axis of what was observed; NaN where nothing was."""
+    seen = ~np.isnan(values)
+    total, count = np.where(seen, values, 0).sum(axis=0), seen.sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _outlook(
+    draws: Draws, names: tuple[str, ...], countries: tuple[str, ...], history: np.ndarray
+) -> Outlook:
+    return Outlook(
+        ids=draws.region_ids,
+        names=names,
+        countries=countries,
+        mean=draws.mean(),
+        quantiles=draws.quantile(LEVELS),
+        chance={k: draws.prob_at_least(k) for k in THRESHOLDS},
+        history=history,
+        recent=nanmean(history[-RECENT:]),
+    )
+
+
+def region_outlook(result: ForecastResult, target: str) -> Outlook:
+    """Every forecast region of one target."""
+    panel, draws = result.panel.until(result.origin), result.draws[target]
+    at = {region: i for i, region in enumerate(panel.region_ids)}
+    columns = [at[region] for region in draws.region_ids]
+    return _outlook(
+        draws,
+        tuple(panel.names[i] for i in columns),
+        tuple(panel.countries[i] for i in columns),
+        panel.target(target)[:, columns].astype(float),
+    )
+
+
+def country_outlook(result: ForecastResult, target: str) -> Outlook:
+    """Every country of one target, from the joint draws; its history sums the forecast regions observed."""
+    regions, draws = region_outlook(result, target), result.countries[target]
+    member = np.array(
+        [[c == country for country in draws.region_ids] for c in regions.countries], dtype=float
+    )
+    seen = ~np.isnan(regions.history)
+    total = np.where(seen, regions.history, 0) @ member
+    history = np.where(seen @ member > 0, total, np.nan)
+    return _outlook(draws, tuple(country_name(c) for c in draws.region_ids), draws.region_ids, history)
+
+
+def main_reasons(result: ForecastResult, outlook: Outlook) -> np.ndarray:
+    """The families that carry a region's expected events, largest first, in words; (horizons, places) of str."""
+    words = np.full(outlook.mean.shape, "", dtype=object)
+    table = result.contributions
+    if table.empty:
+        return words
+    row = {h: i for i, h in enumerate(result.horizons)}
+    column = {region: i for i, region in enumerate(outlook.ids)}
+    for (region, horizon), part in table.groupby(["region_id", "horizon"], sort=False):
+        if region in column and horizon in row:
+            shares = dict(zip(part["family"], part["value"], strict=True))
+            words[row[horizon], column[region]] = reason(shares)
+    return words
+
+
+REASON_WORDS = {
+    "own history": "own recent violence",
+    "domestic neighbours": "neighbouring regions",
+    "across the border": "across the border",
+    "country": "country-wide level",
+    "calendar": "time of year",
+    "baseline": "long-run level",
+}
+
+
+def reason(values: Mapping[str, float]) -> str:
+    """The one or two families that add most, with their share of what is added.
+
+    >>> reason({"own history": 6.0, "across the border": 3.0, "baseline": 1.0})
+    'own recent violence 60%, across the border 30%'
+    """
+    added = {family: float(value) for family, value in values.items() if value > 0}
+    whole = sum(added.values())
+    ordered = sorted(added.items(), key=lambda item: (-item[1], item[0]))
+    told = [(f, v / whole) for f, v in ordered[:2]]
+    return ", ".join(
+        f"{REASON_WORDS.get(family, family)} {100 * share:.0f}%"
+        for i, (family, share) in enumerate(told)
+        if i == 0 or share >= 0.2
+    )
+
+
+@dataclass(frozen=True)
+class Spill:
+    """Spillover at the horizon and threshold that the page speaks of.
+
+    Attributes
+    ----------
+    horizon, threshold : int
+        Months cumulated; events.
+    rows : pandas.DataFrame
+        One row per source country and target region, with ``expected`` (events over the horizon), ``attributed``
+        (``share_total`` of them), ``target_name`` and ``declared``.
+    sources, targets : tuple of str
+        Countries that stand as rows and columns of the matrix.
+    shares : numpy.ndarray
+        Share of each target country's expected events attributed to each source, (sources, targets), NaN where no
+        signal is declared.
+    tested : numpy.ndarray
+        bool, same shape: the pair shares a border, so that it was tested.
+    """
+
+    horizon: int
+    threshold: int
+    rows: pd.DataFrame
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    shares: np.ndarray
+    tested: np.ndarray
+
+    @property
+    def declared(self) -> pd.DataFrame:
+        """Only rows with a declared signal, most attributed events first."""
+        rows = self.rows[self.rows["declared"].astype(bool)]
+        return rows.sort_values(
+            ["attributed", "target_region", "source_country"], ascending=[False, True, True]
+        )
+
+
+def _nearest(options: list[int], wanted: int) -> int:
+    return min(options, key=lambda option: (abs(option - wanted), option))
+
+
+def spillover(result: ForecastResult, outlook: Outlook) -> Spill | None:
+    """Spillover over three months (or the nearest on offer) of five or more events; None where none was run."""
+    table = result.spillover
+    if table.empty:
+        return None
+    horizon = _nearest([int(h) for h in table["horizon"].unique()], 3)
+    threshold = _nearest([int(k) for k in table["threshold"].unique()], 5)
+    rows = table[(table["horizon"] == horizon) & (table["threshold"] == threshold)].copy()
+    within = [i for i, h in enumerate(result.horizons) if h <= horizon]
+    expected = dict(zip(outlook.ids, outlook.mean[within].sum(axis=0), strict=True))
+    names = dict(zip(outlook.ids, outlook.names, strict=True))
+    rows = rows[rows["target_region"].isin(outlook.ids)].reset_index(drop=True)
+    rows["target_name"] = rows["target_region"].map(names)
+    rows["expected"] = rows["target_region"].map(expected).astype(float)
+    rows["attributed"] = rows["expected"] * rows["share_total"].astype(float)
+    return _matrix(rows, horizon, threshold, outlook, expected)
+
+
+def _matrix(
+    rows: pd.DataFrame, horizon: int, threshold: int, outlook: Outlook, expected: Mapping[str, float]
+) -> Spill:
+    whole: dict[str, float] = {}
+    for region, country in zip(outlook.ids, outlook.countries, strict=True):
+        whole[country] = whole.get(country, 0.0) + expected[region]
+    sources = tuple(sorted(rows["source_country"].unique()))
+    targets = tuple(sorted(rows["target_country"].unique()))
+    shares = np.full((len(sources), len(targets)), np.nan)
+    tested = np.zeros(shares.shape, dtype=bool)
+    for (source, target), part in rows.groupby(["source_country", "target_country"]):
+        i, j = sources.index(source), targets.index(target)
+        tested[i, j] = source != target
+        if part["declared"].any() and whole[target] > 0:
+            shares[i, j] = part.loc[part["declared"].astype(bool), "attributed"].sum() / whole[target]
+    return Spill(horizon, threshold, rows, sources, targets, shares, tested)
+
+
+def blind_spots(result: ForecastResult, outlook: Outlook) -> pd.DataFrame:
+    """Regions whose international border is largely unobserved: ``name, country, observed, towards``."""
+    columns = ["region_id", "name", "country", "observed", "towards"]
+    table = result.spillover
+    if table.empty:
+        return pd.DataFrame(columns=columns)
+    blind = table[table["partly_blind"].astype(bool)].drop_duplicates("target_region")
+    names = dict(zip(outlook.ids, outlook.names, strict=True))
+    blind = blind[blind["target_region"].isin(outlook.ids)]
+    return pd.DataFrame(
+        {
+            "region_id": blind["target_region"],
+            "name": blind["target_region"].map(names),
+            "country": blind["target_country"],
+            "observed": blind["observed_border_share"].astype(float),
+            "towards": blind["blind_towards"].astype(str),
+        }
+    ).sort_values(["observed", "region_id"], ignore_index=True)[columns]

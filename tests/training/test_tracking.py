@@ -1,0 +1,169 @@
+"""Runs in MLflow: all of it there, and never the reason that a run is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harmattan.data.errors import TrackingError
+from harmattan.training import tracking
+from harmattan.training.tracking import Record
+
+RECORD = Record(
+    name="forecast 2023-12",
+    params={"seed": 7, "model": {"lags": (1, 2)}, **{f"p{i}": i for i in range(120)}},
+    metrics={"crps.events.pool": {1: 0.4, 3: 0.5, 6: 0.6}, **{f"m{i}": {1: float(i)} for i in range(5)}},
+    tags={"origin": "2023-12", "run_kind": "forecast"},
+    profile=pd.DataFrame({"country": ["MLI", "BFA"], "events": [3.0, 4.0]}),
+    digest="a1" * 32,
+    source="the shipped counts",
+    texts={"models/boosting/h1.txt": "tree\n", "models/pool.json": "{}\n"},
+)
+
+
+@pytest.fixture(autouse=True)
+def no_other_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database made once, in another process, as the main job does it."""
+    folder = tmp_path_factory.mktemp("store")
+    preparing = tracking.prepare(folder)
+    assert preparing is not None
+    assert preparing.wait(120) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def logged(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any, Path]:
+    """One logged run: its id, what MLflow gives back, and the store."""
+    from mlflow import MlflowClient
+
+    folder = tmp_path_factory.mktemp("logged")
+    report = folder / "report.html"
+    report.write_text("<p>report", encoding="utf-8")
+    shutil.copy(empty_store / "mlflow.db", folder)
+    record = Record(**{**RECORD.__dict__, "files": (report,)})
+    run_id = tracking.log_run(record, folder)
+    return run_id, MlflowClient(f"sqlite:///{folder}/mlflow.db"), folder
+
+
+def test_a_new_store_is_complete(empty_store: Path) -> None:
+    assert [p.name for p in empty_store.iterdir()] == ["mlflow.db"]
+    with sqlite3.connect(empty_store / "mlflow.db") as base:
+        rows = base.execute(
+            "select name, artifact_location from experiments where name = 'harmattan'"
+        ).fetchall()
+    base.close()
+    assert rows == [("harmattan", (empty_store / "artifacts").as_uri())]
+
+
+def test_a_store_that_is_there_is_not_made_again(empty_store: Path) -> None:
+    assert tracking.prepare(empty_store) is None
+
+
+def test_another_store_is_not_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tracking.prepare(tmp_path, "http://127.0.0.1:1") is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    assert tracking.prepare(tmp_path) is None
+
+
+def test_which_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tracking.store_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////a.db")
+    assert tracking.store_uri(tmp_path) == "sqlite:////a.db"
+    assert tracking.store_uri(tmp_path, "http://b") == "http://b"
+
+
+def test_parameters_and_tags_are_all_there(logged: tuple[str, Any, Path]) -> None:
+    run_id, client, _ = logged
+    run = client.get_run(run_id)
+    assert run.data.params["model.lags"] == "[1, 2]"
+    assert len(run.data.params) == 122
+    assert run.data.tags["origin"] == "2023-12"
+    assert (run.info.run_name, run.info.status) == ("forecast 2023-12", "FINISHED")
+
+
+def test_horizons_are_steps(logged: tuple[str, Any, Path]) -> None:
+    run_id, client, _ = logged
+    history = client.get_metric_history(run_id, "crps.events.pool")
+    assert [(m.step, m.value) for m in history] == [(1, 0.4), (3, 0.5), (6, 0.6)]
+
+
+def test_the_data_are_an_input(logged: tuple[str, Any, Path]) -> None:
+    run_id, client, _ = logged
+    dataset = client.get_run(run_id).inputs.dataset_inputs[0].dataset
+    assert RECORD.digest.startswith(dataset.digest)
+    assert "events" in dataset.schema
+
+
+def test_artifacts_are_plain_files(logged: tuple[str, Any, Path]) -> None:
+    run_id, client, _ = logged
+    root = Path(client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
+    assert (root / "models" / "boosting" / "h1.txt").read_text(encoding="utf-8") == "tree\n"
+    assert (root / "report.html").read_text(encoding="utf-8") == "<p>report"
+    assert [p for p in root.rglob("*") if p.suffix in {".pkl", ".pickle"}] == []
+
+
+def test_the_environment_is_put_back(logged: tuple[str, Any, Path]) -> None:
+    assert not {name for name in os.environ if name.startswith("MLFLOW_HTTP_REQUEST")}
+    assert "MLFLOW_DISABLE_TELEMETRY" not in os.environ
+
+
+def test_a_failing_artifact_leaves_a_run_marked_failed(logged: tuple[str, Any, Path], tmp_path: Path) -> None:
+    _, client, folder = logged
+    record = Record("broken run", files=(tmp_path / "absent.csv",))
+    with pytest.raises(TrackingError, match=r"absent\.csv"):
+        tracking.log_run(record, folder)
+    number = client.get_experiment_by_name("harmattan").experiment_id
+    runs = client.search_runs([number], "attributes.run_name = 'broken run'")
+    assert [run.info.status for run in runs] == ["FAILED"]
+
+
+@pytest.mark.parametrize("name", ["../up.txt", "/etc/x", "a//b", "a b"])
+def test_an_artifact_cannot_leave_its_run(logged: tuple[str, Any, Path], name: str) -> None:
+    with pytest.raises(TrackingError, match="no artifact name"):
+        tracking.log_run(Record("bad name", texts={name: "x"}), logged[2])
+
+
+def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(TrackingError, match="release is complete") as caught:
+        tracking.log_run(RECORD, tmp_path / "file" / "mlruns")
+    assert caught.value.exit_code == 8
+
+
+def test_a_store_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("this is not a database" * 100, encoding="utf-8")
+    with pytest.raises(TrackingError, match=r"mlflow\.db: the run could not be recorded"):
+        tracking.log_run(RECORD, tmp_path)
+
+
+def test_a_server_that_is_not_there_and_its_password(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError) as caught:
+        tracking.log_run(RECORD, tmp_path, "http://me:secret@127.0.0.1:1/")
+    assert caught.value.where == "http://127.0.0.1:1/"
+    assert "secret" not in caught.value.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_git_state_of_a_checkout_and_of_none(tmp_path: Path) -> None:
+    assert tracking.git_state(tmp_path) == {}
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    state = tracking.git_state(tmp_path)
+    assert len(state["git_sha"]) == 40
+    assert state["git_dirty"] == "false"
+    (tmp_path / "new").touch()
+    subprocess.run([*git, "add", "new"], check=True)
+    assert tracking.git_state(tmp_path)["git_dirty"] == "true"

@@ -1,0 +1,251 @@
+"""The numbers that models use, months x regions x features, and the design matrix of some origins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..data.errors import OriginError, RegionError, SchemaError, UsageError, nearest
+from ..data.panel import Panel
+from .view import Array
+
+
+class Design(NamedTuple):
+    """What a scikit-learn estimator is fitted on: one row per origin and region.
+
+    Attributes
+    ----------
+    X : pandas.DataFrame
+        float32, one column per feature, index as below.
+    y : pandas.Series
+        The target ``horizon`` months after the origin; NaN where not observed.
+    index : pandas.MultiIndex
+        ``origin`` (Period[M]) and ``region_id``.
+    """
+
+    X: pd.DataFrame
+    y: pd.Series
+    index: pd.MultiIndex  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class FeatureCube:
+    """Features by month and region. Row t uses months up to t, and no later one.
+
+    Attributes
+    ----------
+    values : numpy.ndarray
+        float32, shape (months, regions, features), NaN where not known. In memory each feature is one block,
+        so that ``values[:, :, k]`` is contiguous.
+    names, families, units : tuple of str
+        Per feature.
+    latest : tuple of int or None
+        Per feature, the last month read, counted back from the row; None where no month is read.
+    months : pandas.PeriodIndex
+    region_ids : tuple of str
+    observed : numpy.ndarray
+        bool, shape (months, regions): where the panel was observed.
+    panel : Panel
+        What the cube was computed from; the targets of :meth:`design` come from here.
+    dropped : tuple of (str, str)
+        Features of a default recipe that this panel cannot serve, each with the reason.
+    digest : str
+        Hash of the recipe.
+    """
+
+    values: Array
+    names: tuple[str, ...]
+    families: tuple[str, ...]
+    units: tuple[str, ...]
+    latest: tuple[int | None, ...]
+    months: pd.PeriodIndex
+    region_ids: tuple[str, ...]
+    observed: Array
+    panel: Panel = field(repr=False)
+    dropped: tuple[tuple[str, str], ...] = ()
+    digest: str = ""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(months, regions, features)."""
+        n, r, f = self.values.shape
+        return n, r, f
+
+    def position(self, month: pd.Period | str) -> int:
+        """Row of a month; an :class:`OriginError` where the cube does not have it."""
+        period = pd.Period(month, freq="M")
+        if not self.months[0] <= period <= self.months[-1]:
+            raise OriginError(
+                f"{period} is outside the cube, which runs from {self.months[0]} to {self.months[-1]}.",
+                remedy="Choose a month inside, or build the cube of a longer panel.",
+            )
+        return int(period.ordinal - self.months[0].ordinal)
+
+    def feature(self, name: str) -> Array:
+        """One feature, float32 (months, regions)."""
+        return self.values[:, :, self._at(name)]
+
+    def select(
+        self, names: Iterable[str] | None = None, families: Iterable[str] | None = None
+    ) -> FeatureCube:
+        """The cube of some features, by name, by family, or both."""
+        wanted = None if names is None else [self._at(n) for n in names]
+        kinds = None if families is None else set(families)
+        for kind in sorted((kinds or set()) - set(self.families)):
+            raise UsageError(f"no feature of family '{kind}'.", remedy=nearest(kind, set(self.families)))
+        keep = range(len(self.names)) if wanted is None else wanted
+        at = [i for i in keep if kinds is None or self.families[i] in kinds]
+        store = self.values.transpose(2, 0, 1)
+        return replace(
+            self,
+            values=store[at].transpose(1, 2, 0),
+            names=tuple(self.names[i] for i in at),
+            families=tuple(self.families[i] for i in at),
+            units=tuple(self.units[i] for i in at),
+            latest=tuple(self.latest[i] for i in at),
+        )
+
+    def until(self, month: pd.Period | str) -> FeatureCube:
+        """The cube as it stood with ``month`` as its last; nothing is copied."""
+        stop = self.position(month) + 1
+        return replace(
+            self,
+            values=self.values[:stop],
+            months=self.months[:stop],
+            observed=self.observed[:stop],
+            panel=self.panel.until(month),
+        )
+
+    def to_frame(self, months: slice | None = None) -> pd.DataFrame:
+        """Long table: ``month``, ``region_id``, one column per feature; ``months`` takes a slice of rows."""
+        rows = months or slice(None)
+        index = self.months[rows]
+        flat = self.values[rows].transpose(2, 0, 1).reshape(len(self.names), -1)
+        frame = pd.DataFrame(flat.T, columns=list(self.names), copy=False)
+        frame.insert(0, "region_id", np.tile(np.asarray(self.region_ids, dtype=object), len(index)))
+        frame.insert(0, "month", np.repeat(index.astype(str), len(self.region_ids)))
+        return frame
+
+    def training_origins(
+        self, origin: pd.Period | str, horizon: int, data_lag: int = 0, first: pd.Period | str | None = None
+    ) -> pd.PeriodIndex:
+        """Origins whose target was published at ``origin``: the last is ``origin - data_lag - horizon``.
+
+        Parameters
+        ----------
+        origin : Period
+            The month from which the model will forecast.
+        horizon : int
+            Months ahead, >= 1.
+        data_lag : int
+            Months until a month is published, >= 0.
+        first : Period, optional
+            The first origin wanted; by default the first that ``data_lag`` leaves a row for.
+        """
+        stop = self.position(origin) - data_lag - horizon + 1
+        start = data_lag if first is None else max(self.position(first), data_lag)
+        return self.months[start : max(stop, start)]
+
+    def design(
+        self,
+        origins: Iterable[pd.Period | str] | pd.Period | str,
+        horizon: int,
+        target: str | Array = "events",
+        *,
+        data_lag: int = 0,
+        regions: Iterable[str] | None = None,
+        known: bool = False,
+    ) -> Design:
+        """``X, y, index``: the features of the last published month, the target ``horizon`` months ahead.
+
+        Parameters
+        ----------
+        origins : Period or iterable of Period
+            Last months seen.
+        horizon : int
+            Months ahead, >= 1.
+        target : str or numpy.ndarray
+            ``events``, ``deaths``, a measure of the panel, or an array (months, regions).
+        data_lag : int
+            Months until a month is published, >= 0: the row of ``origin - data_lag`` is used.
+        regions : iterable of str, optional
+            Some of the regions; default all.
+        known : bool
+            Only the rows whose target is known, as for fitting.
+
+        Raises
+        ------
+        OriginError
+            If an origin or its row lies outside the cube, or the horizon is below 1.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from harmattan.data.panel import Panel
+        >>> from harmattan.features import Lag, Recipe
+        >>> frame = pd.DataFrame({"month": ["2023-01", "2023-02"], "region_id": "MLI-gao", "events": [3, 5]})
+        >>> cube = Recipe([Lag(0)]).build(Panel.from_frame(frame))
+        >>> X, y, index = cube.design("2023-01", horizon=1)
+        >>> X["events_lag0"].tolist(), y.tolist()
+        ([3.0], [5.0])
+        """
+        if horizon < 1 or data_lag < 0:
+            raise OriginError(
+                f"horizon {horizon} with a data lag of {data_lag} asks for no forecast.",
+                remedy="Give a horizon of 1 or more and a lag of 0 or more.",
+            )
+        several = [origins] if isinstance(origins, (str, pd.Period)) else list(origins)
+        periods = pd.PeriodIndex(several, freq="M")
+        at = np.array([self.position(p) for p in periods], dtype=np.int64)
+        if (at < data_lag).any():
+            raise OriginError(
+                f"at {periods[int(at.argmin())]} nothing was published yet with a data lag of {data_lag}.",
+                remedy=f"Start at {self.months[0] + data_lag}.",
+            )
+        columns = np.arange(len(self.region_ids)) if regions is None else self._columns(regions)
+        store = self.values.transpose(2, 0, 1)
+        x = np.empty((len(self.names), len(at), len(columns)), dtype=np.float32)
+        for k, block in enumerate(store):
+            rows = block[at - data_lag]
+            x[k] = rows if regions is None else rows[:, columns]
+        y = self._ahead(target, at + horizon)[:, columns].ravel()
+        index = pd.MultiIndex.from_product(
+            [periods, [self.region_ids[i] for i in columns]], names=["origin", "region_id"]
+        )
+        flat = x.reshape(len(self.names), -1)
+        if known:
+            keep = np.isfinite(y)
+            flat, y, index = flat[:, keep], y[keep], index[keep]
+        frame = pd.DataFrame(flat.T, columns=list(self.names), index=index, copy=False)
+        name = target if isinstance(target, str) else "target"
+        return Design(frame, pd.Series(y, index=index, name=name), index)
+
+    def _ahead(self, target: str | Array, at: Array) -> Array:
+        """The target in some rows, NaN beyond the panel, float64 (rows, regions)."""
+        given = self.panel.target(target) if isinstance(target, str) else np.asarray(target)
+        if given.shape[1] != len(self.region_ids):
+            raise SchemaError(
+                f"the target has {given.shape[1]} regions, the cube {len(self.region_ids)}.",
+                remedy="Give an array (months, regions) in the order of cube.region_ids.",
+            )
+        ahead = np.full((len(at), given.shape[1]), np.nan)
+        inside = at < len(given)
+        ahead[inside] = given[at[inside]]
+        return ahead
+
+    def _at(self, name: str) -> int:
+        if name not in self.names:
+            raise UsageError(f"no feature '{name}'.", where="cube", remedy=nearest(name, self.names))
+        return self.names.index(name)
+
+    def _columns(self, regions: Iterable[str]) -> Array:
+        at = {region: i for i, region in enumerate(self.region_ids)}
+        wanted = list(regions)
+        for region in wanted:
+            if region not in at:
+                raise RegionError(f"'{region}' is not in this cube.", remedy=nearest(region, at))
+        return np.array([at[region] for region in wanted], dtype=np.int64)

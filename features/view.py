@@ -1,0 +1,156 @@
+"""What a feature is allowed to look at: monthly series of some regions, with what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from ..data.errors import SchemaError, nearest
+from ..data.panel import Panel
+
+if TYPE_CHECKING:
+    from .terms import Term
+
+Array = np.ndarray[Any, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One quantity by month and region.
+
+    Attributes
+    ----------
+    values : numpy.ndarray
+        float, shape (months, regions); 0 where not observed, to be read with ``observed`` only.
+    observed : numpy.ndarray or None
+        bool, same shape; None says that every month of every region was observed.
+    complete : numpy.ndarray or None
+        bool, same shape: False where a part of what the value sums over was not observed; None as above.
+    """
+
+    values: Array
+    observed: Array | None = None
+    complete: Array | None = None
+
+    def mask(self) -> Array:
+        """``observed`` as an array."""
+        return np.ones(self.values.shape, dtype=bool) if self.observed is None else self.observed
+
+    def whole(self) -> Array:
+        """``complete`` as an array."""
+        return self.mask() if self.complete is None else self.complete
+
+
+@dataclass(frozen=True)
+class View:
+    """A panel seen by a feature: some regions (``columns``), all months.
+
+    A view of neighbours or of a country has the same face: :meth:`series` then returns what surrounds each
+    region in place of the region's own figures, so that every term written for one works for the other.
+
+    Attributes
+    ----------
+    panel : Panel
+        All regions, because neighbours may lie outside ``columns``.
+    columns : slice
+        The regions that are asked for.
+    around : callable or None
+        Turns the name of a measure into the series that surrounds each region.
+    static : mapping of str to numpy.ndarray
+        Columns of the static table, one value per region of the panel.
+    store : dict
+        What was computed once for this panel and may serve another feature.
+    """
+
+    panel: Panel
+    columns: slice
+    around: Callable[[View, str], Series] | None = None
+    key: tuple[Any, ...] = ()
+    static: dict[str, Array] = field(default_factory=dict)
+    store: dict[Any, Any] = field(default_factory=dict)
+    lock: Any = field(default_factory=RLock, repr=False, compare=False)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(months, regions of this view)."""
+        start, stop, _ = self.columns.indices(len(self.panel.region_ids))
+        return len(self.panel.months), stop - start
+
+    def own(self, measure: str) -> Series:
+        """The regions' own series of a measure."""
+        return cut(self.everywhere(measure), self.columns)
+
+    def everywhere(self, measure: str) -> Series:
+        """The series of a measure for all regions of the panel."""
+        name = resolve(self.panel, measure)
+        return self.once(("panel", name), lambda: from_array(self.panel.measure(name), self.all_observed()))
+
+    def series(self, of: str | Term) -> Series:
+        """The series a term asks for: a measure by name, or the values of another term."""
+        if isinstance(of, str):
+            if self.around is None:
+                return self.own(of)
+            around = self.around
+            return self.once((self.key, of, _span(self)), lambda: around(self, of))
+        values = np.empty(self.shape, dtype=np.float32)
+        of.compute(self, values)
+        return from_array(values, None, complete=~of.marks(self))
+
+    def all_observed(self) -> Array | None:
+        """The panel's mask, or None where there is no gap."""
+        return self.once("observed", lambda: None if self.panel.observed.all() else self.panel.observed)
+
+    def through(self, key: tuple[Any, ...], around: Callable[[View, str], Series]) -> View:
+        """The same regions, seen through what surrounds them."""
+        return replace(self, around=around, key=key)
+
+    def once(self, key: Any, make: Callable[[], T]) -> T:
+        """A value made on first use and kept for this panel."""
+        with self.lock:
+            if key not in self.store:
+                self.store[key] = make()
+            made: T = self.store[key]
+            return made
+
+
+def _span(view: View) -> tuple[int, int]:
+    start, stop, _ = view.columns.indices(len(view.panel.region_ids))
+    return start, stop
+
+
+def cut(series: Series, columns: slice) -> Series:
+    """The same series for some of its regions, without a copy."""
+    return Series(
+        series.values[:, columns],
+        None if series.observed is None else series.observed[:, columns],
+        None if series.complete is None else series.complete[:, columns],
+    )
+
+
+def from_array(values: Array, observed: Array | None, complete: Array | None = None) -> Series:
+    """A series from an array whose gaps are NaN; a value that is NaN counts as not observed."""
+    seen = np.isfinite(values)
+    if observed is not None:
+        seen &= observed
+    if seen.all():
+        return Series(values, None, complete)
+    return Series(np.where(seen, values, np.zeros((), dtype=values.dtype)), seen, complete)
+
+
+def resolve(panel: Panel, measure: str) -> str:
+    """The panel's name of a measure: itself, or ``events_<name>`` for a type of violence or an armed group.
+
+    Raises
+    ------
+    SchemaError
+        If the panel has neither; the message names the nearest one.
+    """
+    for name in (measure, f"events_{measure}"):
+        if name in panel.measures:
+            return name
+    raise SchemaError(f"no measure '{measure}' in this panel.", remedy=nearest(measure, panel.measures))

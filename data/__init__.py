@@ -1,0 +1,1 @@
+"""Documented incidents in, a dense monthly panel out."""

@@ -1,0 +1,147 @@
+"""The embedded snapshot: counts per month and region that come with the package, and how they are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .actors import GROUPS
+from .build import build_panel
+from .errors import SourceError
+from .incidents import Incidents, coverage_table
+from .ledger import Ledger
+from .panel import Panel
+from .regions import Regions
+from .schemas import UCDP_TYPES, empty_incidents
+
+#: The figures come from this release.
+RELEASE = "24.1"
+FILES = (
+    "monthly_counts.csv",
+    "coverage.csv",
+    "regions.geojson",
+    "links.csv",
+    "borders.csv",
+    "ledger.csv",
+    "README.md",
+)
+#: Attribution that goes wherever the figures go.
+ATTRIBUTION = (
+    "Computed from UCDP Georeferenced Event Dataset (GED) Global version 24.1, Uppsala Conflict Data Program, "
+    "CC BY 4.0 (Sundberg & Melander 2013; Davies, Pettersson & Oberg 2024). "
+    "Boundaries: Natural Earth, public domain."
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the package ships.
+
+    Attributes
+    ----------
+    panel : Panel
+        Monthly counts, built from the shipped figures by the same code as any other source.
+    regions : Regions
+        Simplified polygons; links carry the kilometres of the full ones.
+    coverage : pandas.DataFrame
+        ``country, name, first_month, last_month``.
+    borders : pandas.DataFrame
+        ``region_id, international_km, observed_km, blind_towards``.
+    ledger : Ledger
+        Of the build from single events that the figures come from.
+    """
+
+    panel: Panel
+    regions: Regions
+    coverage: pd.DataFrame
+    borders: pd.DataFrame
+    ledger: Ledger
+
+
+def load_snapshot(folder: str | Path | None = None) -> Snapshot:
+    """The embedded snapshot, or one made by :func:`harmattan.data.snapshot_maker.make_snapshot`.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where the files are; the package's own where None.
+
+    Returns
+    -------
+    Snapshot
+
+    Raises
+    ------
+    SourceError
+        A file is missing.
+
+    Examples
+    --------
+    >>> snapshot = load_snapshot()
+    >>> str(snapshot.panel.months[0]), str(snapshot.panel.last_month), len(snapshot.regions.links)
+    ('1989-01', '2023-12', 192)
+    """
+    root = Path(str(files(__package__))) / "snapshot" if folder is None else Path(folder)
+    for name in FILES:
+        if not (root / name).is_file():
+            raise SourceError(
+                f"the snapshot's file '{name}' is not there.",
+                where=str(root),
+                remedy="Install the package again.",
+            )
+    regions = Regions.read(root / "regions.geojson", links=_table(root / "links.csv"), clean=False)
+    coverage = _table(root / "coverage.csv")
+    incidents = aggregates(_table(root / "monthly_counts.csv"), coverage)
+    built = build_panel(incidents, regions)
+    return Snapshot(
+        panel=built.panel,
+        regions=regions,
+        coverage=coverage,
+        borders=_table(root / "borders.csv"),
+        ledger=Ledger(_table(root / "ledger.csv")),
+    )
+
+
+def aggregates(counts: pd.DataFrame, coverage: pd.DataFrame, month_rule: str = "end") -> Incidents:
+    """Monthly figures as incidents with ``record = aggregate``.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        ``month, region_id, violence_type, actor_group, events, late_events, deaths_*``.
+    coverage : pandas.DataFrame
+        ``country, name, first_month, last_month``.
+    month_rule : str
+        The rule that the months were given by.
+    """
+    frame = empty_incidents(len(counts))
+    codes, months = pd.factorize(counts["month"])
+    days = pd.PeriodIndex(months, freq="M")
+    frame["date_start"] = days.start_time.to_numpy().astype("datetime64[us]")[codes]
+    frame["date_end"] = days.end_time.to_numpy().astype("datetime64[D]").astype("datetime64[us]")[codes]
+    frame["incident_id"] = np.char.add("aggregate-", np.arange(len(counts)).astype(str))
+    frame["country"] = counts["region_id"].str.slice(0, 3)
+    for name in ("region_id", "violence_type", "actor_group"):
+        frame[name] = counts[name].to_numpy()
+    for name in ("events", "late_events", "deaths_best", "deaths_low", "deaths_high", "deaths_civilians"):
+        frame[name] = counts[name].to_numpy()
+    frame["record"], frame["source"], frame["release"] = "aggregate", "ucdp", RELEASE
+    return Incidents(
+        frame=frame,
+        coverage=coverage_table(
+            zip(coverage["country"], coverage["first_month"], coverage["last_month"], strict=True)
+        ),
+        source="UCDP GED",
+        releases=(RELEASE,),
+        types=tuple(UCDP_TYPES.values()),
+        groups=GROUPS,
+        month_rule=month_rule,
+    )
+
+
+def _table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, keep_default_na=False)

@@ -1,0 +1,157 @@
+"""Every error that Harmattan raises on purpose.
+
+Each one says what is wrong, where (file, row, column, region-month), and what to do; the command line prints
+that and leaves with the exit code of the class.
+
+    HarmattanError                  1
+    ├── UsageError                  2   the request itself is wrong
+    │   ├── ConfigError             2   a configuration file or option
+    │   └── OriginError             2   an origin or horizon that the data cannot serve
+    ├── InputError                  3   the data are wrong
+    │   ├── SourceError             3   a file that is missing, empty or unreadable
+    │   ├── SchemaError             3   rows or columns that break a rule (carries the offending rows)
+    │   ├── RegionError             3   polygons, region ids, links
+    │   └── LedgerError             3   incidents read and accounted for do not balance
+    ├── ModelError                  4   a model that cannot be fitted or loaded
+    ├── ReleaseError                5   a release that cannot be written, or does not verify
+    ├── GateError                   6   data are stale, partial or implausible: nothing is published
+    ├── LockError                   7   another job is at work
+    └── TrackingError               8   the run is complete, but MLflow could not be reached
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class HarmattanError(Exception):
+    """An expected failure, told in three short sentences.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong.
+    where : str
+        File, row, column or region-month; empty where there is none.
+    remedy : str
+        What the user can do about it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
+        self.what, self.where, self.remedy = what, where, remedy
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """The whole error as one line: where, what, remedy."""
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head} {self.remedy}".strip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.__dict__.copy()))
+
+
+def _rebuild(kind: type[HarmattanError], state: dict[str, Any]) -> HarmattanError:
+    """Bring an error back whole from a worker process."""
+    error = kind.__new__(kind)
+    error.__dict__.update(state)
+    Exception.__init__(error, error.message)
+    return error
+
+
+class UsageError(HarmattanError):
+    """The request itself is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A configuration file or option is wrong."""
+
+
+class OriginError(UsageError):
+    """An origin or horizon that the data cannot serve."""
+
+
+class InputError(HarmattanError):
+    """The data are wrong."""
+
+    exit_code = 3
+
+
+class SourceError(InputError):
+    """A file that is missing, empty or unreadable."""
+
+
+class SchemaError(InputError):
+    """Rows or columns break a rule; ``failures`` holds the offending rows.
+
+    Parameters
+    ----------
+    failures : pandas.DataFrame, optional
+        One row per failure: ``row``, ``column``, ``value``, ``rule``.
+    """
+
+    def __init__(
+        self, what: str, where: str = "", remedy: str = "", failures: pd.DataFrame | None = None
+    ) -> None:
+        self.failures = failures
+        super().__init__(what, where, remedy)
+
+
+class RegionError(InputError):
+    """Polygons, region ids or links are wrong."""
+
+
+class LedgerError(InputError):
+    """Incidents read and incidents accounted for do not balance."""
+
+
+class ModelError(HarmattanError):
+    """A model cannot be fitted or loaded."""
+
+    exit_code = 4
+
+
+class ReleaseError(HarmattanError):
+    """A release cannot be written, or does not verify."""
+
+    exit_code = 5
+
+
+class GateError(HarmattanError):
+    """Data are stale, partial or implausible: nothing is published."""
+
+    exit_code = 6
+
+
+class LockError(HarmattanError):
+    """Another job is at work."""
+
+    exit_code = 7
+
+
+class TrackingError(HarmattanError):
+    """The run is complete, but MLflow could not be reached."""
+
+    exit_code = 8
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A remedy that names the nearest known name.
+
+    >>> nearest("horizon", ["horizons", "origin"])
+    "Did you mean 'horizons'?"
+    >>> nearest("zzz", ["horizons", "origin"])
+    'Known: horizons, origin.'
+    """
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean '{close[0]}'?" if close else f"Known: {', '.join(known)}."

@@ -1,0 +1,134 @@
+"""Who borders whom, by how many kilometres, and how much of a border looks at countries without data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+
+#: Gaps between neighbours narrower than this (degrees, about 2 km) are closed before a border is measured.
+GAP_WIDTH = 0.02
+
+#: Land neighbours whose polygons are seldom in a file of the region: an outer edge inside the outline is a
+#: border with them, not a coast. Longitude and latitude of the outline's corners.
+OUTER_LAND: dict[str, tuple[str, tuple[tuple[float, float], ...]]] = {
+    "LBY": ("Libya", ((11.9, 22.3), (15.6, 22.3), (15.6, 23.9), (11.9, 23.9))),
+    "LBR": ("Liberia", ((-8.7, 4.45), (-7.45, 4.45), (-7.3, 5.5), (-7.3, 6.2), (-8.0, 7.7), (-8.7, 7.7))),
+    "GMB": (
+        "Gambia",
+        ((-16.56, 13.03), (-13.7, 13.03), (-13.7, 13.87), (-15.0, 13.87), (-15.4, 13.62), (-16.56, 13.62)),
+    ),
+    "ESH": ("Western Sahara", ((-17.2, 21.25), (-8.6, 21.25), (-8.6, 27.7), (-17.2, 27.7))),
+}
+
+
+def closed(geometry: np.ndarray) -> np.ndarray:
+    """The coverage with narrow gaps between neighbours closed, so that a border can be measured in full.
+
+    Files whose countries were digitised one by one leave gaps along international borders; in Natural
+    Earth's polygons of West Africa more than half the length of the border of Mali and Niger is such a gap.
+    """
+    return np.array(shapely.coverage_clean(geometry, gap_width=GAP_WIDTH), dtype=object)
+
+
+def links_of(frame: pd.DataFrame, geometry: np.ndarray, measured: np.ndarray | None = None) -> pd.DataFrame:
+    """Neighbours in a valid coverage: pairs whose boundaries share a line, with its geodesic length.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``region_id, country`` of each polygon.
+    geometry : numpy.ndarray
+        Polygons of one coverage; they say who borders whom.
+    measured : numpy.ndarray, optional
+        The same polygons with gaps closed; the length is taken from these.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``region_a, region_b`` (sorted), ``border_km`` (> 0), ``crosses_border``.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"region_id": ["A-a", "B-b"], "country": ["A", "B"]})
+    >>> links = links_of(frame, np.array([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)]))
+    >>> links.round(1).iloc[0].tolist()
+    ['A-a', 'B-b', 110.6, True]
+    """
+    left, right = shapely.STRtree(geometry).query(geometry, predicate="intersects")
+    once = left < right
+    left, right = left[once], right[once]
+    # boundary with boundary: polygon with polygon would also measure slivers that cleaning left
+    shared = shapely.intersection(shapely.boundary(geometry[left]), shapely.boundary(geometry[right]))
+    km = np.array([line_km(line) for line in shared])
+    keep = km > 0
+    if measured is not None:
+        shared = shapely.intersection(shapely.boundary(measured[left]), shapely.boundary(measured[right]))
+        km = np.maximum(km, [line_km(line) for line in shared])
+    ids, countries = frame["region_id"].to_numpy(dtype=object), frame["country"].to_numpy(dtype=object)
+    table = pd.DataFrame(
+        {
+            "region_a": ids[left[keep]],
+            "region_b": ids[right[keep]],
+            "border_km": km[keep].round(3),
+            "crosses_border": (countries[left[keep]] != countries[right[keep]]).astype(bool),
+        }
+    )
+    swap = table["region_a"] > table["region_b"]
+    table.loc[swap, ["region_a", "region_b"]] = table.loc[swap, ["region_b", "region_a"]].to_numpy()
+    return table.sort_values(["region_a", "region_b"], ignore_index=True)
+
+
+def line_km(geometry: shapely.Geometry) -> float:
+    """Geodesic length of the lines in a geometry, in km; points count for nothing."""
+    parts = shapely.get_parts(geometry)
+    lines = parts[np.isin(shapely.get_type_id(parts), (1, 2))]
+    geod = pyproj.Geod(ellps="WGS84")
+    total = 0.0
+    for line in lines:
+        xy = shapely.get_coordinates(line)
+        total += float(geod.line_length(xy[:, 0], xy[:, 1]))
+    return total / 1000
+
+
+def border_exposure(
+    frame: pd.DataFrame,
+    geometry: np.ndarray,
+    links: pd.DataFrame,
+    country_names: Mapping[str, str],
+    observed: Collection[str],
+) -> pd.DataFrame:
+    """International border of each region of an observed country, and how much of it faces observed
+    countries.""" country = dict(zip(frame["region_id"], frame["country"], strict=True))
+    abroad: dict[str, dict[str, float]] = {r: {} for r, c in country.items() if c in observed}
+    for row in links[links["crosses_border"]].itertuples():
+        for here, there in ((row.region_a, row.region_b), (row.region_b, row.region_a)):
+            if here in abroad:
+                code = country[there]
+                abroad[here][code] = abroad[here].get(code, 0.0) + row.border_km
+    present = set(country.values())
+    names = dict(country_names)
+    geometry = closed(geometry)
+    edge = shapely.boundary(shapely.coverage_union_all(geometry))
+    for code, (name, outline) in OUTER_LAND.items():
+        if code in present:
+            continue
+        names[code] = name
+        outer = shapely.intersection(edge, shapely.Polygon(outline))
+        near = np.flatnonzero(shapely.intersects(geometry, outer))
+        for at in near:
+            region = frame["region_id"].iloc[at]
+            km = line_km(shapely.intersection(shapely.boundary(geometry[at]), outer))
+            if region in abroad and km > 1:
+                abroad[region][code] = abroad[region].get(code, 0.0) + km
+    rows = []
+    for region in sorted(abroad):
+        lengths = abroad[region]
+        blind = sorted((c for c in lengths if c not in observed), key=lambda c: -lengths[c])
+        total = round(sum(lengths.values()), 3)
+        seen = round(sum(km for c, km in lengths.items() if c in observed), 3)
+        rows.append((region, total, min(seen, total), ";".join(names.get(c, c) for c in blind)))
+    return pd.DataFrame(rows, columns=["region_id", "international_km", "observed_km", "blind_towards"])

@@ -1,0 +1,45 @@
+"""Where incidents come from: one module per source, each with a ``read(path, ...) -> Incidents``."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import UsageError, nearest
+from ..incidents import Incidents
+
+SOURCES = ("ucdp", "acled", "table")
+
+
+class Reader(Protocol):
+    """What every source module offers."""
+
+    def __call__(self, path: str | Path, *, today: date | None = None) -> Incidents:
+        """Read a file in full; rows that are not to be counted are marked, never left out."""
+
+
+def read_source(spec: str, *, unclear: str = "drop", today: date | None = None) -> Incidents:
+    """Incidents from ``ucdp:FILE``, ``acled:FILE`` or ``table:FILE`` (a bare ``FILE`` is UCDP's).
+
+    >>> read_source("gdelt:events.csv")
+    Traceback (most recent call last):
+    ...
+    harmattan.data.errors.UsageError: 'gdelt' is not a source. Known: acled, table, ucdp.
+    """
+    kind, _, path = spec.partition(":")
+    if not path or len(kind) == 1 or "/" in kind or "\\" in kind:
+        kind, path = "ucdp", spec
+    if kind == "ucdp":
+        from . import ucdp
+
+        return ucdp.read(path, unclear=unclear, today=today)
+    if kind == "acled":
+        from . import acled
+
+        return acled.read(path, today=today)
+    if kind == "table":
+        from . import tabular
+
+        return tabular.read(path, today=today)
+    raise UsageError(f"'{kind}' is not a source.", remedy=nearest(kind, SOURCES))

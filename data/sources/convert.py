@@ -1,0 +1,123 @@
+"""Text columns to numbers and dates, collecting every offence before raising one error."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from ..errors import SchemaError
+
+_REMEDIES = {
+    "not_a_number": "Write plain digits with a point for decimals.",
+    "not_whole": "Counts are whole numbers.",
+    "negative": "Counts are zero or more; correct the row at its source.",
+    "out_of_range": "Check whether columns were swapped.",
+    "empty": "Fill the cell or drop the row.",
+    "not_a_date": "Write dates as YYYY-MM-DD.",
+    "in_the_future": "Check the year and the order of day and month.",
+    "ends_before_it_starts": "Swap or correct the two dates.",
+    "unknown_value": "Use one of the values that the source documents.",
+}
+
+
+class Problems:
+    """Offences found in one file, raised together."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._found: list[pd.DataFrame] = []
+
+    def add(self, wrong: pd.Series, values: pd.Series, rule: str) -> None:
+        """Note the rows where ``wrong`` is true (indexed by row of the file)."""
+        if wrong.any():
+            bad = values[wrong]
+            self._found.append(
+                pd.DataFrame(
+                    {
+                        "row": bad.index,
+                        "column": str(values.name),
+                        "value": bad.astype(str).to_numpy(),
+                        "rule": rule,
+                    }
+                )
+            )
+
+    def raise_if_any(self) -> None:
+        """One :class:`SchemaError` for all of them, naming the first."""
+        if not self._found:
+            return
+        failures = pd.concat(self._found, ignore_index=True).sort_values(
+            "row", kind="stable", ignore_index=True
+        )
+        first = failures.iloc[0]
+        more = f" ({len(failures)} such values in all)" if len(failures) > 1 else ""
+        raise SchemaError(
+            f"'{first['value'][:60]}' in column '{first['column']}' breaks the rule {first['rule']}{more}.",
+            where=f"{self.path}, row {first['row']}",
+            remedy=_REMEDIES.get(str(first["rule"]), "Correct the row."),
+            failures=failures,
+        )
+
+
+def text(values: pd.Series) -> pd.Series:
+    """Trimmed text; missing becomes empty."""
+    return values.astype("str").str.strip().fillna("")
+
+
+def number(
+    values: pd.Series,
+    problems: Problems,
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+    whole: bool = False,
+    nullable: bool = False,
+    decimal_comma: bool = False,
+) -> pd.Series:
+    """float64; every cell that is not such a number is noted in ``problems``."""
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        found = values.astype("float64")
+        empty = found.isna()
+    else:
+        cells = text(values)
+        empty = cells.isin(["", "NA", "NaN", "nan", "None", "NULL", "null"])
+        if decimal_comma:
+            cells = cells.str.replace(",", ".", regex=False)
+        found = pd.to_numeric(cells.mask(empty), errors="coerce").astype("float64")
+        problems.add(found.isna() & ~empty, values, "not_a_number")
+    problems.add(np.isinf(found), values, "not_a_number")
+    if not nullable:
+        problems.add(empty, values, "empty")
+    if low == 0:
+        problems.add(found < 0, values, "negative")
+    else:
+        problems.add(found < low, values, "out_of_range")
+    problems.add((found > high) & ~np.isinf(found), values, "out_of_range")
+    if whole:
+        problems.add((found % 1 != 0) & found.notna() & ~np.isinf(found), values, "not_whole")
+    return found
+
+
+def dates(values: pd.Series, problems: Problems, today: date | None = None) -> tuple[pd.Series, int]:
+    """Days (datetime64), and how many cells were in US order (month/day/year).
+
+    ISO dates may carry a time of day, which is dropped. A date after ``today`` is an offence.
+    """
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        found = values.dt.tz_localize(None).dt.normalize().astype("datetime64[us]")
+        us = 0
+    else:
+        codes, distinct = pd.factorize(text(values))
+        cells = pd.Series(distinct, dtype="str")
+        iso = pd.to_datetime(cells.str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
+        slashed = cells.str.contains("/", regex=False) & iso.isna()
+        day = cells.str.split(" ").str[0]
+        iso = iso.mask(slashed, pd.to_datetime(day.where(slashed), format="%m/%d/%Y", errors="coerce"))
+        found = pd.Series(iso.to_numpy()[codes], index=values.index).astype("datetime64[us]")
+        us = int((slashed & iso.notna()).to_numpy()[codes].sum())
+    problems.add(found.isna(), values, "not_a_date")
+    if today is not None:
+        problems.add(found > pd.Timestamp(today), values, "in_the_future")
+    return found.rename(values.name), us

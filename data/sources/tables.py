@@ -1,0 +1,365 @@
+"""Any table file as text columns: csv, gz, zip and parquet, with what had to be repaired on the way.
+
+Everything that can be wrong with a file before its columns mean anything is found here: it is missing,
+empty, a web page, not UTF-8, cut off, packed dangerously, or separated by something else than commas.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from ..errors import SchemaError, SourceError, nearest
+from ..incidents import Repair
+
+#: Unpacked size that no incident file reaches, in bytes.
+MAX_UNPACKED = 2_000_000_000
+#: Ratio of unpacked to packed size that no real table reaches.
+MAX_RATIO = 200
+MAX_MEMBERS = 100
+
+_SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2007": " ", "\ufeff": ""})
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """Columns as the file has them, names in lower case; the index is the row of the file (header = row
+    1)."""
+
+    frame: pd.DataFrame
+    path: str
+    repairs: tuple[Repair, ...] = ()
+    delimiter: str = ","
+
+    def repaired(self, name: str, count: int, message: str, rows: Collection[int] = ()) -> RawTable:
+        """The same table with one more counted repair (none where the count is zero)."""
+        if not count:
+            return self
+        repair = Repair(name, int(count), message, self.path, tuple(int(r) for r in list(rows)[:20]))
+        return replace(self, repairs=(*self.repairs, repair))
+
+    def require(self, columns: Collection[str]) -> None:
+        """A :class:`SchemaError` naming the columns that are not there."""
+        missing = [c for c in columns if c not in self.frame.columns]
+        if missing:
+            raise SchemaError(
+                f"the column '{missing[0]}' is missing"
+                + (f" (and {len(missing) - 1} more: {', '.join(missing[1:])})." if len(missing) > 1 else "."),
+                where=f"{self.path}, row 1",
+                remedy=nearest(missing[0], map(str, self.frame.columns)),
+                failures=pd.DataFrame({"row": 1, "column": missing, "value": "", "rule": "column_missing"}),
+            )
+
+
+def read_table(
+    path: str | Path,
+    columns: Collection[str] | None = None,
+    *,
+    aliases: Mapping[str, str] | None = None,
+    layouts: Mapping[int, tuple[str, ...]] | None = None,
+) -> RawTable:
+    """A csv, csv.gz, zip or parquet file as text columns.
+
+    Parameters
+    ----------
+    path : path
+        The file; what it is, is read from its first bytes, not from its name.
+    columns : collection of str, optional
+        Columns to keep, all where None.
+    aliases : mapping, optional
+        Older name of a column to its present name.
+    layouts : mapping of int to tuple of str, optional
+        Column names by number of columns, for files that come without a header.
+
+    Returns
+    -------
+    RawTable
+
+    Raises
+    ------
+    SourceError
+        The file is missing, empty, a web page, badly packed or not UTF-8.
+    SchemaError
+        A row has another number of fields than the header.
+    """
+    path = Path(path)
+    raw = _bytes_of(path)
+    if raw[:4] == b"PAR1":
+        return _select(RawTable(_parquet(raw, path), str(path)), columns, aliases or {})
+    table = RawTable(pd.DataFrame(), str(path))
+    if raw[:2] == b"\x1f\x8b" and path.suffix != ".gz":
+        table = table.repaired(
+            "compressed_under_another_name", 1, "The file is gzip although its name says otherwise."
+        )
+    raw = _unpack(raw, path)
+    if raw[:4] == b"PAR1":
+        return _select(replace(table, frame=_parquet(raw, path)), columns, aliases or {})
+    return _select(_csv(raw, table, layouts or {}, aliases or {}, columns), columns, aliases or {})
+
+
+def _bytes_of(path: Path) -> bytes:
+    if not path.exists():
+        raise SourceError("the file does not exist.", where=str(path), remedy="Check the path.")
+    if path.is_dir():
+        raise SourceError("this is a folder, not a file.", where=str(path), remedy="Name the file inside it.")
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SourceError(
+            f"the file cannot be read ({error.strerror}).", where=str(path), remedy="Check its permissions."
+        ) from None
+    if not raw.strip():
+        raise SourceError("the file is empty.", where=str(path), remedy="Download it again.")
+    return raw
+
+
+def _unpack(raw: bytes, path: Path) -> bytes:
+    """The table inside a zip or gz, within limits; anything else as it is."""
+    try:
+        if raw[:2] == b"\x1f\x8b":
+            return _bounded(gzip.GzipFile(fileobj=io.BytesIO(raw)), len(raw), path)
+        if raw[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+            return _from_zip(raw, path)
+    except (zipfile.BadZipFile, EOFError, gzip.BadGzipFile, zlib.error, NotImplementedError, RuntimeError):
+        raise SourceError(
+            "the archive is damaged or cut off.", where=str(path), remedy="Download it again."
+        ) from None
+    return raw
+
+
+def _bounded(
+    stream: io.BufferedIOBase | zipfile.ZipExtFile | gzip.GzipFile, packed: int, path: Path
+) -> bytes:
+    limit = min(MAX_UNPACKED, max(packed * MAX_RATIO, 50_000_000))
+    data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise SourceError(
+            f"the archive unpacks to more than {limit // 1_000_000} MB.",
+            where=str(path),
+            remedy="Check where it comes from; unpack it by hand if you trust it.",
+        )
+    return data
+
+
+def _from_zip(raw: bytes, path: Path) -> bytes:
+    if raw[:4] == b"PK\x05\x06":
+        raise SourceError("the archive holds no file.", where=str(path), remedy="Download it again.")
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        members = [m for m in archive.infolist() if not m.is_dir()]
+        if len(members) > MAX_MEMBERS:
+            raise SourceError(
+                f"the archive holds {len(members)} files; {MAX_MEMBERS} is the limit.",
+                where=str(path),
+                remedy="Check where it comes from; unpack the one table by hand.",
+            )
+        for member in members:
+            name = member.filename.replace("\\", "/")
+            if name.startswith("/") or ".." in name.split("/") or re.match(r"^[A-Za-z]:", name):
+                raise SourceError(
+                    f"the archive's member '{member.filename[:80]}' points outside the archive.",
+                    where=str(path),
+                    remedy="Do not use this file; check where it comes from.",
+                )
+        tables = [m for m in members if m.filename.lower().endswith((".csv", ".parquet"))]
+        if len(tables) != 1:
+            raise SourceError(
+                f"the archive holds {len(tables)} tables (csv or parquet); one is expected.",
+                where=str(path),
+                remedy="Unpack it and name the table.",
+            )
+        with archive.open(tables[0]) as stream:
+            return _bounded(stream, tables[0].compress_size or len(raw), path)
+
+
+def _parquet(raw: bytes, path: Path) -> pd.DataFrame:
+    try:
+        table = pq.read_table(io.BytesIO(raw))
+    except (pa.ArrowInvalid, OSError):
+        raise SourceError(
+            "the parquet file is damaged or cut off.", where=str(path), remedy="Download it again."
+        ) from None
+    frame: pd.DataFrame = table.to_pandas()
+    frame.columns = [_name(str(c)) for c in frame.columns]
+    frame.index = pd.RangeIndex(2, len(frame) + 2)
+    return frame
+
+
+def _name(text: str) -> str:
+    return re.sub(r"\s+", "_", text.translate(_SPACES).strip().strip('"').strip().lower())
+
+
+def _text(raw: bytes, table: RawTable) -> tuple[bytes, RawTable]:
+    """The bytes as clean UTF-8, or an error that names the row where they are not."""
+    if raw[:3] == b"\xef\xbb\xbf":
+        raw = raw[3:]
+        table = table.repaired("byte_order_mark", 1, "A byte order mark at the start was dropped.", [1])
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        row = raw[: error.start].count(b"\n") + 1
+        raise SourceError(
+            f"byte {error.start} is not UTF-8 text.",
+            where=f"{table.path}, line {row}",
+            remedy="Save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8').",
+        ) from None
+    if b"\x00" in raw[:4096]:
+        raise SourceError(
+            "the file is not a text table.", where=table.path, remedy="Give a csv, zip or parquet file."
+        )
+    head = raw[:2000].lstrip().lower()
+    if head.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
+        raise SourceError(
+            "this is a web page, not a table.",
+            where=f"{table.path}, line 1",
+            remedy="Download the file again; the server answered with a page.",
+        )
+    if head.startswith((b"{", b"[")):
+        raise SourceError(
+            "this is JSON, not a table.", where=f"{table.path}, line 1", remedy="Export it as csv or parquet."
+        )
+    return raw, table
+
+
+def _csv(
+    raw: bytes,
+    table: RawTable,
+    layouts: Mapping[int, tuple[str, ...]],
+    aliases: Mapping[str, str],
+    columns: Collection[str] | None,
+) -> RawTable:
+    raw, table = _text(raw, table)
+    first_line = raw.split(b"\n", 1)[0].decode().rstrip("\r")
+    delimiter = max(",;\t|", key=lambda d: (first_line.count(d), d == ","))
+    names = next(csv.reader([first_line], delimiter=delimiter))
+    if delimiter != ",":
+        table = table.repaired(
+            "other_delimiter", 1, f"Columns are separated by '{delimiter}', not by commas.", [1]
+        )
+    header = _header_of(names, layouts, aliases)
+    offset = 2
+    if header is None:
+        clean = [_name(n) for n in names]
+        if clean != names:
+            table = table.repaired(
+                "header_cleaned",
+                sum(a != b for a, b in zip(clean, names, strict=True)),
+                "Column names were brought to lower case without spaces.",
+                [1],
+            )
+        names = clean
+    else:
+        names, offset = list(header), 1
+        table = table.repaired("header_missing", 1, "The file has no header; the known layout was used.", [1])
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise SchemaError(
+            f"the column '{twice[0]}' stands there twice.",
+            where=f"{table.path}, row 1",
+            remedy="Rename or drop one of them.",
+        )
+    wanted = names if columns is None else [n for n in names if aliases.get(n, n) in columns or n in columns]
+    frame = _rows(raw, names, wanted or names, delimiter, offset, table.path)
+    if frame.empty:
+        raise SourceError(
+            "the file has a header and no rows.", where=f"{table.path}, row 1", remedy="Download it again."
+        )
+    return replace(table, frame=frame, delimiter=delimiter)
+
+
+def _header_of(
+    names: list[str], layouts: Mapping[int, tuple[str, ...]], aliases: Mapping[str, str]
+) -> tuple[str, ...] | None:
+    """The layout to use where the first line is data; None where it is a header."""
+    layout = layouts.get(len(names))
+    if layout is None:
+        return None
+    known = {*layout, *aliases}
+    return None if sum(_name(n) in known for n in names) > len(names) / 3 else layout
+
+
+def _rows(
+    raw: bytes, names: list[str], wanted: list[str], delimiter: str, offset: int, path: str
+) -> pd.DataFrame:
+    bad: list[tuple[int, int]] = []
+
+    def refuse(row: pacsv.InvalidRow) -> str:
+        bad.append((int(row.number or 0), int(row.actual_columns)))
+        return "skip"
+
+    try:
+        table = pacsv.read_csv(
+            io.BytesIO(raw),
+            read_options=pacsv.ReadOptions(
+                column_names=names, skip_rows=offset - 1, use_threads=False, block_size=16_000_000
+            ),
+            parse_options=pacsv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=False,
+                include_columns=wanted,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise SchemaError(
+            f"the rows cannot be told apart ({str(error).splitlines()[0][:120]}).",
+            where=path,
+            remedy="Look for a quotation mark that is never closed, or download the file again.",
+        ) from None
+    if bad:
+        row, fields = bad[0]
+        raise SchemaError(
+            f"{len(bad)} row(s) have another number of fields than the header ({fields} instead of {len(names)}).",
+            where=f"{path}, row {row}",
+            remedy="The file may be cut off: download it again; or quote texts that hold the separator.",
+            failures=pd.DataFrame(
+                [(r, "", str(n), "field_count") for r, n in bad], columns=["row", "column", "value", "rule"]
+            ),
+        )
+    frame = table.to_pandas()
+    frame.index = pd.RangeIndex(offset, len(frame) + offset)
+    return frame
+
+
+def _select(table: RawTable, columns: Collection[str] | None, aliases: Mapping[str, str]) -> RawTable:
+    """Old names made new, the wanted columns kept, spaces that are none counted and dropped."""
+    frame = table.frame
+    old = {c: aliases[c] for c in frame.columns if c in aliases and aliases[c] not in frame.columns}
+    if old:
+        frame = frame.rename(columns=old)
+        table = table.repaired(
+            "old_column_names",
+            len(old),
+            "Older column names were read as today's: " + ", ".join(sorted(old)) + ".",
+            [1],
+        )
+    if columns is not None:
+        frame = frame[[c for c in frame.columns if c in columns]]
+    cleaned: dict[str, pd.Series] = {}
+    touched: set[int] = set()
+    for name in frame.columns:
+        if not pd.api.types.is_string_dtype(frame[name].dtype):
+            continue
+        odd = frame[name].str.contains("[\u00a0\u202f\u2007\ufeff]", regex=True, na=False)
+        if odd.any():
+            touched |= set(frame.index[odd])
+            cleaned[str(name)] = frame[name].str.translate(_SPACES)
+    if cleaned:
+        frame = frame.assign(**cleaned)
+        table = table.repaired(
+            "odd_spaces", len(touched), "Non-breaking spaces were replaced.", sorted(touched)
+        )
+    return replace(table, frame=frame)

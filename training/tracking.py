@@ -133,6 +133,7 @@ def log_run(
     folder: Path,
     tracking_uri: str | None = None,
     preparing: subprocess.Popen[bytes] | None = None,
+    once_by: Sequence[str] = (),
 ) -> str:
     """Write one run and return its id.
 
@@ -146,6 +147,8 @@ def log_run(
         Another store; MLFLOW_TRACKING_URI counts where this is None.
     preparing : subprocess.Popen, optional
         What :func:`prepare` returned.
+    once_by : sequence of str
+        Tags that make a run the same: where a finished one has them all, its id is returned and nothing written.
 
     Raises
     ------
@@ -160,7 +163,7 @@ def log_run(
         if local and not _database(folder).exists():
             create_store(folder)
         with _quiet_mlflow():
-            return _log(record, uri, _artifacts(folder) if local else None)
+            return _log(record, uri, _artifacts(folder) if local else None, once_by)
     except Exception as reason:
         raise TrackingError(
             f"the run could not be recorded in MLflow ({_in_short(reason)}).",
@@ -169,7 +172,7 @@ def log_run(
         ) from reason
 
 
-def _log(record: Record, uri: str, artifacts: str | None) -> str:
+def _log(record: Record, uri: str, artifacts: str | None, once_by: Sequence[str]) -> str:
     """The logging itself; only called by the process that ran the forecast."""
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
@@ -182,6 +185,11 @@ def _log(record: Record, uri: str, artifacts: str | None) -> str:
         if experiment
         else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
     )
+    if once_by:
+        same = " and ".join(f"tags.{key} = '{record.tags[key]}'" for key in once_by)
+        found = client.search_runs([number], f"{same} and attributes.status = 'FINISHED'", max_results=1)
+        if found:
+            return str(found[0].info.run_id)
     run_id = str(client.create_run(number, run_name=record.name).info.run_id)
     try:
         now = get_current_time_millis()

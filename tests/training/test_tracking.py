@@ -119,6 +119,13 @@ def test_the_environment_is_put_back(logged: tuple[str, Any, Path]) -> None:
     assert "MLFLOW_DISABLE_TELEMETRY" not in os.environ
 
 
+def test_a_run_that_is_there_is_not_written_twice(logged: tuple[str, Any, Path]) -> None:
+    run_id, _, folder = logged
+    assert tracking.log_run(RECORD, folder, once_by=("origin", "run_kind")) == run_id
+    other = Record("forecast 2023-11", tags={**RECORD.tags, "origin": "2023-11"})
+    assert tracking.log_run(other, folder, once_by=("origin", "run_kind")) != run_id
+
+
 def test_a_failing_artifact_leaves_a_run_marked_failed(logged: tuple[str, Any, Path], tmp_path: Path) -> None:
     _, client, folder = logged
     record = Record("broken run", files=(tmp_path / "absent.csv",))

@@ -1,0 +1,241 @@
+"""The command line: a thin layer over the Python functions, importing nothing heavy before a command runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ..data.errors import HarmattanError
+from .progress import Bar
+
+EXIT_CODES = """\
+0  done, or already there with the same bytes
+1  something unexpected: a fault of this program
+2  the request is wrong: an option, a setting, an origin
+3  the data are wrong: a file, a row, a region, a ledger
+4  a model cannot be fitted or loaded
+5  a release cannot be written, or does not verify
+6  the data are stale, partial or implausible: nothing is published
+7  another job is at work
+8  the forecast is released, but MLflow could not record it"""
+
+HELP = f"""\
+Forecasts of monthly violent events by region, and of the risk that spills over a border.
+
+\b
+Examples:
+  harmattan forecast
+  harmattan forecast --as-of 2023-08 --horizons 1:6 --out releases
+  harmattan forecast --help
+
+\b
+Exit codes:
+{chr(10).join("  " + line for line in EXIT_CODES.splitlines())}
+
+With --debug anywhere in a command, a failure shows where in the program it happened.
+"""
+
+#: Groups of commands in modules of their own: what the overview says, and where they are.
+GROUPS = {
+    "data": ("Incidents in, panel out: build, check, snapshot.", "harmattan.forecast.cli_data"),
+    "features": ("What the models see: list, build.", "harmattan.forecast.cli_features"),
+}
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class LazyGroup(TyperGroup):
+    """Commands of a module that is imported when one of them is asked for."""
+
+    module = ""
+
+    def _loaded(self) -> Any:
+        return typer.main.get_command(import_module(self.module).app)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the module's commands."""
+        return list(self._loaded().list_commands(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One command of the module."""
+        return self._loaded().get_command(ctx, cmd_name)
+
+
+def _add_groups() -> None:
+    for name, (about, module) in GROUPS.items():
+        if find_spec(module):
+            group = typer.Typer(help=about, rich_markup_mode=None, no_args_is_help=True)
+            group.callback()(_nothing)
+            cls = type(f"Lazy{name.title()}", (LazyGroup,), {"module": module})
+            app.add_typer(group, name=name, help=about, cls=cls)
+
+
+def _nothing() -> None:
+    """A group does nothing by itself."""
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+@app.command()
+def forecast(
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file; ./harmattan.toml where there is one.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="snapshot, or ucdp:FILE.")] = None,
+    panel: Annotated[
+        Path | None, typer.Option(help="A ready panel (parquet or CSV) instead of a source.")
+    ] = None,
+    regions: Annotated[
+        Path | None, typer.Option(help="Polygons (GeoJSON) instead of the shipped ones.")
+    ] = None,
+    links: Annotated[
+        Path | None, typer.Option(help="Links between regions, instead of those of --regions.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Origin, such as 2023-08: the last month to be seen.")
+    ] = None,
+    horizons: Annotated[str | None, typer.Option(help="Months ahead, such as 1:6 or 1,3,6.")] = None,
+    targets: Annotated[str | None, typer.Option(help="events,deaths, or one of them.")] = None,
+    countries: Annotated[str | None, typer.Option(help="Countries to publish, such as MLI,BFA.")] = None,
+    draws: Annotated[int | None, typer.Option(help="Draws per forecast.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Root of every random stream.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; changes no number. 0: one per core.")
+    ] = None,
+    backtest_origins: Annotated[int | None, typer.Option(help="Past months the run is judged on.")] = None,
+    run_date: Annotated[
+        str | None, typer.Option(help="Day against which the age of the data counts.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of releases.")] = None,
+    mlruns: Annotated[Path | None, typer.Option(help="Folder of MLflow's records.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="Another MLflow store.")] = None,
+    track: Annotated[
+        bool | None, typer.Option("--track/--no-track", help="Record the run in MLflow.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check settings and data; write nothing.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast the next months for every region, and write a release with its report.
+
+    \b
+    Examples:
+      harmattan forecast
+      harmattan forecast --as-of 2023-08 --no-track
+      harmattan forecast --panel counts.parquet --regions regions.geojson --json
+    """
+    from .config import Settings
+
+    given = dict(locals())
+    others = {"config", "dry_run", "as_json", "quiet", "Settings"}
+    settings = Settings.load({k: v for k, v in given.items() if k not in others}, config)
+    if dry_run:
+        _print_plan(settings, as_json, quiet)
+        return
+    from .main_job import run_main_job
+
+    with Bar(quiet=quiet) as progress:
+        outcome = run_main_job(settings, progress)
+    if as_json:
+        typer.echo(json.dumps(outcome.summary(), indent=2))
+    elif not quiet:
+        _print_outcome(outcome, settings)
+    if outcome.tracking_error:
+        raise outcome.tracking_error
+
+
+def _print_outcome(outcome: Any, settings: Any) -> None:
+    """Where everything is, in four lines."""
+    words = {"written": "new", "identical": "already there, identical", "revised": "revises an earlier one"}
+    if outcome.result.banner:
+        typer.echo(outcome.result.banner)
+    typer.echo(f"Release  {outcome.release.path}  ({words[outcome.release.status]})")
+    for line in outcome.release.reason[:5]:
+        typer.echo(f"         {line}")
+    if outcome.run_id:
+        typer.echo(f"MLflow   run {outcome.run_id} in {settings.tracking_uri or settings.mlruns}")
+    typer.echo(f"Report   {outcome.report}")
+
+
+def _print_plan(settings: Any, as_json: bool, quiet: bool) -> None:
+    """What a run would do, its settings and input having been checked."""
+    from .inputs import load_inputs
+    from .main_job import check_writable
+
+    check_writable(settings.out)
+    inputs = load_inputs(settings)
+    origin = settings.as_of or str(inputs.panel.last_month)
+    inputs.panel.position(origin)
+    plan = {
+        "origin": origin,
+        "regions": len(inputs.panel.region_ids),
+        "release": str(settings.out / origin),
+        "mlruns": str(settings.mlruns) if settings.track else None,
+        "settings": settings.published(),
+    }
+    if as_json:
+        typer.echo(json.dumps(plan, indent=2))
+    elif not quiet:
+        typer.echo(f"Would forecast {plan['regions']} regions from {origin}, and write {plan['release']}.")
+
+
+@app.command()
+def version(as_json: Json = False) -> None:
+    """Print the versions of this package and of what its numbers depend on.
+
+    \b
+    Examples:
+      harmattan version
+      harmattan version --json
+    """
+    import platform
+    from importlib.metadata import version as installed
+
+    names = ("harmattan", "numpy", "pandas", "scipy", "statsmodels", "lightgbm", "mlflow", "shapely")
+    found = {"python": platform.python_version()} | {name: installed(name) for name in names}
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        typer.echo("\n".join(f"{name} {number}" for name, number in found.items()))
+
+
+def main() -> None:
+    """Run a command; a failure is one line on standard error and an exit code."""
+    debug = "--debug" in sys.argv or os.environ.get("HARMATTAN_DEBUG", "") not in {"", "0"}
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments, prog_name="harmattan")
+    except Exception as failure:
+        if debug:
+            raise
+        if isinstance(failure, HarmattanError):
+            print(f"error: {failure.message}", file=sys.stderr)
+            sys.exit(failure.exit_code)
+        about = " ".join(str(failure).split())[:200]
+        print(
+            f"error: an unexpected {type(failure).__name__}: {about} "
+            "This is a fault of the program: run the command again with --debug and report what it prints.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+_add_groups()

@@ -1,0 +1,133 @@
+"""The main job: forecast, report, release, and last the record in MLflow, which can fail alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..data.errors import ReleaseError, TrackingError
+from .config import Settings
+
+if TYPE_CHECKING:
+    from .publish import Release
+    from .result import ForecastResult
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one job.
+
+    Attributes
+    ----------
+    result : ForecastResult
+        The forecast.
+    release : Release
+        Where it was written, and whether it is new.
+    run_id : str or None
+        The run in MLflow; None where none was asked for, or where it failed.
+    tracking_error : TrackingError or None
+        Why there is no run.
+    """
+
+    result: ForecastResult
+    release: Release
+    run_id: str | None = None
+    tracking_error: TrackingError | None = None
+
+    @property
+    def report(self) -> Path:
+        """The page to open."""
+        return self.release.path / "report.html"
+
+    def summary(self) -> dict[str, Any]:
+        """The outcome for JSON."""
+        return {
+            "origin": str(self.result.origin),
+            "level": self.result.level,
+            "banner": self.result.banner,
+            "release": str(self.release.path),
+            "status": self.release.status,
+            "reason": list(self.release.reason),
+            "report": str(self.report),
+            "run_id": self.run_id,
+            "tracking_error": self.tracking_error and self.tracking_error.message,
+            "seconds": {stage: round(seconds, 2) for stage, seconds in self.result.timings.items()},
+        }
+
+
+def run_main_job(settings: Settings, progress: Callable[[str, float], None] | None = None) -> Outcome:
+    """Forecast, and write the release and its run.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to compute and where to put it.
+    progress : callable, optional
+        Called with a stage and the share done, 0..1.
+
+    Raises
+    ------
+    HarmattanError
+        Anything but a failing MLflow: nothing is written then.
+    """
+    from .publish import publish_release
+    from .report.page import render
+    from .run import run_forecast
+
+    check_writable(settings.out)
+    preparing: list[subprocess.Popen[bytes] | None] = []
+
+    def watch(stage: str, share: float) -> None:
+        # The database is begun when the input has proved good, and is ready before the models are.
+        if settings.track and stage == "models" and not preparing:
+            preparing.append(_prepare(settings))
+        if progress:
+            progress(stage, share)
+
+    result = run_forecast(settings, progress=watch)
+    watch("report", 0.92)
+    html = render(result)
+    watch("release", 0.95)
+    release = publish_release(result, html, settings.out)
+    run_id, error = None, None
+    if settings.track:
+        watch("record", 0.97)
+        try:
+            run_id = track(result, release, settings, preparing[0] if preparing else None)
+        except TrackingError as failure:
+            error = failure
+    return Outcome(result, release, run_id, error)
+
+
+def _prepare(settings: Settings) -> subprocess.Popen[bytes] | None:
+    from ..training import tracking
+
+    return tracking.prepare(settings.mlruns, settings.tracking_uri)
+
+
+def track(
+    result: ForecastResult,
+    release: Release,
+    settings: Settings,
+    preparing: subprocess.Popen[bytes] | None = None,
+) -> str:
+    """Record a finished forecast and its release in MLflow, once; the run's id, or a :class:`TrackingError`."""
+    from ..training.tracking import log_run
+    from .record import record_of
+
+    record = record_of(result, release.path, settings)
+    again = ("release", "forecast_hash") if release.status == "identical" else ()
+    return log_run(record, settings.mlruns, settings.tracking_uri, preparing, once_by=again)
+
+
+def check_writable(out: Path) -> None:
+    """A :class:`ReleaseError` before the work, not after it, where ``out`` could not be written."""
+    there = out
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ReleaseError("releases cannot be written here.", str(there), "Choose another --out.")

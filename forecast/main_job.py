@@ -115,7 +115,7 @@ def track(
     settings: Settings,
     preparing: subprocess.Popen[bytes] | None = None,
 ) -> str:
-    """Record a finished forecast and its release in MLflow, once; the run's id, or a :class:`TrackingError`."""
+    """Record a finished forecast in MLflow, once; the run's id, or a :class:`TrackingError`."""
     from ..training.tracking import log_run
     from .record import record_of
 

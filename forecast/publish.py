@@ -131,11 +131,13 @@ def check_ids(result: ForecastResult) -> None:
 def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table]:
     """Every table of a release by file name, checked."""
     forecast = hub.checked(result.draws)
+    panel = result.panel
+    names = pd.DataFrame({"region_id": panel.region_ids, "name": panel.names, "country": panel.countries})
     return {
         "forecast.parquet": forecast,
         "forecast.csv": forecast,
         "draws.parquet": hub.draws_table(result.draws),
-        "wide.csv": hub.wide_table(result.draws, result.regions.frame),
+        "wide.csv": hub.wide_table(result.draws, names),
         "countries.csv": hub.checked(result.countries),
         "spillover.csv": result.spillover,
         "pairs.csv": result.pairs,

@@ -148,7 +148,7 @@ def log_run(
     preparing : subprocess.Popen, optional
         What :func:`prepare` returned.
     once_by : sequence of str
-        Tags that make a run the same: where a finished one has them all, its id is returned and nothing written.
+        Tags that make a run the same: where a finished one has them all, only its id is returned.
 
     Raises
     ------

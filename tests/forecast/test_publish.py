@@ -216,9 +216,8 @@ def test_a_region_id_cannot_leave_the_folder(tmp_path: Path, region: str) -> Non
 
 def test_no_text_cell_of_any_file_starts_a_formula(tmp_path: Path) -> None:
     result = make_result()
-    names = result.regions.frame.assign(name=["=1+1", "+1", "-1", "@x", "\tx", "\rx", HOSTILE] * 2)
-    result = replace(result, regions=replace(result.regions, frame=names))
-    folder = publish.write_release(result, HTML, tmp_path)
+    names = ("=1+1", "+1", "-1", "@x", "\tx", "\rx", HOSTILE) * 2
+    folder = publish.write_release(replace(result, panel=replace(result.panel, names=names)), HTML, tmp_path)
     with (folder / "wide.csv").open(encoding="utf-8", newline="") as lines:
         cells = {row["name"] for row in csv.DictReader(lines)}
     assert {"'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", HOSTILE} == cells

@@ -1,0 +1,203 @@
+"""Where a run's numbers come from: the embedded snapshot, a file of incidents, or a ready panel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..data.errors import ConfigError, SourceError, UsageError
+from ..data.panel import Panel
+from ..data.regions import Regions
+
+if TYPE_CHECKING:
+    from .config import Settings
+    from .result import Level
+
+#: Data whose last month ended longer ago than this many days are not current.
+CURRENT_DAYS = 62
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run reads.
+
+    Attributes
+    ----------
+    panel : Panel
+    regions : Regions or None
+        Polygons in the panel's order; None for a panel without a map.
+    borders : pandas.DataFrame or None
+        ``region_id, international_km, observed_km, blind_towards``.
+    coverage, ledger : pandas.DataFrame
+        What is observed per country; where everything read has gone.
+    demonstration : bool
+        The embedded snapshot, which is never current.
+    """
+
+    panel: Panel
+    regions: Regions | None
+    borders: pd.DataFrame | None
+    coverage: pd.DataFrame
+    ledger: pd.DataFrame
+    demonstration: bool = False
+
+    def run_date(self, settings: Settings, origin: pd.Period) -> date:
+        """The day against which age is measured: as asked, else the end of the month after the origin.
+
+        A run on the snapshot, or as of an earlier month, is dated from its data, so that it can be repeated to the
+        byte on any day; current data are measured against today only where the user says so.
+        """
+        return settings.run_date or (origin + 1).end_time.date()
+
+    def age_days(self, run_date: date) -> int:
+        """Days from the end of the last observed month to the run."""
+        return (run_date - self.panel.last_month.end_time.date()).days
+
+    def verdict(self, run_date: date) -> tuple[Level, str]:
+        """How far the run can be trusted, and what a reader has to know first."""
+        last = self.panel.last_month
+        if self.demonstration:
+            return "amber", f"Demonstration on data to {last}, not current."
+        if self.age_days(run_date) > CURRENT_DAYS:
+            return (
+                "amber",
+                f"The data end in {last}, {self.age_days(run_date)} days before {run_date}: not current.",
+            )
+        return "green", ""
+
+
+def load_inputs(settings: Settings) -> Inputs:
+    """Read whatever the settings name.
+
+    Raises
+    ------
+    ConfigError
+        A source without polygons, or a panel named together with a source.
+    InputError
+        Files that are missing or broken.
+    """
+    if settings.panel is not None:
+        return _from_panel(settings, settings.panel)
+    if settings.source == "snapshot":
+        return _from_snapshot(settings)
+    if settings.regions is None:
+        raise ConfigError(
+            "incidents need polygons to be placed in.", "--regions", "Name a GeoJSON file of regions."
+        )
+    return _from_incidents(settings, settings.regions)
+
+
+def _from_snapshot(settings: Settings) -> Inputs:
+    """The figures that come with the package."""
+    from ..data.embedded import load_snapshot
+
+    if settings.regions is not None or settings.links is not None:
+        raise ConfigError(
+            "the embedded snapshot has its own regions and links.",
+            "--regions" if settings.regions is not None else "--links",
+            "Leave it out, or name a --source or --panel of your own.",
+        )
+    snapshot = load_snapshot()
+    return Inputs(
+        snapshot.panel,
+        snapshot.regions,
+        snapshot.borders,
+        snapshot.coverage,
+        snapshot.ledger.summary(),
+        demonstration=True,
+    )
+
+
+def _from_incidents(settings: Settings, regions: Path) -> Inputs:
+    """A file of incidents and polygons."""
+    from ..data.build import build_panel
+    from ..data.sources import read_source
+
+    incidents = read_source(settings.source)
+    polygons = Regions.read(regions)
+    covered = list(incidents.coverage["country"])
+    inside = sorted(set(covered) & set(polygons.countries))
+    if not inside:
+        raise UsageError(
+            "none of the countries in the source has regions in the polygons.",
+            str(regions),
+            f"The source has {', '.join(covered[:8])}; the polygons have {', '.join(sorted(set(polygons.countries))[:8])}.",
+        )
+    borders = polygons.border_exposure(inside)
+    chosen = polygons.select(inside)
+    built = build_panel(incidents, chosen)
+    panel = built.panel
+    if settings.links is not None:
+        panel = replace(panel, links=_read_links(settings.links, panel))
+    return Inputs(panel, chosen, borders, incidents.coverage, built.ledger.summary())
+
+
+def _from_panel(settings: Settings, path: Path) -> Inputs:
+    """A ready panel, with polygons or links where the user has them."""
+    from ..data.links import links_of
+
+    if settings.source != "snapshot":
+        raise ConfigError(
+            "a ready panel and a source of incidents exclude each other.", "--panel", "Name one of them."
+        )
+    panel = read_panel(path)
+    regions = None
+    if settings.regions is not None:
+        polygons = Regions.read(settings.regions)
+        missing = sorted(set(panel.region_ids) - set(polygons.region_ids))
+        if missing:
+            raise UsageError(
+                f"{len(missing)} regions of the panel have no polygon, the first is '{missing[0]}'.",
+                str(settings.regions),
+                "Bring polygons for every region, or leave --regions out.",
+            )
+        regions = _in_order(polygons, panel.region_ids)
+        if panel.links is None:
+            panel = replace(panel, links=links_of(regions.frame, regions.geometry))
+    if settings.links is not None:
+        panel = replace(panel, links=_read_links(settings.links, panel))
+    span = f"{panel.months[0]}", f"{panel.last_month}"
+    coverage = pd.DataFrame([(c, c, *span) for c in sorted(set(panel.countries))])
+    coverage.columns = pd.Index(["country", "name", "first_month", "last_month"])
+    placed = float(pd.Series(panel.measure("events", fill=0).ravel()).sum())
+    ledger = pd.DataFrame([("placed", placed), ("read", placed)], columns=["outcome", "events"])
+    return Inputs(panel, regions, None, coverage, ledger)
+
+
+def read_panel(path: Path) -> Panel:
+    """A panel from parquet or CSV (``month, region_id, events[, ...]``)."""
+    if not path.is_file():
+        raise SourceError("there is no such file.", str(path), "Correct the path.")
+    if path.suffix == ".parquet":
+        return Panel.read_parquet(path)
+    try:
+        frame = pd.read_csv(path)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as reason:
+        raise SourceError(
+            f"this is not a readable CSV ({reason}).", str(path), "Save it as UTF-8, comma-separated."
+        ) from None
+    return Panel.from_frame(frame, source=path.name)
+
+
+def _read_links(path: Path, panel: Panel) -> pd.DataFrame:
+    """A user's own table of links."""
+    from ..data.regions import checked_links
+
+    if not path.is_file():
+        raise SourceError("there is no such file.", str(path), "Correct the path.")
+    frame = pd.DataFrame({"region_id": list(panel.region_ids), "country": list(panel.countries)})
+    return checked_links(pd.read_csv(path), frame, str(path))
+
+
+def _in_order(regions: Regions, region_ids: Sequence[str]) -> Regions:
+    """The polygons of these regions, in this order."""
+    at = {r: i for i, r in enumerate(regions.region_ids)}
+    index = [at[r] for r in region_ids]
+    return replace(
+        regions, frame=regions.frame.iloc[index].reset_index(drop=True), geometry=regions.geometry[index]
+    )

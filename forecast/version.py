@@ -1,0 +1,8 @@
+"""The version of the package, as installed."""
+
+from importlib.metadata import version as _installed
+
+
+def version() -> str:
+    """The installed version, such as ``0.1.0``."""
+    return _installed("harmattan")

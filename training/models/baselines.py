@@ -1,0 +1,59 @@
+"""The models that every table shows and skill is measured against. Frozen: a change re-runs every earlier figure."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from ..distribution import Margins, empirical, negative_binomial
+from .base import Member, Problem
+
+
+def _window(problem: Problem, origin: pd.Period, months: int) -> np.ndarray:
+    """The last observed ``months`` counts of each region up to the origin, int, (months, regions)."""
+    stop = problem.row(origin) + 1
+    return problem.counts[max(stop - months, 0) : stop].astype(np.int64)
+
+
+class Zero(Member):
+    """No events anywhere."""
+
+    name: ClassVar[str] = "zero"
+
+    def margins(self, problem: Problem, origin: pd.Period) -> Margins:
+        """All probability on zero."""
+        regions = problem.panel.shape[1]
+        return Margins(np.ones((regions, 2)), np.zeros(regions))
+
+
+class LastValue(Member):
+    """Poisson around the last observed count."""
+
+    name: ClassVar[str] = "last_value"
+
+    def margins(self, problem: Problem, origin: pd.Period) -> Margins:
+        """A Poisson distribution per region (a negative binomial of very large size)."""
+        return negative_binomial(problem.counts[problem.row(origin)], np.array(1e6))
+
+
+class Conflictology(Member):
+    """The empirical distribution of a region's own last months.
+
+    Hegre, Vesco & Colaresi (2025), the VIEWS prediction challenge, doi:10.1177/00223433241300862.
+
+    Parameters
+    ----------
+    window : int
+        Months, >= 1.
+    """
+
+    name: ClassVar[str] = "conflictology_12"
+
+    def __init__(self, window: int = 12) -> None:
+        self.window = window
+
+    def margins(self, problem: Problem, origin: pd.Period) -> Margins:
+        """Each of the last ``window`` counts with the same probability."""
+        return empirical(_window(problem, origin, self.window))

@@ -1,0 +1,126 @@
+"""The endemic-epidemic negative binomial: a background level plus what past events excite."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+
+from ..distribution import Margins, negative_binomial
+from .base import Member, Problem, recency
+from .excitation import Excitation, HalfLives, excitation
+
+
+class EndemicEpidemic(Member):
+    """Additive-mean negative binomial on own, domestic, cross-border and country excitation.
+
+    The background level is partially pooled by country; every excitation coefficient is >= 0, so that the
+    decomposition of a forecast into families adds up and no family can be negative.
+
+    Parameters
+    ----------
+    half_lives : HalfLives
+        Exponential means that excite, in months.
+    recency_half_life : float or None
+        Months after which a training row counts half; None weighs all alike.
+    burn_in : int
+        Months left out at the start of the record.
+    pooling : float
+        Precision of the normal prior that pulls country levels together.
+    """
+
+    name: ClassVar[str] = "endemic_epidemic"
+
+    def __init__(
+        self,
+        half_lives: HalfLives = HalfLives(),  # noqa: B008 - frozen
+        recency_half_life: float | None = 60.0,
+        burn_in: int = 24,
+        pooling: float = 1.0,
+    ) -> None:
+        self.half_lives = half_lives
+        self.recency_half_life = recency_half_life
+        self.burn_in = burn_in
+        self.pooling = pooling
+
+    def fit(self, problem: Problem, origin: pd.Period, horizon: int) -> Self:
+        """Maximise the penalised likelihood of everything known at ``origin``."""
+        from .likelihood import AdditiveMeanNB
+
+        rows, regions = problem.training_rows(origin, horizon, self.burn_in)
+        self.horizon_ = horizon
+        self.columns_ = columns = self.excitation(problem)
+        self.countries_ = tuple(sorted(set(problem.panel.countries)))
+        counts = problem.counts[rows + horizon, regions]
+        design = self._endemic(problem)[regions]
+        excite = columns.values[rows, regions]
+        weights = recency(rows, int(rows.max()), self.recency_half_life)
+        ones = np.ones((len(rows), 1))
+        free = [0.0] + [self.pooling] * len(self.countries_)
+        ridge = np.array([*free, *[1e-3] * excite.shape[1], 1e-2, 1e-2])
+        level = max(float(np.average(counts, weights=weights)), 1e-3)
+        share = 0.7 * counts.mean() / max(float(excite.mean()), 1e-6) / excite.shape[1]
+        start = np.array(
+            [
+                np.log(0.3 * level),
+                *[0.0] * len(self.countries_),
+                *[min(share, 1.0)] * excite.shape[1],
+                0.0,
+                0.5,
+            ]
+        )
+        model = AdditiveMeanNB(counts, design, excite, ones, weights, ridge, 0.0 * start)
+        self.params_, self.account_ = model.fit_bounded(start)
+        self.layout_ = model.layout
+        return self
+
+    def excitation(self, problem: Problem) -> Excitation:
+        """Columns of excitation, computed once per problem and set of half-lives."""
+        cache: dict[Any, Excitation] = problem.__dict__.setdefault("_excitation", {})
+        if self.half_lives not in cache:
+            cache[self.half_lives] = excitation(problem, self.half_lives)
+        return cache[self.half_lives]
+
+    def _endemic(self, problem: Problem) -> np.ndarray:
+        """Intercept and one indicator per country, (regions, 1 + countries)."""
+        code = np.array(problem.panel.countries)
+        return np.column_stack([np.ones(len(code)), *[(code == c).astype(float) for c in self.countries_]])
+
+    def mean_size(self, problem: Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and size ``horizon`` months after each of ``rows``, shapes (rows, regions)."""
+        level, slopes, spread, slope = self.layout_.split(self.params_)
+        endemic = np.exp(self._endemic(problem) @ level)
+        mean = endemic + self.excitation(problem).values[rows] @ slopes
+        return mean, size_at(mean, spread[0], slope)
+
+    def margins(self, problem: Problem, origin: pd.Period) -> Margins:
+        """Negative binomial margins, (regions,)."""
+        mean, size = self.mean_size(problem, np.array([problem.row(origin)]))
+        return negative_binomial(mean[0], size[0])
+
+    def contributions(self, problem: Problem, origin: pd.Period) -> dict[str, np.ndarray]:
+        """The expected count taken apart by family, shape (regions,) each; they sum to the mean."""
+        level, slopes, _, _ = self.layout_.split(self.params_)
+        columns = self.excitation(problem)
+        parts = columns.by_family(columns.values[problem.row(origin)] * slopes)
+        return {"baseline": np.exp(self._endemic(problem) @ level), **parts}
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything needed to predict again, as plain numbers."""
+        return {
+            "name": self.name,
+            "horizon": self.horizon_,
+            "countries": list(self.countries_),
+            "families": list(self.columns_.families),
+            "half_lives": {k: list(v) for k, v in vars(self.half_lives).items()},
+            "params": [float(p) for p in self.params_],
+            "fit": self.account_,
+        }
+
+
+def size_at(mean: np.ndarray, intercept: float, slope: float) -> np.ndarray:
+    """Negative-binomial size at a mean; the same law as in the likelihood."""
+    from .likelihood import LEVEL_FLOOR
+
+    return np.asarray(np.exp(np.clip(intercept + slope * np.log(mean + LEVEL_FLOOR), -7, 7)))

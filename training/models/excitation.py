@@ -1,0 +1,83 @@
+"""What excites a region: exponential means of past counts, its own, its neighbours' and its country's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...data.panel import TARGETS, Panel
+from ...features.neighbours import border_km, side
+from ...features.recipe import Recipe
+from ...features.spatial import Country, Neighbours
+from ...features.temporal import Ewm
+
+if TYPE_CHECKING:
+    from .base import Problem
+
+OWN, DOMESTIC, ACROSS, COUNTRY = "own history", "domestic neighbours", "across the border", "country"
+FAMILIES = (OWN, DOMESTIC, ACROSS, COUNTRY)
+
+
+@dataclass(frozen=True)
+class HalfLives:
+    """Half-lives in months of the exponential means, by family; an empty tuple leaves the family out."""
+
+    own: tuple[float, ...] = (0.5, 2.0, 6.0, 24.0)
+    domestic: tuple[float, ...] = (2.0, 12.0)
+    across: tuple[float, ...] = (2.0, 12.0)
+    country: tuple[float, ...] = (3.0,)
+
+
+@dataclass(frozen=True)
+class Excitation:
+    """Columns of excitation.
+
+    Attributes
+    ----------
+    values : numpy.ndarray
+        float64, shape (months, regions, columns), counts per month, >= 0.
+    families : tuple of str
+        Per column.
+    """
+
+    values: np.ndarray
+    families: tuple[str, ...]
+
+    def by_family(self, parts: np.ndarray) -> dict[str, np.ndarray]:
+        """Sum the last axis of ``parts`` (one value per column) family by family."""
+        return {
+            f: parts[..., [i for i, g in enumerate(self.families) if g == f]].sum(axis=-1) for f in FAMILIES
+        }
+
+
+def excitation(problem: Problem, lives: HalfLives) -> Excitation:
+    """All columns for one problem; without links there are no neighbours among them.
+
+    Nothing known yet (no month observed, no such neighbour) excites nothing, hence zero.
+    """
+    measure = TARGETS[problem.target]
+    terms = [(OWN, Ewm(h, of=measure)) for h in lives.own]
+    if problem.panel.links is not None:
+        terms += [(DOMESTIC, Neighbours(of=Ewm(h, of=measure), across_border=False)) for h in lives.domestic]
+        terms += [(ACROSS, Neighbours(of=Ewm(h, of=measure), across_border=True)) for h in lives.across]
+    terms += [(COUNTRY, Country(of=Ewm(h, of=measure))) for h in lives.country]
+    cube = Recipe([term for _, term in terms]).build(problem.panel)
+    return Excitation(np.nan_to_num(cube.values.astype(float)), tuple(family for family, _ in terms))
+
+
+def border_weights(panel: Panel, crossing: bool) -> np.ndarray:
+    """Share of each region's land border with every other region, (regions, regions).
+
+    Domestic and international border share one denominator: a region's weights over all its neighbours sum to 1.
+    """
+    km = border_km(panel)
+    whole = np.maximum(np.asarray(km.sum(axis=1)).ravel(), 1e-9)
+    return np.asarray(side(km, panel, crossing).toarray() / whole[:, None])
+
+
+def exponential_means(problem: Problem, half_lives: tuple[float, ...]) -> np.ndarray:
+    """Exponentially weighted means of the target, float64 (months, regions, half-lives); zero where nothing is known."""
+    cube = Recipe([Ewm(h, of=TARGETS[problem.target]) for h in half_lives]).build(problem.panel)
+    return np.nan_to_num(cube.values.astype(float))

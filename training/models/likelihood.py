@@ -1,0 +1,155 @@
+"""The negative-binomial likelihood with an additive mean that the endemic-epidemic models share.
+
+    mean = exp(endemic @ a) + excitation @ b          b >= 0
+    size = exp(spread @ d + e * log(mean + 0.1))      variance = mean + mean^2 / size
+
+after Held, Hohle & Hofmann (2005), doi:10.1191/1471082X05st098oa, with a size that depends on the level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+from statsmodels.base.model import GenericLikelihoodModel
+
+#: Level added before the logarithm that the size depends on, so that a mean of zero has a size.
+LEVEL_FLOOR = 0.1
+_TINY = 1e-10
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each block of parameters lies: endemic, excitation, spread, slope of size on level."""
+
+    endemic: int
+    excitation: int
+    spread: int
+
+    def split(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """The four blocks."""
+        one, two = self.endemic, self.endemic + self.excitation
+        return params[:one], params[one:two], params[two:-1], float(params[-1])
+
+
+class AdditiveMeanNB(GenericLikelihoodModel):  # type: ignore[misc]
+    """Weighted negative-binomial likelihood with an analytic score.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray
+        Shape (rows,), >= 0.
+    endemic, excitation, spread : numpy.ndarray
+        Design matrices, shapes (rows, q), (rows, p) with entries >= 0, (rows, s).
+    weights : numpy.ndarray
+        Weight of each row's log-likelihood, shape (rows,), >= 0.
+    ridge : numpy.ndarray, optional
+        Precision of a normal prior around ``centre`` for each parameter; zero leaves it free.
+    """
+
+    def __init__(
+        self,
+        counts: np.ndarray,
+        endemic: np.ndarray,
+        excitation: np.ndarray,
+        spread: np.ndarray,
+        weights: np.ndarray,
+        ridge: np.ndarray | None = None,
+        centre: np.ndarray | None = None,
+    ) -> None:
+        self.layout = Layout(endemic.shape[1], excitation.shape[1], spread.shape[1])
+        size = sum((endemic.shape[1], excitation.shape[1], spread.shape[1])) + 1
+        self.ridge = np.zeros(size) if ridge is None else ridge
+        self.centre = np.zeros(size) if centre is None else centre
+        self.X, self.V, self.Z, self.w = endemic, excitation, spread, weights
+        self.some = np.flatnonzero(counts > 0)
+        self.log_factorial = special.gammaln(counts + 1)
+        super().__init__(counts, exog=np.ones((len(counts), 1)), hasconst=False, missing="none")
+        self.data.xnames = [f"p{i}" for i in range(size)]
+        self.df_model, self.df_resid = size, len(counts) - size
+
+    def mean_size(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Endemic part, whole mean, and size of each row."""
+        a, b, d, e = self.layout.split(params)
+        # Without an endemic design there is no endemic part (an empty product would give exp(0) = 1).
+        endemic = np.exp(np.clip(self.X @ a, -30, 15)) if len(a) else np.zeros(len(self.w))
+        mean = endemic + self.V @ b + _TINY
+        log_size = self.Z @ d + e * np.log(mean + LEVEL_FLOOR)
+        return endemic, mean, np.exp(np.clip(log_size, -7, 7))
+
+    def loglikeobs(self, params: np.ndarray) -> np.ndarray:
+        """Log-likelihood of each row, unweighted."""
+        _, mean, size = self.mean_size(params)
+        y = self.endog
+        ratio = np.log1p(mean / size)
+        out = -size * ratio - self.log_factorial
+        s = self.some
+        out[s] += (
+            special.gammaln(y[s] + size[s])
+            - special.gammaln(size[s])
+            + y[s] * (np.log(mean[s] / size[s]) - ratio[s])
+        )
+        return np.asarray(out)
+
+    def loglike(self, params: np.ndarray) -> float:
+        """Weighted log-likelihood minus the prior's penalty."""
+        penalty = 0.5 * float(self.ridge @ (params - self.centre) ** 2)
+        return float(self.w @ self.loglikeobs(params)) - penalty
+
+    def score_obs_parts(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Derivatives of each row's log-likelihood by endemic predictor, mean and log size."""
+        endemic, mean, size = self.mean_size(params)
+        y = self.endog
+        by_mean = y / mean - (y + size) / (size + mean)
+        by_size = -np.log1p(mean / size) + 1 - (y + size) / (size + mean)
+        s = self.some
+        by_size[s] += special.digamma(y[s] + size[s]) - special.digamma(size[s])
+        by_log_size = by_size * size
+        slope = float(params[-1])
+        by_mean = by_mean + by_log_size * slope / (mean + LEVEL_FLOOR)
+        return endemic, by_mean, by_log_size
+
+    def score(self, params: np.ndarray) -> np.ndarray:
+        """Gradient of :meth:`loglike`."""
+        endemic, by_mean, by_log_size = self.score_obs_parts(params)
+        _, mean, _ = self.mean_size(params)
+        wm, ws = self.w * by_mean, self.w * by_log_size
+        grad = np.concatenate(
+            [self.X.T @ (wm * endemic), self.V.T @ wm, self.Z.T @ ws, [ws @ np.log(mean + LEVEL_FLOOR)]]
+        )
+        return np.asarray(grad - self.ridge * (params - self.centre))
+
+    def bounds(self) -> list[tuple[float, float]]:
+        """Box for the optimiser: excitation coefficients are never negative."""
+        lay = self.layout
+        return (
+            [(-20.0, 8.0)] * lay.endemic
+            + [(0.0, 50.0)] * lay.excitation
+            + [(-6.0, 6.0)] * lay.spread
+            + [(-1.0, 2.0)]
+        )
+
+    def fit_bounded(
+        self, start: np.ndarray, maxiter: int = 300, fixed: int = 0
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Maximise inside the bounds, the first ``fixed`` parameters held; parameters and an account of the fit."""
+        bounds = [(float(v), float(v)) for v in start[:fixed]] + self.bounds()[fixed:]
+        result = self.fit(
+            start_params=start,
+            method="lbfgs",
+            bounds=bounds,
+            maxiter=maxiter,
+            pgtol=1e-6,
+            factr=1e7,
+            disp=False,
+            skip_hessian=True,
+            warn_convergence=False,
+        )
+        account = dict(result.mle_retvals)
+        return np.asarray(result.params), {
+            "converged": bool(account["converged"]),
+            "iterations": int(account.get("iterations", 0)),
+            "loglike": float(self.loglike(np.asarray(result.params))),
+        }

@@ -1,0 +1,119 @@
+"""Exponentially weighted negative binomial: each region on its own, shrunk towards the pool where it is quiet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, special
+
+from ..distribution import Margins, negative_binomial
+from .base import Member, Problem, recency
+from .excitation import exponential_means
+
+
+class ExponentialNB(Member):
+    """A region's exponentially weighted mean and dispersion, both shrunk to the pooled ones.
+
+    Five numbers are learned per horizon by maximum likelihood: weights of a fast and a slow mean, the pull
+    towards the pooled level, the pull of the region's dispersion towards the pooled one, and the pooled size.
+    Fitting each horizon on outcomes that far ahead lets the level drift: the weights and the size learned for six
+    months are those of a series that had six months to move.
+
+    Parameters
+    ----------
+    fast, slow : float
+        Half-lives of the two means, months.
+    recency_half_life : float or None
+        As for the endemic-epidemic member.
+    """
+
+    name: ClassVar[str] = "exponential_nb"
+
+    def __init__(
+        self, fast: float = 3.0, slow: float = 18.0, recency_half_life: float | None = 60.0, burn_in: int = 24
+    ) -> None:
+        self.fast = fast
+        self.slow = slow
+        self.recency_half_life = recency_half_life
+        self.burn_in = burn_in
+
+    def _moments(self, problem: Problem) -> np.ndarray:
+        """Fast mean, slow mean, pooled mean and local excess dispersion, (months, regions, 4)."""
+        cache: dict[Any, np.ndarray] = problem.__dict__.setdefault("_moments", {})
+        key = (self.fast, self.slow)
+        if key not in cache:
+            seen = problem.observed
+            fast, slow = np.moveaxis(exponential_means(problem, key), -1, 0)
+            excess = self._excess(problem, slow)
+            pooled = (slow * seen).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+            cache[key] = np.stack([fast, slow, np.broadcast_to(pooled[:, None], slow.shape), excess], axis=-1)
+        return cache[key]
+
+    def _excess(self, problem: Problem, slow: np.ndarray) -> np.ndarray:
+        """Variance beyond Poisson in units of the squared mean: what 1 / size would be for the region alone."""
+        squares = replace(problem.panel, measures={"events": problem.counts.astype(np.float32) ** 2})
+        second = exponential_means(replace(problem, panel=squares, target="events"), (self.slow,))[..., 0]
+        return np.clip((second - slow**2 - slow) / (slow**2 + 0.05), 0.0, 8.0)
+
+    @staticmethod
+    def _mean_size(moments: np.ndarray, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and size from moments (..., 4) and the five parameters."""
+        share, pull, local = special.expit(params[:3])
+        fast, slow, pooled, excess = np.moveaxis(moments, -1, 0)
+        own = np.exp(params[5]) * (share * fast + (1 - share) * slow)
+        mean = (1 - pull) * own + pull * pooled + 1e-6
+        inverse = (1 - local) * np.exp(-params[3] - params[4] * np.log(mean + 0.1)) + local * excess
+        return mean, 1 / np.clip(inverse, 1e-3, 1e3)
+
+    def fit(self, problem: Problem, origin: pd.Period, horizon: int) -> Self:
+        """Maximise the likelihood of outcomes ``horizon`` months ahead."""
+        rows, regions = problem.training_rows(origin, horizon, self.burn_in)
+        counts = problem.counts[rows + horizon, regions]
+        moments = self._moments(problem)[rows, regions]
+        weights = recency(rows, int(rows.max()), self.recency_half_life)
+        some = np.flatnonzero(counts > 0)
+        # Where nothing ever happened there is nothing to tell the rows apart; one in ten is enough to learn from.
+        quiet = np.flatnonzero((counts == 0) & (moments[:, 1] < 1e-3))
+        weights[quiet] *= 10.0
+        keep = np.union1d(np.setdiff1d(np.arange(len(counts)), quiet), quiet[::10])
+        keep = np.union1d(keep, some)
+        y, m, w = counts[keep], moments[keep], weights[keep]
+        positive = y > 0
+
+        def loss(params: np.ndarray) -> float:
+            mean, size = self._mean_size(m, params)
+            value = -size * np.log1p(mean / size)
+            value[positive] += (
+                special.gammaln(y[positive] + size[positive])
+                - special.gammaln(size[positive])
+                + y[positive] * np.log(mean[positive] / (mean[positive] + size[positive]))
+            )
+            return -float(w @ value) / float(w.sum()) + 1e-4 * float(params @ params)
+
+        found = optimize.minimize(loss, np.array([0.0, -3.0, -1.0, 0.0, 0.3, 0.0]), method="L-BFGS-B")
+        self.horizon_ = horizon
+        self.params_ = found.x
+        self.account_ = {
+            "converged": bool(found.success),
+            "iterations": int(found.nit),
+            "loss": float(found.fun),
+        }
+        return self
+
+    def margins(self, problem: Problem, origin: pd.Period) -> Margins:
+        """Negative binomial margins, (regions,)."""
+        mean, size = self._mean_size(self._moments(problem)[problem.row(origin)], self.params_)
+        return negative_binomial(mean, size)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything needed to predict again, as plain numbers."""
+        return {
+            "name": self.name,
+            "horizon": self.horizon_,
+            "half_lives": [self.fast, self.slow],
+            "params": [float(p) for p in self.params_],
+            "fit": self.account_,
+        }

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from .numbers import count, interval, month_name, percent
 from .svg import number, tag
 from .tables import Outlook
-from .words import count, interval, month_name, percent
 
 
 def nice_ceiling(value: float) -> float:
@@ -31,8 +31,8 @@ def sparkline(values: np.ndarray, width: float = 72, height: float = 20) -> Mark
     top = max(float(np.nanmax(values)) if not np.isnan(values).all() else 0.0, 1.0)
     step = width / len(values)
     bars = "".join(
-        f"M{number(i * step)} {number(height)}v-{number(max(v / top * (height - 1), 0.8))}h{number(step - 1.5)}"
-        f"V{number(height)}z"
+        f"M{number(i * step)} {number(height)}v-{number(max(v / top * (height - 1), 0.8))}"
+        f"h{number(step - 1.5)}V{number(height)}z"
         for i, v in enumerate(values)
         if not np.isnan(v)
     )
@@ -92,7 +92,8 @@ def fan(
         for k in range(3)
     ]
     mean = "".join(
-        f"M{number(a)} {number(y(m))}h{number(slot)}" for a, m in zip(x, outlook.mean[:, place], strict=True)
+        f"{'L' if i else 'M'}{number(a)} {number(y(m))}h{number(slot)}"
+        for i, (a, m) in enumerate(zip(x, outlook.mean[:, place], strict=True))
     )
     years = [
         tag("text", str(m.year), x=left + i * slot, y=height - 4, class_="tick")
@@ -101,8 +102,8 @@ def fan(
     ]
     told = (
         f"{outlook.label(place)}: {count(outlook.mean[0, place])} expected in {month_name(ahead[0])}, "
-        f"80% interval {interval(outlook.low[0, place], outlook.high[0, place])}; mean of the past twelve months "
-        f"{count(outlook.recent[place])}."
+        f"80% interval {interval(outlook.low[0, place], outlook.high[0, place])}; "
+        f"mean of the past twelve months {count(outlook.recent[place])}."
     )
     return tag(
         "svg",
@@ -138,7 +139,7 @@ def skill_chart(rows: pd.DataFrame, told: str) -> Markup:
     height = 30.0 + line * len(rows) + 6
 
     def x(value: float) -> float:
-        return left + (value + reach) / (2 * reach) * (width - left - 44)
+        return left + (value + reach) / (2 * reach) * (width - left - 116)
 
     marks = [
         tag("line", x1=x(0), x2=x(0), y1=22.0, y2=height - 4, class_="zero"),
@@ -163,15 +164,19 @@ def skill_chart(rows: pd.DataFrame, told: str) -> Markup:
         marks.append(tag("line", x1=x(row.skill_low), x2=x(row.skill_high), y1=y, y2=y, class_="whisker"))
         marks.append(tag("circle", cx=x(value), cy=y, r=5.0, class_="dot" if clear else "dot open"))
         sign = "+" if value >= 0 else "−"
+        span = f"{100 * row.skill_low:.0f} to {100 * row.skill_high:.0f}".replace("-", "−")
         label = f"{sign}{100 * abs(value):.0f}%"
-        marks.append(tag("text", label, x=max(x(row.skill_high), x(value)) + 9, y=y + 4, class_="row strong"))
+        end = max(x(row.skill_high), x(value)) + 9
+        marks.append(
+            tag("text", tag("tspan", label, class_="strong"), f" ({span})", x=end, y=y + 4, class_="row")
+        )
     return tag(
         "svg", *marks, viewBox=f"0 0 {width:.0f} {height:.0f}", role="img", aria_label=told, class_="skill"
     )
 
 
 def coverage_chart(rows: pd.DataFrame) -> Markup:
-    """Share of outcomes inside the 50, 80 and 90 % intervals of the pool, by horizon, against what was promised."""
+    """Share of outcomes inside the 50, 80 and 90 % intervals of the pool, by horizon."""
     width, left, line = 420.0, 118.0, 34.0
     rows = rows.sort_values("horizon")
     height = 34.0 + line * len(rows) + 4

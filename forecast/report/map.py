@@ -10,36 +10,17 @@ import shapely
 from markupsafe import Markup
 
 from ..result import ForecastResult
+from .labels import Label, broken, place
+from .numbers import count
 from .svg import tag
 from .tables import Outlook, Spill, country_name
-from .words import count
 
 WIDTH = 1000.0
 MARGIN = 8.0
 #: More vertices than this are thinned to about one unit of the drawing.
 MANY_VERTICES = 60_000
-
-
-@dataclass(frozen=True)
-class Label:
-    """A name on the map, centred at (x, y)."""
-
-    text: str
-    x: float
-    y: float
-    kind: str
-    width: float
-
-    def touches(self, other: Label) -> bool:
-        """Whether two names would overlap."""
-        return (
-            abs(self.x - other.x) < (self.width + other.width) / 2 + 6
-            and abs(self.y - other.y) < (HEIGHTS[self.kind] + HEIGHTS[other.kind]) / 2
-        )
-
-
-HEIGHTS = {"country": 26.0, "leading": 22.0, "region": 18.0}
-LETTER = {"country": 13.5, "leading": 8.6, "region": 7.4}
+#: Colour classes on which a name has to change its own colour.
+DARK = frozenset({"q5", "q6", "q7", "d0", "d6"})
 
 
 @dataclass(frozen=True)
@@ -67,8 +48,18 @@ class MapShapes:
 
     def anchor(self, region_id: str) -> tuple[float, float]:
         """A point well inside a region."""
-        point = self.shapes[self.region_ids.index(region_id)].representative_point()
-        return float(point.x), float(point.y)
+        middle = shapely.get_coordinates(
+            shapely.maximum_inscribed_circle(self._shape(region_id), tolerance=2.0)
+        )
+        return float(middle[0, 0]), float(middle[0, 1])
+
+    def breadth(self, region_id: str) -> float:
+        """How wide a region is."""
+        west, _, east, _ = self._shape(region_id).bounds
+        return float(east - west)
+
+    def _shape(self, region_id: str) -> shapely.Geometry:
+        return self.shapes[self.region_ids.index(region_id)]
 
 
 def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
@@ -138,30 +129,20 @@ def _step(dx: int, dy: int) -> str:
     return f"l{_half(dx)} {_half(dy)}" if dy >= 0 else f"l{_half(dx)}{_half(dy)}"
 
 
-def labels(shapes: MapShapes, outlook: Outlook, leading: Sequence[str], most: int = 44) -> list[Label]:
-    """Names that do not overlap: countries, then leading regions, then whatever fits its own region."""
-    placed: list[Label] = []
-    names = dict(zip(outlook.ids, outlook.names, strict=True))
-    order = sorted(
-        shapes.region_ids, key=lambda r: (r not in leading, list(leading).index(r) if r in leading else 0, r)
-    )
-    for region in order:
-        first = region in leading
-        kind = "leading" if first else "region"
-        text = names[region]
-        if len(text) > 24:
-            continue
-        x, y = shapes.anchor(region)
-        at = Label(text, x, y, kind, len(text) * LETTER[kind])
-        left, _, right, _ = shapes.shapes[shapes.region_ids.index(region)].bounds
-        inside = at.width / 2 < x < shapes.width - at.width / 2
-        if not inside or (not first and at.width > 1.05 * (right - left)):
-            continue
-        if not any(at.touches(other) for other in placed):
-            placed.append(at)
-        if len(placed) >= most:
-            break
-    return placed
+def region_labels(
+    shapes: MapShapes, outlook: Outlook, leading: Sequence[str], sizes: tuple[float, float], most: int
+) -> list[Label]:
+    """Names of leading regions wherever they fit, then of others that can hold their own name."""
+    at = {region: i for i, region in enumerate(outlook.ids)}
+    rest = sorted(set(shapes.region_ids) - set(leading), key=lambda r: (-outlook.mean[0, at[r]], r))
+
+    def label(region: str, size: float, kind: str, room: float) -> Label:
+        name = broken(outlook.names[at[region]])
+        return Label(name, *shapes.anchor(region), size, kind, room, at[region])
+
+    wanted = [label(r, sizes[0], "leading", float("inf")) for r in leading if r in shapes.region_ids]
+    wanted += [label(r, sizes[1], "region", 1.1 * shapes.breadth(r)) for r in rest]
+    return place(wanted, (0, 0, shapes.width, shapes.height), most)
 
 
 def base_map(shapes: MapShapes) -> Markup:
@@ -196,16 +177,19 @@ def choropleth(
         i = place[region]
         areas.append(tag("path", d=path(shape), class_=f"r {classes[i]}", data_i=i))
     lines = [tag("use", href=f"#land-{i}", class_="border") for i in range(len(shapes.outlines))]
-    names = [
-        tag("text", at.text, x=at.x, y=at.y + 4, class_=f"name {at.kind}")
-        for at in labels(shapes, outlook, leading)
-    ]
+
+    def written(these: list[Label]) -> list[Markup]:
+        return [at.svg("over" if at.place is not None and classes[at.place] in DARK else "") for at in these]
+
+    names = written(region_labels(shapes, outlook, leading, (15.0, 12.5), 48))
+    phone = written(region_labels(shapes, outlook, leading[:5], (27.0, 27.0), 5))
     return tag(
         "svg",
         tag("defs", base_map(shapes)),
         tag("g", *areas, id="areas"),
         tag("g", *lines),
         tag("g", *names, class_="names", aria_hidden="true"),
+        tag("g", *phone, class_="names small", aria_hidden="true"),
         tag("path", id="picked", class_="picked", d="M0 0"),
         viewBox=f"0 0 {shapes.width:.0f} {shapes.height:.0f}",
         role="img",
@@ -215,48 +199,64 @@ def choropleth(
 
 
 def flow_map(shapes: MapShapes, outlook: Outlook, spill: Spill, most: int = 12) -> Markup:
-    """Arrows from a source country to the regions that share in its violence, as wide as the events attributed."""
+    """Arrows from source countries to the regions that share in their violence, wide as events attributed.
+
+    The drawing is cropped to the arrows, so that a small border is not lost in a large desert.
+    """
     rows = spill.declared.head(most)
-    centres = {country: _centre(shapes, outlook, country) for country in shapes.outlines}
-    land = [tag("use", href=f"#land-{i}", class_="land") for i in range(len(shapes.outlines))]
-    largest = float(rows["attributed"].max()) if len(rows) else 1.0
-    arrows, names = [], []
-    for row in rows.itertuples():
-        if row.source_country not in centres or row.target_region not in shapes.region_ids:
-            continue
-        end = shapes.anchor(row.target_region)
-        width = 1.5 + 7.5 * float(np.sqrt(row.attributed / max(largest, 1e-9)))
-        words = f"{country_name(row.source_country)} to {row.target_name}: {count(row.attributed)} events attributed"
-        arrows.append(_arrow(centres[row.source_country], end, width, words))
-        names.append(Label(row.target_name, end[0], end[1], "leading", len(row.target_name) * 8.6))
-    kept: list[Label] = [
-        Label(country_name(c), x, y, "country", len(country_name(c)) * 13.5)
-        for c, (x, y) in centres.items()
-        if c in set(rows["source_country"])
+    rows = rows[rows["target_region"].isin(shapes.region_ids)]
+    starts = {
+        c: _centre(shapes, outlook, c) for c in dict.fromkeys(rows["source_country"]) if c in shapes.outlines
+    }
+    rows = rows[rows["source_country"].isin(starts)]
+    ends = {r: shapes.anchor(r) for r in dict.fromkeys(rows["target_region"])}
+    box = _crop([*starts.values(), *ends.values()], shapes)
+    unit = (box[2] - box[0]) / 520
+    names = dict(zip(outlook.ids, outlook.names, strict=True))
+    largest = max(float(rows["attributed"].max()) if len(rows) else 0.0, 1e-9)
+    arrows = [
+        _arrow(
+            starts[row.source_country],
+            ends[row.target_region],
+            unit * (2 + 9 * float(np.sqrt(row.attributed / largest))),
+            f"{country_name(row.source_country)} to {row.target_name}: {count(row.attributed)} attributed",
+        )
+        for row in rows.itertuples()
     ]
-    sources = len(kept)
-    for at in names:
-        at = Label(at.text, at.x, at.y + 16, at.kind, at.width)
-        if len(at.text) <= 24 and not any(at.touches(other) for other in kept):
-            kept.append(at)
-    texts = [
-        tag("text", at.text, x=at.x, y=at.y + (5 if i < sources else 4), class_=f"name {at.kind}")
-        for i, at in enumerate(kept)
+    wanted = [
+        Label((country_name(c),), x, y - 12 * unit, 15 * unit, "country") for c, (x, y) in starts.items()
     ]
+    wanted += [Label(broken(names[r]), x, y + 14 * unit, 12 * unit, "leading") for r, (x, y) in ends.items()]
     return tag(
         "svg",
-        tag("g", *land),
+        tag("g", *[tag("use", href=f"#land-{i}", class_="land") for i in range(len(shapes.outlines))]),
         tag("g", *arrows),
-        tag("g", *texts, aria_hidden="true"),
-        viewBox=f"0 0 {shapes.width:.0f} {shapes.height:.0f}",
+        tag("g", *[at.svg() for at in place(wanted, box, 40)], aria_hidden="true"),
+        viewBox=f"{box[0]:.0f} {box[1]:.0f} {box[2] - box[0]:.0f} {box[3] - box[1]:.0f}",
         role="img",
-        aria_label="Map of model-attributed spillover; the table beside it holds the same numbers.",
+        aria_label="Map of model-attributed spillover; the table below holds the same numbers.",
         class_="flow",
     )
 
 
+def _crop(points: Sequence[tuple[float, float]], shapes: MapShapes) -> tuple[float, float, float, float]:
+    """A frame of about 4:3 around some points, with a margin; the whole map where there are none."""
+    if not points:
+        return 0.0, 0.0, shapes.width, shapes.height
+    low, high = np.min(points, axis=0), np.max(points, axis=0)
+    middle, size = (low + high) / 2, (high - low) * 1.25 + 90
+    wide = max(size[0], size[1] / 0.8, 320.0)
+    tall = max(size[1], wide * 0.55)
+    return (
+        float(middle[0] - wide / 2),
+        float(middle[1] - tall / 2),
+        float(middle[0] + wide / 2),
+        float(middle[1] + tall / 2),
+    )
+
+
 def _centre(shapes: MapShapes, outlook: Outlook, country: str) -> tuple[float, float]:
-    """Where a country's expected violence lies: the mean of its regions' places, weighted by expected events."""
+    """Where a country's violence is expected: its regions' places, weighted by expected events."""
     mean = dict(zip(outlook.ids, outlook.mean[0], strict=True))
     inside = [r for r, c in zip(shapes.region_ids, shapes.countries, strict=True) if c == country]
     points = np.array([shapes.anchor(r) for r in inside])

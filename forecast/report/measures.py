@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from ..result import ForecastResult
+from .numbers import chance, count, interval, month_name, percent, signed
 from .previous import PreviousRelease
 from .tables import THRESHOLDS, Outlook
-from .words import count, interval, month_name, percent, signed
 
 ROUND = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 CHANCES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
@@ -56,8 +57,8 @@ class Measure:
 def colour_class(value: float, edges: Sequence[float], palette: str) -> str:
     """The class of a value.
 
-    >>> colour_class(3, (1, 2, 5), "q"), colour_class(5, (1, 2, 5), "q"), colour_class(float("nan"), (1,), "q")
-    ('q2', 'q3', 'na')
+    >>> [colour_class(v, (1, 2, 5), "q") for v in (3, 5, float("nan"))]
+    ['q2', 'q3', 'na']
     """
     return "na" if np.isnan(value) else f"{palette}{int(np.searchsorted(edges, value, side='right'))}"
 
@@ -75,7 +76,7 @@ def count_edges(values: np.ndarray) -> tuple[float, ...]:
 
 def _ranges(edges: Sequence[float], write: Any) -> tuple[str, ...]:
     names = [write(e) for e in edges]
-    middle = [f"{a}–{b}" for a, b in zip(names, names[1:], strict=False)]
+    middle = [f"{a}–{b}" for a, b in pairwise(names)]
     return (f"under {names[0]}", *middle, f"{names[-1]} or more")
 
 
@@ -117,10 +118,10 @@ def map_measures(
     found = [_counts("events", "Expected events", events.mean)]
     for k in THRESHOLDS:
         word = "at least one event" if k == 1 else f"{k} events or more"
-        chance = events.chance[k]
+        likely = events.chance[k]
         legend = _ranges(CHANCES, percent)
         found.append(
-            Measure(f"p{k}", f"Chance of {word}", chance, _written(chance, percent), CHANCES, "q", legend)
+            Measure(f"p{k}", f"Chance of {word}", likely, _written(likely, chance), CHANCES, "q", legend)
         )
     found.append(_change("change", "Change against past 12 months", events.change))
     if "deaths" in outlooks:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from ...data.errors import ModelError
 from ..result import ForecastResult
-from . import charts, words
+from . import charts, numbers, words
 from . import map as maps
 from .measures import map_measures, page_data, safe_json
 from .previous import PreviousRelease, hindsight
@@ -76,9 +76,9 @@ def render(result: ForecastResult, previous: PreviousRelease | None = None) -> s
         "data": safe_json(page_data(result, outlooks, countries, measures, reasons)),
         "events": events,
         "measures": measures,
-        "months": [words.month_name(m) for m in result.months],
-        "origin_name": words.month_name(result.origin),
-        "country_list": words.listing([country_name(c) for c in sorted(set(events.countries))]),
+        "months": [numbers.month_name(m) for m in result.months],
+        "origin_name": numbers.month_name(result.origin),
+        "country_list": numbers.listing([country_name(c) for c in sorted(set(events.countries))]),
         "country_codes": sorted(set(events.countries), key=country_name),
         "title": words.title(events),
         "sentences": words.headline(result, events, spill),
@@ -98,12 +98,15 @@ def render(result: ForecastResult, previous: PreviousRelease | None = None) -> s
         "ucdp": "ucdp" in result.panel.source.lower(),
         "age": int(pd.Period(result.run_date, "M").ordinal - result.origin.ordinal),
         "rows": ROWS,
-        "words": words,
+        "words": numbers,
+        "span": numbers.span_name(result.months[0], result.months[-1]),
         "country": country_name,
     }
     if shapes is not None:
         leading = [events.ids[i] for i in order[:8]]
-        told = f"Map of expected events by region in {context['months'][0]}; the ranking table holds the same numbers."
+        told = (
+            f"Map of expected events by region in {context['months'][0]}; the ranking holds the same numbers."
+        )
         context["map"] = maps.choropleth(shapes, events, measures[0].classes(0), leading, told)
     else:
         context["map"] = None
@@ -152,7 +155,7 @@ def _skill(result: ForecastResult) -> dict[str, Any]:
                     if row.member == "conflictology" or np.isnan(row.skill_low)
                     else f"{100 * row.skill_low:+.1f} to {100 * row.skill_high:+.1f}%".replace("-", "−"),
                     "coverage": [
-                        words.percent(float(v)) for v in (row.coverage_50, row.coverage_80, row.coverage_90)
+                        numbers.percent(float(v)) for v in (row.coverage_50, row.coverage_80, row.coverage_90)
                     ],
                 }
                 for row in of_target.sort_values(["horizon", "crps"], kind="stable").itertuples()
@@ -173,12 +176,12 @@ def _ranking(
             "code": events.countries[i],
             "country": country_name(events.countries[i]),
             "spark": charts.sparkline(events.history[-RECENT:, i]),
-            "recent": words.count(events.recent[i]),
-            "mean": words.count(events.mean[0, i]),
-            "span": words.interval(events.low[0, i], events.high[0, i]),
-            "chances": [(k, words.percent(p[0, i]), f"{p[0, i]:.2f}") for k, p in events.chance.items()],
-            "change": words.signed(events.change[0, i]),
-            "deaths": words.count(death[events.ids[i]]) if events.ids[i] in death else None,
+            "recent": numbers.count(events.recent[i]),
+            "mean": numbers.count(events.mean[0, i]),
+            "span": numbers.interval(events.low[0, i], events.high[0, i]),
+            "chances": [(k, numbers.chance(p[0, i]), round(100 * p[0, i])) for k, p in events.chance.items()],
+            "change": numbers.signed(events.change[0, i]),
+            "deaths": numbers.count(death[events.ids[i]]) if events.ids[i] in death else None,
             "reason": reasons[0, i],
         }
         for i in order
@@ -193,8 +196,8 @@ def _fans(result: ForecastResult, events: Outlook, countries: Outlook, order: li
         return {
             "name": outlook.names[i],
             "country": country_name(outlook.countries[i]),
-            "words": f"{words.count(outlook.mean[0, i])} expected next month "
-            f"({words.interval(outlook.low[0, i], outlook.high[0, i])})",
+            "words": f"{numbers.count(outlook.mean[0, i])} expected next month "
+            f"({numbers.interval(outlook.low[0, i], outlook.high[0, i])})",
             "chart": charts.fan(outlook, i, months, result.months),
         }
 
@@ -221,7 +224,7 @@ def _spill(
                     "tested": bool(spill.tested[i, j]),
                     "share": None
                     if np.isnan(spill.shares[i, j])
-                    else words.percent(float(spill.shares[i, j])),
+                    else numbers.percent(float(spill.shares[i, j])),
                     "level": 0 if np.isnan(spill.shares[i, j]) else int(min(spill.shares[i, j] * 12, 5)) + 1,
                 }
                 for j in range(len(spill.targets))
@@ -238,7 +241,7 @@ def _spill(
         "rows": [_spill_row(row) for row in declared.to_dict("records")],
         "more": max(len(declared) - ROWS, 0),
         "flow": maps.flow_map(shapes, events, spill) if shapes is not None and len(declared) else None,
-        "gap": None if np.isnan(gap) else words.percent(float(gap)).replace("%", ""),
+        "gap": None if np.isnan(gap) else numbers.percent(float(gap)).replace("%", ""),
         "pairs": [
             {
                 "source": country_name(row["source_country"]),
@@ -253,16 +256,16 @@ def _spill(
 
 
 def _spill_row(row: Mapping[str, Any]) -> dict[str, str]:
-    towards = row["blind_towards"]
+    towards, points = row["blind_towards"], 100 * float(row["risk_difference"])
     return {
         "source": country_name(row["source_country"]),
         "target": row["target_name"],
         "country": country_name(row["target_country"]),
-        "direct": words.percent(float(row["share_direct"])),
-        "total": words.percent(float(row["share_total"])),
-        "attributed": words.count(float(row["attributed"])),
-        "risk": words.percent(float(row["pool_risk"])),
-        "difference": f"−{100 * float(row['risk_difference']):.0f}",
+        "direct": numbers.percent(float(row["share_direct"])),
+        "total": numbers.percent(float(row["share_total"])),
+        "attributed": numbers.count(float(row["attributed"])),
+        "risk": numbers.chance(float(row["pool_risk"])),
+        "difference": f"{points:.0f}" if points >= 0.5 else "<1",
         "blind": f"partly blind: no data for {towards}" if row["partly_blind"] else "",
     }
 

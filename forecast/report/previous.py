@@ -32,7 +32,7 @@ class PreviousRelease:
 
     @classmethod
     def read(cls, folder: Path) -> PreviousRelease:
-        """A release from its folder; :class:`ReleaseError` where ``draws.parquet`` is missing or unreadable."""
+        """A release from its folder; :class:`ReleaseError` where its draws are missing or unreadable."""
         path = folder / "draws.parquet"
         try:
             table = pd.read_parquet(path)
@@ -59,7 +59,8 @@ class Hindsight:
     horizon : int
         How many months ahead it was made.
     table : pandas.DataFrame
-        Per region observed: ``region_id, name, country, expected, low, high, observed, inside``, most observed first.
+        Per region observed: ``region_id, name, country, expected, low, high, observed, inside``,
+        most observed first.
     expected, low, high, observed : float
         The same for the sum of these regions (mean, 80 % interval, count).
     crps, crps_conflictology : float

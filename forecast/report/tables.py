@@ -144,7 +144,7 @@ def country_outlook(result: ForecastResult, target: str) -> Outlook:
 
 
 def main_reasons(result: ForecastResult, outlook: Outlook) -> np.ndarray:
-    """The families that carry a region's expected events, largest first, in words; (horizons, places) of str."""
+    """What adds most to a region's expected events, in words; shape (horizons, places), str."""
     words = np.full(outlook.mean.shape, "", dtype=object)
     table = result.contributions
     if table.empty:
@@ -194,13 +194,13 @@ class Spill:
     horizon, threshold : int
         Months cumulated; events.
     rows : pandas.DataFrame
-        One row per source country and target region, with ``expected`` (events over the horizon), ``attributed``
-        (``share_total`` of them), ``target_name`` and ``declared``.
+        One row per source country and target region, with ``expected`` (events over the horizon),
+        ``attributed`` (``share_total`` of them), ``target_name`` and ``declared``.
     sources, targets : tuple of str
         Countries that stand as rows and columns of the matrix.
     shares : numpy.ndarray
-        Share of each target country's expected events attributed to each source, (sources, targets), NaN where no
-        signal is declared.
+        Share of each target country's expected events attributed to each source,
+        (sources, targets), NaN where no signal is declared.
     tested : numpy.ndarray
         bool, same shape: the pair shares a border, so that it was tested.
     """
@@ -227,7 +227,7 @@ def _nearest(options: list[int], wanted: int) -> int:
 
 
 def spillover(result: ForecastResult, outlook: Outlook) -> Spill | None:
-    """Spillover over three months (or the nearest on offer) of five or more events; None where none was run."""
+    """Spillover over about three months, of about five events or more; None where none was run."""
     table = result.spillover
     if table.empty:
         return None

@@ -1,23 +1,26 @@
-"""Sentences made from numbers, and how numbers are written."""
+"""Sentences made from numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from ..result import ForecastResult
+from .numbers import chance, count, count_whole, interval, listing, month_name, percent, plural
 from .previous import Hindsight
 from .tables import Outlook, Spill, country_name
 
-MONTHS = "January February March April May June July August September October November December".split()
-#: A rise or fall is told from this ratio to the mean of the last twelve months on, and from one event a month on.
+#: A rise or fall is told from this ratio to the mean of the last twelve months on,
+#: and from one event a month on.
 TOLD_RATIO, TOLD_EVENTS = 1.25, 1.0
 #: A region counts as quiet after this many months without an event.
 QUIET = 6
+#: Below this many expected events a month in the leading region, the title speaks of little violence.
+LITTLE = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,84 +40,6 @@ class Sentence:
     text: str
     facts: Mapping[str, object] = field(default_factory=dict)
     topic: str = ""
-
-
-def month_name(month: pd.Period) -> str:
-    """A month in words.
-
-    >>> month_name(pd.Period("2024-01", "M"))
-    'January 2024'
-    """
-    return f"{MONTHS[month.month - 1]} {month.year}"
-
-
-def count(value: float) -> str:
-    """An expected count: one decimal below ten, whole above; a dash where there is none.
-
-    >>> count(0.04), count(3.14159), count(17.6), count(1234.5), count(float("nan"))
-    ('<0.1', '3.1', '18', '1,234', '–')
-    """
-    if math.isnan(value):
-        return "–"
-    if 0 < value < 0.05:
-        return "<0.1"
-    return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
-
-
-def percent(value: float) -> str:
-    """A probability or share; never a false 0 or 100 %.
-
-    >>> percent(0.5), percent(0.001), percent(0.9999), percent(0.0), percent(1.0)
-    ('50%', '<1%', '>99%', '0%', '100%')
-    """
-    if math.isnan(value):
-        return "–"
-    if 0 < value < 0.01:
-        return "<1%"
-    if 0.99 < value < 1:
-        return ">99%"
-    return f"{100 * value:.0f}%"
-
-
-def signed(value: float) -> str:
-    """A change with its sign, a true minus, and no negative zero.
-
-    >>> signed(2.34), signed(-0.5), signed(0.01), signed(-31.2)
-    ('+2.3', '−0.5', '0.0', '−31')
-    """
-    if math.isnan(value):
-        return "–"
-    if abs(value) < 0.05:
-        return "0.0"
-    size = f"{abs(value):.1f}" if abs(value) < 9.95 else f"{abs(value):,.0f}"
-    return f"{'+' if value > 0 else '−'}{size}"
-
-
-def interval(low: float, high: float) -> str:
-    """Both ends of an interval.
-
-    >>> interval(3.0, 12.0)
-    '3–12'
-    """
-    return f"{low:,.0f}–{high:,.0f}"
-
-
-def listing(items: Sequence[str]) -> str:
-    """Items as English lists them.
-
-    >>> listing(["a", "b", "c"])
-    'a, b and c'
-    """
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def plural(number: int, one: str, many: str = "") -> str:
-    """A count with its noun.
-
-    >>> plural(1, "month"), plural(3, "month"), plural(2, "country", "countries")
-    ('1 month', '3 months', '2 countries')
-    """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def total_sentence(result: ForecastResult, outlook: Outlook) -> Sentence:
@@ -182,8 +107,8 @@ def rise_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Sen
     up = rising(outlook)[:top]
     if not up:
         return Sentence(
-            "No region is expected to rise by a quarter or more, and by at least one event, above its mean of "
-            "the past twelve months.",
+            "No region is expected to rise by a quarter or more, and by at least one event, "
+            "above its mean of the past twelve months.",
             {"region_ids": []},
             "What rises",
         )
@@ -191,7 +116,7 @@ def rise_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Sen
     above = [float((values[:, 0, i] > outlook.recent[i]).mean()) for i in up]
     told = [
         f"{outlook.label(i)}, {count(outlook.mean[0, i])} against a mean of {count(outlook.recent[i])} "
-        f"in the past twelve months (chance of exceeding that mean: {percent(p)})"
+        f"in the past twelve months (chance of exceeding that mean: {chance(p)})"
         for i, p in zip(up, above, strict=True)
     ]
     facts = {
@@ -231,14 +156,14 @@ def onset_sentence(outlook: Outlook, top: int = 3) -> Sentence | None:
     ]
     if not quiet:
         return None
-    chance = outlook.chance[1][0]
-    first = sorted(quiet, key=lambda i: (-chance[i], outlook.ids[i]))[:top]
-    told = [f"{outlook.label(i)}, {percent(chance[i])}" for i in first]
+    p1 = outlook.chance[1][0]
+    first = sorted(quiet, key=lambda i: (-p1[i], outlook.ids[i]))[:top]
+    told = [f"{outlook.label(i)}, {chance(p1[i])}" for i in first]
     noun = plural(len(quiet), "region")
     words = f"Of {noun} without an event in the past six months, the likeliest to see one next month: "
     facts = {
         "region_ids": [outlook.ids[i] for i in first],
-        "chance": chance[first].tolist(),
+        "chance": p1[first].tolist(),
         "quiet": len(quiet),
     }
     return Sentence(f"{words}{'; '.join(told)}.", facts, "Where it is quiet")
@@ -256,12 +181,18 @@ def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
             {"declared": 0},
             topic,
         )
-    told = [
-        f"{percent(row.share_total)} of the events expected in {row.target_name} "
-        f"({country_name(row.target_country)}) are model-attributed to {country_name(row.source_country)}"
-        for row in rows.itertuples()
-    ]
-    words = f"Over the next {plural(spill.horizon, 'month')}, {listing(told)}."
+    clauses = []
+    for source in dict.fromkeys(rows["source_country"]):
+        told = [
+            f"{percent(row.share_total)} of the events expected in {row.target_name} "
+            f"({country_name(row.target_country)})"
+            for row in rows[rows["source_country"] == source].itertuples()
+        ]
+        clauses.append(f"{listing(told)} to violence in {country_name(source)}")
+    words = (
+        f"Over the next {plural(spill.horizon, 'month')} the model attributes {'; and '.join(clauses)} "
+        "(model-attributed shares, not proof of cause)."
+    )
     facts = {
         "sources": rows["source_country"].tolist(),
         "targets": rows["target_region"].tolist(),
@@ -287,9 +218,14 @@ def headline(result: ForecastResult, outlook: Outlook, spill: Spill | None) -> l
 def title(outlook: Outlook) -> str:
     """The page's title: the two leading regions, where any region expects an event at all."""
     order = ranking_order(outlook)[:2]
-    if not order or outlook.mean[0, order[0]] < 0.5:
+    if not order or outlook.mean[0, order[0]] < LITTLE:
         return "Little violence is expected next month"
-    return f"{listing([outlook.names[i] for i in order])} are likely to see most violence next month"
+    codes = {outlook.countries[i] for i in order}
+    if len(order) == 2 and len(codes) == 1:
+        names = f"{listing([outlook.names[i] for i in order])}, {country_name(codes.pop())}"
+    else:
+        names = listing([outlook.label(i) for i in order])
+    return f"Next month, most violence is expected in {names}"
 
 
 def skill_sentence(scores: pd.DataFrame, target: str) -> Sentence | None:
@@ -297,29 +233,31 @@ def skill_sentence(scores: pd.DataFrame, target: str) -> Sentence | None:
     rows = scores[(scores["target"] == target) & (scores["member"] == "pool")].sort_values("horizon")
     if rows.empty:
         return None
-    told = [
-        _skill_words(row.skill_vs_conflictology, row.skill_low, row.skill_high, row.horizon)
-        for row in rows.itertuples()
-    ]
+    verdicts: dict[str, list[str]] = {"better": [], "worse": [], "level": []}
+    for row in rows.itertuples():
+        ahead = plural(int(row.horizon), "month")
+        if row.skill_low > 0:
+            verdicts["better"].append(f"{100 * row.skill_vs_conflictology:.0f}% at {ahead}")
+        elif row.skill_high < 0:
+            verdicts["worse"].append(f"{-100 * row.skill_vs_conflictology:.0f}% at {ahead}")
+        elif not math.isnan(row.skill_vs_conflictology):
+            verdicts["level"].append(str(int(row.horizon)))
+    told = []
+    if verdicts["better"]:
+        told.append(f"better by {listing(verdicts['better'])} ahead")
+    if verdicts["worse"]:
+        told.append(f"worse by {listing(verdicts['worse'])} ahead")
+    if verdicts["level"]:
+        noun = "month" if verdicts["level"] == ["1"] else "months"
+        told.append(f"not measurably different at {listing(verdicts['level'])} {noun} ahead")
+    if not told:
+        return None
     words = (
-        f"For {target}, against the plain record of each region's own last twelve months, past forecasts were "
-        f"{'; '.join(told)}."
+        f"Past forecasts of {target}, set against the plain record of each region’s own last twelve months, "
+        f"were {', and '.join(told)}."
     )
     facts = {"horizons": rows["horizon"].tolist(), "skill": rows["skill_vs_conflictology"].tolist()}
     return Sentence(words, facts, target.capitalize())
-
-
-def _skill_words(skill: float, low: float, high: float, horizon: int) -> str:
-    ahead = f"{plural(int(horizon), 'month')} ahead"
-    if math.isnan(skill):
-        return f"not scored {ahead}"
-    size = f"{100 * abs(skill):.0f}%"
-    span = f"{100 * low:.0f} to {100 * high:.0f}%".replace("-", "−")
-    if low > 0:
-        return f"{size} better {ahead} (95% interval {span})"
-    if high < 0:
-        return f"{size} worse {ahead} (95% interval {span})"
-    return f"not measurably different {ahead} ({'+' if skill >= 0 else '−'}{size}, 95% interval {span})"
 
 
 def hindsight_sentence(past: Hindsight) -> Sentence:
@@ -331,8 +269,8 @@ def hindsight_sentence(past: Hindsight) -> Sentence:
     else:
         side = "better" if better >= 0 else "worse"
         verdict = (
-            f"Its score was {100 * abs(better):.0f}% {side} than the plain record of the twelve months before "
-            f"(CRPS {past.crps:.2f} against {past.crps_conflictology:.2f}; lower is better)."
+            f"Its score was {100 * abs(better):.0f}% {side} than the plain record of the twelve months "
+            f"before (CRPS {past.crps:.2f} against {past.crps_conflictology:.2f}; lower is better)."
         )
     words = (
         f"For {month_name(past.month)}, the release of {past.name} expected {count(past.expected)} events "
@@ -341,12 +279,3 @@ def hindsight_sentence(past: Hindsight) -> Sentence:
     )
     facts = {"inside": inside, "regions": len(past.table), "skill": better}
     return Sentence(words, facts, "Last forecast")
-
-
-def count_whole(value: float) -> str:
-    """A recorded count.
-
-    >>> count_whole(1200.0)
-    '1,200'
-    """
-    return f"{value:,.0f}"

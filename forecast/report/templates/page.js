@@ -4,6 +4,7 @@
   var at = function (id) { return document.getElementById(id); };
   var NS = "http://www.w3.org/2000/svg";
   var month = 0, measure = 0, picked = null;
+  var DARK = ["q5", "q6", "q7", "d0", "d6"];
   var by = {};
   D.measures.forEach(function (m) { by[m.key] = m; });
 
@@ -32,6 +33,9 @@
   function paint() {
     var m = D.measures[measure];
     Object.keys(areas).forEach(function (i) { areas[i].setAttribute("class", "r " + colour(m, m.values[month][i])); });
+    document.querySelectorAll("#map .name").forEach(function (t) {
+      t.classList.toggle("over", DARK.indexOf(colour(m, m.values[month][t.dataset.i])) >= 0);
+    });
     at("legendtitle").textContent = m.label + ", " + D.months[month];
     var list = at("legend");
     list.textContent = "";
@@ -182,7 +186,7 @@
       });
       svg.appendChild(shape("path", { d: up + down + "z", "class": "band b" + b }));
     });
-    svg.appendChild(shape("path", { d: mean.map(function (v, k) { return "M" + x(n + k) + " " + y(v) + "H" + x(n + k + 1); }).join(""), "class": "mean" }));
+    svg.appendChild(shape("path", { d: mean.map(function (v, k) { return (k ? "L" : "M") + x(n + k) + " " + y(v) + "H" + x(n + k + 1); }).join(""), "class": "mean" }));
     svg.appendChild(shape("line", { x1: x(n) - 0.1 * slot, x2: x(n) - 0.1 * slot, y1: head, y2: y(0), "class": "now" }));
     first.forEach(function (m, k) {
       if (m.slice(5) === "01") svg.appendChild(shape("text", { x: x(k), y: H - 5, "class": "tick" }, m.slice(0, 4)));

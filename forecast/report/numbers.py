@@ -1,0 +1,131 @@
+"""How numbers and months are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def month_name(month: pd.Period) -> str:
+    """A month in words.
+
+    >>> month_name(pd.Period("2024-01", "M"))
+    'January 2024'
+    """
+    return f"{MONTHS[month.month - 1]} {month.year}"
+
+
+def span_name(first: pd.Period, last: pd.Period) -> str:
+    """Some months in words.
+
+    >>> span_name(pd.Period("2024-01", "M"), pd.Period("2024-06", "M"))
+    'January to June 2024'
+    """
+    if first == last:
+        return month_name(first)
+    start = MONTHS[first.month - 1] if first.year == last.year else month_name(first)
+    return f"{start} to {month_name(last)}"
+
+
+def count(value: float) -> str:
+    """An expected count: one decimal below ten, whole above; a dash where there is none.
+
+    >>> count(0.04), count(3.14159), count(17.6), count(1234.5), count(float("nan"))
+    ('<0.1', '3.1', '18', '1,234', '–')
+    """
+    if math.isnan(value):
+        return "–"
+    if 0 < value < 0.05:
+        return "<0.1"
+    return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
+
+
+def percent(value: float) -> str:
+    """A probability or share; never a false 0 or 100 %.
+
+    >>> percent(0.5), percent(0.001), percent(0.9999), percent(0.0), percent(1.0)
+    ('50%', '<1%', '>99%', '0%', '100%')
+    """
+    if math.isnan(value):
+        return "–"
+    if 0 < value < 0.01:
+        return "<1%"
+    if 0.99 < value < 1:
+        return ">99%"
+    return f"{100 * value:.0f}%"
+
+
+def chance(value: float) -> str:
+    """A probability told from a limited number of draws, so never 0 or 100 %.
+
+    >>> chance(0.0), chance(0.42), chance(1.0)
+    ('<1%', '42%', '>99%')
+    """
+    return percent(min(max(value, 1e-9), 1 - 1e-9)) if not math.isnan(value) else "–"
+
+
+def signed(value: float) -> str:
+    """A change with its sign, a true minus, and no negative zero.
+
+    >>> signed(2.34), signed(-0.5), signed(0.01), signed(-31.2)
+    ('+2.3', '−0.5', '0.0', '−31')
+    """
+    if math.isnan(value):
+        return "–"
+    if abs(value) < 0.05:
+        return "0.0"
+    size = f"{abs(value):.1f}" if abs(value) < 9.95 else f"{abs(value):,.0f}"
+    return f"{'+' if value > 0 else '−'}{size}"
+
+
+def interval(low: float, high: float) -> str:
+    """Both ends of an interval.
+
+    >>> interval(3.0, 12.0)
+    '3–12'
+    """
+    return f"{low:,.0f}–{high:,.0f}"
+
+
+def listing(items: Sequence[str]) -> str:
+    """Items as English lists them.
+
+    >>> listing(["a", "b", "c"])
+    'a, b and c'
+    """
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """A count with its noun.
+
+    >>> plural(1, "month"), plural(3, "month"), plural(2, "country", "countries")
+    ('1 month', '3 months', '2 countries')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def count_whole(value: float) -> str:
+    """A recorded count.
+
+    >>> count_whole(1200.0)
+    '1,200'
+    """
+    return f"{value:,.0f}"

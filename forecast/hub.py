@@ -156,7 +156,8 @@ def wide_table(draws: Mapping[str, Draws], names: pd.DataFrame) -> pd.DataFrame:
 
 def check_no_missing(table: pd.DataFrame) -> pd.DataFrame:
     """Rows without a finite value."""
-    return table[~np.isfinite(table["value"].to_numpy(float))]
+    missing: pd.DataFrame = table[~np.isfinite(table["value"].to_numpy(float))]
+    return missing
 
 
 def check_not_negative(table: pd.DataFrame) -> pd.DataFrame:

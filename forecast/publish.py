@@ -185,22 +185,30 @@ def csv_text(frame: pd.DataFrame) -> str:
 
     >>> print(csv_text(pd.DataFrame({"name": ["=1+1", "Gao"], "change": [-1.0, 2.5]})), end="")
     name,change
-    '=1+1,-1.0
+    '=1+1,-1
     Gao,2.5
     """
-    safe = frame.copy()
-    quoting = csv.QUOTE_MINIMAL
-    for column in safe.columns:
-        if not pd.api.types.is_numeric_dtype(safe[column]):
-            safe[column] = [_defused(cell) for cell in safe[column]]
-            # Python's csv leaves a lone carriage return unquoted, which spreadsheets take for a new row.
-            if any(isinstance(cell, str) and "\r" in cell for cell in safe[column]):
-                quoting = csv.QUOTE_NONNUMERIC
-    return safe.to_csv(index=False, lineterminator="\n", na_rep="NA", quoting=quoting)
+    cells = {str(name): _defused(column) for name, column in frame.items()}
+    safe = pd.DataFrame(cells, columns=list(cells))
+    # Python's csv leaves a lone carriage return unquoted, which spreadsheets take for a new row.
+    torn = any(isinstance(cell, str) and "\r" in cell for column in cells.values() for cell in column)
+    text: str = safe.to_csv(
+        index=False,
+        lineterminator="\n",
+        na_rep="NA",
+        float_format="%.10g",
+        quoting=csv.QUOTE_NONNUMERIC if torn else csv.QUOTE_MINIMAL,
+    )
+    return text
 
 
-def _defused(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+def _defused(column: pd.Series) -> pd.Series:
+    """Text that would start a formula, with an apostrophe before it; numbers as they are."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    starts = ("=", "+", "-", "@", "\t", "\r")
+    safe = [f"'{c}" if isinstance(c, str) and c.startswith(starts) else c for c in column]
+    return pd.Series(safe, dtype=object, index=column.index)
 
 
 def _json_text(content: Mapping[str, Any]) -> str:
@@ -221,19 +229,18 @@ def _fill(
 ) -> None:
     """Write every file of a release into a new folder."""
     folder.mkdir()
-    writers: dict[str, Callable[[Path], object]] = {
-        name: (lambda path, table=table: _write_table(table, path)) for name, table in tables.items()
-    }
     texts = {
         "report.html": html,
         "manifest.json": _json_text(manifest(result)),
         STATUS: _json_text(status(result)),
     }
-    writers |= {name: (lambda path, text=text: _write_text(text, path)) for name, text in texts.items()}
-    for name, write in writers.items():
+    for name, content in {**tables, **texts}.items():
         if on_file:
             on_file(name)
-        write(folder / name)
+        if isinstance(content, str):
+            _write_text(content, folder / name)
+        else:
+            _write_table(content, folder / name)
     _write_sums(folder)
 
 

@@ -203,6 +203,7 @@ def page_data(
         "spans": spans,
         "high": short(events.high),
         "recent": [count(float(v)) for v in events.recent],
+        "recentvalues": short(events.recent),
         "reasons": [[str(word) for word in row] for row in reasons],
         "measures": [
             {

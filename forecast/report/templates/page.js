@@ -88,7 +88,7 @@
   function value(i, key) {
     if (key === "name") return D.regions[i][1].toLowerCase();
     if (key === "high") return D.high[month][i];
-    if (key === "recent") return by.events.values[month][i] - by.change.values[month][i];
+    if (key === "recent") return D.recentvalues[i];
     return by[key].values[month][i];
   }
   function arrange() {

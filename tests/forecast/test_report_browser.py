@@ -1,0 +1,204 @@
+"""The report in a real browser: no error, no request, and everything that moves does."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from make_result import make_draws, make_result
+
+from harmattan.forecast.report.page import render
+from harmattan.forecast.report.previous import PreviousRelease
+
+pytestmark = pytest.mark.slow
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    if not CHROMIUM or not DRIVER:
+        pytest.skip("chromium or chromedriver is not installed")
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    profile = tmp_path_factory.mktemp("profile")
+    for word in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={profile}",
+        "--window-size=1280,900",
+    ):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    result = make_result(hostile=True)
+    earlier = make_draws(result.panel.until("2023-11"), "events", np.random.default_rng(5))
+    path.write_text(render(result, PreviousRelease("2023-11", {"events": earlier})), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def page(browser: Any, file: Path) -> Any:
+    browser.get(file.as_uri())
+    return browser
+
+
+def texts(page: Any, selector: str) -> list[str]:
+    script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
+    return list(page.execute_script(script, selector))
+
+
+def choose(page: Any, element: str, value: str, event: str = "change") -> None:
+    page.execute_script(
+        "const e = document.getElementById(arguments[0]); e.value = arguments[1];"
+        "e.dispatchEvent(new Event(arguments[2], {bubbles: true}))",
+        element,
+        value,
+        event,
+    )
+
+
+def shown_rows(page: Any) -> list[str]:
+    script = (
+        "return [...document.querySelectorAll('#rank tbody tr')]"
+        ".filter(r => getComputedStyle(r).display !== 'none').map(r => r.dataset.i)"
+    )
+    return list(page.execute_script(script))
+
+
+def test_no_console_message_and_no_request(page: Any, file: Path) -> None:
+    page.get_log("performance")
+    page.get(file.as_uri())
+    choose(page, "measure", "4")
+    choose(page, "horizon", "3", "input")
+    assert page.get_log("browser") == []
+    asked = [
+        message["params"]["request"]["url"]
+        for message in (json.loads(e["message"])["message"] for e in page.get_log("performance"))
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+    assert {url for url in asked if not url.startswith("data:")} == {file.as_uri()}
+
+
+def test_hostile_name_is_shown_and_does_nothing(page: Any) -> None:
+    assert page.execute_script("return window.hit") is None
+    assert any("<img src=x" in text for text in texts(page, "#rank tbody th"))
+    choose(page, "find", "onerror", "input")
+    assert len(shown_rows(page)) == 1
+    choose(page, "pick", shown_rows(page)[0])
+    assert page.execute_script("return document.querySelectorAll('img').length") == 0
+    assert page.execute_script("return window.hit") is None
+
+
+def test_slider_recolours_the_map_and_refills_the_table(page: Any) -> None:
+    before, table = texts(page, "#card td"), texts(page, "#rank td")
+    classes = "return [...document.querySelectorAll('#areas .r')].map(p => p.getAttribute('class'))"
+    colours = page.execute_script(classes)
+    choose(page, "horizon", "5", "input")
+    assert texts(page, "#month") == ["June 2024"]
+    assert texts(page, "#card td") != before
+    assert texts(page, "#rank td") != table
+    assert page.execute_script(classes) != colours
+    choose(page, "horizon", "0", "input")
+    assert texts(page, "#rank td") == table
+    assert page.execute_script(classes) == colours
+
+
+def test_script_draws_the_same_first_month_as_the_file(page: Any, file: Path) -> None:
+    moved = texts(page, "#rank tbody tr")
+    page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    page.get(file.as_uri())
+    page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert texts(page, "#rank tbody tr") == moved
+
+
+def test_every_measure_has_its_own_legend(page: Any) -> None:
+    seen = set()
+    for k in range(7):
+        choose(page, "measure", str(k))
+        legend = tuple(texts(page, "#legend li"))
+        assert legend
+        seen.add((texts(page, "#legendtitle")[0], legend))
+    assert len(seen) == 7
+
+
+def test_table_sorts_both_ways_and_says_so(page: Any) -> None:
+    button = "document.querySelector('#rank button[data-sort=name]')"
+    page.execute_script(f"{button}.click()")
+    names = [n.lower() for n in texts(page, "#rank tbody th")]
+    assert names == sorted(names)
+    assert page.execute_script(f"return {button}.closest('th').getAttribute('aria-sort')") == "ascending"
+    page.execute_script(f"{button}.click()")
+    assert texts(page, "#rank tbody th")[0].lower() == names[-1]
+    assert len(page.execute_script("return [...document.querySelectorAll('th[aria-sort]')]")) == 1
+
+
+def test_country_filter_keeps_only_that_country(page: Any) -> None:
+    choose(page, "only", "BEN")
+    assert len(shown_rows(page)) == 2
+    choose(page, "only", "")
+    assert len(shown_rows(page)) == 14
+
+
+def test_fan_chart_follows_the_choice(page: Any) -> None:
+    first = page.execute_script("return document.querySelector('#chosen svg').getAttribute('aria-label')")
+    choose(page, "fanplace", "countries:0")
+    second = page.execute_script("return document.querySelector('#chosen svg').getAttribute('aria-label')")
+    assert first != second
+    assert second.startswith("Benin, events expected in January 2024")
+    choose(page, "fantarget", "deaths")
+    assert texts(page, "#chosenwords")[0].startswith("Benin, deaths expected")
+
+
+def test_controls_work_from_the_keyboard(page: Any) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    page.find_element("id", "horizon").send_keys(Keys.ARROW_RIGHT)
+    assert texts(page, "#month") == ["February 2024"]
+    spoken = page.execute_script("return document.getElementById('horizon').getAttribute('aria-valuetext')")
+    assert spoken == "February 2024"
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_nothing_is_wider_than_the_screen(browser: Any, tmp_path: Path, width: int) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(render(make_result()), encoding="utf-8")
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(path.as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_page_without_map_still_runs(browser: Any, tmp_path: Path) -> None:
+    result = make_result()
+    bare = dataclasses.replace(
+        result.regions, frame=result.regions.frame.iloc[:0], geometry=result.regions.geometry[:0]
+    )
+    path = tmp_path / "report.html"
+    path.write_text(render(dataclasses.replace(result, regions=bare)), encoding="utf-8")
+    browser.get(path.as_uri())
+    choose(browser, "tablemonth", "2")
+    assert texts(browser, ".themonth") == ["March 2024"]
+    assert browser.get_log("browser") == []

@@ -1,0 +1,270 @@
+"""The report as a file: what it holds, in which order, and what it may never do."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from make_result import HOSTILE, make_draws, make_result
+
+from harmattan.data.errors import ModelError, ReleaseError
+from harmattan.forecast.report.page import render
+from harmattan.forecast.report.previous import PreviousRelease
+
+VOID = {"meta", "link", "input", "br", "path", "use", "line", "circle", "img"}
+SECTIONS = ["past", "headline", "place", "ranking", "fans", "spillover", "skill", "data"]
+
+
+class Page(HTMLParser):
+    """Elements, attributes and text of a page; fails on an element closed out of turn."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in ("script", "style"):
+            self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def data_of(html: str) -> dict[str, object]:
+    found = re.search(r'<script type="application/json" id="data-json">(.*?)</script>', html, re.DOTALL)
+    assert found
+    return dict(json.loads(found.group(1)))
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return render(make_result())
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_sections_stand_in_order(page: Page) -> None:
+    assert [s["id"] for s in page.all("section")] == SECTIONS
+    assert page.open == []
+
+
+def test_banner_comes_before_everything_else(html: str) -> None:
+    assert html.index("Demonstration on data to 2023-12") < html.index('id="past"')
+    assert 'class="banner amber"' in html
+
+
+def test_page_makes_no_request(html: str, page: Page) -> None:
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "action", "srcset"):
+            value = attributes.get(name)
+            assert value is None or value.startswith("#") or value == "data:,", (tag, value)
+    assert not re.search(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", html)
+
+
+def test_only_the_scripts_own_hash_may_run(html: str) -> None:
+    scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    assert len(scripts) == 1
+    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in html
+    assert "default-src 'none'" in html
+
+
+def test_same_input_gives_the_same_bytes(html: str) -> None:
+    assert render(make_result()) == html
+    assert render(dataclasses.replace(make_result(), timings={"fit": 99.0})) == html
+
+
+def test_a_change_in_one_draw_changes_the_page(html: str) -> None:
+    result = make_result()
+    result.draws["events"].values[:, 0, 0] += 50
+    assert render(result) != html
+
+
+def test_hostile_names_stay_text() -> None:
+    html = render(make_result(hostile=True))
+    page = Page(html)
+    assert page.open == []
+    assert not page.all("img")
+    assert len(page.all("script")) == 2
+    assert not [a for _, a in page.elements if any(name.startswith("on") for name in a)]
+    names = [row[1] for row in data_of(html)["regions"]]  # type: ignore[attr-defined]
+    assert HOSTILE in names
+    assert "\u2028" not in re.findall(r'id="data-json">(.*?)</script>', html, re.DOTALL)[0]
+    assert any(HOSTILE in text for text in page.text)
+
+
+def test_ranking_holds_every_region_in_order(html: str, page: Page) -> None:
+    result = make_result()
+    mean = result.draws["events"].mean()[0]
+    order = [int(str(row["data-i"])) for row in page.all("tr") if "data-i" in row]
+    assert sorted(order) == list(range(14))
+    assert order == sorted(order, key=lambda i: (-mean[i], result.panel.region_ids[i]))
+
+
+def test_map_colours_follow_the_embedded_values(html: str, page: Page) -> None:
+    measure = data_of(html)["measures"][0]  # type: ignore[index]
+    areas = {int(str(p["data-i"])): str(p["class"]) for p in page.all("path") if "data-i" in p}
+    assert len(areas) == 14
+    for i, value in enumerate(make_result().draws["events"].mean()[0]):
+        assert areas[i] == f"r q{sum(value >= edge for edge in measure['edges'])}"
+
+
+def test_embedded_words_match_the_draws(html: str) -> None:
+    data, result = data_of(html), make_result()
+    by_key = {m["key"]: m for m in data["measures"]}  # type: ignore[attr-defined]
+    chance = (result.draws["events"].values >= 5).mean(axis=0)
+    assert np.allclose(by_key["p5"]["values"], chance, atol=6e-4)
+    recent = result.panel.measure("events")[-12:].mean(axis=0)
+    change = result.draws["events"].mean() - recent
+    assert np.allclose(by_key["change"]["values"], change, rtol=6e-3, atol=1e-6)
+    assert len(data["months"]) == 6  # type: ignore[arg-type]
+
+
+def test_every_picture_is_told_in_words(page: Page) -> None:
+    pictures = page.all("svg")
+    assert len(pictures) > 20
+    assert all(p.get("role") == "img" and p.get("aria-label") for p in pictures)
+
+
+def test_ids_are_unique_and_references_resolve(page: Page) -> None:
+    ids = [a["id"] for _, a in page.elements if a.get("id")]
+    assert [name for name, n in Counter(ids).items() if n > 1] == []
+    links = {str(a["href"])[1:] for _, a in page.elements if str(a.get("href", "")).startswith("#")}
+    assert links <= set(ids)
+    described = {str(a["aria-labelledby"]) for _, a in page.elements if a.get("aria-labelledby")}
+    assert described <= set(ids)
+
+
+def test_no_signal_is_said_and_no_arrow_drawn() -> None:
+    html = render(make_result(declared=False))
+    assert "no measurable signal" in html
+    assert 'class="arrow"' not in html
+    assert "Where it is expected to go" not in html
+    assert 'class="arrow"' in render(make_result())
+
+
+def test_partly_blind_regions_are_named(page: Page) -> None:
+    text = " ".join(page.text)
+    assert "4 regions partly blind" in text
+    assert "partly blind: no data for Nigeria" in text
+
+
+def test_previous_release_comes_first_and_gives_a_revision(html: str) -> None:
+    result = make_result()
+    earlier = make_draws(result.panel.until("2023-11"), "events", np.random.default_rng(5))
+    with_past = render(result, PreviousRelease("2023-11", {"events": earlier}))
+    assert with_past.index("the release of 2023-11 expected") < with_past.index('id="headline"')
+    measure = {m["key"]: m for m in data_of(with_past)["measures"]}["revision"]  # type: ignore[attr-defined]
+    expected = result.draws["events"].mean()[:5] - earlier.mean()[1:]
+    assert np.allclose(np.array(measure["values"][:5], dtype=float), expected, rtol=6e-3, atol=1e-6)
+    assert measure["values"][5] == [None] * 14
+    assert "revision" not in {m["key"] for m in data_of(html)["measures"]}  # type: ignore[attr-defined]
+
+
+def test_previous_release_is_read_from_its_folder(tmp_path: Path) -> None:
+    result = make_result()
+    pd.concat([d.to_frame() for d in result.draws.values()]).to_parquet(tmp_path / "draws.parquet")
+    back = PreviousRelease.read(tmp_path)
+    assert back.name == tmp_path.name
+    assert np.array_equal(back.draws["events"].values, result.draws["events"].values)
+
+
+def test_unreadable_previous_release_is_a_named_error(tmp_path: Path) -> None:
+    (tmp_path / "draws.parquet").write_text("not parquet")
+    with pytest.raises(ReleaseError, match="draws of the previous release cannot be read"):
+        PreviousRelease.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["scores", "spillover", "contributions", "coverage_note", "ledger", "pairs"])
+def test_page_lives_without_one_table(name: str) -> None:
+    changes: dict[str, pd.DataFrame] = {name: pd.DataFrame()}
+    page = Page(render(make_result(**changes)))
+    assert [s["id"] for s in page.all("section")] == SECTIONS
+
+
+def test_one_target_is_enough() -> None:
+    result = make_result()
+    only = dataclasses.replace(
+        result, draws={"events": result.draws["events"]}, countries={"events": result.countries["events"]}
+    )
+    assert "deaths" not in {m["key"] for m in data_of(render(only))["measures"]}  # type: ignore[attr-defined]
+    assert ">Expected deaths<" not in render(only)
+
+
+def test_without_events_the_error_says_what_to_do() -> None:
+    result = make_result()
+    only = dataclasses.replace(result, draws={"deaths": result.draws["deaths"]})
+    with pytest.raises(ModelError, match="no draws of 'events'"):
+        render(only)
+
+
+def test_regions_without_polygons_leave_the_tables() -> None:
+    result = make_result()
+    bare = dataclasses.replace(
+        result.regions, frame=result.regions.frame.iloc[:0], geometry=result.regions.geometry[:0]
+    )
+    page = Page(render(dataclasses.replace(result, regions=bare)))
+    assert "no map is drawn" in " ".join(page.text)
+    assert len([row for row in page.all("tr") if "data-i" in row]) == 14
+
+
+def test_months_not_observed_are_a_dash_not_a_zero() -> None:
+    result = make_result()
+    panel = result.panel
+    at = panel.region_ids.index("BEN-coast")
+    observed = panel.observed.copy()
+    observed[-14:, at] = False
+    measures = {k: np.where(observed, v, np.float32(np.nan)) for k, v in panel.measures.items()}
+    blind = dataclasses.replace(
+        result, panel=dataclasses.replace(panel, observed=observed, measures=measures)
+    )
+    data = data_of(render(blind))
+    assert data["recent"][at] == "–"  # type: ignore[index]
+    change = {m["key"]: m for m in data["measures"]}["change"]  # type: ignore[attr-defined]
+    assert change["text"][0][at] == "–"
+    assert change["values"][0][at] is None
+
+
+def test_attribution_follows_the_source() -> None:
+    result = make_result()
+    ucdp = dataclasses.replace(result, panel=dataclasses.replace(result.panel, source="UCDP GED 24.1"))
+    assert "Sundberg" in render(ucdp)
+    assert "CC BY 4.0" in render(ucdp)
+    assert "Sundberg" not in render(result)
+    assert "a simulated world" in render(result)
+
+
+def test_small_world_is_a_small_file(html: str) -> None:
+    assert len(html.encode()) < 250_000
+
+
+def test_no_text_says_nan(page: Page) -> None:
+    assert not [text for text in page.text if re.search(r"\b(nan|NaT|None)\b", text)]

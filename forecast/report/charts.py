@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from .numbers import count, interval, month_name, percent
 from .svg import number, tag
-from .tables import Outlook
+from .tables import Outlook, rows_of
 
 
 def nice_ceiling(value: float) -> float:
@@ -146,7 +146,7 @@ def skill_chart(rows: pd.DataFrame, told: str) -> Markup:
         tag("text", "← worse", x=x(0) - 10, y=13.0, class_="tick end"),
         tag("text", "better →", x=x(0) + 10, y=13.0, class_="tick"),
     ]
-    for i, row in enumerate(rows.itertuples()):
+    for i, row in enumerate(rows_of(rows)):
         y = 40.0 + i * line
         value = float(row.skill_vs_conflictology)
         marks.append(
@@ -189,7 +189,7 @@ def coverage_chart(rows: pd.DataFrame) -> Markup:
         marks.append(tag("line", x1=x(level), x2=x(level), y1=22.0, y2=height - 4, class_="zero"))
         marks.append(tag("text", percent(level), x=x(level), y=13.0, class_="tick mid"))
     told = []
-    for i, row in enumerate(rows.itertuples()):
+    for i, row in enumerate(rows_of(rows)):
         y = 40.0 + i * line
         marks.append(
             tag(

@@ -13,7 +13,7 @@ from ..result import ForecastResult
 from .labels import Label, broken, place
 from .numbers import count
 from .svg import tag
-from .tables import Outlook, Spill, country_name
+from .tables import Outlook, Spill, country_name, rows_of
 
 WIDTH = 1000.0
 MARGIN = 8.0
@@ -221,7 +221,7 @@ def flow_map(shapes: MapShapes, outlook: Outlook, spill: Spill, most: int = 12) 
             unit * (2 + 9 * float(np.sqrt(row.attributed / largest))),
             f"{country_name(row.source_country)} to {row.target_name}: {count(row.attributed)} attributed",
         )
-        for row in rows.itertuples()
+        for row in rows_of(rows)
     ]
     wanted = [
         Label((country_name(c),), x, y - 12 * unit, 15 * unit, "country") for c, (x, y) in starts.items()

@@ -28,6 +28,7 @@ from .tables import (
     country_outlook,
     main_reasons,
     region_outlook,
+    rows_of,
     spillover,
 )
 
@@ -158,7 +159,7 @@ def _skill(result: ForecastResult) -> dict[str, Any]:
                         numbers.percent(float(v)) for v in (row.coverage_50, row.coverage_80, row.coverage_90)
                     ],
                 }
-                for row in of_target.sort_values(["horizon", "crps"], kind="stable").itertuples()
+                for row in rows_of(of_target.sort_values(["horizon", "crps"], kind="stable"))
             ],
         }
     return found
@@ -238,7 +239,7 @@ def _spill(
         "sentence": words.border_sentence(spill, top=3),
         "matrix": matrix,
         "targets": [country_name(c) for c in spill.targets],
-        "rows": [_spill_row(row) for row in declared.to_dict("records")],
+        "rows": [_spill_row(row._asdict()) for row in rows_of(declared)],
         "more": max(len(declared) - ROWS, 0),
         "flow": maps.flow_map(shapes, events, spill) if shapes is not None and len(declared) else None,
         "gap": None if np.isnan(gap) else numbers.percent(float(gap)).replace("%", ""),

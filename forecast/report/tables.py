@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,11 @@ def country_name(code: str) -> str:
     return COUNTRY_NAMES.get(code, code)
 
 
+def rows_of(table: pd.DataFrame) -> list[Any]:
+    """The rows as named tuples, of whatever type the columns hold."""
+    return list(table.itertuples(index=False))
+
+
 @dataclass(frozen=True)
 class Outlook:
     """What one target's draws say per place, beside what was observed.
@@ -78,17 +84,17 @@ class Outlook:
     @property
     def low(self) -> np.ndarray:
         """Lower end of the 80 % interval, shape (horizons, places)."""
-        return self.quantiles[LEVELS.index(0.1)]
+        return np.asarray(self.quantiles[LEVELS.index(0.1)])
 
     @property
     def high(self) -> np.ndarray:
         """Upper end of the 80 % interval, shape (horizons, places)."""
-        return self.quantiles[LEVELS.index(0.9)]
+        return np.asarray(self.quantiles[LEVELS.index(0.9)])
 
     @property
     def change(self) -> np.ndarray:
         """Expected count less the mean of the last twelve months, shape (horizons, places)."""
-        return self.mean - self.recent
+        return np.asarray(self.mean - self.recent)
 
     def label(self, place: int) -> str:
         """Name with country, as sentences use it."""
@@ -235,7 +241,8 @@ def spillover(result: ForecastResult, outlook: Outlook) -> Spill | None:
     threshold = _nearest([int(k) for k in table["threshold"].unique()], 5)
     rows = table[(table["horizon"] == horizon) & (table["threshold"] == threshold)].copy()
     within = [i for i, h in enumerate(result.horizons) if h <= horizon]
-    expected = dict(zip(outlook.ids, outlook.mean[within].sum(axis=0), strict=True))
+    totals = outlook.mean[within].sum(axis=0)
+    expected = {region: float(value) for region, value in zip(outlook.ids, totals, strict=True)}
     names = dict(zip(outlook.ids, outlook.names, strict=True))
     rows = rows[rows["target_region"].isin(outlook.ids)].reset_index(drop=True)
     rows["target_name"] = rows["target_region"].map(names)
@@ -254,7 +261,8 @@ def _matrix(
     targets = tuple(sorted(rows["target_country"].unique()))
     shares = np.full((len(sources), len(targets)), np.nan)
     tested = np.zeros(shares.shape, dtype=bool)
-    for (source, target), part in rows.groupby(["source_country", "target_country"]):
+    for pair, part in rows.groupby(["source_country", "target_country"]):
+        source, target = (str(code) for code in pair)
         i, j = sources.index(source), targets.index(target)
         tested[i, j] = source != target
         if part["declared"].any() and whole[target] > 0:

@@ -12,7 +12,7 @@ import pandas as pd
 from ..result import ForecastResult
 from .numbers import chance, count, count_whole, interval, listing, month_name, percent, plural
 from .previous import Hindsight
-from .tables import Outlook, Spill, country_name
+from .tables import Outlook, Spill, country_name, rows_of
 
 #: A rise or fall is told from this ratio to the mean of the last twelve months on,
 #: and from one event a month on.
@@ -186,7 +186,7 @@ def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
         told = [
             f"{percent(row.share_total)} of the events expected in {row.target_name} "
             f"({country_name(row.target_country)})"
-            for row in rows[rows["source_country"] == source].itertuples()
+            for row in rows_of(rows[rows["source_country"] == source])
         ]
         clauses.append(f"{listing(told)} to violence in {country_name(source)}")
     words = (
@@ -234,7 +234,7 @@ def skill_sentence(scores: pd.DataFrame, target: str) -> Sentence | None:
     if rows.empty:
         return None
     verdicts: dict[str, list[str]] = {"better": [], "worse": [], "level": []}
-    for row in rows.itertuples():
+    for row in rows_of(rows):
         ahead = plural(int(row.horizon), "month")
         if row.skill_low > 0:
             verdicts["better"].append(f"{100 * row.skill_vs_conflictology:.0f}% at {ahead}")

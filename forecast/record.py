@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ..training.tracking import Record, git_state
+from .config import checkout
 from .publish import manifest, public_settings, read_sums
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def tags(result: ForecastResult, release: Path, settings: Settings) -> dict[str,
         "config_hash": settings.digest(),
         "coverage": covered[:5000],
         "package_version": result.package_version,
-        **git_state(Path(__file__).parent),
+        **(git_state(here) if (here := checkout(Path(__file__).resolve().parent)) else {}),
     }
 
 

@@ -43,7 +43,8 @@ def months_of(
     Examples
     --------
     >>> days = pd.Series(pd.to_datetime(["2020-01-31", "2020-02-03"]))
-    >>> months_of(days[:1], days[1:].reset_index(drop=True), np.array([0]), np.array([0]), 2020 * 12, "spread").weight
+    >>> start, end = days[:1], days[1:].reset_index(drop=True)
+    >>> months_of(start, end, np.array([0]), np.array([0]), 2020 * 12, "spread").weight
     array([0.25, 0.75])
     """
     first, last = start.iloc[rows], end.iloc[rows]

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from .allocate import MONTH_RULES, PLACE_RULES, Parts, months_of, spread_places
+from .coverage import coverage_of, observed_months
 from .errors import UsageError, nearest
-from .incidents import ANYWHERE, Incidents
+from .incidents import Incidents
 from .ledger import Ledger, entries_of
 from .panel import Panel
 from .regions import Regions
@@ -120,8 +121,8 @@ def build_panel(
     frame = incidents.frame
     aggregates = (frame["record"] == "aggregate").to_numpy()
     _refuse_rule(incidents, aggregates, rules)
-    table = incidents.coverage if coverage is None else _coverage_of(coverage)
-    months, observed = _observed(table, regions, window)
+    table = incidents.coverage if coverage is None else coverage_of(coverage)
+    months, observed = observed_months(table, regions, window)
     figures = _figures(frame)
     read = _read_totals(frame, figures)
     outcome, position, snap_km = _place(frame, regions, aggregates, rules)
@@ -132,7 +133,7 @@ def build_panel(
     panel_totals = {
         n: float(np.nansum(panel.measures[n], dtype=np.float64)) for n in _balanced(panel, incidents)
     }
-    ledger.check(read, panel_totals)
+    ledger.check(read, panel_totals, whole="spread" not in (rules.month_rule, rules.place_rule))
     placed_frame = frame.assign(
         region_id=pd.Series(
             np.array([*regions.region_ids, ""], dtype=object)[position], index=frame.index, dtype="str"
@@ -194,48 +195,10 @@ def build_from_files(
 def _refuse_rule(incidents: Incidents, aggregates: np.ndarray, rules: Rules) -> None:
     if aggregates.any() and incidents.month_rule not in (None, rules.month_rule):
         raise UsageError(
-            f"these monthly figures were made by the month rule '{incidents.month_rule}', not '{rules.month_rule}'.",
+            f"these figures were made by the month rule '{incidents.month_rule}', not '{rules.month_rule}'.",
             where=incidents.source,
             remedy=f"Use month_rule='{incidents.month_rule}', or build from single events.",
         )
-
-
-def _coverage_of(coverage: Mapping[str, tuple[object, object]]) -> pd.DataFrame:
-    from .incidents import coverage_table
-
-    return coverage_table((c, first, last) for c, (first, last) in coverage.items())
-
-
-def _observed(
-    table: pd.DataFrame, regions: Regions, window: tuple[object, object] | None
-) -> tuple[pd.PeriodIndex, np.ndarray]:
-    """The months of the panel, and which of them each region was observed in."""
-    countries = set(regions.countries)
-    own = table[table["country"].isin(countries)]
-    anywhere = table[table["country"] == ANYWHERE]
-    rows = [(r.country, r.first, r.last) for r in own.itertuples()]
-    rows += [(c, r.first, r.last) for r in anywhere.itertuples() for c in sorted(countries)]
-    if not rows:
-        raise UsageError(
-            "the source covers none of the regions' countries.",
-            where=", ".join(sorted(set(table["country"]))) or "coverage",
-            remedy="Give regions of the countries in the source, or the coverage.",
-        )
-    first, last = min(r[1] for r in rows), max(r[2] for r in rows)
-    if window is not None:
-        first, last = (pd.Period(m, freq="M") for m in window)
-    if first > last:
-        raise UsageError(
-            f"the window ends ({last}) before it begins ({first}).", remedy="Swap the two months."
-        )
-    months = pd.period_range(first, last, freq="M")
-    seen = np.zeros((len(months), len(regions)), dtype=bool)
-    of_country = np.asarray(regions.countries, dtype=object)
-    for country, start, stop in rows:
-        a, b = (start - first).n, (stop - first).n + 1
-        if b > 0:
-            seen[max(a, 0) : b, of_country == country] = True
-    return months, seen
 
 
 def _figures(frame: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -31,8 +31,8 @@ FILES = (
 )
 #: Attribution that goes wherever the figures go.
 ATTRIBUTION = (
-    "Computed from UCDP Georeferenced Event Dataset (GED) Global version 24.1, Uppsala Conflict Data Program, "
-    "CC BY 4.0 (Sundberg & Melander 2013; Davies, Pettersson & Oberg 2024). "
+    "Computed from UCDP Georeferenced Event Dataset (GED) Global version 24.1, "
+    "Uppsala Conflict Data Program, CC BY 4.0 (Sundberg & Melander 2013; Davies, Pettersson & Oberg 2024). "
     "Boundaries: Natural Earth, public domain."
 )
 

@@ -105,6 +105,11 @@ def coverage_table(rows: Iterable[tuple[str, object, object]]) -> pd.DataFrame:
     return table
 
 
+def coverage_rows(table: pd.DataFrame) -> list[tuple[str, pd.Period, pd.Period]]:
+    """``(country, first, last)`` of each row of a coverage table."""
+    return list(zip(table["country"].tolist(), table["first"].tolist(), table["last"].tolist(), strict=True))
+
+
 def release_rank(release: str) -> tuple[int, ...]:
     """What beats what when two releases hold the same event: annual over candidate, then the later one.
 
@@ -177,8 +182,8 @@ def combine(sources: Sequence[Incidents]) -> Incidents:
 
 
 def _left_out(frame: pd.DataFrame, strength: np.ndarray, sources: Sequence[Incidents]) -> pd.Series:
-    """Rows of weaker releases, in months that a stronger release covers, whose id the stronger one does not
-    hold.""" gone = np.zeros(len(frame), dtype=bool)
+    """Rows of weaker releases, in months a stronger one covers, whose id the stronger one lacks."""
+    gone = np.zeros(len(frame), dtype=bool)
     month = frame["date_end"].dt.year.to_numpy() * 12 + frame["date_end"].dt.month.to_numpy() - 1
     country = frame["country"].to_numpy()
     for at, stronger in enumerate(sources):
@@ -186,16 +191,15 @@ def _left_out(frame: pd.DataFrame, strength: np.ndarray, sources: Sequence[Incid
         if not weaker.any():
             continue
         absent = weaker & ~frame["incident_id"].isin(stronger.frame["incident_id"]).to_numpy()
-        for row in stronger.coverage.itertuples():
-            first, last = (p.year * 12 + p.month - 1 for p in (row.first, row.last))
-            here = (month >= first) & (month <= last)
-            gone |= absent & here & ((row.country == ANYWHERE) | (country == row.country))
+        for code, first, last in coverage_rows(stronger.coverage):
+            here = (month >= first.year * 12 + first.month - 1) & (month <= last.year * 12 + last.month - 1)
+            gone |= absent & here & ((code == ANYWHERE) | (country == code))
     return pd.Series(gone, index=frame.index)
 
 
 def require_unique(frame: pd.DataFrame, where: str, content: Sequence[str]) -> pd.Series:
-    """Rows that repeat an earlier row exactly; a :class:`SchemaError` where an id comes back with other
-    content.""" again = frame.duplicated("incident_id", keep="first")
+    """Rows that repeat an earlier row; a :class:`SchemaError` where an id has other content there."""
+    again = frame.duplicated("incident_id", keep="first")
     if not again.any():
         return again
     same = frame.duplicated(["incident_id", *content], keep="first")

@@ -30,8 +30,8 @@ class Ledger:
 
     Examples
     --------
-    >>> entries = pd.DataFrame({"country": ["MLI"], "year": [2020], "violence_type": ["state_based"],
-    ...     "outcome": ["placed"], "events": [3.0], "deaths_best": [5.0], "deaths_low": [4.0], "deaths_high": [9.0]})
+    >>> row = ("MLI", 2020, "state_based", "placed", 3.0, 5.0, 4.0, 9.0)
+    >>> entries = pd.DataFrame([row], columns=list(LEDGER_COLUMNS))
     >>> Ledger(entries).summary().to_dict("records")[0]["events"]
     3.0
     """
@@ -69,7 +69,7 @@ class Ledger:
             "snapped_farthest_km": float(self.snapped["snap_km"].max()) if len(self.snapped) else 0.0,
         }
 
-    def check(self, read: pd.DataFrame, placed: Mapping[str, float]) -> None:
+    def check(self, read: pd.DataFrame, placed: Mapping[str, float], *, whole: bool = True) -> None:
         """Raise a :class:`LedgerError` unless the books balance.
 
         Parameters
@@ -78,6 +78,8 @@ class Ledger:
             ``violence_type`` and the figures, summed from the source before anything was decided.
         placed : mapping of str to float
             Figures summed over the finished panel; ``events_<type>`` per type of violence as well.
+        whole : bool
+            Every cell of the panel is a whole number; shares are rounded to float32 there, and compared as such.
         """
         ours = self.by("violence_type").set_index("violence_type")
         theirs = read.set_index("violence_type")[list(LEDGER_FIGURES)]
@@ -94,11 +96,11 @@ class Ledger:
                 booked = float(
                     kept.loc[kept["violence_type"] == name.removeprefix("events_"), "events"].sum()
                 )
-            _balance(name, booked, "booked as placed", total, "in the panel")
+            _balance(name, booked, "booked as placed", total, "in the panel", 1e-9 if whole else 1e-6)
 
 
-def _balance(what: str, a: float, a_is: str, b: float, b_is: str) -> None:
-    if not np.isclose(a, b, rtol=1e-9, atol=1e-6):
+def _balance(what: str, a: float, a_is: str, b: float, b_is: str, rtol: float = 1e-9) -> None:
+    if not np.isclose(a, b, rtol=rtol, atol=1e-6):
         raise LedgerError(
             f"{what}: {a:g} {a_is} but {b:g} {b_is}.",
             where="ledger",

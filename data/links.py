@@ -101,14 +101,15 @@ def border_exposure(
     country_names: Mapping[str, str],
     observed: Collection[str],
 ) -> pd.DataFrame:
-    """International border of each region of an observed country, and how much of it faces observed
-    countries.""" country = dict(zip(frame["region_id"], frame["country"], strict=True))
+    """International border of each observed region, and how much of it faces observed countries."""
+    country = dict(zip(frame["region_id"], frame["country"], strict=True))
     abroad: dict[str, dict[str, float]] = {r: {} for r, c in country.items() if c in observed}
-    for row in links[links["crosses_border"]].itertuples():
-        for here, there in ((row.region_a, row.region_b), (row.region_b, row.region_a)):
+    across = links[links["crosses_border"]]
+    for a, b, km in zip(across["region_a"], across["region_b"], across["border_km"], strict=True):
+        for here, there in ((a, b), (b, a)):
             if here in abroad:
                 code = country[there]
-                abroad[here][code] = abroad[here].get(code, 0.0) + row.border_km
+                abroad[here][code] = abroad[here].get(code, 0.0) + float(km)
     present = set(country.values())
     names = dict(country_names)
     geometry = closed(geometry)

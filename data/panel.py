@@ -65,7 +65,8 @@ class Panel:
     @property
     def last_month(self) -> pd.Period:
         """The last month in which any region was observed."""
-        return self.months[np.flatnonzero(self.observed.any(axis=1))[-1]]
+        last: pd.Period = self.months[int(np.flatnonzero(self.observed.any(axis=1))[-1])]
+        return last
 
     def measure(self, name: str, fill: float | None = None) -> np.ndarray:
         """One measure, float32 (months, regions); NaN where not observed, or ``fill``."""
@@ -141,8 +142,8 @@ class Panel:
         return h.hexdigest()
 
     def to_frame(self) -> pd.DataFrame:
-        """Long table: ``month, region_id, name, country, observed`` and every measure (NaN where not
-        observed).""" n_months, n_regions = self.shape
+        """Long table: ``month, region_id, name, country, observed`` and every measure."""
+        n_months, n_regions = self.shape
         frame = pd.DataFrame(
             {
                 "month": np.repeat(self.months.astype(str), n_regions),
@@ -292,8 +293,9 @@ def _months(values: pd.Series, where: str) -> pd.PeriodIndex:
                 where=f"{where}, row {row}",
                 remedy="Write months as YYYY-MM.",
             ) from None
-    if (codes < 0).any() or any(p is pd.NaT for p in parsed):
-        row = int(np.flatnonzero([c < 0 or parsed[c] is pd.NaT for c in codes])[0]) + 2
+    empty = (codes < 0) | np.isin(codes, np.flatnonzero(pd.isna(parsed)))
+    if empty.any():
+        row = int(np.flatnonzero(empty)[0]) + 2
         raise SchemaError(
             "the month is empty.", where=f"{where}, row {row}", remedy="Write months as YYYY-MM."
         )
@@ -306,9 +308,10 @@ def _values(values: pd.Series, where: str) -> np.ndarray:
         numbers = values.to_numpy(np.float32, na_value=np.nan)
     except (TypeError, ValueError):
         bad = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
-        row = values.index.get_loc(bad.index[0]) if len(bad) else 0
+        row = int(np.flatnonzero(values.index == bad.index[0])[0]) if len(bad) else 0
+        shown = str(bad.iloc[0])[:40] if len(bad) else ""
         raise SchemaError(
-            f"'{str(bad.iloc[0])[:40] if len(bad) else values.name}' in column '{values.name}' is not a number.",
+            f"'{shown}' in column '{values.name}' is not a number.",
             where=f"{where}, row {row + 2}",
             remedy="Write plain digits.",
         ) from None

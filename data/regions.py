@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
-import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyproj
 import shapely
-from shapely.geometry import shape
 
-from .errors import RegionError, SourceError, nearest
+from .errors import RegionError, nearest
+from .geojson import parse_features, read_features, region_slug, write_geojson
 from .links import border_exposure, closed, links_of
 
-_ID_KEYS = ("region_id",)
-_COUNTRY_KEYS = ("country_iso3", "iso3", "adm0_a3", "adm0_pcode", "shapegroup", "gid_0")
-_NAME_KEYS = ("adm1_name", "name", "shapename", "name_1", "adm1_en", "adm1_fr")
-_SHAPES = ("Polygon", "MultiPolygon")
-
-
-def region_slug(country: str, name: str) -> str:
-    """The id of a region: ISO3, a hyphen, the name without accents.
-
-    >>> region_slug("MLI", "Ségou"), region_slug("CIV", "N'zi-Comoé")
-    ('MLI-segou', 'CIV-n-zi-comoe')
-    """
-    bare = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return f"{country}-" + re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
+__all__ = ["Regions", "checked_links", "region_slug"]
 
 
 @dataclass(frozen=True)
@@ -113,8 +96,8 @@ class Regions:
         RegionError
             A polygon, name or country cannot be used.
         """
-        features, title = _features(Path(path))
-        frame, geometry, names = _parse(features, str(path))
+        features, title = read_features(Path(path))
+        frame, geometry, names = parse_features(features, str(path))
         frame["layer"] = layer or frame["layer"].mask(frame["layer"] == "", title)
         order = np.argsort(frame["region_id"].to_numpy(str), kind="stable")
         frame, geometry = frame.iloc[order].reset_index(drop=True), geometry[order]
@@ -249,23 +232,14 @@ class Regions:
         after = set(zip(found["region_a"], found["region_b"], strict=True))
         if before != after:
             raise RegionError(
-                f"simplifying changes who borders whom ({len(before ^ after)} pairs, such as {min(before ^ after)}).",
+                f"simplifying changes {len(before ^ after)} pairs of neighbours, one {min(before ^ after)}.",
                 remedy="Use a smaller tolerance.",
             )
         return replace(self, geometry=np.array(coarse, dtype=object))
 
     def to_geojson(self, path: str | Path, digits: int = 4) -> None:
         """Write a GeoJSON file, one feature per line, in a fixed order."""
-        lines = []
-        for row, polygon in zip(self.frame.to_dict("records"), self.geometry, strict=True):
-            properties = {k: row[k] for k in ("region_id", "name", "country", "layer")}
-            properties["country_name"] = self.country_names.get(row["country"], row["country"])
-            properties |= {k: row[k] for k in ("valid_from", "valid_to") if row.get(k)}
-            geometry = _rounded(shapely.geometry.mapping(polygon), digits)
-            feature = {"type": "Feature", "properties": properties, "geometry": geometry}
-            lines.append(json.dumps(feature, ensure_ascii=False, separators=(",", ":")))
-        body = '{"type":"FeatureCollection","features":[\n' + ",\n".join(lines) + "\n]}\n"
-        Path(path).write_text(body, encoding="utf-8")
+        write_geojson(path, self.frame, self.geometry, self.country_names, digits)
 
 
 def checked_links(links: pd.DataFrame, frame: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -278,13 +252,13 @@ def checked_links(links: pd.DataFrame, frame: pd.DataFrame, where: str) -> pd.Da
             f"the column '{missing[0]}' is missing.", where=where, remedy="Give " + ", ".join(LINK_COLUMNS)
         )
     country = dict(zip(frame["region_id"], frame["country"], strict=True))
-    for row in links.reset_index(drop=True).itertuples():
-        for name in (row.region_a, row.region_b):
+    for at, pair in enumerate(zip(links["region_a"], links["region_b"], strict=True)):
+        for name in map(str, pair):
             if name not in country:
                 raise RegionError(
                     f"'{name}' is not a known region.",
-                    where=f"{where}, row {row.Index + 2}",
-                    remedy=nearest(str(name), country),
+                    where=f"{where}, row {at + 2}",
+                    remedy=nearest(name, country),
                 )
     pairs = np.sort(links[["region_a", "region_b"]].to_numpy(dtype=object), axis=1)
     out = pd.DataFrame(
@@ -302,101 +276,9 @@ def _distance_km(points: np.ndarray, polygons: np.ndarray) -> np.ndarray:
     return np.asarray(metres) / 1000
 
 
-def _features(path: Path) -> tuple[list[dict[str, Any]], str]:
-    if not path.is_file():
-        raise SourceError("the file does not exist.", where=str(path), remedy="Check the path.")
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        line = getattr(error, "lineno", 1)
-        raise SourceError(
-            "this is not GeoJSON.",
-            where=f"{path}, line {line}",
-            remedy="Give a FeatureCollection of polygons.",
-        ) from None
-    features = document.get("features") if isinstance(document, dict) else None
-    if not isinstance(features, list) or not features:
-        raise SourceError(
-            "there are no features.", where=str(path), remedy="Give a FeatureCollection of polygons."
-        )
-    return features, str(document.get("name", path.stem))
-
-
-def _parse(features: Sequence[dict[str, Any]], path: str) -> tuple[pd.DataFrame, np.ndarray, dict[str, str]]:
-    rows, shapes, names = [], [], {}
-    for i, feature in enumerate(features, start=1):
-        where = f"{path}, feature {i}"
-        properties = {str(k).lower(): v for k, v in (feature.get("properties") or {}).items()}
-        country, name = _first(properties, _COUNTRY_KEYS), _first(properties, _NAME_KEYS)
-        if not country and re.fullmatch(r"[A-Z]{3}", str(properties.get("country", ""))):
-            country = str(properties["country"])
-        if not re.fullmatch(r"[A-Z]{3}", country):
-            raise RegionError(
-                f"the country code is '{country}'.", where=where, remedy="Give 'iso3', three capital letters."
-            )
-        if not name:
-            raise RegionError("the region has no name.", where=where, remedy="Give 'adm1_name' or 'name'.")
-        region_id = _first(properties, _ID_KEYS) or region_slug(country, name)
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", region_id):
-            raise RegionError(
-                f"'{region_id[:40]}' cannot be a region id.",
-                where=where,
-                remedy="Use letters, digits and hyphens.",
-            )
-        shapes.append(_polygon(feature.get("geometry"), where))
-        country_name = properties.get("country_name", properties.get("country", country))
-        names.setdefault(country, str(country_name))
-        rows.append(
-            {
-                "region_id": region_id,
-                "name": name,
-                "country": country,
-                "layer": str(properties.get("layer") or ""),
-                "valid_from": str(properties.get("valid_from") or ""),
-                "valid_to": str(properties.get("valid_to") or ""),
-            }
-        )
-    frame = pd.DataFrame(rows)
-    twice = frame[frame["region_id"].duplicated()]
-    if len(twice):
-        raise RegionError(
-            f"the region id '{twice.iloc[0]['region_id']}' is given twice.",
-            where=f"{path}, feature {twice.index[0] + 1}",
-            remedy="Give 'region_id' where two regions share a name.",
-        )
-    return frame, np.array(shapes, dtype=object), names
-
-
-def _first(properties: dict[str, Any], keys: Sequence[str]) -> str:
-    return next((str(properties[k]).strip() for k in keys if properties.get(k)), "")
-
-
-def _polygon(geometry: dict[str, Any] | None, where: str) -> shapely.Geometry:
-    if not geometry or geometry.get("type") not in _SHAPES:
-        kind = geometry.get("type") if geometry else None
-        raise RegionError(f"the geometry is {kind}, not a polygon.", where=where, remedy="Give polygons.")
-    rings = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
-    for ring in (ring for polygon in rings for ring in polygon):
-        if len(ring) < 4 or list(ring[0]) != list(ring[-1]):
-            raise RegionError(
-                "a ring of the polygon is not closed.",
-                where=where,
-                remedy="Repeat the first point at the end.",
-            )
-        xy = np.array([p[:2] for p in ring], dtype=float)
-        if not (np.abs(xy[:, 0]) <= 180).all() or not (np.abs(xy[:, 1]) <= 90).all():
-            raise RegionError(
-                "coordinates are not degrees of longitude and latitude.",
-                where=where,
-                remedy="Export the polygons in EPSG:4326, longitude first.",
-            )
-    found = shape(geometry)
-    return found if found.is_valid else shapely.make_valid(found)
-
-
 def _refuse_overlaps(frame: pd.DataFrame, geometry: np.ndarray, path: str) -> None:
-    """Slivers between neighbours are normal and are cleaned; regions that share much of their area are
-    not.""" tree = shapely.STRtree(geometry)
+    """Slivers between neighbours are normal and cleaned; regions that share much area are not."""
+    tree = shapely.STRtree(geometry)
     a, b = tree.query(geometry, predicate="overlaps")
     c, d = tree.query(geometry, predicate="contains_properly")
     a, b = np.concatenate([a, c]), np.concatenate([b, d])
@@ -404,9 +286,10 @@ def _refuse_overlaps(frame: pd.DataFrame, geometry: np.ndarray, path: str) -> No
     shared = shapely.area(shapely.intersection(geometry[a], geometry[b]))
     bad = np.flatnonzero(shared > 0.05 * smaller)
     if len(bad):
+        part = shared[bad[0]] / smaller[bad[0]]
         one, two = sorted((frame["region_id"].iloc[a[bad[0]]], frame["region_id"].iloc[b[bad[0]]]))
         raise RegionError(
-            f"the regions {one} and {two} overlap by {shared[bad[0]] / smaller[bad[0]]:.0%} of the smaller one.",
+            f"the regions {one} and {two} overlap by {part:.0%} of the smaller one.",
             where=path,
             remedy="Give polygons of one boundary vintage.",
         )
@@ -420,10 +303,3 @@ def _refuse_unusable(frame: pd.DataFrame, geometry: np.ndarray, path: str) -> No
             where=path,
             remedy="Mend or drop it.",
         )
-
-
-def _rounded(geometry: dict[str, Any], digits: int) -> dict[str, Any]:
-    def walk(node: Any) -> Any:
-        return [walk(n) for n in node] if isinstance(node, (list, tuple)) else round(float(node), digits)
-
-    return {"type": geometry["type"], "coordinates": walk(geometry["coordinates"])}

@@ -153,8 +153,8 @@ def validate(table: str, frame: pd.DataFrame, where: str = "") -> pd.DataFrame:
         first = failures.iloc[0]
         spot = f", row {first['row']}" if pd.notna(first["row"]) else ""
         raise SchemaError(
-            f"{len(failures)} value(s) break a rule of the {table} table; the first: column '{first['column']}', "
-            f"value '{first['value']}', rule {first['rule']}.",
+            f"{len(failures)} value(s) break a rule of the {table} table; the first: "
+            f"column '{first['column']}', value '{first['value']}', rule {first['rule']}.",
             where=f"{where or table}{spot}",
             remedy="Correct the rows listed in the failures table.",
             failures=failures,

@@ -162,7 +162,7 @@ def _readme(built: Built, regions: Regions, coarse: Regions, release: str) -> st
 
     outcomes = built.ledger.summary().set_index("outcome")["events"].astype(int)
     left_out = [
-        f"{n} ({reason.replace('_', ' ')})"
+        f"{n} ({str(reason).replace('_', ' ')})"
         for reason, n in outcomes.items()
         if reason not in (PLACED, "read")
     ]

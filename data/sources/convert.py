@@ -87,7 +87,7 @@ def number(
             cells = cells.str.replace(",", ".", regex=False)
         found = pd.to_numeric(cells.mask(empty), errors="coerce").astype("float64")
         problems.add(found.isna() & ~empty, values, "not_a_number")
-    problems.add(np.isinf(found), values, "not_a_number")
+    problems.add(pd.Series(np.isinf(found.to_numpy()), index=values.index), values, "not_a_number")
     if not nullable:
         problems.add(empty, values, "empty")
     if low == 0:

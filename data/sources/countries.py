@@ -54,11 +54,12 @@ _NAMES = {
 }
 
 #: ISO 3166-1 numbers (which ACLED uses) of the same countries.
-ISO_NUMBER = {
-    466: "MLI", 854: "BFA", 562: "NER", 204: "BEN", 768: "TGO", 384: "CIV", 686: "SEN", 624: "GNB", 324:
-    "GIN", 478: "MRT", 12: "DZA", 288: "GHA", 566: "NGA", 120: "CMR", 148: "TCD", 434: "LBY", 430: "LBR", 270: "GMB",
-    694: "SLE", 140: "CAF", 729: "SDN", 504: "MAR", 788: "TUN", 732: "ESH",
-}  # fmt: skip
+_ISO_NUMBERS = """
+466 MLI 854 BFA 562 NER 204 BEN 768 TGO 384 CIV 686 SEN 624 GNB 324 GIN 478 MRT 12 DZA 288 GHA 566 NGA 120 CMR
+148 TCD 434 LBY 430 LBR 270 GMB 694 SLE 140 CAF 729 SDN 504 MAR 788 TUN 732 ESH
+"""
+_PAIRS = _ISO_NUMBERS.split()
+ISO_NUMBER: dict[int, str] = {int(n): c for n, c in zip(_PAIRS[::2], _PAIRS[1::2], strict=True)}
 
 
 def plain(name: str) -> str:

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 import pyarrow as pa
@@ -139,9 +140,7 @@ def _unpack(raw: bytes, path: Path) -> bytes:
     return raw
 
 
-def _bounded(
-    stream: io.BufferedIOBase | zipfile.ZipExtFile | gzip.GzipFile, packed: int, path: Path
-) -> bytes:
+def _bounded(stream: IO[bytes] | gzip.GzipFile, packed: int, path: Path) -> bytes:
     limit = min(MAX_UNPACKED, max(packed * MAX_RATIO, 50_000_000))
     data = stream.read(limit + 1)
     if len(data) > limit:
@@ -322,14 +321,14 @@ def _rows(
     if bad:
         row, fields = bad[0]
         raise SchemaError(
-            f"{len(bad)} row(s) have another number of fields than the header ({fields} instead of {len(names)}).",
+            f"{len(bad)} row(s) have {fields} fields, not {len(names)} as the header has.",
             where=f"{path}, row {row}",
             remedy="The file may be cut off: download it again; or quote texts that hold the separator.",
             failures=pd.DataFrame(
                 [(r, "", str(n), "field_count") for r, n in bad], columns=["row", "column", "value", "rule"]
             ),
         )
-    frame = table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
     frame.index = pd.RangeIndex(offset, len(frame) + offset)
     return frame
 

@@ -43,14 +43,23 @@ ALIASES = {
     "date_precision": "date_prec",
     "where_precision": "where_prec",
 }
-REQUIRED = ["id", "type_of_violence", "side_a", "side_b", "where_prec", "latitude", "longitude", "date_prec", "date_start", "date_end", "best", "high", "low"]
+_REQUIRED = """
+id type_of_violence side_a side_b where_prec latitude longitude date_prec date_start date_end best high low
+"""
+REQUIRED = _REQUIRED.split()
 OPTIONAL = ["code_status", "country", "country_id", "deaths_civilians"]
-#: Columns that describe the whole year or conflict and are filled in afterwards.
-KNOWN_LATER = ("active_year", "event_clarity", "conflict_dset_id", "dyad_dset_id")
+#: Columns that describe the whole year, or grow with later reports.
+KNOWN_LATER = ("active_year", "number_of_sources")
 
-_CANDIDATE = tuple(
-    ["id", "relid", "year", "active_year", "code_status", "type_of_violence", "conflict_dset_id", "conflict_new_id", "conflict_name", "dyad_dset_id", "dyad_new_id", "dyad_name", "side_a_dset_id", "side_a_new_id", "side_a", "side_b_dset_id", "side_b_new_id", "side_b", "number_of_sources", "source_article", "source_office", "source_date", "source_headline", "source_original", "where_prec", "where_coordinates", "where_description", "adm_1", "adm_2", "latitude", "longitude", "geom_wkt", "priogrid_gid", "country", "country_id", "region", "event_clarity", "date_prec", "date_start", "date_end", "deaths_a", "deaths_b", "deaths_civilians", "deaths_unknown", "best", "high", "low", "gwnoa", "gwnob"]
-)
+_CANDIDATE_NAMES = """
+id relid year active_year code_status type_of_violence conflict_dset_id conflict_new_id conflict_name
+dyad_dset_id dyad_new_id dyad_name side_a_dset_id side_a_new_id side_a side_b_dset_id side_b_new_id side_b
+number_of_sources source_article source_office source_date source_headline source_original where_prec
+where_coordinates where_description adm_1 adm_2 latitude longitude geom_wkt priogrid_gid country country_id
+region event_clarity date_prec date_start date_end deaths_a deaths_b deaths_civilians deaths_unknown best high
+low gwnoa gwnob
+"""
+_CANDIDATE = tuple(_CANDIDATE_NAMES.split())
 _DROPPED = {
     "source_article",
     "source_office",
@@ -75,16 +84,25 @@ _NAME = re.compile(
     r"(?:ged|gedevent)[_-]?v?(?:(\d\d)_(\d\d)_(\d\d)_(\d\d)|(\d\d)[_.]0[_.](\d{1,2})|(\d\d)[_.]?(1))(?!\d)",
     re.IGNORECASE,
 )
-_CONTENT = ["date_start", "date_end", "latitude", "longitude", "violence_type", "actor_a", "actor_b", "deaths_best"]
+_CONTENT = (
+    "date_start",
+    "date_end",
+    "latitude",
+    "longitude",
+    "violence_type",
+    "actor_a",
+    "actor_b",
+    "deaths_best",
+)
 
 
 def release_of(name: str) -> str:
     """The release a file name speaks of; empty where it speaks of none.
 
-    >>> release_of("GEDEvent_v23_0_10.csv"), release_of("ged241-csv.zip"), release_of("GEDEvent_v25_01_25_09.csv")
-    ('23.0.10', '24.1', '25.01.25.09')
-    >>> release_of("mine.csv")
-    ''
+    >>> release_of("GEDEvent_v23_0_10.csv"), release_of("GEDEvent_v25_01_25_09.csv")
+    ('23.0.10', '25.01.25.09')
+    >>> release_of("ged241-csv.zip"), release_of("mine.csv")
+    ('24.1', '')
     """
     match = _NAME.search(name)
     if not match:
@@ -263,8 +281,8 @@ def _country(raw: pd.DataFrame) -> pd.Series:
 
 
 def _deaths(raw: pd.DataFrame, out: pd.DataFrame, problems: Problems, table: RawTable) -> RawTable:
-    """Deaths into ``out``: bounds that are missing or do not hold the best estimate are mended and
-    counted.""" best = number(raw["best"], problems, low=0, whole=True)
+    """Deaths into ``out``; bounds that are missing or do not hold the best estimate are mended."""
+    best = number(raw["best"], problems, low=0, whole=True)
     low = number(raw["low"], problems, low=0, whole=True, nullable=True)
     high = number(raw["high"], problems, low=0, whole=True, nullable=True)
     civil = raw["deaths_civilians"] if "deaths_civilians" in raw else pd.Series(np.nan, index=raw.index)

@@ -1,0 +1,153 @@
+"""GeoJSON in and out: features to a table of regions and an array of polygons, and back."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+from shapely.geometry import shape
+
+from .errors import RegionError, SourceError
+
+_ID_KEYS = ("region_id",)
+_COUNTRY_KEYS = ("country_iso3", "iso3", "adm0_a3", "adm0_pcode", "shapegroup", "gid_0")
+_NAME_KEYS = ("adm1_name", "name", "shapename", "name_1", "adm1_en", "adm1_fr")
+_SHAPES = ("Polygon", "MultiPolygon")
+
+
+def region_slug(country: str, name: str) -> str:
+    """The id of a region: ISO3, a hyphen, the name without accents.
+
+    >>> region_slug("MLI", "Ségou"), region_slug("CIV", "N'zi-Comoé")
+    ('MLI-segou', 'CIV-n-zi-comoe')
+    """
+    bare = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return f"{country}-" + re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
+
+
+def read_features(path: Path) -> tuple[list[dict[str, Any]], str]:
+    """The features of a file, and the title it gives itself."""
+    if not path.is_file():
+        raise SourceError("the file does not exist.", where=str(path), remedy="Check the path.")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        line = getattr(error, "lineno", 1)
+        raise SourceError(
+            "this is not GeoJSON.",
+            where=f"{path}, line {line}",
+            remedy="Give a FeatureCollection of polygons.",
+        ) from None
+    features = document.get("features") if isinstance(document, dict) else None
+    if not isinstance(features, list) or not features:
+        raise SourceError(
+            "there are no features.", where=str(path), remedy="Give a FeatureCollection of polygons."
+        )
+    return features, str(document.get("name", path.stem))
+
+
+def parse_features(
+    features: Sequence[dict[str, Any]], path: str
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, str]]:
+    """Regions, polygons and country names; a :class:`RegionError` names the feature that cannot be used."""
+    rows: list[dict[str, str]] = []
+    shapes: list[shapely.Geometry] = []
+    names: dict[str, str] = {}
+    for i, feature in enumerate(features, start=1):
+        where = f"{path}, feature {i}"
+        properties = {str(k).lower(): v for k, v in (feature.get("properties") or {}).items()}
+        country, name = _first(properties, _COUNTRY_KEYS), _first(properties, _NAME_KEYS)
+        if not country and re.fullmatch(r"[A-Z]{3}", str(properties.get("country", ""))):
+            country = str(properties["country"])
+        if not re.fullmatch(r"[A-Z]{3}", country):
+            raise RegionError(
+                f"the country code is '{country}'.", where=where, remedy="Give 'iso3', three capital letters."
+            )
+        if not name:
+            raise RegionError("the region has no name.", where=where, remedy="Give 'adm1_name' or 'name'.")
+        region_id = _first(properties, _ID_KEYS) or region_slug(country, name)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", region_id):
+            raise RegionError(
+                f"'{region_id[:40]}' cannot be a region id.",
+                where=where,
+                remedy="Use letters, digits and hyphens.",
+            )
+        shapes.append(_polygon(feature.get("geometry"), where))
+        country_name = properties.get("country_name", properties.get("country", country))
+        names.setdefault(country, str(country_name))
+        rows.append(
+            {
+                "region_id": region_id,
+                "name": name,
+                "country": country,
+                "layer": str(properties.get("layer") or ""),
+                "valid_from": str(properties.get("valid_from") or ""),
+                "valid_to": str(properties.get("valid_to") or ""),
+            }
+        )
+    frame = pd.DataFrame(rows)
+    twice = frame[frame["region_id"].duplicated()]
+    if len(twice):
+        raise RegionError(
+            f"the region id '{twice.iloc[0]['region_id']}' is given twice.",
+            where=f"{path}, feature {twice.index[0] + 1}",
+            remedy="Give 'region_id' where two regions share a name.",
+        )
+    return frame, np.array(shapes, dtype=object), names
+
+
+def _first(properties: dict[str, Any], keys: Sequence[str]) -> str:
+    return next((str(properties[k]).strip() for k in keys if properties.get(k)), "")
+
+
+def _polygon(geometry: dict[str, Any] | None, where: str) -> shapely.Geometry:
+    if not geometry or geometry.get("type") not in _SHAPES:
+        kind = geometry.get("type") if geometry else None
+        raise RegionError(f"the geometry is {kind}, not a polygon.", where=where, remedy="Give polygons.")
+    rings = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+    for ring in (ring for polygon in rings for ring in polygon):
+        if len(ring) < 4 or list(ring[0]) != list(ring[-1]):
+            raise RegionError(
+                "a ring of the polygon is not closed.",
+                where=where,
+                remedy="Repeat the first point at the end.",
+            )
+        xy = np.array([p[:2] for p in ring], dtype=float)
+        if not (np.abs(xy[:, 0]) <= 180).all() or not (np.abs(xy[:, 1]) <= 90).all():
+            raise RegionError(
+                "coordinates are not degrees of longitude and latitude.",
+                where=where,
+                remedy="Export the polygons in EPSG:4326, longitude first.",
+            )
+    found = shape(geometry)
+    return found if found.is_valid else shapely.make_valid(found)
+
+
+def write_geojson(
+    path: str | Path, frame: pd.DataFrame, geometry: np.ndarray, country_names: Mapping[str, str], digits: int
+) -> None:
+    """Write regions, one feature per line; the same bytes for the same regions."""
+    lines = []
+    for row, polygon in zip(frame.to_dict("records"), geometry, strict=True):
+        properties = {k: row[k] for k in ("region_id", "name", "country", "layer")}
+        properties["country_name"] = country_names.get(row["country"], row["country"])
+        properties |= {k: row[k] for k in ("valid_from", "valid_to") if row.get(k)}
+        outline = _rounded(shapely.geometry.mapping(polygon), digits)
+        feature = {"type": "Feature", "properties": properties, "geometry": outline}
+        lines.append(json.dumps(feature, ensure_ascii=False, separators=(",", ":")))
+    body = '{"type":"FeatureCollection","features":[\n' + ",\n".join(lines) + "\n]}\n"
+    Path(path).write_text(body, encoding="utf-8")
+
+
+def _rounded(geometry: dict[str, Any], digits: int) -> dict[str, Any]:
+    def walk(node: Any) -> Any:
+        return [walk(n) for n in node] if isinstance(node, (list, tuple)) else round(float(node), digits)
+
+    return {"type": geometry["type"], "coordinates": walk(geometry["coordinates"])}

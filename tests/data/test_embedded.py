@@ -1,0 +1,124 @@
+"""The embedded snapshot: what it holds, and that it can be made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import shapely
+from small_files import BURKINA, Write
+
+from harmattan.data.build import build_from_files, build_panel
+from harmattan.data.embedded import FILES, aggregates, load_snapshot
+from harmattan.data.errors import SourceError, UsageError
+from harmattan.data.links import links_of
+from harmattan.data.schemas import validate
+from harmattan.data.snapshot_maker import make_snapshot
+
+
+@pytest.fixture(scope="module")
+def folder(root: Path) -> Path:
+    return root / "data" / "snapshot"
+
+
+def test_shape_and_coverage() -> None:
+    snapshot = load_snapshot()
+    assert snapshot.panel.shape == (420, 89)
+    assert snapshot.panel.observed.all()
+    assert set(snapshot.coverage["country"]) == {"BEN", "BFA", "CIV", "GNB", "MLI", "NER", "SEN", "TGO"}
+    assert snapshot.panel.measures["events"].sum() == 4981
+    assert snapshot.ledger.by("outcome").set_index("outcome")["events"].to_dict() == {
+        "placed": 4981,
+        "imprecise_date": 55,
+        "imprecise_place": 37,
+    }
+
+
+def test_tables_keep_their_schemas(folder: Path) -> None:
+    for table, name in {
+        "counts": "monthly_counts.csv",
+        "coverage": "coverage.csv",
+        "links": "links.csv",
+        "borders": "borders.csv",
+        "ledger": "ledger.csv",
+    }.items():
+        validate(table, pd.read_csv(folder / name, keep_default_na=False), name)
+
+
+def test_sizes(folder: Path) -> None:
+    assert (folder / "regions.geojson").stat().st_size <= 250_000
+    assert (folder / "monthly_counts.csv").stat().st_size <= 400_000
+
+
+def test_simplified_polygons_have_the_links_that_are_shipped() -> None:
+    snapshot = load_snapshot()
+    found = links_of(snapshot.regions.frame, snapshot.regions.geometry)
+    shipped = snapshot.panel.links
+    assert shipped is not None
+    assert found[["region_a", "region_b", "crosses_border"]].equals(
+        shipped[["region_a", "region_b", "crosses_border"]]
+    )
+    assert (len(shipped), int(shipped["crosses_border"].sum())) == (192, 43)
+    assert shapely.coverage_is_valid(snapshot.regions.geometry)
+
+
+def test_partly_blind_regions_are_named() -> None:
+    borders = load_snapshot().borders.set_index("region_id")
+    share = borders["observed_km"] / borders["international_km"]
+    assert share["MLI-kidal"] < 0.6
+    assert borders.loc["MLI-kidal", "blind_towards"] == "Algeria"
+    assert share["MLI-mopti"] == 1
+    assert borders.loc["NER-diffa", "blind_towards"] == "Chad;Nigeria"
+    assert "Libya" in borders.loc["NER-agadez", "blind_towards"]
+
+
+def test_aggregates_refuse_another_month_rule() -> None:
+    snapshot = load_snapshot()
+    counts = pd.DataFrame(
+        [("2020-01", "MLI-gao", "state_based", "jnim", 2, 1, 3, 2, 4, 0)],
+        columns=[
+            "month",
+            "region_id",
+            "violence_type",
+            "actor_group",
+            "events",
+            "late_events",
+            "deaths_best",
+            "deaths_low",
+            "deaths_high",
+            "deaths_civilians",
+        ],
+    )
+    with pytest.raises(UsageError, match="made by the month rule 'end', not 'spread'"):
+        build_panel(aggregates(counts, snapshot.coverage), snapshot.regions, month_rule="spread")
+
+
+def test_made_again_it_has_the_same_bytes(ucdp_file: Write, regions_file: Path, tmp_path: Path) -> None:
+    path = ucdp_file({}, {"best": 9}, BURKINA, {"where_prec": 6})
+    for name in ("one", "two"):
+        make_snapshot(path, regions_file, tmp_path / name, countries=("BFA", "MLI"))
+    for name in FILES:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    again = load_snapshot(tmp_path / "one").panel
+    direct = build_from_files(str(path), regions_file).panel
+    assert again.digest() == direct.digest()
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"'monthly_counts\.csv' is not there"):
+        load_snapshot(tmp_path)
+
+
+def test_shipped_files_are_those_of_the_real_data(real_data: Path, folder: Path, tmp_path: Path) -> None:
+    make_snapshot(
+        real_data / "ged241_west_africa.csv", real_data / "regions" / "admin1_west_africa.geojson", tmp_path
+    )
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    built = build_from_files(
+        str(real_data / "ged241_west_africa.csv"),
+        real_data / "regions" / "admin1_west_africa.geojson",
+        countries=tuple(load_snapshot().coverage["country"]),
+    )
+    assert built.panel.digest() == load_snapshot().panel.digest()

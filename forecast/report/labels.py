@@ -97,7 +97,7 @@ def broken(name: str) -> tuple[str, ...]:
     cuts = [i + 1 for i, sign in enumerate(name[:-1]) if sign in " -"]
     if not cuts:
         return (name,)
-    cut = min(cuts, key=lambda i: abs(i - len(name) / 2))
+    cut = min(cuts, key=lambda i: max(len(name[:i].rstrip()), len(name[i:])))
     return (name[:cut].rstrip(), name[cut:])
 
 

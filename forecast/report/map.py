@@ -110,7 +110,7 @@ def path(shape: shapely.Geometry) -> str:
             if len(points) < 4:
                 continue
             steps = np.diff(points, axis=0)
-            moves = "".join(_step(dx, dy) for dx, dy in steps)
+            moves = "".join(_step(dx, dy) for dx, dy in steps[:-1])
             words.append(f"M{_half(points[0, 0])} {_half(points[0, 1])}{moves}z")
     return "".join(words)
 

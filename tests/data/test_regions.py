@@ -42,7 +42,7 @@ def test_gap_along_a_border_is_measured_as_if_closed(tmp_path: Path) -> None:
     frame = pd.DataFrame({"region_id": ["A-a", "B-b"], "country": ["AAA", "BBB"]})
     from harmattan.data.links import closed, links_of
 
-    upper = shapely.Polygon([(0, 0.005), (0.4, 0), (1, 0), (1, 1), (0, 1)])
+    upper = shapely.Polygon([(0, 0), (0.2, 0.005), (0.4, 0), (1, 0), (1, 1), (0, 1)])
     lower = shapely.box(0, -1, 1, 0)
     shapes = np.array(shapely.coverage_clean([lower, upper]), dtype=object)
     short, full = links_of(frame, shapes), links_of(frame, shapes, closed(shapes))
@@ -101,7 +101,7 @@ def test_replaced_links_are_checked(regions: Regions) -> None:
 
 def test_geojson_round_trip(regions: Regions, tmp_path: Path) -> None:
     regions.to_geojson(tmp_path / "a.geojson")
-    again = Regions.read(tmp_path / "a.geojson")
+    again = Regions.read(tmp_path / "a.geojson", clean=False)
     again.to_geojson(tmp_path / "b.geojson")
     assert (tmp_path / "a.geojson").read_bytes() == (tmp_path / "b.geojson").read_bytes()
     assert again.frame.equals(regions.frame.assign(layer=again.frame["layer"]))

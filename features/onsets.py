@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .temporal import months_since, window_means
+from .temporal import months_since, write_window
 from .terms import ONSETS, Term, label, whole_number
 from .view import Array, Series, View
 
@@ -85,8 +85,7 @@ class Spells(_Spell):
         """Write the values."""
         series = view.series(self.of)
         began = np.stack(list(onsets(series, self.quiet))).astype(np.float32)
-        for t, mean in enumerate(window_means(Series(began, series.observed), self.window)):
-            out[t] = mean * self.window
+        write_window(Series(began, series.observed), self.window, out, scale=float(self.window))
 
 
 def onsets(series: Series, quiet: int) -> Iterator[Array]:

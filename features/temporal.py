@@ -100,8 +100,7 @@ class Sum(_Window):
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
-        for t, row in enumerate(window_means(view.series(self.of), self.window)):
-            out[t] = row * self.window
+        write_window(view.series(self.of), self.window, out, scale=float(self.window))
 
 
 @dataclass(frozen=True)
@@ -115,8 +114,7 @@ class Mean(_Window):
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
-        for t, row in enumerate(window_means(view.series(self.of), self.window)):
-            out[t] = row
+        write_window(view.series(self.of), self.window, out, scale=1.0)
 
 
 @dataclass(frozen=True)
@@ -144,8 +142,7 @@ class Active(_Window):
         """Write the values."""
         series = view.series(self.of)
         hit = (series.values >= self.at_least).astype(np.float32)
-        for t, row in enumerate(window_means(Series(hit, series.observed), self.window)):
-            out[t] = row
+        write_window(Series(hit, series.observed), self.window, out, scale=1.0)
 
 
 @dataclass(frozen=True)
@@ -208,8 +205,7 @@ class Ewm(Term):
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
-        for t, row in enumerate(exponential_means(view.series(self.of), self.half_life)):
-            out[t] = row
+        exponential_means(view.series(self.of), self.half_life, out)
 
 
 @dataclass(frozen=True)
@@ -332,48 +328,73 @@ class Log1p(Term):
         return (Lag(0, self.of) if isinstance(self.of, str) else self.of).marks(view)
 
 
-def window_means(series: Series, window: int) -> Iterator[Array]:
-    """Month by month, the mean of the observed among the last ``window`` months; float64, NaN if none.
+def window_sums(
+    series: Series, window: int, dtype: type = np.float64
+) -> Iterator[tuple[Array, Array | float]]:
+    """Month by month, the sum over the observed months among the last ``window``, and how many they are.
 
-    The yielded array is overwritten by the next step.
+    The yielded arrays are overwritten by the next step.
     """
     values, observed = series.values, series.observed
-    total = np.zeros(values.shape[1])
+    total = np.zeros(values.shape[1], dtype=dtype)
     seen = np.zeros(values.shape[1])
-    mean = np.empty_like(total)
     for t in range(len(values)):
         total += values[t]
         if t >= window:
             total -= values[t - window]
         if observed is None:
-            np.divide(total, float(min(t + 1, window)), out=mean)
+            yield total, float(min(t + 1, window))
+            continue
+        seen += observed[t]
+        if t >= window:
+            seen -= observed[t - window]
+        yield total, seen
+
+
+def window_means(series: Series, window: int) -> Iterator[Array]:
+    """Month by month, the mean of the observed among the last ``window`` months; float64, NaN if none."""
+    for total, seen in window_sums(series, window):
+        yield _over(total, seen)
+
+
+def write_window(series: Series, window: int, out: Array, scale: float) -> None:
+    """Write ``scale`` times the mean of the last ``window`` months; a scale of ``window`` gives the sum.
+
+    Whole numbers are summed in float32, exactly. The result has the same bits either way: dividing two whole numbers
+    in float64 and rounding to float32 is the same as dividing them in float32.
+    """
+    fast = series.observed is None and series.counts
+    for t, (total, seen) in enumerate(window_sums(series, window, np.float32 if fast else np.float64)):
+        if isinstance(seen, float) and scale == seen:
+            out[t] = total
+        elif isinstance(seen, float) and scale == 1.0:
+            np.divide(total, seen, out=out[t], casting="same_kind")
+        elif scale == 1.0:
+            out[t] = _over(total, seen)
         else:
-            seen += observed[t]
-            if t >= window:
-                seen -= observed[t - window]
-            mean.fill(np.nan)
-            np.divide(total, seen, out=mean, where=seen > 0)
-        yield mean
+            out[t] = total * _over(np.full(len(total), scale), seen)
 
 
-def exponential_means(series: Series, half_life: float) -> Iterator[Array]:
-    """Month by month, the exponentially weighted mean; float64, NaN until something was observed."""
+def _over(total: Array, seen: Array | float) -> Array:
+    """``total / seen`` in float64, NaN where nothing was seen."""
+    mean = np.full(len(total), np.nan)
+    np.divide(total, seen, out=mean, where=np.asarray(seen) > 0)
+    return mean
+
+
+def exponential_means(series: Series, half_life: float, out: Array) -> None:
+    """Write the exponentially weighted mean, NaN until something was observed."""
     keep = 0.5 ** (1.0 / half_life)
     values, observed = series.values, series.observed
     total = np.zeros(values.shape[1])
-    mean = np.empty_like(total)
     weight: Array | float = 0.0 if observed is None else np.zeros_like(total)
     for t in range(len(values)):
         total *= keep
         total += values[t]
-        if observed is None:
-            weight = weight * keep + 1.0
-            np.divide(total, weight, out=mean)
-        else:
-            weight = weight * keep + observed[t]
-            mean.fill(np.nan)
-            np.divide(total, weight, out=mean, where=np.asarray(weight) > 0)
-        yield mean
+        weight = weight * keep + (1.0 if observed is None else observed[t])
+        # the reciprocal is rounded before it is used, with gaps or without, so that the bits agree
+        share = 1.0 / weight if isinstance(weight, float) else _over(np.ones_like(total), weight)
+        np.multiply(total, share, out=out[t], casting="same_kind")
 
 
 def months_since(hit: Array, observed: Array | None, out: Array) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,13 +30,24 @@ class Series:
         float, shape (months, regions); 0 where not observed, to be read with ``observed`` only.
     observed : numpy.ndarray or None
         bool, same shape; None says that every month of every region was observed.
-    complete : numpy.ndarray or None
-        bool, same shape: False where a part of what the value sums over was not observed; None as above.
+    complete : numpy.ndarray, callable or None
+        bool, same shape: False where a part of what the value sums over was not observed; or what makes it, because
+        only marks ask for it; None says the same as ``observed``.
     """
 
     values: Array
     observed: Array | None = None
-    complete: Array | None = None
+    complete: Array | Callable[[], Array] | None = None
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether all values are whole numbers whose sums float32 holds exactly."""
+        if self.values.dtype != np.float32 or not self.values.size:
+            return False
+        largest = max(-float(self.values.min()), float(self.values.max()))
+        if largest * len(self.values) >= 2**24:
+            return False
+        return all(bool((np.rint(row) == row).all()) for row in self.values)
 
     def mask(self) -> Array:
         """``observed`` as an array."""
@@ -43,7 +55,9 @@ class Series:
 
     def whole(self) -> Array:
         """``complete`` as an array."""
-        return self.mask() if self.complete is None else self.complete
+        if self.complete is None:
+            return self.mask()
+        return self.complete() if callable(self.complete) else self.complete
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,10 @@ class View:
 
     def own(self, measure: str) -> Series:
         """The regions' own series of a measure."""
-        return cut(self.everywhere(measure), self.columns)
+        whole = self.everywhere(measure)
+        if self.shape[1] == len(self.panel.region_ids):
+            return whole
+        return self.once(("own", resolve(self.panel, measure), _span(self)), lambda: cut(whole, self.columns))
 
     def everywhere(self, measure: str) -> Series:
         """The series of a measure for all regions of the panel."""
@@ -99,7 +116,7 @@ class View:
             return self.once((self.key, of, _span(self)), lambda: around(self, of))
         values = np.empty(self.shape, dtype=np.float32)
         of.compute(self, values)
-        return from_array(values, None, complete=~of.marks(self))
+        return from_array(values, None, complete=lambda: ~of.marks(self))
 
     def all_observed(self) -> Array | None:
         """The panel's mask, or None where there is no gap."""
@@ -128,11 +145,13 @@ def cut(series: Series, columns: slice) -> Series:
     return Series(
         series.values[:, columns],
         None if series.observed is None else series.observed[:, columns],
-        None if series.complete is None else series.complete[:, columns],
+        None if series.complete is None else series.whole()[:, columns],
     )
 
 
-def from_array(values: Array, observed: Array | None, complete: Array | None = None) -> Series:
+def from_array(
+    values: Array, observed: Array | None, complete: Array | Callable[[], Array] | None = None
+) -> Series:
     """A series from an array whose gaps are NaN; a value that is NaN counts as not observed."""
     seen = np.isfinite(values)
     if observed is not None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harmattan.data.panel import Panel
@@ -75,6 +75,7 @@ def test_no_feature_sees_the_future(make_panel, seed: int, origin: int, gaps: bo
 
 
 @pytest.mark.parametrize("data_lag", [0, 1, 2, 3])
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), horizon=st.integers(1, 6))
 def test_a_design_uses_only_what_was_published(make_panel, data_lag: int, seed: int, horizon: int) -> None:
     panel, at = make_panel(seed % 50), 30

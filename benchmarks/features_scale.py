@@ -1,0 +1,123 @@
+"""Time and memory of a feature cube on PRIO-GRID land: 64,818 cells x 440 months x 24 features.
+
+Run by hand:  python benchmarks/features_scale.py [--threads 2] [--growth]
+
+Prints seconds, peak memory, and the ratio to writing an array of the same size once; with ``--growth`` also how the
+cost grows with cells, months and features. Each case runs in a process of its own, so that peaks do not mix.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+CELLS, MONTHS = 64_818, 440
+WIDTH = 306  # columns of the made-up land grid
+
+
+def grid_panel(cells: int, months: int):
+    """Cells of a grid with eight neighbours, 54 countries, and about one event in fifty cell-months."""
+    import numpy as np
+    import pandas as pd
+
+    from harmattan.data.panel import Panel
+
+    rng = np.random.default_rng(7)
+    row, col = np.divmod(np.arange(cells), WIDTH)
+    ids = tuple(f"G{i:02d}-{n}" for n, i in enumerate((row * 54) // (row.max() + 1)))
+    pairs = []
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        other = (row + down) * WIDTH + col + right
+        inside = (col + right >= 0) & (col + right < WIDTH) & (other < cells)
+        pairs.append(np.c_[np.flatnonzero(inside), other[inside]])
+    at = np.concatenate(pairs)
+    labels = np.asarray(ids, dtype=object)
+    links = pd.DataFrame({"region_a": labels[at[:, 0]], "region_b": labels[at[:, 1]]})
+    links["border_km"] = np.where(
+        np.abs(col[at[:, 0]] - col[at[:, 1]]) + (at[:, 1] - at[:, 0] > 1) > 1, 5.0, 55.0
+    )
+    events = np.zeros((months, cells), dtype=np.float32)
+    for t in range(months):
+        hit = rng.integers(0, cells, cells // 50)
+        events[t, hit] = rng.poisson(2, len(hit))
+    return Panel(
+        months=pd.period_range("1988-01", periods=months, freq="M"),
+        region_ids=ids,
+        names=ids,
+        countries=tuple(i[:3] for i in ids),
+        measures={"events": events},
+        observed=np.ones((months, cells), dtype=bool),
+        links=links,
+    )
+
+
+def recipe_of_24(features: int = 24):
+    """Sixteen of the own history, eight of first-order neighbours."""
+    from harmattan.features import Ewm, Lag, MonthsSince, Neighbours, Recipe, Sum
+
+    own = [Lag(k) for k in (1, 2, 3, 4, 5, 6, 12)] + [Sum(w) for w in (3, 6, 12, 24)]
+    own += [Ewm(h) for h in (1.0, 3.0, 6.0, 12.0)] + [MonthsSince()]
+    near = [Lag(1), Lag(2), Lag(3), Sum(3), Sum(12), Ewm(3.0), Ewm(12.0), MonthsSince()]
+    terms = [*own, *(Neighbours(of=t) for t in near)]
+    step = len(terms) // features
+    return Recipe(terms[::step][:features])
+
+
+def measure(cells: int, months: int, features: int, threads: int) -> dict[str, float]:
+    """One build, in this process."""
+    import resource
+
+    import numpy as np
+
+    panel, recipe = grid_panel(cells, months), recipe_of_24(features)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    cube = recipe.build(panel, threads=threads)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert cube.shape == (months, cells, features)
+    del cube
+    start = time.perf_counter()
+    np.full((features, months, cells), 1, dtype=np.float32)
+    write = time.perf_counter() - start
+    return {"seconds": seconds, "write": write, "peak_gb": peak / 2**20, "before_gb": before / 2**20}
+
+
+def in_process(**case: int) -> dict[str, float]:
+    """The same in a fresh process."""
+    command = [sys.executable, __file__, "--case", json.dumps(case)]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    out = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+    return json.loads(out.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--case")
+    args = parser.parse_args()
+    if args.case:
+        print(json.dumps(measure(**json.loads(args.case))))
+        return
+    cases = [(CELLS, MONTHS, 24)]
+    if args.growth:
+        cases += [(CELLS // 4, MONTHS, 24), (CELLS // 2, MONTHS, 24)]
+        cases += [(CELLS, MONTHS // 4, 24), (CELLS, MONTHS // 2, 24), (CELLS, MONTHS, 6), (CELLS, MONTHS, 12)]
+    print("cells   months  features  seconds  x writing once  peak GB  ns per value")
+    for cells, months, features in cases:
+        r = in_process(cells=cells, months=months, features=features, threads=args.threads)
+        each = 1e9 * r["seconds"] / (cells * months * features)
+        print(
+            f"{cells:6d}  {months:6d}  {features:8d}  {r['seconds']:7.2f}  {r['seconds'] / r['write']:14.1f}"
+            f"  {r['peak_gb']:7.2f}  {each:12.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,392 @@
+"""An audit that anybody can run on features of their own: does one know what it cannot know yet?
+
+Four questions are put to every feature, by computing it again in other worlds.
+
+*future*: everything after a month is changed, taken away or made unobserved. No earlier row may change by a bit.
+*latest month*: a single month is changed. The first row that changes tells the latest month that is read; it must be
+the one that the feature declares, and a measure published late may be read no earlier than that.
+*names*: regions are shuffled and renamed, and all months moved by 28 years. The values must move along: what does not
+was remembered from elsewhere, or was in the order of the regions.
+*fixed values*: a column that never changes must not be a summary of months that include the future.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..data.errors import HarmattanError, UsageError, nearest
+from ..data.panel import Panel
+from .recipe import Feature, Recipe, month_label
+from .view import Array
+
+#: Month and weekday repeat after 28 years (until 2099), so nothing but the year tells two such months apart.
+SHIFT = 28 * 12
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What the audit found.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row per feature: ``feature, passed, declared, found, reason`` (latest month declared and really read).
+    """
+
+    table: pd.DataFrame
+
+    @property
+    def passed(self) -> bool:
+        """Whether every feature passed."""
+        return bool(self.table["passed"].all())
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the features that did not."""
+        return tuple(self.table.loc[~self.table["passed"], "feature"])
+
+    def __str__(self) -> str:
+        bad = self.table[~self.table["passed"]]
+        lines = [f"{len(self.table) - len(bad)} of {len(self.table)} features passed"]
+        lines += [f"  {row.feature}: {row.reason}" for row in bad.itertuples()]
+        return "\n".join(lines)
+
+
+@dataclass
+class _Notes:
+    """What was seen of one feature, while the audit runs."""
+
+    lead: int | None = None
+    last: int | None = None
+    reasons: dict[str, None] = field(default_factory=dict)
+
+    def saw(self, rows: Array, month: int) -> None:
+        if rows.size:
+            first = int(rows[0]) - month
+            self.lead = first if self.lead is None else min(self.lead, first)
+            reach = int(rows[-1]) - month
+            self.last = reach if self.last is None else max(self.last, reach)
+
+
+def audit(
+    recipe: Recipe,
+    panel: Panel,
+    *,
+    static: pd.DataFrame | None = None,
+    delays: Mapping[str, int] | None = None,
+    rng: np.random.Generator | None = None,
+    origins: int = 4,
+) -> AuditReport:
+    """Look for features that know what they cannot know yet.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The features; those of one's own come in by ``Recipe.add``.
+    panel : Panel
+        At least 24 months and 2 regions. A copy of it with random gaps is audited too.
+    static : pandas.DataFrame, optional
+        The static table, as for ``Recipe.build``.
+    delays : mapping of str to int, optional
+        Months until a measure is published, beyond the data lag of all (a count as finally revised, say); default
+        ``panel.attrs["delays"]``.
+    rng : numpy.random.Generator, optional
+        Source of the other worlds; default a fixed one.
+    origins : int
+        How many months are tried.
+
+    Returns
+    -------
+    AuditReport
+
+    Raises
+    ------
+    UsageError
+        If the panel is too small to tell.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from harmattan.data.panel import Panel
+    >>> from harmattan.features import Recipe, Sum
+    >>> frame = pd.DataFrame({"month": np.repeat(pd.period_range("2001-01", periods=48, freq="M").astype(str), 3)})
+    >>> frame["region_id"], frame["events"] = ["AAA-1", "AAA-2", "BBB-1"] * 48, np.arange(144) % 5
+    >>> recipe = Recipe([Sum(3)]).add("centred", lambda p: np.roll(p.measure("events"), -1, axis=0))
+    >>> print(audit(recipe, Panel.from_frame(frame)))
+    1 of 2 features passed
+      centred: row t changes with month t+1
+    """
+    rng = np.random.default_rng(20230601) if rng is None else rng
+    n_months, n_regions = panel.shape
+    if n_months < 24 or n_regions < 2:
+        raise UsageError(
+            f"a panel of {n_months} months and {n_regions} regions is too small for an audit.",
+            remedy="Bring at least 24 months and 2 regions.",
+        )
+    table = static if static is not None else panel.attrs.get("static")
+    late = dict(delays if delays is not None else panel.attrs.get("delays", {}))  # type: ignore[call-overload]
+    for name in late:
+        if name not in panel.measures:
+            raise UsageError(f"delays names '{name}'.", remedy=nearest(name, panel.measures))
+    notes = {f.name: _Notes() for f in recipe}
+    for world in (panel, with_gaps(panel, rng)):
+        _look(recipe, world, table, late, rng, origins, notes)
+    _fixed_values(recipe, panel, table, notes)
+    return AuditReport(pd.DataFrame([_row(f, notes[f.name]) for f in recipe]))
+
+
+def _look(
+    recipe: Recipe,
+    panel: Panel,
+    static: Any,
+    delays: Mapping[str, int],
+    rng: np.random.Generator,
+    origins: int,
+    notes: dict[str, _Notes],
+) -> None:
+    """The first three questions, in one world."""
+    base = recipe.build(panel, static=static, missing="raise").values
+    n = len(panel.months)
+    for origin in rng.choice(np.arange(n // 3, n - 3), size=min(origins, n - 3 - n // 3), replace=False):
+        for other in futures(panel, int(origin), delays, rng):
+            for name, rows in _changed(recipe, base[: origin + 1], other, static, notes):
+                if rows.size:
+                    back = int(origin) - int(rows[0])
+                    notes[name].reasons[
+                        f"a row changes with what comes later (by {back + 1} months or more)"
+                    ] = None
+    for month in rng.choice(np.arange(n // 4, 3 * n // 4), size=origins, replace=False):
+        for other, delay in single_months(panel, int(month), delays, rng):
+            for name, rows in _changed(recipe, base, other, static, notes):
+                notes[name].saw(rows, int(month))
+                if rows.size and 0 <= int(rows[0]) - month < delay:
+                    early = delay - (int(rows[0]) - int(month))
+                    reason = f"reads a measure {early} months before it is published"
+                    notes[name].reasons[reason] = None
+    _names(recipe, panel, static, base, rng, notes)
+
+
+def _changed(
+    recipe: Recipe, base: Array, other: Panel, static: Any, notes: dict[str, _Notes]
+) -> Iterator[tuple[str, Array]]:
+    """Per feature, the rows of ``base`` that differ in any bit in another world."""
+    for k, (feature, values) in enumerate(_each(recipe, other, static)):
+        if isinstance(values, str):
+            notes[feature.name].reasons[values] = None
+            continue
+        before = np.ascontiguousarray(base[:, :, k]).view(np.uint32)
+        now = np.ascontiguousarray(values[: len(base)]).view(np.uint32)
+        rows = np.flatnonzero((before[: len(now)] != now).any(axis=1))
+        yield feature.name, rows
+
+
+def _each(recipe: Recipe, panel: Panel, static: Any) -> Iterator[tuple[Feature, Array | str]]:
+    """Every feature's values, or why they cannot be computed."""
+    try:
+        cube = recipe.build(panel, static=static, missing="raise").values
+        yield from ((f, cube[:, :, k]) for k, f in enumerate(recipe))
+        return
+    except Exception:  # a feature of one's own may raise anything; each is then tried alone
+        pass
+    for feature in recipe:
+        try:
+            yield feature, Recipe([feature]).build(panel, static=static, missing="raise").values[:, :, 0]
+        except HarmattanError as error:
+            too_short = feature.term.earliest is not None and feature.term.earliest >= len(panel.months)
+            if not too_short:
+                yield feature, f"fails in another world: {error.message}"
+        except Exception as error:
+            yield feature, f"fails in another world: {type(error).__name__}: {error}"
+
+
+def with_gaps(panel: Panel, rng: np.random.Generator) -> Panel:
+    """The panel with about a tenth of its months unobserved, some at a stretch."""
+    hidden = rng.random(panel.shape) < 0.06
+    for region in rng.choice(panel.shape[1], size=max(1, panel.shape[1] // 8), replace=False):
+        start = rng.integers(0, panel.shape[0])
+        hidden[start : start + panel.shape[0] // 6, region] = True
+    return _masked(panel, panel.observed & ~hidden)
+
+
+def _masked(panel: Panel, observed: Array) -> Panel:
+    measures = {k: np.where(observed, v, np.float32(np.nan)) for k, v in panel.measures.items()}
+    return replace(panel, measures=measures, observed=observed)
+
+
+def futures(
+    panel: Panel, origin: int, delays: Mapping[str, int], rng: np.random.Generator
+) -> Iterator[Panel]:
+    """The same past with other futures: none, other figures, other coverage, both."""
+    stop = origin + 1
+    if not delays:
+        yield panel.until(panel.months[origin])
+    for top, coverage in ((0.0, 1.0), (1.0, 1.0), (300.0, 1.0), (3.0, 0.5), (1.0, 0.0)):
+        observed = panel.observed.copy()
+        observed[stop:] = rng.random(observed[stop:].shape) < coverage
+        measures = {}
+        for name, values in panel.measures.items():
+            other = np.nan_to_num(values, copy=True)
+            late = max(stop - delays.get(name, 0), 0)
+            other[late:] = rng.poisson(top, size=other[late:].shape)
+            measures[name] = np.where(observed, other, np.float32(np.nan)).astype(np.float32)
+        yield replace(panel, measures=measures, observed=observed)
+
+
+def single_months(
+    panel: Panel, month: int, delays: Mapping[str, int], rng: np.random.Generator
+) -> Iterator[tuple[Panel, int]]:
+    """Worlds that differ in one month, each with the delay of what differs."""
+    by_delay: dict[int, list[str]] = {}
+    for name in panel.measures:
+        by_delay.setdefault(delays.get(name, 0), []).append(name)
+    for delay, names in by_delay.items():
+        for kind in ("more", "far more", "none", "any"):
+            measures = dict(panel.measures)
+            for name in names:
+                values = panel.measures[name].copy()
+                row = values[month]
+                noise = rng.poisson(2, row.shape)
+                values[month] = {
+                    "more": row + 1 + noise,
+                    "far more": row + 1000 + noise,
+                    "none": row * 0,
+                    "any": noise + 0 * row,
+                }[kind]
+                measures[name] = values
+            yield replace(panel, measures=measures), delay
+    seen = panel.observed.copy()
+    seen[month] = rng.random(seen.shape[1]) < 0.5
+    filled = {k: np.nan_to_num(v) for k, v in panel.measures.items()}
+    yield _masked(replace(panel, measures=filled), seen), 0
+
+
+def _names(
+    recipe: Recipe,
+    panel: Panel,
+    static: Any,
+    base: Array,
+    rng: np.random.Generator,
+    notes: dict[str, _Notes],
+) -> None:
+    """The third question: shuffled, renamed and moved in time, the values are the same."""
+    order = rng.permutation(panel.shape[1])
+    for shift in (0, SHIFT):
+        other, table = renamed(panel, static, order, shift)
+        for k, (feature, values) in enumerate(_each(recipe, other, table)):
+            if shift and feature.term.latest is None:
+                continue
+            if isinstance(values, str):
+                reason = values.replace("in another world", "when regions and months have other names")
+                notes[feature.name].reasons[reason] = None
+            elif not np.allclose(values, base[:, order, k], rtol=1e-4, atol=1e-5, equal_nan=True):
+                reason = (
+                    "depends on the order or the names of regions" if not shift else "depends on the year"
+                )
+                notes[feature.name].reasons[reason] = None
+
+
+def renamed(panel: Panel, static: Any, order: Array, shift: int) -> tuple[Panel, Any]:
+    """The panel with its regions in another order and under other names, ``shift`` months later."""
+    code = {c: f"Q{i:02d}" for i, c in enumerate(dict.fromkeys(np.asarray(panel.countries)[order]))}
+    ids = {panel.region_ids[j]: f"{code[panel.countries[j]]}-{i:05d}" for i, j in enumerate(order)}
+    links = panel.links
+    if links is not None:
+        links = links.assign(
+            region_a=links["region_a"].astype(str).map(ids), region_b=links["region_b"].astype(str).map(ids)
+        )
+    table = static
+    if isinstance(static, pd.DataFrame):
+        known = static[static["region_id"].astype(str).isin(list(ids))]
+        table = known.assign(region_id=known["region_id"].astype(str).map(ids))
+    attrs = {k: v for k, v in panel.attrs.items() if k != "static"}
+    moved = replace(
+        panel,
+        months=panel.months + shift,
+        region_ids=tuple(ids[panel.region_ids[j]] for j in order),
+        names=tuple(ids[panel.region_ids[j]] for j in order),
+        countries=tuple(code[panel.countries[j]] for j in order),
+        measures={k: v[:, order] for k, v in panel.measures.items()},
+        observed=panel.observed[:, order],
+        links=links,
+        attrs={**attrs, "static": table} if isinstance(table, pd.DataFrame) else attrs,
+    )
+    return moved, table
+
+
+def _fixed_values(recipe: Recipe, panel: Panel, static: Any, notes: dict[str, _Notes]) -> None:
+    """The fourth question, for features that say they read no month and do not change."""
+    fixed = [f for f in recipe if f.term.latest is None]
+    if not fixed or panel.shape[1] < 5:
+        return
+    cube = Recipe(fixed).build(panel, static=static, missing="raise").values
+    for k, feature in enumerate(fixed):
+        values = cube[:, :, k]
+        constant = (np.nanmax(values, axis=0) == np.nanmin(values, axis=0)).all() if values.size else False
+        if not constant or len(np.unique(values[0][np.isfinite(values[0])])) < 4:
+            continue
+        for name, summary, whole, past in summaries(panel):
+            told, known = _rank_correlation(values[0], whole), _rank_correlation(values[0], past)
+            if told > 0.995 and told > known:
+                reason = f"is the {summary} of '{name}' over months that include the future"
+                notes[feature.name].reasons[reason] = None
+
+
+def summaries(panel: Panel) -> Iterator[tuple[str, str, Array, Array]]:
+    """Measure, summary, its value per region over all months, and over the first half."""
+    half = panel.shape[0] // 2
+    for name, values in panel.measures.items():
+        filled = np.nan_to_num(values.astype(np.float64))
+        for summary, of in (
+            ("mean", lambda v: v.mean(axis=0)),
+            ("largest value", lambda v: v.max(axis=0)),
+            ("spread", lambda v: v.std(axis=0)),
+            ("share of active months", lambda v: (v > 0).mean(axis=0)),
+            ("mean of the last 12 months", lambda v: v[-12:].mean(axis=0)),
+            ("mean of the last 24 months", lambda v: v[-24:].mean(axis=0)),
+            ("last value", lambda v: v[-1]),
+        ):
+            yield name, summary, of(filled), of(filled[:half])
+        yield name, "mean of the later half", filled[half:].mean(axis=0), filled[:half].mean(axis=0)
+
+
+def _rank_correlation(a: Array, b: Array) -> float:
+    """Absolute rank correlation, 0 where it is undefined."""
+    from scipy.stats import rankdata
+
+    keep = np.isfinite(a) & np.isfinite(b)
+    x, y = rankdata(a[keep]), rankdata(b[keep])
+    if keep.sum() < 5 or x.std() == 0 or y.std() == 0 or len(np.unique(y)) < 4:
+        return 0.0
+    return float(abs(np.corrcoef(x, y)[0, 1]))
+
+
+def _row(feature: Feature, notes: _Notes) -> dict[str, Any]:
+    """The verdict on one feature."""
+    declared, found = feature.term.latest, notes.lead
+    reasons = dict(notes.reasons)
+    if found is not None and found < 0:
+        reasons = {f"row t changes with month t+{-found}": None}
+    elif declared is None and found is not None:
+        reasons[f"declares that no month is read, but reads {month_label(found, found)}"] = None
+    elif declared is not None and found is None:
+        reasons["declares months, but reads none of this panel"] = None
+    elif declared is not None and found is not None and found != declared:
+        said, read = month_label(declared, declared), month_label(found, found)
+        reasons[f"declares {said} as its latest month, but reads {read}"] = None
+    earliest = feature.term.earliest
+    if declared is not None and earliest is not None and notes.last is not None and notes.last > earliest:
+        reasons[
+            f"declares {month_label(earliest, declared)} as its first month, but reads t-{notes.last}"
+        ] = None
+    return {
+        "feature": feature.name,
+        "passed": not reasons,
+        "declared": month_label(declared, declared),
+        "found": "none" if found is None else month_label(found, found) if found >= 0 else f"t+{-found}",
+        "reason": "; ".join(reasons),
+    }

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .terms import RECENCY, Term, label, positive, unit_of, whole_number
+from .terms import RECENCY, Term, label, not_negative, positive, unit_of, whole_number
 from .view import Array, Series, View
 
 
@@ -119,18 +119,18 @@ class Mean(_Window):
 
 @dataclass(frozen=True)
 class Active(_Window):
-    """Share of the observed months among the last ``window`` with at least ``at_least`` events."""
+    """Share of the observed months among the last ``window`` with any event, or at least ``at_least``."""
 
-    at_least: float = 1.0
+    at_least: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive(self.at_least, "the threshold")
+        not_negative(self.at_least, "the threshold")
 
     @property
     def name(self) -> str:
         """Name in a cube."""
-        least = "" if self.at_least == 1 else f"_from{self.at_least:g}"
+        least = f"_from{self.at_least:g}" if self.at_least else ""
         return f"{label(self.of)}_active{self.window}{least}"
 
     @property
@@ -141,7 +141,7 @@ class Active(_Window):
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
         series = view.series(self.of)
-        hit = (series.values >= self.at_least).astype(np.float32)
+        hit = reached(series.values, self.at_least).astype(np.float32)
         write_window(Series(hit, series.observed), self.window, out, scale=1.0)
 
 
@@ -210,7 +210,7 @@ class Ewm(Term):
 
 @dataclass(frozen=True)
 class MonthsSince(Term):
-    """Months since the last one with at least ``at_least``; 0 in such a month.
+    """Months since the last one with any event, or at least ``at_least``; 0 in such a month.
 
     Missing before the first, and after an unobserved month until the next: something may have happened in it.
     """
@@ -218,15 +218,15 @@ class MonthsSince(Term):
     group: ClassVar[str] = RECENCY
 
     of: str | Term = "events"
-    at_least: float = 1.0
+    at_least: float = 0.0
 
     def __post_init__(self) -> None:
-        positive(self.at_least, "the threshold")
+        not_negative(self.at_least, "the threshold")
 
     @property
     def name(self) -> str:
         """Name in a cube."""
-        least = "" if self.at_least == 1 else f"_from{self.at_least:g}"
+        least = f"_from{self.at_least:g}" if self.at_least else ""
         return f"months_since_{label(self.of)}{least}"
 
     @property
@@ -246,7 +246,7 @@ class MonthsSince(Term):
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
         series = view.series(self.of)
-        months_since(series.values >= self.at_least, series.observed, out)
+        months_since(reached(series.values, self.at_least), series.observed, out)
 
 
 @dataclass(frozen=True)
@@ -326,6 +326,12 @@ class Log1p(Term):
     def marks(self, view: View) -> Array:
         """Where the values rest on unobserved months."""
         return (Lag(0, self.of) if isinstance(self.of, str) else self.of).marks(view)
+
+
+def reached(values: Array, at_least: float) -> Array:
+    """Where a value reaches a threshold; with 0, where it is above 0."""
+    hit: Array = values >= at_least if at_least > 0 else values > 0
+    return hit
 
 
 def window_sums(

@@ -145,6 +145,12 @@ def positive(value: object, name: str) -> None:
         raise ConfigError(f"{name} is {value!r}.", remedy="Give a number above 0.")
 
 
+def not_negative(value: object, name: str) -> None:
+    """Refuse a setting that is not a finite number of 0 or more."""
+    if value != 0:
+        positive(value, name)
+
+
 def touched(whole: Array, latest: int, earliest: int, endless: bool = False) -> Array:
     """Rows whose months ``earliest`` to ``latest`` back hold one that was not observed.
 

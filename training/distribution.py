@@ -152,7 +152,7 @@ def _support(mean: np.ndarray, size: np.ndarray, tail: float) -> int:
         if beyond.max() <= tail:
             break
         high *= 1.5
-    return int(min(high, LARGEST_COUNT))
+    return int(min(np.ceil(high), LARGEST_COUNT))
 
 
 def empirical(samples: np.ndarray) -> Margins:

@@ -74,6 +74,11 @@ class BoostedEndemicEpidemic(Member):
         offset = np.log(start[rows, regions])
         counts = problem.counts[rows + horizon, regions]
         weights = recency(rows, int(rows.max()), self.recency_half_life)
+        self.booster_: Any = None
+        if not counts.any():
+            # LightGBM refuses a Poisson record without one event; there is nothing for trees to learn in it.
+            self.spread_, self.slope_, self.account_ = fit_size(counts, start[rows, regions], weights)
+            return self
         data = lgb.Dataset(
             problem.cube.values[rows, regions],
             label=counts,
@@ -110,6 +115,8 @@ class BoostedEndemicEpidemic(Member):
         """Expected counts, (regions,)."""
         row = problem.row(origin)
         start, _ = self.base_.mean_size(problem, np.array([row]))
+        if self.booster_ is None:
+            return np.asarray(start[0])
         return np.asarray(start[0] * np.exp(self.booster_.predict(problem.cube.values[row], raw_score=True)))
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
@@ -118,8 +125,8 @@ class BoostedEndemicEpidemic(Member):
         return negative_binomial(mean, size_at(mean, self.spread_, self.slope_))
 
     def to_text(self) -> str:
-        """The trees in LightGBM's own text format."""
-        return str(self.booster_.model_to_string())
+        """The trees in LightGBM's own text format; empty where there are none."""
+        return "" if self.booster_ is None else str(self.booster_.model_to_string())
 
     def to_json(self) -> dict[str, Any]:
         """What the text of the trees does not hold."""

@@ -28,6 +28,8 @@ LARGEST_RADIUS = 0.98
 #: otherwise get a coefficient in the tens. The likelihood ratio of the penalised fit is the smaller one.
 BORDER_PRECISION = 4.0
 _SIGNIFICANT = 0.05
+#: Below this logarithm a probability is no longer a normal double.
+_LOG_TINY = -680.0
 
 
 @dataclass(frozen=True)
@@ -379,10 +381,15 @@ def negative_binomial_quantile(u: np.ndarray, mean: np.ndarray, size: np.ndarray
     u, mean, size = np.broadcast_arrays(u, mean, size)
     left = np.minimum(u, 1 - 1e-9).ravel().copy()
     size_, mean_ = size.ravel().astype(float), mean.ravel().astype(float)
-    mass = np.exp(-size_ * np.log1p(mean_ / size_))
+    log_zero = -size_ * np.log1p(mean_ / size_)
+    mass = np.exp(log_zero)
     ratio = mean_ / (mean_ + size_)
     out = np.zeros(left.size, dtype=np.int32)
-    active = np.flatnonzero(left >= mass)
+    # Where the probability of zero underflows, there is nothing to sum up from.
+    far = log_zero < _LOG_TINY
+    if far.any():
+        out[far] = stats.nbinom.ppf(left[far], size_[far], 1 - ratio[far])
+    active = np.flatnonzero((left >= mass) & ~far)
     left, mass, ratio, size_ = left[active], mass[active], ratio[active], size_[active]
     k = 0
     while len(active):

@@ -1,0 +1,106 @@
+"""The negative-binomial likelihood against scipy, and its score against numerical differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import optimize, sparse, stats
+
+from harmattan.training.models.likelihood import LEVEL_FLOOR, AdditiveMeanNB
+
+
+def some_model(kind: str, seed: int = 0, ridge: bool = True) -> tuple[AdditiveMeanNB, np.ndarray]:
+    """A model on 120 rows and parameters inside its bounds."""
+    rng = np.random.default_rng(seed)
+    rows = 120
+    group = rng.integers(0, 4, rows)
+    dense = np.column_stack([np.ones(rows), *[group == g for g in range(4)]]).astype(float)
+    endemic = {"dense": dense, "sparse": sparse.csr_matrix(dense), "none": np.empty((rows, 0))}[kind]
+    excitation = rng.gamma(0.7, 1.0, size=(rows, 3)) * (rng.random((rows, 3)) < 0.7)
+    spread = np.column_stack([np.ones(rows), rng.random(rows)])
+    q = endemic.shape[1]
+    params = np.concatenate(
+        [rng.normal(-0.5, 0.5, q), rng.uniform(0.05, 0.6, 3), rng.normal(0, 0.5, 2), [0.4]]
+    )
+    precision = rng.uniform(0, 2, len(params)) if ridge else None
+    centre = rng.normal(0, 0.3, len(params)) if ridge else None
+    counts = rng.negative_binomial(1.0, 0.4, rows).astype(float)
+    weights = rng.uniform(0, 2, rows)
+    return AdditiveMeanNB(counts, endemic, excitation, spread, weights, precision, centre), params
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "none"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_score_is_the_gradient(kind: str, seed: int) -> None:
+    model, params = some_model(kind, seed)
+    numerical = optimize.approx_fprime(params, model.loglike, 1e-7)
+    np.testing.assert_allclose(model.score(params), numerical, rtol=2e-4, atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "none"])
+def test_the_likelihood_is_scipys(kind: str) -> None:
+    model, params = some_model(kind, 5)
+    q = model.layout.endemic
+    endemic = np.exp(model.X @ params[:q]) if q else 0.0
+    mean = endemic + model.V @ params[q : q + 3] + 1e-10
+    size = np.exp(model.Z @ params[q + 3 : -1] + params[-1] * np.log(mean + LEVEL_FLOOR))
+    expected = stats.nbinom.logpmf(model.endog, size, size / (size + mean))
+    np.testing.assert_allclose(model.loglikeobs(params), expected, rtol=1e-8, atol=1e-7)
+
+
+def test_weights_and_prior_enter_the_likelihood_as_they_say() -> None:
+    model, params = some_model("dense", 6)
+    plain = float(model.w @ model.loglikeobs(params))
+    penalty = 0.5 * float(np.sum(model.ridge * (params - model.centre) ** 2))
+    assert penalty > 0
+    assert model.loglike(params) == pytest.approx(plain - penalty)
+
+
+def test_a_row_of_weight_two_counts_as_two_rows() -> None:
+    model, params = some_model("dense", 7, ridge=False)
+    twice = np.repeat(np.arange(len(model.w)), 2)
+    doubled = AdditiveMeanNB(
+        model.endog[twice], model.X[twice], model.V[twice], model.Z[twice], np.ones(len(twice))
+    )
+    heavy = AdditiveMeanNB(model.endog, model.X, model.V, model.Z, np.full(len(model.w), 2.0))
+    assert heavy.loglike(params) == pytest.approx(doubled.loglike(params))
+    np.testing.assert_allclose(heavy.score(params), doubled.score(params), rtol=1e-9, atol=1e-9)
+
+
+def test_a_fit_ends_where_the_gradient_vanishes_or_points_out_of_bounds() -> None:
+    model, params = some_model("sparse", 8)
+    found, account = model.fit_bounded(params)
+    score = model.score(found)
+    inside = [low < v < high for v, (low, high) in zip(found, model.bounds(), strict=True)]
+    assert account["converged"]
+    assert account["loglike"] == pytest.approx(model.loglike(found))
+    assert np.abs(score[inside]).max() < 0.05
+    assert account["loglike"] >= model.loglike(params)
+    for value, slope, (low, _) in zip(found, score, model.bounds(), strict=True):
+        if value == low:
+            assert slope <= 1e-6
+
+
+def test_a_strong_prior_holds_a_parameter_at_its_centre() -> None:
+    free, params = some_model("dense", 9, ridge=False)
+    tight, centre = np.zeros(len(params)), np.zeros(len(params))
+    tight[5], centre[5] = 1e7, 0.77
+    model = AdditiveMeanNB(free.endog, free.X, free.V, free.Z, free.w, tight, centre)
+    assert model.fit_bounded(params)[0][5] == pytest.approx(0.77, abs=1e-3)
+    assert free.fit_bounded(params)[0][5] != pytest.approx(0.77, abs=1e-2)
+
+
+def test_a_fixed_parameter_stays() -> None:
+    model, params = some_model("none", 10, ridge=False)
+    found, _ = model.fit_bounded(params, fixed=3)
+    np.testing.assert_array_equal(found[:3], params[:3])
+    assert (found[3:] != params[3:]).any()
+
+
+def test_extreme_parameters_give_finite_numbers() -> None:
+    model, params = some_model("dense", 11)
+    for scale in (-20.0, 8.0):
+        wild = np.full(len(params), scale)
+        wild[5:8] = abs(scale)
+        assert np.isfinite(model.loglike(wild))
+        assert np.isfinite(model.score(wild)).all()

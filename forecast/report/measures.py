@@ -171,6 +171,7 @@ def _places(outlook: Outlook, past: int) -> dict[str, Any]:
         "history": short(outlook.history[-past:].T),
         "q": short(outlook.quantiles.transpose(2, 0, 1)),
         "mean": short(outlook.mean.T),
+        "text": [[count(float(v)) for v in row] for row in outlook.mean.T],
         "words": [
             f"{count(outlook.mean[0, i])} (80% interval {interval(outlook.low[0, i], outlook.high[0, i])}); "
             f"mean of the past 12 months {count(outlook.recent[i])}"

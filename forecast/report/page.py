@@ -93,7 +93,7 @@ def render(result: ForecastResult, previous: PreviousRelease | None = None) -> s
         "order": order,
         "spill": _spill(result, spill, shapes, events),
         "blind": blind_spots(result, events),
-        "members": [m for m in dict.fromkeys(result.scores.get("member", [])) if m != "pool"],
+        "members": [_member(m) for m in dict.fromkeys(result.scores.get("member", [])) if m != "pool"],
         "coverage_note": _plain_table(result.coverage_note),
         "ledger": _plain_table(result.ledger),
         "ucdp": "ucdp" in result.panel.source.lower(),
@@ -143,9 +143,10 @@ def _skill(result: ForecastResult) -> dict[str, Any]:
             "sentence": sentence,
             "chart": charts.skill_chart(pool, sentence.text),
             "coverage": charts.coverage_chart(pool),
+            "cases": int(pool["cases"].max()),
             "table": [
                 {
-                    "member": row.member,
+                    "member": _member(row.member),
                     "horizon": int(row.horizon),
                     "cases": int(row.cases),
                     "crps": f"{row.crps:.3f}",
@@ -216,7 +217,7 @@ def _spill(
     if spill is None:
         return None
     declared = spill.declared
-    gap = (spill.rows["risk_factual"].astype(float) - spill.rows["pool_risk"].astype(float)).abs().max()
+    gap = (declared["risk_factual"].astype(float) - declared["pool_risk"].astype(float)).abs().max()
     matrix = [
         {
             "source": country_name(source),
@@ -240,9 +241,9 @@ def _spill(
         "matrix": matrix,
         "targets": [country_name(c) for c in spill.targets],
         "rows": [_spill_row(row._asdict()) for row in rows_of(declared)],
-        "more": max(len(declared) - ROWS, 0),
+        "more": int(spill.rows["declared"].astype(bool).sum()) - min(len(declared), ROWS),
         "flow": maps.flow_map(shapes, events, spill) if shapes is not None and len(declared) else None,
-        "gap": None if np.isnan(gap) else numbers.percent(float(gap)).replace("%", ""),
+        "gap": None if np.isnan(gap) else f"{100 * gap:.0f}",
         "pairs": [
             {
                 "source": country_name(row["source_country"]),
@@ -271,6 +272,20 @@ def _spill_row(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+MEMBER_NAMES = {
+    "conflictology": "conflictology (own last 12 months)",
+    "exponential_nb": "exponentially weighted negative binomial",
+    "endemic_epidemic": "endemic-epidemic",
+    "boosted": "boosted trees on the endemic-epidemic mean",
+    "pool": "pool (published)",
+}
+
+
+def _member(name: str) -> str:
+    """A member's name as people write it."""
+    return MEMBER_NAMES.get(name, name.replace("_", " "))
+
+
 def _plain_table(table: pd.DataFrame, most: int = 60) -> dict[str, Any]:
     """Any table of ours as words: headings without underscores, thousands parted."""
 
@@ -285,6 +300,8 @@ def _plain_table(table: pd.DataFrame, most: int = 60) -> dict[str, Any]:
             return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
         return str(value).replace("_", " ")
 
+    if {"country", "name"} <= set(table):
+        table = table.drop(columns="country").rename(columns={"name": "country"})
     numeric = [
         pd.api.types.is_numeric_dtype(table[c]) and not pd.api.types.is_bool_dtype(table[c]) for c in table
     ]

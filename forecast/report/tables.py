@@ -17,6 +17,8 @@ LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 #: Exceedance thresholds of the tables, events a month.
 THRESHOLDS = (1, 5, 10)
 RECENT = 12
+#: A second reason is named from this share on; a spilled share from this many events on.
+TOLD_SHARE, TOLD_EVENTS = 0.05, 0.1
 
 COUNTRY_NAMES = {
     "BEN": "Benin",
@@ -187,7 +189,7 @@ def reason(values: Mapping[str, float]) -> str:
     return ", ".join(
         f"{REASON_WORDS.get(family, family)} {100 * share:.0f}%"
         for i, (family, share) in enumerate(told)
-        if i == 0 or share >= 0.2
+        if i == 0 or share >= TOLD_SHARE
     )
 
 
@@ -221,8 +223,8 @@ class Spill:
 
     @property
     def declared(self) -> pd.DataFrame:
-        """Only rows with a declared signal, most attributed events first."""
-        rows = self.rows[self.rows["declared"].astype(bool)]
+        """Rows with a declared signal and a tenth of an event or more, most attributed events first."""
+        rows = self.rows[self.rows["declared"].astype(bool) & (self.rows["attributed"] >= TOLD_EVENTS)]
         return rows.sort_values(
             ["attributed", "target_region", "source_country"], ascending=[False, True, True]
         )

@@ -169,6 +169,8 @@ def test_fan_chart_follows_the_choice(page: Any) -> None:
     assert second.startswith("Benin, events expected in January 2024")
     choose(page, "fantarget", "deaths")
     assert texts(page, "#chosenwords")[0].startswith("Benin, deaths expected")
+    low, high = make_result(hostile=True).countries["deaths"].quantile([0.1, 0.9])[:, 0, 0]
+    assert texts(page, "#chosentable tr:first-child td")[3] == f"{low:.0f}–{high:.0f}"
 
 
 def test_controls_work_from_the_keyboard(page: Any) -> None:

@@ -201,6 +201,15 @@
         svg.appendChild(shape("text", { x: W - right + 6, y: h, "class": "onchart" + (a[2] ? " strong" : "") }, a[0]));
       });
     }
+    var rowsOfChosen = at("chosentable");
+    rowsOfChosen.textContent = "";
+    mean.forEach(function (v, k) {
+      var tr = el("tr");
+      [D.months[k], F.text[i][k]].concat([2, 1, 0].map(function (b) {
+        return q[b][k].toLocaleString("en") + "–" + q[q.length - 1 - b][k].toLocaleString("en");
+      })).forEach(function (word, c) { tr.appendChild(el("td", word, c ? "n" : "")); });
+      rowsOfChosen.appendChild(tr);
+    });
     at("chosenwords").textContent = words;
     at("chosen").textContent = "";
     at("chosen").appendChild(svg);

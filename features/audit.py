@@ -12,7 +12,7 @@ was remembered from elsewhere, or was in the order of the regions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,17 @@ from .view import Array
 
 #: Month and weekday repeat after 28 years (until 2099), so nothing but the year tells two such months apart.
 SHIFT = 28 * 12
+
+#: What a column computed from a whole history may look like.
+SUMMARIES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("mean", lambda v: v.mean(axis=0)),
+    ("largest value", lambda v: v.max(axis=0)),
+    ("spread", lambda v: v.std(axis=0)),
+    ("share of active months", lambda v: (v > 0).mean(axis=0)),
+    ("mean of the last 12 months", lambda v: v[-12:].mean(axis=0)),
+    ("mean of the last 24 months", lambda v: v[-24:].mean(axis=0)),
+    ("last value", lambda v: v[-1]),
+)
 
 
 @dataclass(frozen=True)
@@ -341,15 +352,7 @@ def summaries(panel: Panel) -> Iterator[tuple[str, str, Array, Array]]:
     half = panel.shape[0] // 2
     for name, values in panel.measures.items():
         filled = np.nan_to_num(values.astype(np.float64))
-        for summary, of in (
-            ("mean", lambda v: v.mean(axis=0)),
-            ("largest value", lambda v: v.max(axis=0)),
-            ("spread", lambda v: v.std(axis=0)),
-            ("share of active months", lambda v: (v > 0).mean(axis=0)),
-            ("mean of the last 12 months", lambda v: v[-12:].mean(axis=0)),
-            ("mean of the last 24 months", lambda v: v[-24:].mean(axis=0)),
-            ("last value", lambda v: v[-1]),
-        ):
+        for summary, of in SUMMARIES:
             yield name, summary, of(filled), of(filled[:half])
         yield name, "mean of the later half", filled[half:].mean(axis=0), filled[:half].mean(axis=0)
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .temporal import window_means
 from .terms import COMPOSITION, RECENCY, Term, whole_number
 from .view import Array, View
+from .windows import window_means
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data.errors import RegionError, UsageError, nearest
 from ..data.panel import Panel
-from .view import Array, Series, View
+from .view import Array, Series, View, resolve
 
 Sparse = Any
 
@@ -76,7 +76,7 @@ def weights(view: View, order: int = 1) -> Sparse:
         kept = (np.where(inside, 0.0, reach.data), (reach.row, reach.col))
         return _rows_to_one(sorted_csr(sparse.coo_array(kept, shape=first.shape)))
 
-    return view.once(("weights", order), make)
+    return view.once(("weights", order), make, shared=True)
 
 
 def _rows_to_one(matrix: Sparse) -> Sparse:
@@ -108,9 +108,8 @@ def surroundings(view: View, measure: str, order: int, across_border: bool | Non
 
     Missing where a region has no such neighbour, or none of them was observed.
     """
-    key = ("rows", order, across_border, view.columns.start, view.columns.stop)
     rows = view.once(
-        key,
+        ("rows", order, across_border),
         lambda: side(weights(view, order), view.panel, across_border)[view.columns].astype(np.float32),
     )
     return weighted(rows, view, measure)
@@ -119,14 +118,16 @@ def surroundings(view: View, measure: str, order: int, across_border: bool | Non
 def weighted(rows: Sparse, view: View, measure: str) -> Series:
     """``rows @ measure`` month by month, with the rule for gaps."""
     series = view.everywhere(measure)
-    values = _product(rows, series.values)
+    name = resolve(view.panel, measure)
+    values = _product(rows, view.once(("turned", name), lambda: _turned(series.values), shared=True))
     total = np.asarray(rows @ np.ones((rows.shape[1], 1), dtype=np.float32)).ravel()
     if series.observed is None:
         if (total > 0).all():
             return Series(values)
         lonely = np.broadcast_to(total > 0, values.shape)
         return Series(values, lonely, np.ones(values.shape, dtype=bool))
-    seen = _product(rows, series.observed.astype(np.float32))
+    observed = series.observed
+    seen = _product(rows, view.once(("turned mask", name), lambda: _turned(observed), shared=True))
     some = seen > 0
     full = seen == total
     np.divide(total, seen, out=seen, where=some & ~full)
@@ -136,9 +137,14 @@ def weighted(rows: Sparse, view: View, measure: str) -> Series:
     return Series(values, some, full)
 
 
-def _product(rows: Sparse, values: Array) -> Array:
-    """(months, regions) from (regions, all regions) and (months, all regions), all float32."""
-    return np.ascontiguousarray((rows @ np.asarray(values, dtype=np.float32).T).T)
+def _turned(values: Array) -> Array:
+    """(all regions, months), float32, as the sparse product wants it."""
+    return np.ascontiguousarray(values.T, dtype=np.float32)
+
+
+def _product(rows: Sparse, turned: Array) -> Array:
+    """(months, regions) from (regions, all regions) and (all regions, months), all float32."""
+    return np.ascontiguousarray((rows @ turned).T)
 
 
 def others(view: View, measure: str, same_country: bool) -> Series:

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .temporal import months_since, write_window
 from .terms import ONSETS, Term, label, whole_number
 from .view import Array, Series, View
+from .windows import months_since, write_window
 
 
 @dataclass(frozen=True)

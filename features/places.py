@@ -116,7 +116,7 @@ class NearestActive(Term):
             np.fill_diagonal(counts, False)
             return np.where(counts, far, np.inf).astype(np.float32)
 
-        made: Array = view.once(("distances", self.measured_in, self.across_border), make)
+        made: Array = view.once(("distances", self.measured_in, self.across_border), make, shared=True)
         return made
 
 

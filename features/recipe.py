@@ -8,22 +8,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from ..data.errors import ConfigError, HarmattanError, UsageError, nearest
+from ..data.errors import ConfigError, UsageError, nearest
 from ..data.panel import Panel
+from .build import as_panel, compute, parse_memory, part_of, refusal, view_of
+from .build import blocks as block_slices
 from .cube import FeatureCube
-from .static import static_columns
 from .terms import Term
 from .user import Function
-from .view import Array, View
+from .view import Array
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-__all__ = ["Feature", "FeatureCube", "Recipe", "as_panel"]
+__all__ = ["Feature", "FeatureCube", "Recipe"]
 
 
 @dataclass(frozen=True)
@@ -225,8 +225,9 @@ class Recipe:
 
     def unserved(self, panel: Panel, static: pd.DataFrame | None = None) -> list[tuple[str, str]]:
         """Features that a panel cannot serve, each with the reason."""
-        view = _view(panel, slice(None), static)
-        return [(f.name, e.message) for f in self.features if (e := _refusal(f, view)) is not None]
+        view = view_of(panel, static=static)
+        refused = ((f.name, refusal(f.term, view)) for f in self.features)
+        return [(name, error.message) for name, error in refused if error is not None]
 
     def build(
         self,
@@ -268,20 +269,60 @@ class Recipe:
         [6.0, 8.0]
         """
         panel = as_panel(panel, links)
-        recipe, dropped = self.served(panel, static, missing)
-        cube = recipe.build_block(panel, slice(None), static, threads)
+        shared: dict[Any, Any] = {}
+        recipe, dropped = self.served(panel, static, missing, shared)
+        cube = recipe._part(panel, (slice(None), slice(None)), static, threads, shared)
         return replace(cube, dropped=tuple(dropped))
 
+    def blocks(
+        self,
+        panel: Panel,
+        memory: str | int = "4GB",
+        *,
+        by: str = "regions",
+        static: pd.DataFrame | None = None,
+        missing: str | None = None,
+        threads: int = 1,
+        copies: int = 1,
+    ) -> Iterator[FeatureCube]:
+        """The cube, some regions or some months at a time; put together they are the cube, to the bit.
+
+        Parameters
+        ----------
+        panel : Panel
+        memory : str or int
+            Budget for the panel, a block and its making: ``"4GB"``, or bytes.
+        by : {"regions", "months"}
+            Months cost a pass over the whole history for each block, regions do not.
+        static, missing, threads
+            As for :meth:`build`.
+        copies : int
+            How many copies of a block the caller holds at once.
+
+        Raises
+        ------
+        ConfigError
+            If the budget is too small for the smallest block.
+        """
+        shared: dict[Any, Any] = {}
+        recipe, dropped = self.served(panel, static, missing, shared)
+        for part in block_slices(panel, len(recipe), parse_memory(memory), threads, by, copies):
+            yield replace(recipe._part(panel, part, static, threads, shared), dropped=tuple(dropped))
+
     def served(
-        self, panel: Panel, static: pd.DataFrame | None = None, missing: str | None = None
+        self,
+        panel: Panel,
+        static: pd.DataFrame | None = None,
+        missing: str | None = None,
+        shared: dict[Any, Any] | None = None,
     ) -> tuple[Recipe, list[tuple[str, str]]]:
         """The recipe less what a panel cannot serve, and that with reasons; raises where it may not drop."""
         if missing not in (None, "drop", "raise"):
             raise UsageError(f"missing={missing!r}.", remedy="Give 'drop', 'raise' or nothing.")
-        view = _view(panel, slice(None), static)
+        view = view_of(panel, static=static, shared=shared)
         kept, dropped = [], []
         for feature in self.features:
-            error = _refusal(feature, view)
+            error = refusal(feature.term, view)
             if error is None:
                 kept.append(feature)
             elif missing == "drop" or (missing is None and feature.optional):
@@ -292,30 +333,29 @@ class Recipe:
                 raise error
         return Recipe(kept), dropped
 
-    def build_block(
+    def _part(
         self,
         panel: Panel,
-        columns: slice,
-        static: pd.DataFrame | None = None,
-        threads: int = 1,
-        store: dict[Any, Any] | None = None,
+        part: tuple[slice, slice],
+        static: pd.DataFrame | None,
+        threads: int,
+        shared: dict[Any, Any],
     ) -> FeatureCube:
-        """The cube of some of the panel's regions; ``store`` shares what blocks have in common."""
-        view = _view(panel, columns, static, store)
-        n_months, n_regions = view.shape
-        out = np.empty((len(self.features), n_months, n_regions), dtype=np.float32)
-        _compute(self.features, view, out, threads)
-        ids = panel.region_ids[columns]
+        """The cube of some regions and months of a panel."""
+        columns, rows = part
+        view = view_of(panel, columns, static, shared)
+        values = compute((f.term for f in self.features), view, rows, threads)
+        here = part_of(panel, columns, rows)
         return FeatureCube(
-            values=out.transpose(1, 2, 0),
+            values=values.transpose(1, 2, 0),
             names=self.names,
             families=tuple(f.term.family for f in self.features),
             units=tuple(f.term.unit for f in self.features),
             latest=tuple(f.term.latest for f in self.features),
-            months=panel.months,
-            region_ids=ids,
-            observed=panel.observed[:, columns],
-            panel=panel if len(ids) == len(panel.region_ids) else panel.select(regions=ids),
+            months=here.months,
+            region_ids=here.region_ids,
+            observed=here.observed,
+            panel=here,
             digest=self.digest(),
         )
 
@@ -324,23 +364,7 @@ class Recipe:
         at = {f.name: f for f in self.features}
         if name not in at:
             raise UsageError(f"no feature '{name}' in this recipe.", remedy=nearest(name, at))
-        return at[name].term.marks(_view(panel, slice(None), static))
-
-
-def as_panel(data: Panel | Any, links: pd.DataFrame | None = None) -> Panel:
-    """A panel, or a long pandas, polars or Arrow table made into one."""
-    if isinstance(data, Panel):
-        return data
-    if isinstance(data, pd.DataFrame):
-        return Panel.from_frame(data, links)
-    if not hasattr(data, "__arrow_c_stream__"):
-        raise UsageError(
-            f"a recipe cannot be built from a {type(data).__name__}.",
-            remedy="Give a Panel, or a long pandas, polars or Arrow table.",
-        )
-    import pyarrow as pa
-
-    return Panel.from_frame(pa.table(data).to_pandas(), links)
+        return at[name].term.marks(view_of(panel, static=static))
 
 
 def month_label(back: int | None, latest: int | None) -> str:
@@ -360,43 +384,3 @@ def _feature(item: Term | tuple[str, Term] | Feature) -> Feature:
     if isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], Term):
         return Feature(str(item[0]), item[1])
     raise ConfigError(f"{item!r} is not a feature.", remedy="Give a term, or a name and a term.")
-
-
-def _view(
-    panel: Panel,
-    columns: slice,
-    static: pd.DataFrame | None,
-    store: dict[Any, Any] | None = None,
-) -> View:
-    start, stop, _ = columns.indices(len(panel.region_ids))
-    table = static if static is not None else panel.attrs.get("static")
-    known = static_columns(table, panel) if isinstance(table, pd.DataFrame) else {}
-    return View(panel, slice(start, stop), static=known, store={} if store is None else store)
-
-
-def _refusal(feature: Feature, view: View) -> HarmattanError | None:
-    """Why a panel cannot serve a feature, or None."""
-    term = feature.term
-    try:
-        term.check(view)
-    except HarmattanError as error:
-        return error
-    n_months = view.shape[0]
-    if term.earliest is not None and term.earliest >= n_months:
-        return UsageError(
-            f"looks back {term.earliest + 1} months, but the panel has {n_months}.",
-            remedy="Shorten it, or bring a longer history.",
-        )
-    return None
-
-
-def _compute(features: tuple[Feature, ...], view: View, out: Array, threads: int) -> None:
-    """Every feature into its own block of ``out``."""
-    if threads <= 1:
-        for k, feature in enumerate(features):
-            feature.term.compute(view, out[k])
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda k: features[k].term.compute(view, out[k]), range(len(features))))

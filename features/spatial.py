@@ -201,15 +201,13 @@ class ActiveBorder(Term):
 
     def marks(self, view: View) -> Array:
         """Where the values rest on unobserved months."""
-        everywhere = View(view.panel, slice(None), store=view.store, lock=view.lock)
-        series = everywhere.series(self.of)
+        series = view.everywhere(self.of)
         partial = touched(series.whole(), 0, self.window - 1).astype(np.float32)
         return np.asarray(self._rows(view) @ partial.T).T > 0
 
     def _rows(self, view: View) -> Array:
-        key = ("km", self.across_border, view.columns.start, view.columns.stop)
         return view.once(
-            key,
+            ("km", self.across_border),
             lambda: side(border_km(view.panel), view.panel, self.across_border)[view.columns].astype(
                 np.float32
             ),
@@ -233,7 +231,7 @@ def recently_active(view: View, of: str, window: int, at_least: float) -> tuple[
         series = view.everywhere(of)
         return _any_of_last(series.values >= at_least, window), _any_of_last(series.mask(), window)
 
-    return view.once(("active", of, window, at_least), make)
+    return view.once(("active", of, window, at_least), make, shared=True)
 
 
 def _any_of_last(hit: Array, window: int) -> Array:

@@ -58,7 +58,7 @@ class Function(Term):
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
-        values = view.once(("function", self.label), lambda: self._call(view.panel))
+        values = view.once(("function", self.label), lambda: self._call(view.panel), shared=True)
         out[:] = values[:, view.columns]
 
     def _call(self, panel: Panel) -> Array:

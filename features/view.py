@@ -77,8 +77,8 @@ class View:
         Turns the name of a measure into the series that surrounds each region.
     static : mapping of str to numpy.ndarray
         Columns of the static table, one value per region of the panel.
-    store : dict
-        What was computed once for this panel and may serve another feature.
+    store, shared : dict
+        What was computed once and may serve another feature: for this view, and for every view of the panel.
     """
 
     panel: Panel
@@ -87,6 +87,7 @@ class View:
     key: tuple[Any, ...] = ()
     static: dict[str, Array] = field(default_factory=dict)
     store: dict[Any, Any] = field(default_factory=dict)
+    shared: dict[Any, Any] = field(default_factory=dict)
     lock: Any = field(default_factory=RLock, repr=False, compare=False)
 
     @property
@@ -100,12 +101,16 @@ class View:
         whole = self.everywhere(measure)
         if self.shape[1] == len(self.panel.region_ids):
             return whole
-        return self.once(("own", resolve(self.panel, measure), _span(self)), lambda: cut(whole, self.columns))
+        return self.once(("own", resolve(self.panel, measure)), lambda: cut(whole, self.columns))
 
     def everywhere(self, measure: str) -> Series:
         """The series of a measure for all regions of the panel."""
         name = resolve(self.panel, measure)
-        return self.once(("panel", name), lambda: from_array(self.panel.measure(name), self.all_observed()))
+        return self.once(
+            ("panel", name),
+            lambda: from_array(self.panel.measure(name), self.all_observed()),
+            shared=True,
+        )
 
     def series(self, of: str | Term) -> Series:
         """The series a term asks for: a measure by name, or the values of another term."""
@@ -113,31 +118,29 @@ class View:
             if self.around is None:
                 return self.own(of)
             around = self.around
-            return self.once((self.key, of, _span(self)), lambda: around(self, of))
+            return self.once((self.key, of), lambda: around(self, of))
         values = np.empty(self.shape, dtype=np.float32)
         of.compute(self, values)
         return from_array(values, None, complete=lambda: ~of.marks(self))
 
     def all_observed(self) -> Array | None:
         """The panel's mask, or None where there is no gap."""
-        return self.once("observed", lambda: None if self.panel.observed.all() else self.panel.observed)
+        return self.once(
+            "observed", lambda: None if self.panel.observed.all() else self.panel.observed, shared=True
+        )
 
     def through(self, key: tuple[Any, ...], around: Callable[[View, str], Series]) -> View:
         """The same regions, seen through what surrounds them."""
         return replace(self, around=around, key=key)
 
-    def once(self, key: Any, make: Callable[[], T]) -> T:
-        """A value made on first use and kept for this panel."""
+    def once(self, key: Any, make: Callable[[], T], shared: bool = False) -> T:
+        """A value made on first use and kept for this view, or for every view of the panel."""
+        kept = self.shared if shared else self.store
         with self.lock:
-            if key not in self.store:
-                self.store[key] = make()
-            made: T = self.store[key]
+            if key not in kept:
+                kept[key] = make()
+            made: T = kept[key]
             return made
-
-
-def _span(view: View) -> tuple[int, int]:
-    start, stop, _ = view.columns.indices(len(view.panel.region_ids))
-    return start, stop
 
 
 def cut(series: Series, columns: slice) -> Series:

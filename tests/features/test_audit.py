@@ -13,8 +13,8 @@ from harmattan.data.errors import UsageError
 from harmattan.data.panel import Panel
 from harmattan.features import DaysSince, Ewm, Lag, NearestActive, Neighbours, Recipe, Static, Sum
 from harmattan.features.audit import audit
+from harmattan.features.build import view_of
 from harmattan.features.neighbours import weights
-from harmattan.features.recipe import _view
 
 
 def events(panel: Panel) -> np.ndarray:
@@ -53,7 +53,7 @@ def off_by_one(panel: Panel) -> np.ndarray:
 
 
 def neighbours_ahead(panel: Panel) -> np.ndarray:
-    return shifted(events(panel), -1) @ weights(_view(panel, slice(None), None)).T
+    return shifted(events(panel), -1) @ weights(view_of(panel)).T
 
 
 def coverage_from_the_future(panel: Panel) -> np.ndarray:

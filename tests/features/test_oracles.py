@@ -255,7 +255,7 @@ def test_neighbours(world: World, order: int, across: bool | None) -> None:
     check(world, Neighbours(of=Sum(4), **where), lambda t, i: 4 * mean_of(back(near, t, i, 4)))
     check(world, Neighbours(of=Ewm(3.0), **where), lambda t, i: ewm_of(near, t, i, 3.0))
     check(world, Neighbours(of=MonthsSince(), **where), lambda t, i: since(near, t, i))
-    check(world, Neighbours(of=MonthsSince(at_least=0.5), **where), lambda t, i: since(near, t, i, 0.5))
+    check(world, Neighbours(of=MonthsSince(at_least=0.05), **where), lambda t, i: since(near, t, i, 0.05))
 
 
 @pytest.mark.parametrize("same_country", [True, False])

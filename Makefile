@@ -28,13 +28,13 @@ $(READY): requirements.lock pyproject.toml
 	  || { echo "$(PYTHON) is too old: Python 3.11 or newer is needed; set PYTHON=/path/to/python3." >&2; exit 1; }
 	@echo "Setting up $(VENV), once ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv 2>/dev/null || true
 	@if test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock; then \
 	   $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	 else \
 	   echo "uv is not usable here, pip goes on (slower) ..." && \
-	   $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock && \
-	   $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	   $(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock && \
+	   $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	 fi
 	@touch $@
 

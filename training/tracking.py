@@ -99,7 +99,7 @@ def prepare(folder: Path, tracking_uri: str | None = None) -> subprocess.Popen[b
     code = "import sys; from pathlib import Path; from harmattan.training import tracking"
     code += "; tracking.create_store(Path(sys.argv[1]))"
     return subprocess.Popen(
-        [sys.executable, "-c", code, str(folder.resolve())],
+        [sys.executable, "-P", "-c", code, str(folder.resolve())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

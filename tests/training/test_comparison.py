@@ -52,7 +52,6 @@ def test_interval_widens_with_autocorrelation() -> None:
     assert width(steps) > 1.5 * width(mixed)
 
 
-@pytest.mark.slow
 def test_interval_covers_the_truth() -> None:
     rng = np.random.default_rng(8)
     hits = 0

@@ -79,9 +79,9 @@ def render(result: ForecastResult, previous: PreviousRelease | None = None) -> s
         "measures": measures,
         "months": [numbers.month_name(m) for m in result.months],
         "origin_name": numbers.month_name(result.origin),
-        "country_list": numbers.listing([country_name(c) for c in sorted(set(events.countries))]),
+        "country_list": _countries(sorted(set(events.countries))),
         "country_codes": sorted(set(events.countries), key=country_name),
-        "title": words.title(events),
+        "title": words.title(result, events),
         "sentences": words.headline(result, events, spill),
         "past": past,
         "past_sentence": words.hindsight_sentence(past) if past else None,
@@ -126,6 +126,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _countries(codes: list[str], most: int = 12) -> str:
+    """Countries by name, or their number where a list would be long."""
+    if len(codes) > most:
+        return f"{len(codes)} countries"
+    return numbers.listing(sorted(country_name(code) for code in codes))
 
 
 def _skill(result: ForecastResult) -> dict[str, Any]:
@@ -198,7 +205,7 @@ def _fans(result: ForecastResult, events: Outlook, countries: Outlook, order: li
         return {
             "name": outlook.names[i],
             "country": country_name(outlook.countries[i]),
-            "words": f"{numbers.count(outlook.mean[0, i])} expected next month "
+            "words": f"{numbers.count(outlook.mean[0, i])} expected in {numbers.month_name(result.months[0])} "
             f"({numbers.interval(outlook.low[0, i], outlook.high[0, i])})",
             "chart": charts.fan(outlook, i, months, result.months),
         }
@@ -244,6 +251,7 @@ def _spill(
         "more": int(spill.rows["declared"].astype(bool).sum()) - min(len(declared), ROWS),
         "flow": maps.flow_map(shapes, events, spill) if shapes is not None and len(declared) else None,
         "gap": None if np.isnan(gap) else f"{100 * gap:.0f}",
+        "measurable": bool((~np.isnan(spill.shares)).any()),
         "pairs": [
             {
                 "source": country_name(row["source_country"]),

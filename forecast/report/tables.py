@@ -157,12 +157,14 @@ def main_reasons(result: ForecastResult, outlook: Outlook) -> np.ndarray:
     table = result.contributions
     if table.empty:
         return words
-    row = {h: i for i, h in enumerate(result.horizons)}
-    column = {region: i for i, region in enumerate(outlook.ids)}
-    for (region, horizon), part in table.groupby(["region_id", "horizon"], sort=False):
-        if region in column and horizon in row:
-            shares = dict(zip(part["family"], part["value"], strict=True))
-            words[row[horizon], column[region]] = reason(shares)
+    rows = pd.Index(result.horizons).get_indexer(table["horizon"])
+    columns = pd.Index(outlook.ids).get_indexer(table["region_id"])
+    family, families = pd.factorize(table["family"])
+    known = (rows >= 0) & (columns >= 0)
+    values = np.zeros((*words.shape, len(families)))
+    np.add.at(values, (rows[known], columns[known], family[known]), table["value"].to_numpy(float)[known])
+    for row, column in np.argwhere((values > 0).any(axis=2)):
+        words[row, column] = reason(dict(zip(families, values[row, column].tolist(), strict=True)))
     return words
 
 
@@ -242,8 +244,9 @@ def spillover(result: ForecastResult, outlook: Outlook) -> Spill | None:
     horizon = _nearest([int(h) for h in table["horizon"].unique()], 3)
     threshold = _nearest([int(k) for k in table["threshold"].unique()], 5)
     rows = table[(table["horizon"] == horizon) & (table["threshold"] == threshold)].copy()
-    within = [i for i, h in enumerate(result.horizons) if h <= horizon]
-    totals = outlook.mean[within].sum(axis=0)
+    # Months without a forecast of their own count as the mean of those that have one.
+    within = [i for i, h in enumerate(result.horizons) if h <= horizon] or [0]
+    totals = outlook.mean[within].mean(axis=0) * horizon
     expected = {region: float(value) for region, value in zip(outlook.ids, totals, strict=True)}
     names = dict(zip(outlook.ids, outlook.names, strict=True))
     rows = rows[rows["target_region"].isin(outlook.ids)].reset_index(drop=True)

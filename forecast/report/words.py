@@ -146,7 +146,7 @@ def fall_sentence(outlook: Outlook, top: int = 3) -> Sentence | None:
     )
 
 
-def onset_sentence(outlook: Outlook, top: int = 3) -> Sentence | None:
+def onset_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Sentence | None:
     """The quiet regions most likely to see an event; None where no region is quiet."""
     past = outlook.history[-QUIET:]
     quiet = [
@@ -160,7 +160,8 @@ def onset_sentence(outlook: Outlook, top: int = 3) -> Sentence | None:
     first = sorted(quiet, key=lambda i: (-p1[i], outlook.ids[i]))[:top]
     told = [f"{outlook.label(i)}, {chance(p1[i])}" for i in first]
     noun = plural(len(quiet), "region")
-    words = f"Of {noun} without an event in the past six months, the likeliest to see one next month: "
+    month = month_name(result.months[0])
+    words = f"Of {noun} without an event in the past six months, the likeliest to see one in {month}: "
     facts = {
         "region_ids": [outlook.ids[i] for i in first],
         "chance": p1[first].tolist(),
@@ -175,6 +176,15 @@ def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
     if spill is None:
         return Sentence("Spillover across borders was not estimated in this run.", {}, topic)
     rows = spill.declared.head(top)
+    borders = int((~np.isnan(spill.shares)).sum())
+    if rows.empty and borders:
+        return Sentence(
+            f"The link across {plural(borders, 'border')} is measurable, but over the next "
+            f"{plural(spill.horizon, 'month')} it is expected to carry less than a tenth of an event to any "
+            "region (model-attributed).",
+            {"declared": 0, "borders": borders},
+            topic,
+        )
     if rows.empty:
         return Sentence(
             "There is no measurable signal of violence crossing a border between these countries.",
@@ -209,23 +219,23 @@ def headline(result: ForecastResult, outlook: Outlook, spill: Spill | None) -> l
         leading_sentence(outlook),
         rise_sentence(result, outlook),
         fall_sentence(outlook),
-        onset_sentence(outlook),
+        onset_sentence(result, outlook),
         border_sentence(spill),
     ]
     return [s for s in sentences if s is not None]
 
 
-def title(outlook: Outlook) -> str:
+def title(result: ForecastResult, outlook: Outlook) -> str:
     """The page's title: the two leading regions, where any region expects an event at all."""
-    order = ranking_order(outlook)[:2]
+    order, month = ranking_order(outlook)[:2], month_name(result.months[0])
     if not order or outlook.mean[0, order[0]] < LITTLE:
-        return "Little violence is expected next month"
+        return f"Little violence is expected in {month}"
     codes = {outlook.countries[i] for i in order}
     if len(order) == 2 and len(codes) == 1:
         names = f"{listing([outlook.names[i] for i in order])}, {country_name(codes.pop())}"
     else:
         names = listing([outlook.label(i) for i in order])
-    return f"Next month, most violence is expected in {names}"
+    return f"In {month}, most violence is expected in {names}"
 
 
 def skill_sentence(scores: pd.DataFrame, target: str) -> Sentence | None:

@@ -94,7 +94,7 @@ def test_fall_is_told_against_the_past_twelve_months(result: ForecastResult) -> 
 
 
 def test_onset_names_quiet_regions_only(result: ForecastResult) -> None:
-    sentence = words.onset_sentence(tables.region_outlook(result, "events"))
+    sentence = words.onset_sentence(result, tables.region_outlook(result, "events"))
     past = result.panel.measure("events")[-6:].sum(axis=0)
     quiet = {r for r, total in zip(result.panel.region_ids, past, strict=True) if total == 0}
     assert sentence is not None
@@ -106,7 +106,7 @@ def test_onset_names_quiet_regions_only(result: ForecastResult) -> None:
 def test_onset_is_silent_where_every_region_had_events(result: ForecastResult) -> None:
     outlook = tables.region_outlook(result, "events")
     busy = dataclasses.replace(outlook, history=outlook.history + 1)
-    assert words.onset_sentence(busy) is None
+    assert words.onset_sentence(result, busy) is None
 
 
 def test_border_sentence_gives_the_declared_shares(result: ForecastResult) -> None:
@@ -132,6 +132,15 @@ def test_border_sentence_without_signal_has_no_number() -> None:
     sentence = words.border_sentence(spill)
     assert "no measurable signal" in sentence.text
     assert not re.search(r"\d", sentence.text)
+
+
+def test_a_signal_that_carries_next_to_nothing_is_called_that(result: ForecastResult) -> None:
+    table = result.spillover.assign(share_total=1e-6)
+    tiny = dataclasses.replace(result, spillover=table)
+    spill = tables.spillover(tiny, tables.region_outlook(tiny, "events"))
+    sentence = words.border_sentence(spill)
+    assert sentence.text.startswith("The link across 2 borders is measurable, but over the next 3 months")
+    assert "no measurable signal" not in sentence.text
 
 
 def test_matrix_adds_up_attributed_events(result: ForecastResult) -> None:
@@ -178,12 +187,12 @@ def test_title_names_the_two_leading_regions(result: ForecastResult) -> None:
     level = np.zeros(14)
     level[[result.panel.region_ids.index("MLI-north"), result.panel.region_ids.index("BFA-nord")]] = [9, 7]
     outlook = tables.region_outlook(constant(result, level), "events")
-    assert words.title(outlook).endswith("expected in North (Mali) and Nord (Burkina Faso)")
+    assert words.title(result, outlook).endswith("expected in North (Mali) and Nord (Burkina Faso)")
 
 
 def test_title_of_a_quiet_month_promises_no_violence(result: ForecastResult) -> None:
     outlook = tables.region_outlook(constant(result, np.zeros(14)), "events")
-    assert words.title(outlook) == "Little violence is expected next month"
+    assert words.title(result, outlook) == "Little violence is expected in January 2024"
 
 
 @pytest.fixture(scope="module")

@@ -155,15 +155,25 @@ def _support(mean: np.ndarray, size: np.ndarray, tail: float) -> int:
     return int(min(np.ceil(high), LARGEST_COUNT))
 
 
-def empirical(samples: np.ndarray) -> Margins:
-    """Margins that give every sample the same weight; ``samples`` has shape (n, ...), counts."""
+def empirical(samples: np.ndarray, known: np.ndarray | None = None) -> Margins:
+    """Margins that give every sample the same weight.
+
+    Parameters
+    ----------
+    samples : numpy.ndarray
+        Shape (n, ...), counts.
+    known : numpy.ndarray, optional
+        bool, same shape: samples that count. A case without any keeps them all.
+    """
     samples = np.asarray(samples, dtype=np.int64)
+    weights = np.ones(samples.shape) if known is None else (known | ~known.any(axis=0)).astype(float)
     support = max(int(samples.max(initial=0)), 1)
     pmf = np.zeros((samples[0].size, support + 1))
-    for row in samples.reshape(len(samples), -1):
-        pmf[np.arange(row.size), row] += 1.0
-    cdf = pmf.cumsum(axis=-1) / len(samples)
-    return Margins(_close(cdf.reshape(*samples.shape[1:], -1)), samples.mean(axis=0))
+    for row, weight in zip(samples.reshape(len(samples), -1), weights.reshape(len(samples), -1), strict=True):
+        pmf[np.arange(row.size), row] += weight
+    whole = weights.sum(axis=0)
+    cdf = pmf.cumsum(axis=-1).reshape(*whole.shape, -1) / whole[..., None]
+    return Margins(_close(cdf), (samples * weights).sum(axis=0) / whole)
 
 
 def mix(members: Sequence[Margins], weights: np.ndarray) -> Margins:

@@ -11,10 +11,17 @@ from ..distribution import Margins, empirical, negative_binomial
 from .base import Member, Problem
 
 
-def _window(problem: Problem, origin: pd.Period, months: int) -> np.ndarray:
-    """The last observed ``months`` counts of each region up to the origin, int, (months, regions)."""
+def _window(problem: Problem, origin: pd.Period, months: int) -> tuple[np.ndarray, np.ndarray]:
+    """The last ``months`` observed counts of each region up to the origin, and which of them exist at all.
+
+    Shapes (months, regions), int and bool; a month that was not observed is no quiet month.
+    """
     stop = problem.row(origin) + 1
-    return problem.counts[max(stop - months, 0) : stop].astype(np.int64)
+    seen = problem.observed[:stop]
+    # A stable sort puts the observed months last, in their own order.
+    latest = np.argsort(seen, axis=0, kind="stable")[-months:]
+    counts = np.take_along_axis(problem.counts[:stop], latest, axis=0)
+    return counts.astype(np.int64), np.take_along_axis(seen, latest, axis=0)
 
 
 class Zero(Member):
@@ -35,7 +42,7 @@ class LastValue(Member):
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """A Poisson distribution per region (a negative binomial of very large size)."""
-        return negative_binomial(problem.counts[problem.row(origin)], np.array(1e6))
+        return negative_binomial(_window(problem, origin, 1)[0][0], np.array(1e6))
 
 
 class Conflictology(Member):
@@ -56,4 +63,4 @@ class Conflictology(Member):
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Each of the last ``window`` counts with the same probability."""
-        return empirical(_window(problem, origin, self.window))
+        return empirical(*_window(problem, origin, self.window))

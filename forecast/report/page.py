@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...data.errors import ModelError
 from ..result import ForecastResult
-from . import charts, numbers, words
 from . import map as maps
-from .measures import map_measures, page_data, safe_json
+from . import numbers, sections, words
+from .measures import Measure, map_measures, page_data, safe_json
 from .previous import PreviousRelease, hindsight
 from .tables import (
-    RECENT,
     Outlook,
-    Spill,
     blind_spots,
     country_name,
     country_outlook,
     main_reasons,
     region_outlook,
-    rows_of,
     spillover,
 )
-
-#: Small charts of leading places; rows of tables shown at first.
-LEADING, ROWS = 6, 15
 
 
 def render(result: ForecastResult, previous: PreviousRelease | None = None) -> str:
@@ -60,58 +52,75 @@ def render(result: ForecastResult, previous: PreviousRelease | None = None) -> s
         raise ModelError("there are no draws of 'events' to report.", remedy="Forecast that target as well.")
     outlooks = {t: region_outlook(result, t) for t in sorted(result.draws, key=lambda t: t != "events")}
     countries = {t: country_outlook(result, t) for t in outlooks}
-    events = outlooks["events"]
-    spill = spillover(result, events)
-    reasons = main_reasons(result, events)
+    context = _numbers(result, outlooks, countries, previous) | _frame(result, outlooks["events"])
+    return _environment().get_template("page.html.j2").render(context)
+
+
+def _numbers(
+    result: ForecastResult,
+    outlooks: Mapping[str, Outlook],
+    countries: Mapping[str, Outlook],
+    previous: PreviousRelease | None,
+) -> dict[str, Any]:
+    """What the sections show."""
+    events, past = outlooks["events"], hindsight(result, previous)
+    spill, reasons = spillover(result, events), main_reasons(result, events)
     measures = map_measures(result, outlooks, previous)
-    past = hindsight(result, previous)
-    script = _asset("page.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    shapes = maps.project(result, events)
-    order = words.ranking_order(events)
-    context: dict[str, Any] = {
-        "result": result,
-        "style": Markup(_asset("style.css")),
-        "script": Markup(script),
-        "script_hash": digest,
-        "data": safe_json(page_data(result, outlooks, countries, measures, reasons)),
-        "events": events,
+    shapes, order = maps.project(result, events), words.ranking_order(events)
+    return {
+        "json": safe_json(page_data(result, outlooks, countries, measures, reasons)),
         "measures": measures,
-        "months": [numbers.month_name(m) for m in result.months],
-        "origin_name": numbers.month_name(result.origin),
-        "country_list": _countries(sorted(set(events.countries))),
-        "country_codes": sorted(set(events.countries), key=country_name),
         "title": words.title(result, events),
         "sentences": words.headline(result, events, spill),
         "past": past,
         "past_sentence": words.hindsight_sentence(past) if past else None,
-        "skill": _skill(result),
-        "ranking": _ranking(events, outlooks.get("deaths"), reasons, order),
-        "fans": _fans(result, events, countries["events"], order),
+        "skill": sections.skill_section(result),
+        "map": _map(result, shapes, events, measures, order),
+        "order": order,
+        "ranking": sections.ranking_rows(events, outlooks.get("deaths"), reasons, order),
+        "fans": sections.fan_panels(result, events, countries["events"], order),
         "country_order": words.ranking_order(countries["events"]),
         "country_names": countries["events"].names,
-        "order": order,
-        "spill": _spill(result, spill, shapes, events),
+        "spill": sections.spill_section(result, spill, shapes, events),
         "blind": blind_spots(result, events),
-        "members": [_member(m) for m in dict.fromkeys(result.scores.get("member", [])) if m != "pool"],
-        "coverage_note": _plain_table(result.coverage_note),
-        "ledger": _plain_table(result.ledger),
-        "ucdp": "ucdp" in result.panel.source.lower(),
-        "age": int(pd.Period(result.run_date, "M").ordinal - result.origin.ordinal),
-        "rows": ROWS,
-        "words": numbers,
+        "data": sections.data_section(result),
+    }
+
+
+def _frame(result: ForecastResult, events: Outlook) -> dict[str, Any]:
+    """What stands around the sections: style, script, names, and helpers of the template."""
+    script = _asset("page.js")
+    codes = sorted(set(events.countries), key=country_name)
+    return {
+        "result": result,
+        "events": events,
+        "style": Markup(_asset("style.css")),
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "months": [numbers.month_name(m) for m in result.months],
         "span": numbers.span_name(result.months[0], result.months[-1]),
+        "country_codes": codes,
+        "country_list": sections.countries_in_words(codes),
+        "rows": sections.ROWS,
+        "words": numbers,
         "country": country_name,
     }
-    if shapes is not None:
-        leading = [events.ids[i] for i in order[:8]]
-        told = (
-            f"Map of expected events by region in {context['months'][0]}; the ranking holds the same numbers."
-        )
-        context["map"] = maps.choropleth(shapes, events, measures[0].classes(0), leading, told)
-    else:
-        context["map"] = None
-    return _environment().get_template("page.html.j2").render(context)
+
+
+def _map(
+    result: ForecastResult,
+    shapes: maps.MapShapes | None,
+    events: Outlook,
+    measures: Sequence[Measure],
+    order: list[int],
+) -> Markup | None:
+    """The main map of the first month; None where there are no polygons."""
+    if shapes is None:
+        return None
+    month = numbers.month_name(result.months[0])
+    told = f"Map of expected events by region in {month}; the ranking holds the same numbers."
+    leading = [events.ids[i] for i in order[:8]]
+    return maps.choropleth(shapes, events, measures[0].classes(0), leading, told)
 
 
 def _asset(name: str) -> str:
@@ -126,197 +135,3 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _countries(codes: list[str], most: int = 12) -> str:
-    """Countries by name, or their number where a list would be long."""
-    if len(codes) > most:
-        return f"{len(codes)} countries"
-    return numbers.listing(sorted(country_name(code) for code in codes))
-
-
-def _skill(result: ForecastResult) -> dict[str, Any]:
-    """Sentences, charts and full tables of past scores, by target."""
-    scores, found = result.scores, {}
-    if scores.empty:
-        return {}
-    for target in sorted(scores["target"].unique(), key=lambda t: t != "events"):
-        sentence = words.skill_sentence(scores, target)
-        if sentence is None:
-            continue
-        of_target = scores[scores["target"] == target]
-        pool = of_target[of_target["member"] == "pool"]
-        found[target] = {
-            "sentence": sentence,
-            "chart": charts.skill_chart(pool, sentence.text),
-            "coverage": charts.coverage_chart(pool),
-            "cases": int(pool["cases"].max()),
-            "table": [
-                {
-                    "member": _member(row.member),
-                    "horizon": int(row.horizon),
-                    "cases": int(row.cases),
-                    "crps": f"{row.crps:.3f}",
-                    "skill": "–"
-                    if row.member == "conflictology" or np.isnan(row.skill_vs_conflictology)
-                    else f"{100 * row.skill_vs_conflictology:+.1f}%".replace("-", "−"),
-                    "interval": "–"
-                    if row.member == "conflictology" or np.isnan(row.skill_low)
-                    else f"{100 * row.skill_low:+.1f} to {100 * row.skill_high:+.1f}%".replace("-", "−"),
-                    "coverage": [
-                        numbers.percent(float(v)) for v in (row.coverage_50, row.coverage_80, row.coverage_90)
-                    ],
-                }
-                for row in rows_of(of_target.sort_values(["horizon", "crps"], kind="stable"))
-            ],
-        }
-    return found
-
-
-def _ranking(
-    events: Outlook, deaths: Outlook | None, reasons: np.ndarray, order: list[int]
-) -> list[dict[str, Any]]:
-    """Rows of the ranking table for the first horizon, most expected events first."""
-    death = dict(zip(deaths.ids, deaths.mean[0], strict=True)) if deaths else {}
-    return [
-        {
-            "place": i,
-            "name": events.names[i],
-            "code": events.countries[i],
-            "country": country_name(events.countries[i]),
-            "spark": charts.sparkline(events.history[-RECENT:, i]),
-            "recent": numbers.count(events.recent[i]),
-            "mean": numbers.count(events.mean[0, i]),
-            "span": numbers.interval(events.low[0, i], events.high[0, i]),
-            "chances": [(k, numbers.chance(p[0, i]), round(100 * p[0, i])) for k, p in events.chance.items()],
-            "change": numbers.signed(events.change[0, i]),
-            "deaths": numbers.count(death[events.ids[i]]) if events.ids[i] in death else None,
-            "reason": reasons[0, i],
-        }
-        for i in order
-    ]
-
-
-def _fans(result: ForecastResult, events: Outlook, countries: Outlook, order: list[int]) -> dict[str, Any]:
-    """Small charts of the leading regions and countries."""
-    months = result.panel.until(result.origin).months
-
-    def panel(outlook: Outlook, i: int) -> dict[str, Any]:
-        return {
-            "name": outlook.names[i],
-            "country": country_name(outlook.countries[i]),
-            "words": f"{numbers.count(outlook.mean[0, i])} expected in {numbers.month_name(result.months[0])} "
-            f"({numbers.interval(outlook.low[0, i], outlook.high[0, i])})",
-            "chart": charts.fan(outlook, i, months, result.months),
-        }
-
-    leading = words.ranking_order(countries)[:3]
-    return {
-        "regions": [panel(events, i) for i in order[:LEADING]],
-        "countries": [panel(countries, i) for i in leading],
-    }
-
-
-def _spill(
-    result: ForecastResult, spill: Spill | None, shapes: maps.MapShapes | None, events: Outlook
-) -> dict[str, Any] | None:
-    """Matrix, arrows and rows of the spillover section; None where none was estimated."""
-    if spill is None:
-        return None
-    declared = spill.declared
-    gap = (declared["risk_factual"].astype(float) - declared["pool_risk"].astype(float)).abs().max()
-    matrix = [
-        {
-            "source": country_name(source),
-            "cells": [
-                {
-                    "tested": bool(spill.tested[i, j]),
-                    "share": None
-                    if np.isnan(spill.shares[i, j])
-                    else numbers.percent(float(spill.shares[i, j])),
-                    "level": 0 if np.isnan(spill.shares[i, j]) else int(min(spill.shares[i, j] * 12, 5)) + 1,
-                }
-                for j in range(len(spill.targets))
-            ],
-        }
-        for i, source in enumerate(spill.sources)
-    ]
-    return {
-        "horizon": spill.horizon,
-        "threshold": spill.threshold,
-        "sentence": words.border_sentence(spill, top=3),
-        "matrix": matrix,
-        "targets": [country_name(c) for c in spill.targets],
-        "rows": [_spill_row(row._asdict()) for row in rows_of(declared)],
-        "more": int(spill.rows["declared"].astype(bool).sum()) - min(len(declared), ROWS),
-        "flow": maps.flow_map(shapes, events, spill) if shapes is not None and len(declared) else None,
-        "gap": None if np.isnan(gap) else f"{100 * gap:.0f}",
-        "measurable": bool((~np.isnan(spill.shares)).any()),
-        "pairs": [
-            {
-                "source": country_name(row["source_country"]),
-                "target": country_name(row["target_country"]),
-                "permeability": f"{row['permeability']:.2f}",
-                "p": f"{row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "<0.001",
-                "declared": bool(row["declared"]),
-            }
-            for row in result.pairs.to_dict("records")
-        ],
-    }
-
-
-def _spill_row(row: Mapping[str, Any]) -> dict[str, str]:
-    towards, points = row["blind_towards"], 100 * float(row["risk_difference"])
-    return {
-        "source": country_name(row["source_country"]),
-        "target": row["target_name"],
-        "country": country_name(row["target_country"]),
-        "direct": numbers.percent(float(row["share_direct"])),
-        "total": numbers.percent(float(row["share_total"])),
-        "attributed": numbers.count(float(row["attributed"])),
-        "risk": numbers.chance(float(row["pool_risk"])),
-        "difference": f"{points:.0f}" if points >= 0.5 else "<1",
-        "blind": f"partly blind: no data for {towards}" if row["partly_blind"] else "",
-    }
-
-
-MEMBER_NAMES = {
-    "conflictology": "conflictology (own last 12 months)",
-    "exponential_nb": "exponentially weighted negative binomial",
-    "endemic_epidemic": "endemic-epidemic",
-    "boosted": "boosted trees on the endemic-epidemic mean",
-    "pool": "pool (published)",
-}
-
-
-def _member(name: str) -> str:
-    """A member's name as people write it."""
-    return MEMBER_NAMES.get(name, name.replace("_", " "))
-
-
-def _plain_table(table: pd.DataFrame, most: int = 60) -> dict[str, Any]:
-    """Any table of ours as words: headings without underscores, thousands parted."""
-
-    def cell(value: object) -> str:
-        if value is None or (isinstance(value, float) and np.isnan(value)):
-            return "–"
-        if isinstance(value, (bool, np.bool_)):
-            return "yes" if value else "no"
-        if isinstance(value, (int, np.integer)):
-            return f"{value:,}"
-        if isinstance(value, (float, np.floating)):
-            return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-        return str(value).replace("_", " ")
-
-    if {"country", "name"} <= set(table):
-        table = table.drop(columns="country").rename(columns={"name": "country"})
-    numeric = [
-        pd.api.types.is_numeric_dtype(table[c]) and not pd.api.types.is_bool_dtype(table[c]) for c in table
-    ]
-    columns = [{"name": str(c).replace("_", " "), "number": n} for c, n in zip(table, numeric, strict=True)]
-    rows = [[cell(v) for v in row] for row in table.head(most).itertuples(index=False)]
-    for row in rows:
-        for i, column in enumerate(table):
-            if column == "country":
-                row[i] = country_name(row[i])
-    return {"columns": columns, "rows": rows, "more": max(len(table) - most, 0)}

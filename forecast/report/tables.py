@@ -157,8 +157,8 @@ def main_reasons(result: ForecastResult, outlook: Outlook) -> np.ndarray:
     table = result.contributions
     if table.empty:
         return words
-    rows = pd.Index(result.horizons).get_indexer(table["horizon"])
-    columns = pd.Index(outlook.ids).get_indexer(table["region_id"])
+    rows = pd.Index(result.horizons).get_indexer(pd.Index(table["horizon"]))
+    columns = pd.Index(outlook.ids).get_indexer(pd.Index(table["region_id"]))
     family, families = pd.factorize(table["family"])
     known = (rows >= 0) & (columns >= 0)
     values = np.zeros((*words.shape, len(families)))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -161,3 +164,12 @@ def test_what_is_published_holds_no_place_and_no_worker_count(tmp_path: Path) ->
     assert one.published()["panel"] == "panel.parquet"
     assert one.digest() == two.digest()
     assert one.digest() != load(tmp_path, seed=1).digest()
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", page.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert list(rows) == [field.name for field in fields(Settings)]
+    written = {key: tomllib.loads(f"x = {text[1:-1]}")["x"] for key, text in rows.items() if text[:1] == "`"}
+    top = page.parents[1]
+    assert Settings.load(written, environ={}, cwd=top) == Settings.load({}, environ={}, cwd=top)

@@ -46,7 +46,7 @@ With --debug anywhere in a command, a failure shows where in the program it happ
 #: Groups of commands in modules of their own: what the overview says, and where they are.
 GROUPS = {
     "data": ("Incidents in, panel out: build, check, snapshot.", "harmattan.forecast.cli_data"),
-    "features": ("What the models see: list, build.", "harmattan.forecast.cli_features"),
+    "features": ("What the models see: show, build, audit.", "harmattan.forecast.cli_features"),
 }
 
 app = typer.Typer(
@@ -64,7 +64,7 @@ class LazyGroup(TyperGroup):
     module = ""
 
     def _loaded(self) -> Any:
-        return typer.main.get_command(import_module(self.module).app)
+        return typer.main.get_group(import_module(self.module).app)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names of the module's commands."""

@@ -85,9 +85,10 @@ def score_horizon(
 def leaderboard(record: HorizonRecord, target: str, rng: np.random.Generator) -> pd.DataFrame:
     """One row per member: CRPS, skill against conflictology with its interval, coverage by randomised PIT."""
     rows = []
-    reference = np.nanmean(record.crps[REFERENCE], axis=1)
+    scored = np.isfinite(record.crps[REFERENCE]).any(axis=1)
+    reference = np.nanmean(record.crps[REFERENCE][scored], axis=1)
     for name, values in record.crps.items():
-        skill, low, high = block_bootstrap_skill(np.nanmean(values, axis=1), reference, rng)
+        skill, low, high = block_bootstrap_skill(np.nanmean(values[scored], axis=1), reference, rng)
         pit = record.pit[name]
         covered = interval_coverage(pit[np.isfinite(pit)])
         rows.append(

@@ -388,7 +388,7 @@ def negative_binomial_quantile(u: np.ndarray, mean: np.ndarray, size: np.ndarray
     # Where the probability of zero underflows, there is nothing to sum up from.
     far = log_zero < _LOG_TINY
     if far.any():
-        out[far] = stats.nbinom.ppf(left[far], size_[far], 1 - ratio[far])
+        out[far] = np.maximum(stats.nbinom.ppf(left[far], size_[far], 1 - ratio[far]), 0)
     active = np.flatnonzero((left >= mass) & ~far)
     left, mass, ratio, size_ = left[active], mass[active], ratio[active], size_[active]
     k = 0

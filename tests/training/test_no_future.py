@@ -1,0 +1,94 @@
+"""No value of a month after the origin can change one bit of a forecast from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_worlds import ladder_panel
+
+from harmattan.data.panel import Panel
+from harmattan.features import Recipe
+from harmattan.training.models.base import Problem
+from harmattan.training.models.baselines import Conflictology, LastValue, Zero
+from harmattan.training.models.boosting import BoostedEndemicEpidemic
+from harmattan.training.models.endemic_epidemic import EndemicEpidemic
+from harmattan.training.models.pool import fit_pool
+from harmattan.training.models.smoothing import ExponentialNB
+
+MONTHS, AT = 66, 54
+MEMBERS = {
+    "zero": Zero,
+    "last_value": LastValue,
+    "conflictology": Conflictology,
+    "exponential_nb": ExponentialNB,
+    "endemic_epidemic": EndemicEpidemic,
+    "boosted": lambda: BoostedEndemicEpidemic(trees=8, min_leaf=30),
+}
+
+
+def gappy(seed: int) -> Panel:
+    """A panel with holes in its coverage before the origin too."""
+    observed = np.random.default_rng([seed, 2]).random((MONTHS, 8)) < 0.9
+    return ladder_panel(seed, MONTHS, observed)
+
+
+def with_another_future(panel: Panel, seed: int) -> Panel:
+    """Every measure and the mask changed at random after the origin."""
+    rng = np.random.default_rng([seed, 3])
+    observed = panel.observed.copy()
+    observed[AT + 1 :] = rng.random(observed[AT + 1 :].shape) < rng.random()
+    measures = {}
+    for name, values in panel.measures.items():
+        changed = values.copy()
+        changed[AT + 1 :] = rng.poisson(rng.gamma(0.5, 40.0, size=changed[AT + 1 :].shape))
+        measures[name] = np.where(observed, changed, np.nan).astype(np.float32)
+    return replace(panel, measures=measures, observed=observed)
+
+
+def problem_with(panel: Panel, target: str) -> Problem:
+    return Problem(panel, Recipe.default().build(panel), target)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+@settings(max_examples=3)
+@given(
+    seed=st.integers(0, 10_000), horizon=st.sampled_from([1, 3]), target=st.sampled_from(["events", "deaths"])
+)
+def test_a_member_forecasts_the_same_whatever_comes(name: str, seed: int, horizon: int, target: str) -> None:
+    panel = gappy(seed)
+    bits = []
+    for world in (panel, with_another_future(panel, seed)):
+        problem, origin = problem_with(world, target), panel.months[AT]
+        margins = MEMBERS[name]().fit(problem, origin, horizon).margins(problem, origin)
+        bits.append((margins.cdf.tobytes(), np.asarray(margins.mean, dtype=float).tobytes()))
+    assert bits[0] == bits[1]
+
+
+@settings(max_examples=2)
+@given(seed=st.integers(0, 10_000), horizon=st.sampled_from([1, 3]))
+def test_the_pool_forecasts_the_same_whatever_comes(seed: int, horizon: int) -> None:
+    panel = gappy(seed)
+    bits = []
+    for world in (panel, with_another_future(panel, seed), panel.until(panel.months[AT])):
+        problem, origin = problem_with(world, "events"), panel.months[AT]
+        margins = fit_pool(problem, origin, horizon).margins(problem, origin)
+        bits.append({name: m.cdf.tobytes() for name, m in margins.items()})
+    for other in bits[1:]:
+        assert [name for name in bits[0] if bits[0][name] != other[name]] == []
+
+
+def test_the_present_does_change_a_forecast() -> None:
+    panel = gappy(1)
+    events, observed = panel.measure("events").copy(), panel.observed.copy()
+    events[AT, 0], observed[AT, 0] = 17, True
+    world = replace(panel, measures={**panel.measures, "events": events}, observed=observed)
+    for name in ("last_value", "conflictology", "exponential_nb", "endemic_epidemic", "boosted"):
+        bits = []
+        for each in (panel, world):
+            problem, origin = problem_with(each, "events"), panel.months[AT]
+            bits.append(MEMBERS[name]().fit(problem, origin, 1).margins(problem, origin).cdf.tobytes())
+        assert bits[0] != bits[1], name

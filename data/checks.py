@@ -249,7 +249,7 @@ def links(panel: Panel) -> Check:
 def missing_countries(panel: Panel, previous: Panel) -> Check:
     """No country of the previous vintage has disappeared."""
     now = set(_country_sums(panel).dropna(axis=1, how="all"))
-    gone = sorted(set(_country_sums(previous).dropna(axis=1, how="all")) - now)
+    gone = sorted(map(str, set(_country_sums(previous).dropna(axis=1, how="all")) - now))
     found = pd.DataFrame({"country": gone})
     return verdict(
         "countries",

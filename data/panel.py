@@ -7,13 +7,19 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from .errors import OriginError, RegionError, SchemaError, SourceError, nearest
 from .schemas import PANEL_KEYS
+
+if TYPE_CHECKING:
+    from .regions import Regions
+    from .vintages import Store
 
 #: What each forecast target is called in a panel.
 TARGETS = {"events": "events", "deaths": "deaths_best"}
@@ -197,6 +203,13 @@ class Panel:
         links = pd.read_csv(io.StringIO(notes["links"])) if notes.get("links") else None
         panel = cls.from_frame(table.to_pandas(), links, notes.get("source", str(path)), where=str(path))
         return replace(panel, attrs=notes.get("attrs", {}))
+
+    @classmethod
+    def as_of(cls, store: Store, day: date, regions: Regions, **rules: Any) -> Panel:
+        """What could have been known on a day; see :func:`harmattan.data.vintages.panel_as_of`."""
+        from .vintages import panel_as_of
+
+        return panel_as_of(store, day, regions, **rules)
 
     @classmethod
     def from_frame(

@@ -341,9 +341,9 @@ def _endemic(world: World, n: int, rng: np.random.Generator) -> np.ndarray:
 def _lagged(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Distributed lag of counts, for every month after the first ``len(weights)``."""
     k = len(weights)
-    total = np.zeros((len(counts) - k, counts.shape[1]))
+    total: np.ndarray = np.zeros((len(counts) - k, counts.shape[1]))
     for lag, weight in enumerate(weights, start=1):
-        total += weight * counts[k - lag : len(counts) - lag]
+        total = total + weight * counts[k - lag : len(counts) - lag]
     return total
 
 

@@ -1,0 +1,135 @@
+"""The same results from one process, two, and a cluster that loses a worker."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from walk_task import walk
+
+from harmattan.data.errors import UsageError
+from harmattan.training.parallel import run_tasks
+
+STEPS = np.linspace(0, 1, 20_000)
+TASKS = [(seed,) for seed in range(8)]
+
+
+def test_processes_change_no_bit() -> None:
+    one, two = (run_tasks(walk, STEPS, TASKS, workers=n) for n in (1, 2))
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(one[0], one[1])
+
+
+def test_progress_ends_at_one() -> None:
+    told: list[float] = []
+    run_tasks(walk, STEPS, TASKS[:4], progress=told.append)
+    assert told == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_no_tasks_no_results() -> None:
+    assert run_tasks(walk, STEPS, []) == []
+
+
+def test_more_workers_than_cores_are_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    import joblib
+
+    asked: list[int] = []
+
+    def parallel(n_jobs: int, **options: Any) -> Any:
+        asked.append(n_jobs)
+        return lambda tasks: [f(*a, **k) for f, a, k in tasks]
+
+    monkeypatch.setattr(joblib, "Parallel", parallel)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    for workers in (1, 2, 50, 0):
+        run_tasks(walk, STEPS, TASKS, workers=workers)
+    assert asked == [1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("address", ["localhost:8786", "http://x:1", ""])
+def test_a_wrong_address_is_named(address: str) -> None:
+    with pytest.raises(UsageError, match=r"is not the address of a scheduler\. Write tcp://host:8786"):
+        run_tasks(walk, STEPS, TASKS, scheduler=address)
+
+
+def test_without_dask_the_remedy_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"pip install 'harmattan\[dask\]'"):
+        run_tasks(walk, STEPS, TASKS, scheduler="tcp://127.0.0.1:1")
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """A real scheduler with two worker processes, each in a process of its own."""
+    pytest.importorskip("distributed")
+    address = f"tcp://127.0.0.1:{free_port()}"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    settings: dict[str, Any] = {**quiet, "env": {**os.environ, "PYTHONPATH": here}}
+    dask = [sys.executable, "-m", "dask"]
+    where = ["--host", "127.0.0.1", "--no-dashboard"]
+    port = address.rsplit(":", 1)[1]
+    running = [subprocess.Popen([*dask, "scheduler", *where, "--port", port], **settings)]
+    for _ in range(2):
+        worker = [*dask, "worker", address, "--nthreads", "1", *where, "--no-nanny"]
+        running.append(subprocess.Popen(worker, **settings))
+    try:
+        from distributed import Client
+
+        with Client(address, timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)
+        yield address
+    finally:
+        for process in reversed(running):
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_changes_no_bit(scheduler: str) -> None:
+    for a, b in zip(
+        run_tasks(walk, STEPS, TASKS, workers=2),
+        run_tasks(walk, STEPS, TASKS, scheduler=scheduler),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_killed_worker_loses_nothing(scheduler: str, tmp_path: Path) -> None:
+    marker = tmp_path / "killed"
+    tasks = [(seed, str(marker) if seed == 3 else "") for seed in range(8)]
+    results = run_tasks(walk, STEPS, tasks, scheduler=scheduler)
+    assert marker.exists()
+    for a, b in zip(results, run_tasks(walk, STEPS, TASKS), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_scheduler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("harmattan.training.parallel.PATIENCE", 1)
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with pytest.raises(UsageError, match=f"no scheduler answers at {address}"):
+        run_tasks(walk, STEPS, TASKS, scheduler=address)

@@ -1,0 +1,138 @@
+"""Independent tasks on local processes, or on a Dask cluster; the results do not depend on where they ran."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from ..data.errors import ModelError, UsageError
+
+T = TypeVar("T")
+#: Seconds to wait for a scheduler, and for the first of its workers.
+PATIENCE = 20
+
+
+def run_tasks(
+    function: Callable[..., T],
+    shared: object,
+    tasks: Sequence[tuple[Any, ...]],
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> list[T]:
+    """Call ``function(shared, *task)`` for every task; results in the order of the tasks.
+
+    Each call runs on one thread, so that sums are added in the same order on every machine; never more processes than
+    cores, unless a scheduler is named, whose workers are its own affair.
+
+    Parameters
+    ----------
+    function : callable
+        Defined at the top of a module.
+    shared : object
+        What every task needs; sent to each worker once.
+    tasks : sequence of tuple
+        Small arguments. What is random must come from a seed among them.
+    workers : int
+        Local processes; 0 for one per core.
+    scheduler : str, optional
+        Address of a Dask scheduler, ``tcp://host:8786`` or ``tls://host:8786``.
+    progress : callable, optional
+        Called with the share done, 0..1.
+
+    Raises
+    ------
+    UsageError
+        The scheduler's address is wrong, it does not answer, or Dask is not installed.
+    ModelError
+        The cluster lost its workers.
+
+    Examples
+    --------
+    >>> run_tasks(pow, 2, [(3,), (4,)])
+    [8, 16]
+    """
+    packed = (function, shared, list(tasks))
+    if scheduler is not None:
+        with _cluster(scheduler, packed):
+            return _collect(packed, -1, progress)
+    cores = os.cpu_count() or 1
+    return _collect(packed, min(workers or cores, cores, max(len(tasks), 1)), progress)
+
+
+def _collect(packed: Any, workers: int, progress: Callable[[float], None] | None) -> list[Any]:
+    """All results, telling how far it is after each."""
+    from joblib import Parallel, delayed
+
+    results = []
+    count = len(packed[2])
+    pieces = Parallel(n_jobs=workers, batch_size=1, return_as="generator")(
+        delayed(_one)(packed, i) for i in range(count)
+    )
+    for i, piece in enumerate(pieces, start=1):
+        results.append(piece)
+        if progress is not None:
+            progress(i / count)
+    return results
+
+
+def _one(packed: Any, number: int) -> Any:
+    """One task. Its arguments come with what is shared: Dask would send large ones to a single worker, and lose them
+    with it."""
+    from threadpoolctl import threadpool_limits
+
+    function, shared, tasks = packed
+    with threadpool_limits(1):
+        return function(shared, *tasks[number])
+
+
+@contextmanager
+def _cluster(address: str, packed: Any) -> Iterator[None]:
+    """Make a Dask cluster joblib's backend, with what is shared on all of its workers."""
+    if not address.startswith(("tcp://", "tls://")):
+        raise UsageError(
+            f"'{address}' is not the address of a scheduler.", "--scheduler", "Write tcp://host:8786."
+        )
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError(
+            "Dask is not installed.", "--scheduler", "Install it with: pip install 'harmattan[dask]'."
+        ) from None
+    from joblib import parallel_config
+
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, TimeoutError, ValueError):
+        raise UsageError(
+            f"no scheduler answers at {address}.", "--scheduler", "Start one with: dask scheduler."
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise UsageError(
+                f"the scheduler at {address} has no workers.",
+                "--scheduler",
+                f"Start some with: dask worker {address}.",
+            ) from None
+        try:
+            with parallel_config(backend="dask", client=client, scatter=[packed]):
+                yield
+        except _lost_workers() as reason:
+            raise ModelError(
+                f"the cluster lost its workers ({type(reason).__name__}).",
+                address,
+                "Look at the workers' logs, and run it again.",
+            ) from None
+
+
+def _lost_workers() -> tuple[type[BaseException], ...]:
+    from concurrent.futures import CancelledError
+
+    from distributed import KilledWorker
+
+    return (KilledWorker, CancelledError)

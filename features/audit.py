@@ -186,7 +186,7 @@ def _changed(
     recipe: Recipe, base: Array, other: Panel, static: Any, notes: dict[str, _Notes]
 ) -> Iterator[tuple[str, Array]]:
     """Per feature, the rows of ``base`` that differ in any bit in another world."""
-    for k, (feature, values) in enumerate(_each(recipe, other, static)):
+    for k, feature, values in _each(recipe, other, static):
         if isinstance(values, str):
             notes[feature.name].reasons[values] = None
             continue
@@ -196,23 +196,22 @@ def _changed(
         yield feature.name, rows
 
 
-def _each(recipe: Recipe, panel: Panel, static: Any) -> Iterator[tuple[Feature, Array | str]]:
-    """Every feature's values, or why they cannot be computed."""
+def _each(recipe: Recipe, panel: Panel, static: Any) -> Iterator[tuple[int, Feature, Array | str]]:
+    """Every feature's place and values, or why they cannot be computed."""
     try:
         cube = recipe.build(panel, static=static, missing="raise").values
-        yield from ((f, cube[:, :, k]) for k, f in enumerate(recipe))
+        yield from ((k, f, cube[:, :, k]) for k, f in enumerate(recipe))
         return
-    except Exception:  # a feature of one's own may raise anything; each is then tried alone
-        pass
-    for feature in recipe:
+    except HarmattanError:
+        alone = [Recipe([f]) for f in recipe]
+    for k, one in enumerate(alone):
+        feature = one.features[0]
         try:
-            yield feature, Recipe([feature]).build(panel, static=static, missing="raise").values[:, :, 0]
+            yield k, feature, one.build(panel, static=static, missing="raise").values[:, :, 0]
         except HarmattanError as error:
-            too_short = feature.term.earliest is not None and feature.term.earliest >= len(panel.months)
-            if not too_short:
-                yield feature, f"fails in another world: {error.message}"
-        except Exception as error:
-            yield feature, f"fails in another world: {type(error).__name__}: {error}"
+            # a window longer than a shortened panel is no fault
+            if feature.term.earliest is None or feature.term.earliest < len(panel.months):
+                yield k, feature, f"fails in another world: {error.what}"
 
 
 def with_gaps(panel: Panel, rng: np.random.Generator) -> Panel:
@@ -288,7 +287,7 @@ def _names(
     order = rng.permutation(panel.shape[1])
     for shift in (0, SHIFT):
         other, table = renamed(panel, static, order, shift)
-        for k, (feature, values) in enumerate(_each(recipe, other, table)):
+        for k, feature, values in _each(recipe, other, table):
             if shift and feature.term.latest is None:
                 continue
             if isinstance(values, str):

@@ -154,9 +154,10 @@ def blocks(
         free, each, n = memory - held - scratch, 4 * n_regions * n_features * copies, n_months
     size = free // each
     if size < 1:
-        least = (held + each + (0 if by == "regions" else memory - held - free)) / 1e6
+        least = memory - free + each
         raise ConfigError(
-            f"{memory / 1e6:.0f} MB do not hold one block by {by}.", remedy=f"Give {least:.0f}MB or more."
+            f"{memory / 1e6:g} MB do not hold one block by {by}.",
+            remedy=f"Give {int(np.ceil(least / 1e6))}MB or more.",
         )
     for start in range(0, n, size):
         block = slice(start, min(start + size, n))

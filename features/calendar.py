@@ -38,7 +38,8 @@ class Calendar(Term):
     @property
     def name(self) -> str:
         """Name in a cube."""
-        return self.what + (f"_ahead{self.ahead}" if self.ahead else "")
+        what = "month_of_year" if self.what == "month" else self.what
+        return what + (f"_ahead{self.ahead}" if self.ahead else "")
 
     @property
     def unit(self) -> str:

@@ -56,7 +56,7 @@ class Recipe:
     Raises
     ------
     ConfigError
-        If two features have one name.
+        If two features have one name, or one is called ``month`` or ``region_id``.
 
     Examples
     --------
@@ -73,6 +73,11 @@ class Recipe:
         made = tuple(_feature(f) for f in features)
         seen: set[str] = set()
         for feature in made:
+            if feature.name in ("month", "region_id"):
+                raise ConfigError(
+                    f"no feature can be called '{feature.name}'.",
+                    remedy="Long tables have a column of that name.",
+                )
             if feature.name in seen:
                 raise ConfigError(
                     f"two features are called '{feature.name}'.", remedy="Give one of them another name."

@@ -66,8 +66,13 @@ def _term_to_dict(term: Term) -> dict[str, Any]:
         if isinstance(term, Function) and key == "last" and value is None:
             plain[key] = "none"
         elif value is not None:
-            plain[key] = _term_to_dict(value) if isinstance(value, Term) else value
+            plain[key] = _term_to_dict(value) if isinstance(value, Term) else _plain(value)
     return plain
+
+
+def _plain(value: Any) -> Any:
+    """3.0 as 3, so that a half-life of 3 and one of 3.0 are written, and hashed, alike."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def to_toml(recipe: Recipe) -> str:

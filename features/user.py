@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.errors import SchemaError
+from ..data.errors import HarmattanError, SchemaError, UsageError
 from ..data.panel import Panel
 from .terms import USER, Term
 from .view import Array, View
@@ -62,11 +62,19 @@ class Function(Term):
         out[:] = values[:, view.columns]
 
     def _call(self, panel: Panel) -> Array:
-        values = np.asarray(self.function(panel), dtype=np.float32)
+        where = f"feature '{self.label}'"
+        try:
+            values = np.asarray(self.function(panel), dtype=np.float32)
+        except HarmattanError:
+            raise
+        except Exception as error:
+            raise UsageError(
+                f"the function raised {type(error).__name__}: {error}.", where, "Correct the function."
+            ) from error
         if values.shape != panel.shape:
             raise SchemaError(
                 f"returned an array of shape {values.shape}, the panel has {panel.shape}.",
-                where=f"feature '{self.label}'",
+                where=where,
                 remedy="Return (months, regions).",
             )
         return values

@@ -58,9 +58,9 @@ types: $(READY)
 	cd $(WHEEL)/site && MYPYPATH=. ../../../$(BIN)/mypy --config-file ../../../pyproject.toml \
 	  --cache-dir ../../../.mypy_cache -p harmattan
 
-# New tested versions, with hashes; the only file that says which.
+# The tested versions, with hashes; those that are locked stay, unless UPGRADE=--upgrade.
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
+	$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --extra dev \
 	  --no-header --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 # The runs, in a browser on this machine.

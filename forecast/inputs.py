@@ -126,7 +126,8 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
         raise UsageError(
             "none of the countries in the source has regions in the polygons.",
             str(regions),
-            f"The source has {', '.join(covered[:8])}; the polygons have {', '.join(sorted(set(polygons.countries))[:8])}.",
+            f"The source has {', '.join(covered[:8])}; the polygons have "
+            f"{', '.join(sorted(set(polygons.countries))[:8])}.",
         )
     borders = polygons.border_exposure(inside)
     chosen = polygons.select(inside)
@@ -175,13 +176,17 @@ def read_panel(path: Path) -> Panel:
         raise SourceError("there is no such file.", str(path), "Correct the path.")
     if path.suffix == ".parquet":
         return Panel.read_parquet(path)
+    return Panel.from_frame(_read_csv(path), source=path.name, where=str(path))
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(path)
+        return pd.read_csv(path)
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as reason:
+        short = str(reason).splitlines()[0][:120]
         raise SourceError(
-            f"this is not a readable CSV ({reason}).", str(path), "Save it as UTF-8, comma-separated."
+            f"this is not a readable CSV ({short}).", str(path), "Save it as UTF-8, comma-separated."
         ) from None
-    return Panel.from_frame(frame, source=path.name)
 
 
 def _read_links(path: Path, panel: Panel) -> pd.DataFrame:
@@ -191,7 +196,7 @@ def _read_links(path: Path, panel: Panel) -> pd.DataFrame:
     if not path.is_file():
         raise SourceError("there is no such file.", str(path), "Correct the path.")
     frame = pd.DataFrame({"region_id": list(panel.region_ids), "country": list(panel.countries)})
-    return checked_links(pd.read_csv(path), frame, str(path))
+    return checked_links(_read_csv(path), frame, str(path))
 
 
 def _in_order(regions: Regions, region_ids: Sequence[str]) -> Regions:

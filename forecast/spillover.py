@@ -124,7 +124,8 @@ def spillover_table(
         reached = {target for (a, target) in declared if a == source}
         to = np.flatnonzero(np.isin(country, sorted(reached)))
         for span in (s for s in spans if s <= worlds.paths.shape[1]):
-            inside = pool.values[:, [i for i, h in enumerate(pool.horizons) if h <= span]].sum(axis=1)
+            within = [i for i, h in enumerate(pool.horizons) if h <= span]
+            inside = pool.values[:, within].sum(axis=1)
             factual, closed = worlds.paths[:, :span].sum(axis=1), worlds.cut[source][:, :span].sum(axis=1)
             whole = worlds.mean[:span].sum(axis=0)
             for threshold in thresholds:
@@ -142,7 +143,10 @@ def spillover_table(
                             "risk_factual": risk[to],
                             "risk_cut": without[to],
                             "risk_difference": (risk - without)[to],
-                            "pool_risk": (inside >= threshold).mean(axis=0)[to],
+                            # Where the pool has not forecast every month of the span, it has no such risk.
+                            "pool_risk": (inside >= threshold).mean(axis=0)[to]
+                            if len(within) == span
+                            else np.nan,
                         }
                     )
                 )

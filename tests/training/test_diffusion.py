@@ -241,3 +241,12 @@ def test_months_after_the_origin_change_nothing() -> None:
         problem = problem_of(panel_of(world, links=ladder_links()))
         fits.append(json.dumps(fit_diffusion(problem, problem.panel.months[69]).to_json()))
     assert fits[0] == fits[1]
+
+
+def test_a_permeability_relative_to_nothing_is_no_number_in_json() -> None:
+    model = diffusion()
+    model.pairs.loc[0, "permeability"] = np.nan
+    back = json.loads(json.dumps(model.to_json(), allow_nan=False))
+    assert back["pairs"][0]["permeability"] is None
+    assert back["pairs"][0]["coefficient"] == 0.3
+    assert back["pairs"][0]["declared"] is True

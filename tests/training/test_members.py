@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from small_worlds import ladder_links, ladder_panel, panel_of, problem_of
 
 from harmattan.data.errors import ModelError, OriginError
 from harmattan.features import Recipe
-from harmattan.training.models.base import Member, Problem, recency
+from harmattan.training.models.base import Member, Problem
 from harmattan.training.models.baselines import Conflictology, LastValue, Zero
 from harmattan.training.models.boosting import BoostedEndemicEpidemic
 from harmattan.training.models.endemic_epidemic import EndemicEpidemic
@@ -41,7 +42,8 @@ def last(panel) -> pd.Period:
 def test_training_pairs_are_those_known_at_the_origin(horizon: int) -> None:
     observed = np.random.default_rng(1).random((60, 8)) < 0.8
     problem = problem_of(ladder_panel(1, 60, observed))
-    rows, regions = problem.training_rows(problem.panel.months[40], horizon, burn_in=10)
+    sample = problem.sample(problem.panel.months[40], horizon, burn_in=10)
+    _, rows, regions = sample.pieces[0]
     expected = [
         (t, r)
         for t in range(10, 41 - horizon)
@@ -49,17 +51,18 @@ def test_training_pairs_are_those_known_at_the_origin(horizon: int) -> None:
         if observed[t, r] and observed[t + horizon, r]
     ]
     assert list(zip(rows.tolist(), regions.tolist(), strict=True)) == expected
+    np.testing.assert_array_equal(sample.counts, [problem.counts[t + horizon, r] for t, r in expected])
 
 
 def test_a_short_record_gives_up_half_of_its_burn_in() -> None:
     problem = problem_of(ladder_panel(1, 60))
-    assert problem.training_rows(problem.panel.months[20], 6, burn_in=24)[0].min() == 7
+    assert problem.sample(problem.panel.months[20], 6, burn_in=24).pieces[0].rows.min() == 7
 
 
 def test_too_short_a_history_is_an_origin_error() -> None:
     problem = problem_of(ladder_panel(1, 60))
     with pytest.raises(OriginError, match="3 months of history are too few for a horizon of 6"):
-        problem.training_rows(problem.panel.months[2], 6, burn_in=24)
+        problem.sample(problem.panel.months[2], 6, burn_in=24)
 
 
 def test_a_panel_without_one_pair_is_a_model_error() -> None:
@@ -67,12 +70,27 @@ def test_a_panel_without_one_pair_is_a_model_error() -> None:
     observed[::2] = True
     problem = problem_of(ladder_panel(1, 60, observed))
     with pytest.raises(ModelError, match="no region is observed both at a month and 1 months later"):
-        problem.training_rows(problem.panel.months[-1], 1, burn_in=24)
+        problem.sample(problem.panel.months[-1], 1, burn_in=24)
 
 
-def test_recency_halves() -> None:
-    np.testing.assert_allclose(recency(np.array([10, 70, 130]), 130, 60.0), [0.25, 0.5, 1.0])
-    assert recency(np.array([1, 2]), 2, None).tolist() == [1.0, 1.0]
+def test_weights_halve_with_age() -> None:
+    problem = problem_of(ladder_panel(1, 60))
+    sample = problem.sample(problem.panel.months[-1], 3, burn_in=10)
+    rows, weights = sample.pieces[0].rows, sample.weights(12.0)
+    assert weights[rows == 56].tolist() == [1.0] * 8
+    assert weights[rows == 44].tolist() == [0.5] * 8
+    assert weights[rows == 20].tolist() == [0.125] * 8
+    assert (sample.weights(None) == 1).all()
+
+
+def test_other_regions_are_learned_from_until_their_own_coverage_ends() -> None:
+    main, other = problem_of(ladder_panel(1, 60)), problem_of(ladder_panel(2, 50))
+    sample = replace(main, also=(other,)).sample(main.panel.months[-1], 2, burn_in=10)
+    assert sample.pieces[1].rows.max() == 47
+    assert sample.counts[sample.own].tolist() == main.sample(main.panel.months[-1], 2, 10).counts.tolist()
+    assert len(sample.counts) == len(sample.pieces[0].rows) + len(sample.pieces[1].rows)
+    early = replace(main, also=(other,)).sample(main.panel.months[30], 2, burn_in=10)
+    assert early.pieces[1].rows.max() == 28
 
 
 def test_border_weights_are_shares_of_a_regions_whole_land_border() -> None:

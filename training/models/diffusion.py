@@ -97,7 +97,8 @@ class Diffusion:
             "slope": self.slope,
             "scaled_by": self.scaled_by,
             "radius": self.radius,
-            "pairs": self.pairs.to_dict("records"),
+            # JSON has no NaN, and a permeability relative to nothing is none.
+            "pairs": self.pairs.astype(object).where(self.pairs.notna(), None).to_dict("records"),
             "fit": self.account,
         }
 

@@ -314,4 +314,7 @@ def _parse(key: str, value: Any, where: str, base: Path) -> Any:
         raise ConfigError(error.what, where, error.remedy) from None
     except TypeError:
         raise ConfigError(f"'{value}' is of the wrong kind.", where, "Write text in quotes.") from None
+    if key == "source" and ":" in parsed:
+        kind, _, file = parsed.partition(":")
+        return f"{kind}:{base / Path(file).expanduser()}"
     return base / parsed.expanduser() if isinstance(parsed, Path) else parsed

@@ -156,6 +156,31 @@ def test_a_wrong_request(run: Run, tmp_path: Path, arguments: tuple[str, ...], m
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "no such file"),
+        (b"", "not a readable CSV"),
+        (b"month,region_id\n2023-01,MLI-gao\n", "needs a column 'events'"),
+        (b"month,region_id,events\n2023-01,MLI-ga\xe9,3\n", "not a readable CSV"),
+        (b"month,region_id,events\n2023-01,MLI-gao,many\n", "'many'"),
+        (b"month,region_id,events\n2023-01,MLI-gao,-3\n", "-3"),
+    ],
+    ids=["missing", "empty", "no column", "encoding", "no number", "negative"],
+)
+def test_a_broken_panel_is_named_and_nothing_written(
+    run: Run, tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (tmp_path / "counts.csv").write_bytes(content)
+    code, out, err = run("forecast", "--panel", "counts.csv")
+    assert (code, out) == (3, "")
+    assert err.startswith(f"error: {tmp_path}/counts.csv")
+    assert words in err
+    assert err.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} <= {"counts.csv"}
+
+
 def test_a_misspelled_setting(run: Run, tmp_path: Path) -> None:
     (tmp_path / "harmattan.toml").write_text("drows = 3\n", encoding="utf-8")
     code, _, err = run("forecast")

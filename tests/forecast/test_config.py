@@ -153,8 +153,10 @@ def test_folders_go_to_the_top_of_a_checkout(tmp_path: Path) -> None:
 def test_paths_in_a_file_start_at_the_file(tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     file = tmp_path / "conf" / "mine.toml"
-    file.write_text('out = "here"\n', encoding="utf-8")
-    assert Settings.load({}, file, {}, tmp_path).out == tmp_path / "conf" / "here"
+    file.write_text('out = "here"\nsource = "ucdp:ged.csv"\n', encoding="utf-8")
+    settings = Settings.load({}, file, {}, tmp_path)
+    assert settings.out == tmp_path / "conf" / "here"
+    assert settings.source == f"ucdp:{tmp_path}/conf/ged.csv"
 
 
 def test_what_is_published_holds_no_place_and_no_worker_count(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def audit(
     recipe : Recipe
         The features; those of one's own come in by ``Recipe.add``.
     panel : Panel
-        At least 24 months and 2 regions. A copy of it with random gaps is audited too.
+        At least 24 months and 2 regions. Copies with random gaps, and with long quiet times, are audited too.
     static : pandas.DataFrame, optional
         The static table, as for ``Recipe.build``.
     delays : mapping of str to int, optional
@@ -145,7 +145,7 @@ def audit(
         if name not in panel.measures:
             raise UsageError(f"delays names '{name}'.", remedy=nearest(name, panel.measures))
     notes = {f.name: _Notes() for f in recipe}
-    for world in (panel, with_gaps(panel, rng)):
+    for world in (panel, with_gaps(panel, rng), quietened(panel, rng)):
         _look(recipe, world, table, late, rng, origins, notes)
     _fixed_values(recipe, panel, table, notes)
     return AuditReport(pd.DataFrame([_row(f, notes[f.name]) for f in recipe]))
@@ -171,7 +171,7 @@ def _look(
                     notes[name].reasons[
                         f"a row changes with what comes later (by {back + 1} months or more)"
                     ] = None
-    for month in rng.choice(np.arange(n // 4, 3 * n // 4), size=origins, replace=False):
+    for month in rng.choice(np.arange(n // 4, 3 * n // 4), size=max(origins, 3), replace=False):
         for other, delay in single_months(panel, int(month), delays, rng):
             for name, rows in _changed(recipe, base, other, static, notes):
                 notes[name].saw(rows, int(month))
@@ -221,6 +221,12 @@ def with_gaps(panel: Panel, rng: np.random.Generator) -> Panel:
         start = rng.integers(0, panel.shape[0])
         hidden[start : start + panel.shape[0] // 6, region] = True
     return _masked(panel, panel.observed & ~hidden)
+
+
+def quietened(panel: Panel, rng: np.random.Generator) -> Panel:
+    """The panel with nothing in 25 of every 30 months, so that violence begins and ends in every region."""
+    at = np.arange(panel.shape[0])[:, None] + rng.integers(0, 30, panel.shape[1])
+    return replace(panel, measures={k: np.where(at % 30 < 5, v, 0 * v) for k, v in panel.measures.items()})
 
 
 def _masked(panel: Panel, observed: Array) -> Panel:

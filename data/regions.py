@@ -260,9 +260,17 @@ def checked_links(links: pd.DataFrame, frame: pd.DataFrame, where: str) -> pd.Da
                     where=f"{where}, row {at + 2}",
                     remedy=nearest(name, country),
                 )
+    kilometres = pd.to_numeric(links["border_km"], errors="coerce")
+    unread = np.flatnonzero(kilometres.isna())
+    if len(unread):
+        raise RegionError(
+            f"'{str(links['border_km'].iloc[unread[0]])[:40]}' is not a length in kilometres.",
+            where=f"{where}, row {unread[0] + 2}",
+            remedy="Write plain digits.",
+        )
     pairs = np.sort(links[["region_a", "region_b"]].to_numpy(dtype=object), axis=1)
     out = pd.DataFrame(
-        {"region_a": pairs[:, 0], "region_b": pairs[:, 1], "border_km": links["border_km"].to_numpy(float)}
+        {"region_a": pairs[:, 0], "region_b": pairs[:, 1], "border_km": kilometres.to_numpy(float)}
     )
     out["crosses_border"] = (out["region_a"].map(country) != out["region_b"].map(country)).astype(bool)
     validate("links", out, where)

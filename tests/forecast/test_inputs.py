@@ -1,0 +1,250 @@
+"""Where a run's numbers come from: every branch, and every error by name."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from small_worlds import LADDER, ladder_links, ladder_panel
+
+from harmattan.data.errors import ConfigError, InputError, RegionError, SchemaError, SourceError, UsageError
+from harmattan.data.panel import Panel
+from harmattan.forecast.config import Settings
+from harmattan.forecast.inputs import CURRENT_DAYS, Inputs, load_inputs, read_panel
+
+PLAIN = ["month", "region_id", "events"]
+
+
+def load(**options: Any) -> Inputs:
+    return load_inputs(Settings(**options))
+
+
+@pytest.fixture
+def panel() -> Panel:
+    return ladder_panel(1, 40)
+
+
+@pytest.fixture
+def csv(panel: Panel, tmp_path: Path) -> Path:
+    path = tmp_path / "panel.csv"
+    panel.to_frame()[PLAIN].to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def polygons(tmp_path: Path) -> Path:
+    """The ladder as squares of one degree, written in another order than the panel's."""
+    features = []
+    for i in reversed(range(8)):
+        column, row = i % 4, i // 4
+        features.append(
+            {
+                "type": "Feature",
+                "properties": {"region_id": LADDER[i], "name": LADDER[i], "country": LADDER[i][:3]},
+                "geometry": shapely.geometry.mapping(shapely.box(column, row, column + 1, row + 1)),
+            }
+        )
+    import json
+
+    path = tmp_path / "regions.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path
+
+
+# --- the snapshot ------------------------------------------------------------------------------------------------
+
+
+def test_the_snapshot_is_the_default_and_a_demonstration() -> None:
+    inputs = load()
+    assert inputs.demonstration
+    assert inputs.panel.region_ids == tuple(sorted(inputs.panel.region_ids))
+    assert set(inputs.panel.region_ids) == set(inputs.regions.region_ids)
+    assert set(inputs.borders.columns) >= {"region_id", "international_km", "observed_km", "blind_towards"}
+    assert set(inputs.coverage["country"]) == set(inputs.panel.countries)
+    level, banner = inputs.verdict(date(2024, 1, 31))
+    assert (level, banner) == ("amber", "Demonstration on data to 2023-12, not current.")
+    assert inputs.verdict(date(2040, 1, 1)) == (level, banner)
+
+
+@pytest.mark.parametrize("option", ["regions", "links"])
+def test_the_snapshot_takes_no_other_regions_or_links(option: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{option}: the embedded snapshot has its own"):
+        load(**{option: Path("mine")})
+
+
+# --- a ready panel -----------------------------------------------------------------------------------------------
+
+
+def test_a_panel_from_csv_goes_without_links_and_polygons(csv: Path, panel: Panel) -> None:
+    inputs = load(panel=csv)
+    np.testing.assert_array_equal(inputs.panel.measure("events"), panel.measure("events"))
+    assert inputs.panel.links is None
+    assert inputs.regions is None
+    assert inputs.borders is None
+    assert not inputs.demonstration
+    assert inputs.coverage["country"].tolist() == ["AAA", "BBB"]
+    assert set(inputs.coverage["last_month"]) == {"2004-04"}
+    ledger = inputs.ledger.set_index("outcome")["events"]
+    assert ledger["placed"] == ledger["read"] == panel.measure("events").sum()
+
+
+def test_a_panel_from_parquet_keeps_its_links(panel: Panel, tmp_path: Path) -> None:
+    panel.write_parquet(tmp_path / "panel.parquet")
+    inputs = load(panel=tmp_path / "panel.parquet")
+    assert inputs.panel.digest() == panel.digest()
+
+
+def test_polygons_come_in_the_panels_order_and_bring_links(csv: Path, polygons: Path) -> None:
+    inputs = load(panel=csv, regions=polygons)
+    assert tuple(inputs.regions.region_ids) == inputs.panel.region_ids == LADDER
+    assert inputs.regions.geometry[5].centroid.x == pytest.approx(1.5)
+    pairs = set(zip(inputs.panel.links.region_a, inputs.panel.links.region_b, strict=True))
+    expected = ladder_links()
+    assert pairs == set(zip(expected.region_a, expected.region_b, strict=True))
+    crossing = inputs.panel.links.set_index(["region_a", "region_b"]).crosses_border
+    assert crossing[("AAA-1", "BBB-1")]
+    assert not crossing[("AAA-1", "AAA-2")]
+
+
+def test_links_of_ones_own_come_first(csv: Path, polygons: Path, tmp_path: Path) -> None:
+    ladder_links().iloc[:2, :3].to_csv(tmp_path / "links.csv", index=False)
+    inputs = load(panel=csv, regions=polygons, links=tmp_path / "links.csv")
+    assert len(inputs.panel.links) == 2
+    assert not inputs.panel.links.crosses_border.any()
+
+
+def test_a_panel_and_a_source_exclude_each_other(csv: Path) -> None:
+    with pytest.raises(ConfigError, match="exclude each other"):
+        load(panel=csv, source="ucdp:ged.csv")
+
+
+def test_a_region_without_a_polygon_is_named(panel: Panel, polygons: Path, tmp_path: Path) -> None:
+    frame = panel.to_frame()[PLAIN].replace({"region_id": {"AAA-2": "AAA-9"}})
+    frame.to_csv(tmp_path / "panel.csv", index=False)
+    with pytest.raises(UsageError, match="1 regions of the panel have no polygon, the first is 'AAA-9'"):
+        load(panel=tmp_path / "panel.csv", regions=polygons)
+
+
+# --- broken files ------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_panel_is_a_source_error(tmp_path: Path) -> None:
+    for name in ("panel.csv", "panel.parquet"):
+        with pytest.raises(SourceError, match="no such file"):
+            read_panel(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "says"),
+    [
+        (b"", SourceError, "not a readable CSV"),
+        (b"month,region_id,events\n2001-01,\xff\xfe\xe9,1\n", SourceError, "not a readable CSV"),
+        (b"month,region_id,events\n2001-01,a,1\n2001-02,b,2,3,4\n", SourceError, "not a readable CSV"),
+        (b"month,region_id,events\n", SchemaError, "no rows"),
+        (b"month,region_id,event\n2001-01,AAA-1,1\n", SchemaError, "a panel needs a column 'events'"),
+        (b"month,region_id,events\n2001-01,AAA-1,-1\n", SchemaError, "not a count"),
+        (b"month,region_id,events\n2001-01,AAA-1,many\n", SchemaError, "'many' in column 'events'"),
+        (b"month,region_id,events\nsoon,AAA-1,1\n", SchemaError, "'soon' is not a month"),
+        (b"month,region_id,events\n2001-01,AAA-1,1\n2001-01,AAA-1,1\n", SchemaError, "more than one row"),
+    ],
+)
+def test_a_broken_panel_is_an_error_that_names_the_file(
+    content: bytes, error: type[InputError], says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_bytes(content)
+    with pytest.raises(error, match=says) as caught:
+        read_panel(path)
+    assert "mine.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_parquet_is_a_source_error(tmp_path: Path) -> None:
+    (tmp_path / "panel.parquet").write_bytes(b"PAR1 nothing of the kind")
+    with pytest.raises(SourceError, match="not a readable parquet"):
+        read_panel(tmp_path / "panel.parquet")
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "says"),
+    [
+        (None, SourceError, "no such file"),
+        ("", SourceError, "not a readable CSV"),
+        ("region_a,border_km\nAAA-1,3\n", RegionError, "the column 'region_b' is missing"),
+        ("region_a,region_b,border_km\nAAA-1,AAA-x,3\n", RegionError, "'AAA-x' is not a known region"),
+        ("region_a,region_b,border_km\nAAA-1,AAA-2,long\n", RegionError, "'long' is not a length"),
+        ("region_a,region_b,border_km\nAAA-1,AAA-2,\n", RegionError, "row 2"),
+        ("region_a,region_b,border_km\nAAA-1,AAA-2,-4\n", InputError, "links.csv"),
+    ],
+)
+def test_broken_links_are_an_error_that_names_the_file(
+    content: str | None, error: type[InputError], says: str, csv: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "links.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(error, match=says) as caught:
+        load(panel=csv, links=path)
+    assert "links.csv" in str(caught.value)
+
+
+def test_missing_polygons_are_a_source_error(csv: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        load(panel=csv, regions=tmp_path / "none.geojson")
+
+
+# --- incidents ---------------------------------------------------------------------------------------------------
+
+
+def test_incidents_need_polygons() -> None:
+    with pytest.raises(ConfigError, match="--regions: incidents need polygons"):
+        load(source="ucdp:ged.csv")
+
+
+def test_an_unknown_source_is_a_usage_error(polygons: Path) -> None:
+    with pytest.raises(UsageError, match="'gdelt' is not a source"):
+        load(source="gdelt:file.csv", regions=polygons)
+
+
+def test_a_missing_file_of_incidents_is_a_source_error(polygons: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError):
+        load(source=f"ucdp:{tmp_path / 'ged.csv'}", regions=polygons)
+
+
+def test_real_incidents_and_polygons_make_the_snapshots_panel(real_data: Path) -> None:
+    source, regions = (
+        real_data / "ged241_west_africa.csv",
+        real_data / "regions" / "admin1_west_africa.geojson",
+    )
+    for path in (source, regions):
+        if not path.is_file():
+            pytest.skip(f"{path.name} is absent")
+    inputs, snapshot = load(source=f"ucdp:{source}", regions=regions), load()
+    assert not inputs.demonstration
+    assert inputs.panel.region_ids == snapshot.panel.region_ids
+    np.testing.assert_array_equal(
+        inputs.panel.measure("events", fill=0)[-60:], snapshot.panel.measure("events", fill=0)[-60:]
+    )
+
+
+# --- age ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_dated_from_its_data_unless_told(csv: Path) -> None:
+    inputs, origin = load(panel=csv), pd.Period("2004-04", "M")
+    assert inputs.run_date(Settings(), origin) == date(2004, 5, 31)
+    assert inputs.run_date(Settings(run_date=date(2004, 5, 3)), origin) == date(2004, 5, 3)
+
+
+def test_old_data_are_amber_and_say_how_old(csv: Path) -> None:
+    inputs = load(panel=csv)
+    end = date(2004, 4, 30)
+    assert inputs.verdict(date.fromordinal(end.toordinal() + CURRENT_DAYS)) == ("green", "")
+    level, banner = inputs.verdict(date.fromordinal(end.toordinal() + CURRENT_DAYS + 1))
+    assert level == "amber"
+    assert banner == f"The data end in 2004-04, {CURRENT_DAYS + 1} days before 2004-07-02: not current."

@@ -237,7 +237,7 @@ def propagation_matrix(world: World, regions: Regions) -> np.ndarray:
         )
     for (source, target), value in world.permeability.items():
         passing[np.ix_(of == target, of == source)] = value
-    matrix = world.own * np.eye(n) + world.spread * shares * passing
+    matrix: np.ndarray = world.own * np.eye(n) + world.spread * shares * passing
     radius = float(np.abs(np.linalg.eigvals(matrix)).max())
     if radius >= 0.98:
         raise UsageError(

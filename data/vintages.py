@@ -235,7 +235,7 @@ def diff_panels(
         values = []
         for panel in (before, now):
             rows = panel.months.get_indexer(months)
-            at = [panel.region_ids.index(r) for r in regions]
+            at = np.array([panel.region_ids.index(r) for r in regions], dtype=np.int64)
             values.append(panel.measure(measure)[np.ix_(rows, at)].astype(float))
         a, b = values
         differs = np.argwhere((a != b) & ~(np.isnan(a) & np.isnan(b)))

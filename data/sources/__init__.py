@@ -31,15 +31,15 @@ def read_source(spec: str, *, unclear: str = "drop", today: date | None = None) 
     if not path or len(kind) == 1 or "/" in kind or "\\" in kind:
         kind, path = "ucdp", spec
     if kind == "ucdp":
-        from . import ucdp
+        from .ucdp import read as read_ucdp
 
-        return ucdp.read(path, unclear=unclear, today=today)
+        return read_ucdp(path, unclear=unclear, today=today)
     if kind == "acled":
-        from . import acled
+        from .acled import read as read_acled
 
-        return acled.read(path, today=today)
+        return read_acled(path, today=today)
     if kind == "table":
-        from . import tabular
+        from .tabular import read as read_own
 
-        return tabular.read(path, today=today)
+        return read_own(path, today=today)
     raise UsageError(f"'{kind}' is not a source.", remedy=nearest(kind, SOURCES))

@@ -1,0 +1,288 @@
+"""Anybody's own table: single incidents, or a ready monthly panel, with columns named by the user.
+
+A mapping says which of the user's columns is which of ours, in the command (``date=Day,latitude=lat``) or in TOML::
+
+    [columns]
+    date = "Day"
+    latitude = "lat"
+    longitude = "lon"
+    country = "Country"
+    deaths = "Killed"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..actors import GROUPS, armed_groups
+from ..errors import ConfigError, SchemaError, nearest
+from ..geojson import region_slug
+from ..incidents import Incidents, coverage_table, require_unique
+from ..panel import Panel
+from ..schemas import PANEL_KEYS, empty_incidents
+from .convert import Problems, dates, number, text
+from .countries import iso3
+from .tables import RawTable, read_table
+
+#: Our columns that a user's table of incidents may have; those with a star are needed.
+INCIDENT_FIELDS = {
+    "id": "identifier; the row's number where absent",
+    "date": "day (needed, or date_start and date_end)",
+    "date_start": "first day",
+    "date_end": "last day",
+    "latitude": "degrees (needed, or region)",
+    "longitude": "degrees",
+    "country": "name, ISO3 or Gleditsch-Ward number (needed)",
+    "region": "region id, or name within the country",
+    "type": "type of violence",
+    "side_a": "one side",
+    "side_b": "the other side",
+    "deaths": "deaths, best estimate",
+    "deaths_low": "lower bound",
+    "deaths_high": "upper bound",
+    "deaths_civilians": "civilians among them",
+    "date_precision": "1-5",
+    "where_precision": "1-7",
+}
+
+
+def mapping_of(text_or_file: str | Path | None) -> dict[str, str]:
+    """A mapping from ``ours=theirs,ours=theirs`` or from the ``[columns]`` of a TOML file.
+
+    >>> mapping_of("date=Day,latitude=lat")
+    {'date': 'Day', 'latitude': 'lat'}
+    """
+    if text_or_file is None or str(text_or_file) == "":
+        return {}
+    if str(text_or_file).endswith(".toml"):
+        return _mapping_file(Path(text_or_file))
+    pairs = {}
+    for part in str(text_or_file).split(","):
+        ours, found, theirs = part.partition("=")
+        if not found or not ours.strip() or not theirs.strip():
+            raise ConfigError(
+                f"'{part}' is not a column mapping.", remedy="Write ours=theirs, such as date=Day."
+            )
+        pairs[ours.strip()] = theirs.strip()
+    return pairs
+
+
+def _mapping_file(path: Path) -> dict[str, str]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("the file does not exist.", where=str(path), remedy="Check the path.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"this is not TOML ({error}).", where=str(path), remedy="See the example in the docs."
+        ) from None
+    columns = document.get("columns")
+    if not isinstance(columns, dict) or not all(isinstance(v, str) for v in columns.values()):
+        raise ConfigError(
+            "there is no [columns] table of texts.", where=str(path), remedy="Write [columns] date = 'Day'."
+        )
+    return dict(columns)
+
+
+def read(
+    path: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    coverage: Mapping[str, tuple[object, object]] | None = None,
+    today: date | None = None,
+) -> Incidents:
+    """A user's table of single incidents.
+
+    Parameters
+    ----------
+    path : path
+        csv, zip, gz or parquet.
+    columns : mapping, optional
+        Our name (see :data:`INCIDENT_FIELDS`) to the user's.
+    coverage : mapping, optional
+        ISO3 to first and last month; from the first to the last month of the table where None.
+    today : datetime.date, optional
+        A later date in the file is an error (the day of the call where None).
+
+    Returns
+    -------
+    Incidents
+
+    Raises
+    ------
+    ConfigError
+        The mapping names a field that does not exist.
+    SourceError, SchemaError
+        See :func:`harmattan.data.sources.tables.read_table`; a cell breaks a rule.
+    """
+    table = _renamed(read_table(path), columns or {}, INCIDENT_FIELDS)
+    raw = table.frame
+    table.require(["country"])
+    if "date_end" not in raw:
+        table.require(["date"])
+    if "region" not in raw:
+        table.require(["latitude", "longitude"])
+    frame, types, table = _convert(table, today or date.today())
+    twice = require_unique(
+        frame, str(path), ("date_end", "latitude", "longitude", "region_id", "deaths_best")
+    )
+    frame["excluded"] = frame["excluded"].mask(twice, "duplicate")
+    first, last = (pd.Period(d, freq="M") for d in (frame["date_end"].min(), frame["date_end"].max()))
+    spans = (
+        dict.fromkeys(sorted(set(frame["country"]) - {""}), (first, last)) if coverage is None else coverage
+    )
+    return Incidents(
+        frame=frame.reset_index(drop=True),
+        coverage=coverage_table((c, a, b) for c, (a, b) in spans.items()),
+        source=f"own table {Path(path).name}",
+        types=types,
+        groups=GROUPS if "side_a" in raw and "side_b" in raw else (),
+        repairs=table.repairs,
+    )
+
+
+def read_panel(
+    path: str | Path, *, columns: Mapping[str, str] | None = None, links: pd.DataFrame | None = None
+) -> Panel:
+    """A user's ready monthly table as a panel.
+
+    Parameters
+    ----------
+    path : path
+        csv, zip, gz or parquet; ``month, region_id, events`` and any further measures.
+    columns : mapping, optional
+        Our name to the user's.
+    links : pandas.DataFrame, optional
+        Neighbours.
+
+    Raises
+    ------
+    SourceError, SchemaError
+        The file cannot be read; a month, region or count breaks a rule. Counts must be whole numbers.
+    """
+    table = read_table(path)
+    fields = dict.fromkeys((*PANEL_KEYS, "events", *(str(c) for c in table.frame.columns)), "")
+    table = _renamed(table, columns or {}, fields)
+    table.require(["month", "region_id", "events"])
+    raw, problems = table.frame, Problems(str(path))
+    out = pd.DataFrame({"month": text(raw["month"]), "region_id": text(raw["region_id"])})
+    problems.add(out["region_id"] == "", raw["region_id"], "empty")
+    for name in ("name", "country"):
+        if name in raw:
+            out[name] = text(raw[name])
+    if "observed" in raw:
+        out["observed"] = text(raw["observed"]).str.lower().isin(["true", "1", "yes"])
+    for name in (str(c) for c in raw.columns if c not in PANEL_KEYS):
+        whole = name == "events" or name.startswith(("events_", "late_events"))
+        out[name] = number(
+            raw[name], problems, low=0, whole=whole, nullable=True, decimal_comma=table.delimiter == ";"
+        )
+    problems.raise_if_any()
+    return Panel.from_frame(out, links, source=f"own table {Path(path).name}", where=str(path))
+
+
+def is_panel(path: str | Path) -> bool:
+    """Whether a table looks like a monthly panel (``month`` and ``region_id``) rather than incidents."""
+    names = set(read_table(path, {"month", "region_id"}).frame.columns)
+    return {"month", "region_id"} <= names
+
+
+def _renamed(table: RawTable, columns: Mapping[str, str], fields: Mapping[str, str]) -> RawTable:
+    for ours, theirs in columns.items():
+        if ours not in fields:
+            raise ConfigError(
+                f"there is no field '{ours}'.", where="column mapping", remedy=nearest(ours, fields)
+            )
+        key = "_".join(theirs.strip().lower().split())
+        if key not in table.frame:
+            raise SchemaError(
+                f"the column '{theirs}' (for '{ours}') is missing.",
+                where=f"{table.path}, row 1",
+                remedy=nearest(theirs, map(str, table.frame.columns)),
+            )
+    back = {"_".join(theirs.strip().lower().split()): ours for ours, theirs in columns.items()}
+    frame = table.frame.rename(columns=back)
+    return RawTable(frame.loc[:, ~frame.columns.duplicated()], table.path, table.repairs, table.delimiter)
+
+
+def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...], RawTable]:
+    raw, problems = table.frame, Problems(table.path)
+    comma = table.delimiter == ";"
+    out = empty_incidents(len(raw)).set_index(raw.index)
+    out["row"] = raw.index
+    out["incident_id"] = text(raw["id"]) if "id" in raw else pd.Series(raw.index.astype(str), index=raw.index)
+    last = raw["date_end"] if "date_end" in raw else raw["date"]
+    out["date_end"], us = dates(last, problems, today)
+    out["date_start"] = (
+        dates(raw["date_start"], problems, today)[0] if "date_start" in raw else out["date_end"]
+    )
+    problems.add(out["date_end"] < out["date_start"], last, "ends_before_it_starts")
+    table = table.repaired("us_dates", us, "Dates with slashes were read as month/day/year.")
+    for name, low, high in (
+        ("latitude", -90, 90),
+        ("longitude", -180, 180),
+        ("date_precision", 1, 5),
+        ("where_precision", 1, 7),
+    ):
+        if name in raw:
+            blank = "region" in raw or name.endswith("precision")
+            out[name] = number(raw[name], problems, low=low, high=high, nullable=blank, decimal_comma=comma)
+    names = text(raw["country"])
+    out["country"] = names.map({n: iso3(n) or n.upper() for n in names.unique()}).astype("str")
+    problems.add(names == "", raw["country"], "empty")
+    if "region" in raw:
+        given = text(raw["region"])
+        pairs = pd.DataFrame({"c": out["country"], "r": given}).drop_duplicates()
+        slugs = {
+            (c, r): r if r.startswith(f"{c}-") else region_slug(c, r)
+            for c, r in zip(pairs["c"], pairs["r"], strict=True)
+            if r
+        }
+        out["region_id"] = pd.Series(
+            [slugs.get(k, "") for k in zip(out["country"], given, strict=True)], index=raw.index, dtype="str"
+        )
+    kind = (
+        text(raw["type"]).str.lower().str.replace(r"[^a-z0-9]+", "_", regex=True) if "type" in raw else None
+    )
+    out["violence_type"] = "all" if kind is None else kind.mask(kind == "", "unknown").astype("str")
+    types = () if kind is None else tuple(sorted(set(out["violence_type"])))
+    if "side_a" in raw and "side_b" in raw:
+        out["actor_a"], out["actor_b"] = text(raw["side_a"]), text(raw["side_b"])
+        out["actor_group"] = armed_groups(out["actor_a"], out["actor_b"])
+    out["source"] = "own"
+    table = _deaths(raw, out, problems, table)
+    problems.raise_if_any()
+    return out, types, table
+
+
+def _deaths(raw: pd.DataFrame, out: pd.DataFrame, problems: Problems, table: RawTable) -> RawTable:
+    if "deaths" not in raw:
+        return table
+    best = number(raw["deaths"], problems, low=0, whole=True, nullable=True)
+    table = table.repaired(
+        "deaths_missing", int(best.isna().sum()), "Missing deaths count as none.", raw.index[best.isna()]
+    )
+    best = best.fillna(0.0)
+    bounds = {}
+    for side in ("low", "high"):
+        name = f"deaths_{side}"
+        given = number(raw[name], problems, low=0, whole=True, nullable=True) if name in raw else best
+        bounds[side] = given.fillna(best)
+    outside = (best < bounds["low"]) | (best > bounds["high"])
+    table = table.repaired(
+        "deaths_bounds_widened",
+        int(outside.sum()),
+        "Bounds that did not hold best were widened to it.",
+        raw.index[outside],
+    )
+    out["deaths_best"] = best
+    out["deaths_low"], out["deaths_high"] = np.minimum(bounds["low"], best), np.maximum(bounds["high"], best)
+    if "deaths_civilians" in raw:
+        out["deaths_civilians"] = number(raw["deaths_civilians"], problems, low=0, whole=True, nullable=True)
+    return table

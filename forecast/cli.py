@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..data.errors import HarmattanError
+from .cli_backtest import backtest
 from .progress import Bar
 
 EXIT_CODES = """\
@@ -34,6 +35,7 @@ Forecasts of monthly violent events by region, and of the risk that spills over 
 Examples:
   harmattan forecast
   harmattan forecast --as-of 2023-08 --horizons 1:6 --out releases
+  harmattan backtest --benchmark
   harmattan forecast --help
 
 \b
@@ -195,6 +197,9 @@ def _print_plan(settings: Any, as_json: bool, quiet: bool) -> None:
         typer.echo(json.dumps(plan, indent=2))
     elif not quiet:
         typer.echo(f"Would forecast {plan['regions']} regions from {origin}, and write {plan['release']}.")
+
+
+app.command()(backtest)
 
 
 @app.command()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .data.panel import Panel
     from .data.regions import Regions
     from .features.recipe import FeatureCube, Recipe
+    from .forecast.backtest_job import backtest
     from .forecast.config import Settings
     from .forecast.publish import write_release
     from .forecast.report.page import render
@@ -37,6 +38,7 @@ __all__ = [
     "Recipe",
     "Regions",
     "Settings",
+    "backtest",
     "build_panel",
     "load_snapshot",
     "render",
@@ -54,6 +56,7 @@ _HOME = {
     "Recipe": "features.recipe",
     "Regions": "data.regions",
     "Settings": "forecast.config",
+    "backtest": "forecast.backtest_job",
     "build_panel": "data.build",
     "load_snapshot": "data.embedded",
     "render": "forecast.report.page",

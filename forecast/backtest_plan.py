@@ -1,0 +1,213 @@
+"""What a back-test is asked for, and what that means on the data there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..data.errors import OriginError, UsageError
+from .config import Settings
+
+if TYPE_CHECKING:
+    from ..data.panel import Panel
+    from ..training.protocol import Protocol
+    from .inputs import Inputs
+
+#: Months of history that the first origin needs.
+SHORTEST = 36
+#: Origins of a back-test that names none.
+USUAL_ORIGINS = 24
+
+
+@dataclass(frozen=True)
+class BacktestSettings:
+    """What one back-test is asked for.
+
+    Attributes
+    ----------
+    base : Settings
+        Source, panel, links, regions, horizons, countries, workers, seed, and where runs are recorded.
+    target : str
+        ``events`` or ``deaths``.
+    origins : tuple of pandas.Period or None
+        First and last origin; None for the last ones there are.
+    members : tuple of str or None
+        Which members are tried; None for all.
+    refit_every : int
+        Months between refits, 1 or 12.
+    data_lag : int
+        Months between the last published month and the origin, 0..3.
+    scheduler : str or None
+        Address of a Dask scheduler.
+    benchmark : bool
+        The house benchmark; with ``data_lag`` 1 the live table, with ``unseal`` the vault.
+    unseal : bool
+        Months in the vault may be scored.
+    out : Path
+        Folder that is written.
+    """
+
+    base: Settings
+    target: str = "events"
+    origins: tuple[pd.Period, pd.Period] | None = None
+    members: tuple[str, ...] | None = None
+    refit_every: int = 12
+    data_lag: int = 0
+    scheduler: str | None = None
+    benchmark: bool = False
+    unseal: bool = False
+    out: Path = Path("backtests")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be computed, everything having been checked.
+
+    Attributes
+    ----------
+    protocol : Protocol
+        Origins, horizons, lag, refits, seed.
+    regions : tuple of str
+        Whose forecasts are scored.
+    panel : Panel
+        Counts up to the last target month, and nothing later.
+    unsealed : bool
+        Whether the vault is opened.
+    inputs : Inputs
+        Everything else that was read.
+    """
+
+    protocol: Protocol
+    regions: tuple[str, ...]
+    panel: Panel
+    unsealed: bool
+    inputs: Inputs
+
+
+def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
+    """Read the data, and settle origins, regions and the vault.
+
+    Parameters
+    ----------
+    settings : BacktestSettings
+        What is asked for.
+    inputs : Inputs, optional
+        Data that are there already, instead of those that the settings name.
+
+    Raises
+    ------
+    UsageError
+        Options that exclude each other, origins outside the data, a month in the vault.
+    InputError
+        Files that are missing or broken.
+    """
+    from ..training.protocol import check_vault, scored_regions
+    from .inputs import load_inputs
+
+    if settings.benchmark:
+        protocol = _benchmark(settings)
+        inputs = load_inputs(replace(settings.base, source="snapshot"))
+    else:
+        inputs = inputs or load_inputs(settings.base)
+        protocol = _custom(settings, inputs)
+    unsealed = False
+    if settings.benchmark or inputs.demonstration:
+        unsealed = check_vault(protocol.last_target, settings.unseal)
+    _check_origins(protocol, inputs.panel)
+    panel = inputs.panel.until(protocol.last_target)
+    return Plan(protocol, scored_regions(panel, protocol), panel, unsealed, inputs)
+
+
+def inputs_of(panel: Panel) -> Inputs:
+    """A panel in memory, as if it had been read."""
+    from .inputs import Inputs
+
+    first, last = str(panel.months[0]), str(panel.last_month)
+    rows = [(country, country, first, last) for country in sorted(set(panel.countries))]
+    coverage = pd.DataFrame(rows, columns=["country", "name", "first_month", "last_month"])
+    return Inputs(panel, None, None, coverage, pd.DataFrame({"outcome": [], "events": []}))
+
+
+def _benchmark(settings: BacktestSettings) -> Protocol:
+    """The fixed protocol; an error for every option that would change it."""
+    from ..training.protocol import HOUSE, LIVE, VAULT
+
+    base, usual = settings.base, Settings()
+    fixed = {
+        "--panel": base.panel is not None,
+        "--regions": base.regions is not None,
+        "--links": base.links is not None,
+        "--origins": settings.origins is not None,
+        "--horizons": base.horizons != usual.horizons,
+        "--countries": base.countries != usual.countries,
+        "--refit": settings.refit_every != HOUSE.refit_every,
+        "--seed": base.seed != usual.seed,
+    }
+    for option, given in fixed.items():
+        if given:
+            raise UsageError("the benchmark's protocol is fixed.", option, "Leave it out, or --benchmark.")
+    if settings.data_lag > 1 or (settings.unseal and settings.data_lag):
+        raise UsageError(
+            "the benchmark has one table without a data lag and one with a lag of 1.",
+            "--data-lag",
+            "Write 0 or 1, and 0 with --unseal.",
+        )
+    if settings.unseal:
+        return VAULT
+    return LIVE if settings.data_lag else HOUSE
+
+
+def _custom(settings: BacktestSettings, inputs: Inputs) -> Protocol:
+    """The user's own origins on whatever data there are."""
+    from ..training.protocol import LAST_OPEN, Protocol
+
+    base, panel = settings.base, inputs.panel
+    unknown = sorted(set(base.countries) - set(panel.countries))
+    if unknown:
+        raise UsageError(
+            f"the panel has no region of {unknown[0]}.",
+            "--countries",
+            f"Known: {', '.join(sorted(set(panel.countries)))}.",
+        )
+    if settings.origins is not None:
+        first, last = settings.origins
+    else:
+        end = panel.last_month
+        if inputs.demonstration and not settings.unseal:
+            end = min(end, LAST_OPEN)
+        last = end - max(base.horizons)
+        earliest = panel.months[0] + SHORTEST - 1
+        first = min(max(last - USUAL_ORIGINS + 1, earliest), last)
+    return Protocol(
+        "own",
+        first,
+        last,
+        horizons=base.horizons,
+        countries=base.countries or tuple(sorted(set(panel.countries))),
+        data_lag=settings.data_lag,
+        refit_every=settings.refit_every,
+        seed=base.seed,
+    )
+
+
+def _check_origins(protocol: Protocol, panel: Panel) -> None:
+    """An error where an origin has too little before it, or nothing known after it."""
+    first = min(protocol.origins(h)[0] for h in protocol.horizons)
+    earliest = panel.months[0] + SHORTEST - 1 + protocol.data_lag
+    latest = panel.last_month - max(protocol.horizons)
+    room = f"Choose origins from {earliest} to {latest}." if earliest <= latest else "Bring a longer history."
+    if first < earliest:
+        raise OriginError(
+            f"{first} cannot be an origin: forecasts need at least {SHORTEST} months of data up to it.",
+            "--origins",
+            room,
+        )
+    if protocol.last_target > panel.last_month:
+        raise OriginError(
+            f"{protocol.last_target} cannot be scored: the data end in {panel.last_month}.",
+            "--origins",
+            room,
+        )

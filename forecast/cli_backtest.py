@@ -1,0 +1,255 @@
+"""``harmattan backtest``: the command line's side of a back-test."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..data.errors import ConfigError, UsageError
+from .progress import Bar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .backtest_job import BacktestOutcome
+    from .backtest_plan import BacktestSettings
+
+
+def backtest(
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file; ./harmattan.toml where there is one.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="snapshot, or ucdp:FILE.")] = None,
+    panel: Annotated[
+        Path | None, typer.Option(help="A ready panel (parquet or CSV) instead of a source.")
+    ] = None,
+    regions: Annotated[Path | None, typer.Option(help="Polygons (GeoJSON) of the regions.")] = None,
+    links: Annotated[Path | None, typer.Option(help="Links between regions (CSV).")] = None,
+    origins: Annotated[
+        str | None, typer.Option(help="Last months seen, such as 2020-01:2022-06; the last 24 if left out.")
+    ] = None,
+    horizons: Annotated[str | None, typer.Option(help="Months ahead, such as 1:6 or 1,3,6.")] = None,
+    target: Annotated[str, typer.Option(help="events or deaths.")] = "events",
+    countries: Annotated[str | None, typer.Option(help="Countries to score, such as MLI,BFA.")] = None,
+    members: Annotated[
+        str | None, typer.Option(help="Models to try, by name, separated by commas; all if left out.")
+    ] = None,
+    refit: Annotated[int, typer.Option(help="Months between refits: 1 or 12.")] = 12,
+    data_lag: Annotated[int, typer.Option(help="Months between the newest data and the origin: 0 to 3.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; changes no number. 0: one per core.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A Dask scheduler instead, such as tcp://host:8786.")
+    ] = None,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark", help="The house benchmark: a fixed protocol on the shipped counts.")
+    ] = False,
+    unseal: Annotated[
+        bool, typer.Option("--unseal", help="Open the vault: score target months after 2022. Recorded.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Root of every random stream.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; backtests/NAME if left out.")] = None,
+    mlruns: Annotated[Path | None, typer.Option(help="Folder of MLflow's records.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="Another MLflow store.")] = None,
+    track: Annotated[
+        bool | None, typer.Option("--track/--no-track", help="Record the run in MLflow.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check settings and data; write nothing.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Judge the models on past months: what they would have said, and what came.
+
+    \b
+    Examples:
+      harmattan backtest --origins 2020-01:2022-06 --horizons 1,3,6
+      harmattan backtest --benchmark
+      harmattan backtest --benchmark --target deaths --out backtests/deaths
+      harmattan backtest --benchmark --data-lag 1
+      harmattan backtest --panel counts.parquet --links links.csv --refit 1 --json
+      harmattan backtest --benchmark --scheduler tcp://host:8786
+
+    Every member is scored on the same origins beside the baselines. Skill is stated against conflictology and
+    against the best baseline, with a 95 % interval; where it covers zero the table says so.
+    """
+    given = dict(locals())
+    settings = _settings(given)
+    if dry_run:
+        _print_plan(settings, as_json, quiet)
+        return
+    from .backtest_job import run_backtest_job
+
+    with Bar(quiet=quiet or as_json) as progress:
+        outcome = run_backtest_job(settings, progress)
+    if as_json:
+        typer.echo(_as_json(outcome))
+    elif not quiet:
+        _print_outcome(outcome)
+    if outcome.tracking_error:
+        raise outcome.tracking_error
+
+
+#: Options that are settings of every run.
+SHARED = (
+    "source",
+    "panel",
+    "regions",
+    "links",
+    "horizons",
+    "countries",
+    "workers",
+    "seed",
+    "mlruns",
+    "tracking_uri",
+    "track",
+)
+
+
+def _settings(given: dict[str, Any]) -> BacktestSettings:
+    """Options as settings; an error for each that is out of range."""
+    from .backtest_plan import BacktestSettings
+    from .config import Settings, checkout
+
+    base = Settings.load({k: given[k] for k in SHARED} | {"targets": given["target"]}, given["config"])
+    if len(base.targets) != 1:
+        raise ConfigError("a back-test has one target.", "--target", "Write events or deaths.")
+    if given["refit"] not in (1, 12):
+        raise UsageError(f"'{given['refit']}' is no refit interval.", "--refit", "Write 1 or 12.")
+    if given["data_lag"] not in range(4):
+        raise UsageError(f"'{given['data_lag']}' is no data lag.", "--data-lag", "Write 0, 1, 2 or 3.")
+    members = given["members"]
+    chosen = None if members is None else tuple(m.strip() for m in members.split(",") if m.strip())
+    if chosen == ():
+        raise UsageError("no member is named.", "--members", "Leave it out for all of them.")
+    name = "backtest"
+    if given["benchmark"]:
+        name = "vault" if given["unseal"] else "live" if given["data_lag"] else "house"
+    out = given["out"] or (checkout(Path.cwd()) or Path.cwd()) / "backtests" / f"{name}-{base.targets[0]}"
+    return BacktestSettings(
+        base=base,
+        target=base.targets[0],
+        origins=parse_origins(given["origins"]),
+        members=chosen,
+        refit_every=given["refit"],
+        data_lag=given["data_lag"],
+        scheduler=given["scheduler"],
+        benchmark=given["benchmark"],
+        unseal=given["unseal"],
+        out=out,
+    )
+
+
+def parse_origins(text: str | None) -> tuple[pd.Period, pd.Period] | None:
+    """First and last origin from ``2020-01:2022-06``, or one month.
+
+    Examples
+    --------
+    >>> parse_origins("2020-01:2020-03")
+    (Period('2020-01', 'M'), Period('2020-03', 'M'))
+    """
+    import pandas as pd
+
+    if text is None:
+        return None
+    month = r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])"
+    found = re.fullmatch(rf"\s*({month})(?:\s*:\s*({month}))?\s*", text)
+    if not found:
+        raise UsageError(f"'{text}' is not a range of months.", "--origins", "Write 2020-01:2022-06.")
+    first, last = found[1], found[2] or found[1]
+    if first > last:
+        raise UsageError(f"'{text}' runs backwards.", "--origins", f"Write {last}:{first}.")
+    return pd.Period(first, freq="M"), pd.Period(last, freq="M")
+
+
+def _print_plan(settings: BacktestSettings, as_json: bool, quiet: bool) -> None:
+    """What a back-test would do, its settings and data having been checked."""
+    from .backtest_files import check_target
+    from .backtest_plan import make_plan
+
+    check_target(settings.out)
+    plan = make_plan(settings)
+    what = {
+        "protocol": plan.protocol.published(),
+        "target": settings.target,
+        "regions": len(plan.regions),
+        "unsealed": plan.unsealed,
+        "out": str(settings.out),
+    }
+    if as_json:
+        typer.echo(json.dumps(what, indent=2))
+    elif not quiet:
+        p = what["protocol"]
+        typer.echo(
+            f"Would score {settings.target} in {len(plan.regions)} regions, {p['months_are']} {p['first']} to "
+            f"{p['last']}, horizons {p['horizons']}, and write {settings.out}."
+        )
+
+
+def _as_json(outcome: BacktestOutcome) -> str:
+    """The summary file, and what came of the rest."""
+    from .backtest_files import plain
+
+    error = outcome.tracking_error
+    rest = {
+        "out": str(outcome.out),
+        "run_id": outcome.run_id,
+        "tracking_error": error.message if error else None,
+        "seconds": {stage: round(spent, 2) for stage, spent in outcome.seconds.items()},
+    }
+    return json.dumps({**plain(outcome.summary), **rest}, indent=2)
+
+
+def _print_outcome(outcome: BacktestOutcome) -> None:
+    """A compact table, one row per member, and where the rest is."""
+    from rich.console import Console
+
+    console = Console()
+    if outcome.plan.unsealed:
+        console.print("The vault was opened for this table, and the record says so.")
+    console.print(leaderboard_table(outcome))
+    typer.echo(f"Tables   {outcome.out}")
+    if outcome.run_id:
+        typer.echo(f"MLflow   run {outcome.run_id}")
+
+
+def leaderboard_table(outcome: BacktestOutcome) -> Any:
+    """CRPS and skill of every member at each horizon, for a terminal; a skill that may be nothing is in brackets."""
+    from rich.table import Table
+
+    board = outcome.evaluation.leaderboard
+    protocol = outcome.plan.protocol
+    horizons = sorted(board["horizon"].unique())
+    table = Table(
+        title=f"CRPS of {outcome.summary['target']}, and skill in % against the best baseline at each horizon",
+        caption=(
+            f"{protocol.name}: {protocol.first} to {protocol.last}, {outcome.summary['regions']} regions. "
+            "In brackets: the 95 % interval covers zero."
+        ),
+    )
+    table.add_column("member")
+    for horizon in horizons:
+        table.add_column(f"h={horizon}", justify="right", no_wrap=True)
+    by = board.set_index(["member", "horizon"])
+    order = board.groupby("member")["crps"].mean().sort_values().index
+    for member in order:
+        cells = [_cell(by.loc[(member, h)]) if (member, h) in by.index else "" for h in horizons]
+        table.add_row(str(member), *cells, style="bold" if member == "pool" else None)
+    return table
+
+
+def _cell(row: pd.Series) -> str:
+    """One score and its skill, such as ``0.382 +6.9``."""
+    score, skill = f"{row['crps']:.3f}", row["skill_vs_best"]
+    if row.name[0] == row["best_baseline"] or skill != skill:  # NaN where nothing can be compared
+        return f"{score}   best" if row.name[0] == row["best_baseline"] else score
+    said = f"{100 * skill:+.1f}"
+    return f"{score} {said:>6}" if row["clear"] else f"{score} {f'({said})':>6}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +20,13 @@ class Reader(Protocol):
         """Read a file in full; rows that are not to be counted are marked, never left out."""
 
 
-def read_source(spec: str, *, unclear: str = "drop", today: date | None = None) -> Incidents:
+def read_source(
+    spec: str,
+    *,
+    unclear: str = "drop",
+    columns: Mapping[str, str] | None = None,
+    today: date | None = None,
+) -> Incidents:
     """Incidents from ``ucdp:FILE``, ``acled:FILE`` or ``table:FILE`` (a bare ``FILE`` is UCDP's).
 
     >>> read_source("gdelt:events.csv")
@@ -41,5 +48,5 @@ def read_source(spec: str, *, unclear: str = "drop", today: date | None = None) 
     if kind == "table":
         from .tabular import read as read_own
 
-        return read_own(path, today=today)
+        return read_own(path, columns=columns, today=today)
     raise UsageError(f"'{kind}' is not a source.", remedy=nearest(kind, SOURCES))

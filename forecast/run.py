@@ -78,6 +78,9 @@ def run_forecast(settings: Settings, progress: Progress | None = None) -> Foreca
         inputs = load_inputs(settings)
         origin = _origin(settings, inputs)
         inputs = replace(inputs, panel=inputs.panel.until(origin))
+        if settings.countries:
+            # A country that is not there is told before the work, not after it.
+            inputs.panel.select(countries=settings.countries)
     with _timed(clock, "features"):
         say("features", 0.05)
         problems = _problems(inputs, settings.targets)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ..data.errors import ConfigError, GateError, UsageError
-
-if TYPE_CHECKING:
-    from ..data.build import Built, Rules
-    from ..data.panel import Panel
-    from ..data.quality import Quality
+from ..data.errors import GateError, UsageError
+from .cli_data_inputs import (
+    about,
+    bare_path,
+    build_from,
+    day_of,
+    names_in,
+    panel_from,
+    permeability_of,
+    quality_of,
+    read_any_panel,
+    require_folder,
+)
 
 app = typer.Typer(
     help="Incidents in, panel out: build, snapshot, check, fetch, diff, simulate.",
@@ -63,12 +69,12 @@ def build(
     from ..data.build import Rules
 
     rules = Rules(month_rule=month_rule, place_rule=place_rule, date_rule=date_rule)
-    built = _build(source, regions, rules, countries, unclear, coverage, columns)
+    built = build_from(source, regions, rules, countries, unclear, coverage, columns)
     if out is not None and not dry_run:
-        _writable(out)
+        require_folder(out)
         built.panel.write_parquet(out)
     ledger = {
-        **_about(built.panel),
+        **about(built.panel),
         **built.ledger.to_dict(),
         "out": None if dry_run or out is None else str(out),
     }
@@ -104,10 +110,10 @@ def snapshot(
 
     from ..data.snapshot_maker import COUNTRIES, make_snapshot
 
-    chosen = tuple(_list(countries)) or COUNTRIES
+    chosen = tuple(names_in(countries)) or COUNTRIES
     with tempfile.TemporaryDirectory() as aside:
         target = Path(aside) if dry_run else out
-        files = make_snapshot(_path(source), regions, target, countries=chosen)
+        files = make_snapshot(bare_path(source), regions, target, countries=chosen)
         sizes = {path.name: path.stat().st_size for path in files}
     if as_json:
         typer.echo(json.dumps({"out": None if dry_run else str(out), "files": sizes}, indent=2))
@@ -139,9 +145,9 @@ def check(
       harmattan data check panel.parquet --run-date 2024-01-31
       harmattan data check ucdp:GEDEvent_v24_0_1.csv --previous panel.parquet --json
     """
-    day = _day(run_date)
-    last = None if previous is None else _panel(previous)
-    quality = _quality(file, regions, last, day, coverage, columns)
+    day = day_of(run_date)
+    last = None if previous is None else read_any_panel(previous)
+    quality = quality_of(file, regions, last, day, coverage, columns)
     if as_json:
         typer.echo(json.dumps(quality.to_dict(), indent=2))
     else:
@@ -196,16 +202,15 @@ def fetch(
             typer.echo(json.dumps({"url": address}) if as_json else f"Would fetch {address} to {cache}.")
             return
         if api:
-            got = fetching.fetch_ucdp_api(
-                release, cache, token=fetching.secret_of(fetching.UCDP_TOKEN), **base
-            )
+            token = fetching.secret_of(fetching.UCDP_TOKEN)
+            got = fetching.fetch_ucdp_api(release, cache, token=token, base=base_url or fetching.UCDP_API)
         else:
             got = fetching.fetch_ucdp(release, cache, base=files, refresh=refresh)
     else:
-        names = _list(countries)
+        names = names_in(countries)
         if not names or first is None or last is None:
             raise UsageError("which events?", remedy="Give --countries, --first and --last.")
-        span = _day(first), _day(last)
+        span = day_of(first), day_of(last)
         if dry_run:
             typer.echo(
                 json.dumps({"countries": names}) if as_json else f"Would fetch ACLED for {', '.join(names)}."
@@ -245,10 +250,10 @@ def diff(
     """
     from ..data.vintages import diff_panels
 
-    a, b = (_either(spec, regions, unclear) for spec in (before, now))
+    a, b = (panel_from(spec, regions, unclear) for spec in (before, now))
     table = diff_panels(a, b)
     if out is not None and not dry_run:
-        _writable(out)
+        require_folder(out)
         table.to_csv(out, index=False, lineterminator="\n")
     if as_json:
         typer.echo(
@@ -296,7 +301,7 @@ def simulate(
     from ..data.simulate import World, grid_regions, propagation_matrix
     from ..data.simulate_events import simulate as make
 
-    chosen = _list(countries)
+    chosen = names_in(countries)
     if geometry == "grid":
         regions = grid_regions(chosen or ("MLI", "BFA"))
     elif geometry == "snapshot":
@@ -312,7 +317,7 @@ def simulate(
         spread=spread,
         delay=delay,
         imprecise_share=imprecise,
-        permeability=_permeability(permeability),
+        permeability=permeability_of(permeability),
     )
     propagation_matrix(world, regions)
     made = make(world, regions, np.random.default_rng(seed))
@@ -327,135 +332,3 @@ def simulate(
         if as_json
         else f"{summary['events']} events in {len(regions)} regions: {out}"
     )
-
-
-def _build(
-    source: list[str],
-    regions: Path,
-    rules: Rules,
-    countries: str | None,
-    unclear: str,
-    coverage: str | None,
-    columns: str | None,
-) -> Built:
-    from ..data.build import build_panel
-    from ..data.incidents import combine
-    from ..data.regions import Regions
-    from ..data.sources import read_source
-    from ..data.sources.tabular import mapping_of
-
-    mapping = mapping_of(columns)
-    incidents = combine([read_source(s, unclear=unclear, columns=mapping) for s in source])
-    polygons = Regions.read(regions, _list(countries) or None)
-    return build_panel(incidents, polygons, coverage=_coverage(coverage), **vars(rules))
-
-
-def _quality(
-    file: str,
-    regions: Path | None,
-    previous: Panel | None,
-    day: date,
-    coverage: str | None,
-    columns: str | None,
-) -> Quality:
-    from ..data.build import build_panel
-    from ..data.quality import check_build, check_panel
-    from ..data.sources import read_source
-    from ..data.sources.tabular import mapping_of
-
-    if _is_panel(file):
-        return check_panel(_panel(Path(file), columns), run_date=day, previous=previous)
-    incidents = read_source(file, columns=mapping_of(columns), today=day)
-    built = build_panel(incidents, _regions(regions), coverage=_coverage(coverage))
-    return check_build(built, run_date=day, previous=previous)
-
-
-def _either(spec: str, regions: Path | None, unclear: str) -> Panel:
-    from ..data.build import build_panel
-    from ..data.sources import read_source
-
-    if _is_panel(spec):
-        return _panel(Path(spec))
-    return build_panel(read_source(spec, unclear=unclear), _regions(regions)).panel
-
-
-def _is_panel(spec: str) -> bool:
-    from ..data.sources.tabular import is_panel
-
-    return spec.split(":")[0] not in ("ucdp", "acled", "table") and is_panel(spec)
-
-
-def _panel(path: Path, columns: str | None = None) -> Panel:
-    from ..data.panel import Panel
-    from ..data.sources.tabular import mapping_of, read_panel
-
-    mapping = mapping_of(columns)
-    if path.suffix == ".parquet" and not mapping:
-        return Panel.read_parquet(path)
-    return read_panel(path, columns=mapping)
-
-
-def _regions(path: Path | None) -> Any:
-    from ..data.embedded import load_snapshot
-    from ..data.regions import Regions
-
-    return load_snapshot().regions if path is None else Regions.read(path)
-
-
-def _list(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-def _path(source: Path) -> Path:
-    return Path(str(source).removeprefix("ucdp:"))
-
-
-def _day(text: str | None) -> date:
-    if text is None:
-        return date.today()
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"'{text}' is not a day.", remedy="Write it as 2024-01-31.") from None
-
-
-def _coverage(text: str | None) -> dict[str, tuple[object, object]] | None:
-    import pandas as pd
-
-    if text is None:
-        return None
-    out: dict[str, tuple[object, object]] = {}
-    for part in _list(text):
-        country, _, span = part.partition("=")
-        try:
-            first, last = (pd.Period(m, freq="M") for m in span.split(":"))
-        except ValueError:
-            raise ConfigError(f"'{part}' is not a coverage.", remedy="Write MLI=1989-01:2023-12.") from None
-        out[country] = (first, last)
-    return out
-
-
-def _permeability(text: str | None) -> dict[tuple[str, str], float]:
-    out = {}
-    for part in _list(text):
-        pair, _, value = part.partition("=")
-        source, _, target = pair.partition(">")
-        try:
-            out[source.strip(), target.strip()] = float(value)
-        except ValueError:
-            raise UsageError(f"'{part}' is not a permeability.", remedy="Write MLI>BFA=1.0.") from None
-    return out
-
-
-def _about(panel: Panel) -> dict[str, object]:
-    return {
-        "months": [str(panel.months[0]), str(panel.months[-1])],
-        "regions": len(panel.region_ids),
-        "measures": list(panel.measures),
-        "data_hash": panel.digest(),
-    }
-
-
-def _writable(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise UsageError("the folder does not exist.", where=str(path.parent), remedy="Make it first.")

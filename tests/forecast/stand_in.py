@@ -1,0 +1,78 @@
+"""A back-test's core without models: baselines only, in milliseconds, with the signature of the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harmattan.training.distribution import Margins, empirical, mix
+
+
+class Record:
+    """The attributes of a back-test's record."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+
+def stand_in(calls: list[dict[str, Any]]) -> Callable[..., list[Record]]:
+    """A function like ``run_backtest`` that also notes how it was called."""
+
+    def run_backtest(
+        problem: Any,
+        origins: Sequence[pd.Period],
+        horizons: Sequence[int],
+        regions: Sequence[str],
+        *,
+        members: Sequence[str] | None = None,
+        refit_every: int = 12,
+        data_lag: int = 0,
+        workers: int = 1,
+        scheduler: str | None = None,
+        seed: int,
+        progress: Callable[[float], None] | None = None,
+        as_of: Callable[[Any, pd.Period], Any] | None = None,
+    ) -> list[Record]:
+        calls.append(dict(locals()))
+        records = [_record(problem, origins, h, regions, data_lag, as_of) for h in horizons]
+        if progress:
+            progress(1.0)
+        return records
+
+    return run_backtest
+
+
+def _record(
+    problem: Any, origins: Sequence[pd.Period], horizon: int, regions: Sequence[str], lag: int, as_of: Any
+) -> Record:
+    at = [problem.panel.region_ids.index(r) for r in regions]
+    said: dict[str, list[Margins]] = {"zero": [], "conflictology_12": [], "conflictology_24": [], "pool": []}
+    observed, history = [], []
+    for origin in origins:
+        seen = as_of(problem, origin) if as_of else problem
+        row = seen.row(origin - lag)
+        past = seen.counts[: row + 1][:, at].astype(int)
+        row = problem.row(origin) + horizon
+        observed.append(np.where(problem.observed[row][at], problem.counts[row][at], np.nan))
+        history.append(past[-12:])
+        year, two = empirical(past[-12:]), empirical(past[-24:])
+        said["zero"].append(Margins(np.ones((len(at), 2)), np.zeros(len(at))))
+        said["conflictology_12"].append(year)
+        said["conflictology_24"].append(two)
+        said["pool"].append(mix([year, two], np.array([0.5, 0.5])))
+    return Record(
+        target=problem.target,
+        horizon=horizon,
+        origins=tuple(origins),
+        region_ids=tuple(regions),
+        countries=tuple(problem.panel.countries[i] for i in at),
+        observed=np.stack(observed),
+        history=np.stack(history),
+        margins=said,
+        weights=pd.DataFrame(
+            {"origin": [str(o) for o in origins], "member": "conflictology_12", "weight": 0.5}
+        ),
+    )

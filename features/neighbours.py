@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..data.errors import RegionError, UsageError, nearest
 from ..data.panel import Panel
-from .view import Array, Series, View, resolve
+from .view import Array, Series, View
 
 Sparse = Any
 
@@ -30,17 +31,17 @@ def border_km(panel: Panel) -> Sparse:
             "this panel has no links, so nothing is known about neighbours.",
             remedy="Give links (region_a, region_b, border_km), or leave neighbour features out.",
         )
-    at = {region: i for i, region in enumerate(panel.region_ids)}
-    ends = [panel.links[c].astype(str).map(at) for c in ("region_a", "region_b")]
+    known = pd.Index(panel.region_ids)
+    ends = [known.get_indexer(pd.Index(panel.links[c].astype(str))) for c in ("region_a", "region_b")]
     for column, end in zip(("region_a", "region_b"), ends, strict=True):
-        if end.isna().any():
-            name = str(panel.links.loc[end.isna(), column].iloc[0])
+        if (end < 0).any():
+            name = str(panel.links[column].iloc[int(np.argmax(end < 0))])
             raise RegionError(
                 f"a link names region '{name}', which is not in the panel.",
                 where=f"links, column {column}",
                 remedy=nearest(name, panel.region_ids),
             )
-    a, b = (end.to_numpy(np.int64) for end in ends)
+    a, b = ends
     km = panel.links["border_km"].to_numpy(np.float64)
     n = len(panel.region_ids)
     both = sparse.coo_array((np.r_[km, km], (np.r_[a, b], np.r_[b, a])), shape=(n, n))
@@ -118,16 +119,14 @@ def surroundings(view: View, measure: str, order: int, across_border: bool | Non
 def weighted(rows: Sparse, view: View, measure: str) -> Series:
     """``rows @ measure`` month by month, with the rule for gaps."""
     series = view.everywhere(measure)
-    name = resolve(view.panel, measure)
-    values = _product(rows, view.once(("turned", name), lambda: _turned(series.values), shared=True))
-    total = np.asarray(rows @ np.ones((rows.shape[1], 1), dtype=np.float32)).ravel()
+    values = product(rows, series.values)
+    total = rows @ np.ones(rows.shape[1], dtype=np.float32)
     if series.observed is None:
         if (total > 0).all():
             return Series(values)
         lonely = np.broadcast_to(total > 0, values.shape)
         return Series(values, lonely, np.ones(values.shape, dtype=bool))
-    observed = series.observed
-    seen = _product(rows, view.once(("turned mask", name), lambda: _turned(observed), shared=True))
+    seen = product(rows, series.observed)
     some = seen > 0
     full = seen == total
     np.divide(total, seen, out=seen, where=some & ~full)
@@ -137,14 +136,12 @@ def weighted(rows: Sparse, view: View, measure: str) -> Series:
     return Series(values, some, full)
 
 
-def _turned(values: Array) -> Array:
-    """(all regions, months), float32, as the sparse product wants it."""
-    return np.ascontiguousarray(values.T, dtype=np.float32)
-
-
-def _product(rows: Sparse, turned: Array) -> Array:
-    """(months, regions) from (regions, all regions) and (all regions, months), all float32."""
-    return np.ascontiguousarray((rows @ turned).T)
+def product(rows: Sparse, values: Array) -> Array:
+    """(months, regions) from (regions, all regions) and (months, all regions), float32, a month at a time."""
+    out = np.empty((len(values), rows.shape[0]), dtype=np.float32)
+    for t, row in enumerate(values):
+        out[t] = rows @ np.asarray(row, dtype=np.float32)
+    return out
 
 
 def others(view: View, measure: str, same_country: bool) -> Series:

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..data.errors import ConfigError
-from .neighbours import border_km, others, side, surroundings
+from .neighbours import border_km, others, product, side, surroundings
 from .temporal import Sum
 from .terms import (
     ACROSS,
@@ -203,7 +203,7 @@ class ActiveBorder(Term):
         """Where the values rest on unobserved months."""
         series = view.everywhere(self.of)
         partial = touched(series.whole(), 0, self.window - 1).astype(np.float32)
-        return np.asarray(self._rows(view) @ partial.T).T > 0
+        return product(self._rows(view), partial) > 0
 
     def _rows(self, view: View) -> Array:
         return view.once(
@@ -216,9 +216,8 @@ class ActiveBorder(Term):
     def _km_of_active(self, view: View) -> Series:
         active, seen = recently_active(view, self.of, self.window, self.at_least)
         rows = self._rows(view)
-        total = np.asarray(rows @ np.ones((rows.shape[1], 1), dtype=np.float32)).ravel()
-        known = np.ascontiguousarray((rows @ seen.astype(np.float32).T).T)
-        km = np.ascontiguousarray((rows @ active.astype(np.float32).T).T)
+        total = rows @ np.ones(rows.shape[1], dtype=np.float32)
+        known, km = product(rows, seen), product(rows, active)
         some = known > 0
         scale = np.divide(total, known, out=np.ones_like(known), where=some)
         return Series(np.where(some, km * scale, np.float32(0)), some)

@@ -31,8 +31,9 @@ class ForecastResult:
         Months ahead, from 1.
     panel : Panel
         The history up to ``origin`` (months x regions).
-    regions : Regions
-        Polygons and names; ``frame`` and ``geometry`` in one order, not necessarily the panel's.
+    regions : Regions or None
+        Polygons and names; ``frame`` and ``geometry`` in one order, not necessarily the panel's. None for a panel
+        that came without any: there is no map then.
     draws : dict of str to Draws
         By target (``events``, ``deaths``): int32 (draws, horizons, regions), >= 0.
     countries : dict of str to Draws
@@ -76,7 +77,7 @@ class ForecastResult:
     origin: pd.Period
     horizons: tuple[int, ...]
     panel: Panel
-    regions: Regions
+    regions: Regions | None
     draws: Mapping[str, Draws]
     countries: Mapping[str, Draws]
     spillover: pd.DataFrame

@@ -45,7 +45,7 @@ class Margins:
     @property
     def support(self) -> int:
         """K, the largest count with a probability of its own."""
-        return self.cdf.shape[-1] - 1
+        return int(self.cdf.shape[-1]) - 1
 
     def widened(self, support: int) -> Margins:
         """The same distributions on 0..support (never narrower than now)."""
@@ -81,19 +81,19 @@ class Margins:
         """
         wide = self.widened(int(np.max(observed, initial=0)))
         k = np.arange(wide.support + 1)
-        return ((wide.cdf - (np.asarray(observed)[..., None] <= k)) ** 2).sum(axis=-1)
+        return np.asarray(((wide.cdf - (np.asarray(observed)[..., None] <= k)) ** 2).sum(axis=-1))
 
     def distance(self, other: Margins) -> np.ndarray:
         """Mean absolute difference between independent draws of both, ``E|X - X'|``; shape (...)."""
         support = max(self.support, other.support)
         f, g = self.widened(support).cdf, other.widened(support).cdf
-        return (f * (1 - g) + g * (1 - f)).sum(axis=-1)
+        return np.asarray((f * (1 - g) + g * (1 - f)).sum(axis=-1))
 
     def absolute_error(self, observed: np.ndarray) -> np.ndarray:
         """Mean absolute difference between a draw and what was observed, ``E|X - y|``; shape (...)."""
         wide = self.widened(int(np.max(observed, initial=0)))
         above = np.asarray(observed)[..., None] <= np.arange(wide.support + 1)
-        return np.where(above, 1 - wide.cdf, wide.cdf).sum(axis=-1)
+        return np.asarray(np.where(above, 1 - wide.cdf, wide.cdf).sum(axis=-1))
 
     def pit(self, observed: np.ndarray, uniform: np.ndarray) -> np.ndarray:
         """Randomised probability integral transform, ``F(y - 1) + v f(y)``; shape (...), in [0, 1].
@@ -106,7 +106,7 @@ class Margins:
         lower = np.where(
             y[..., 0] > 0, np.take_along_axis(wide.cdf, np.maximum(y - 1, 0), axis=-1)[..., 0], 0.0
         )
-        return lower + uniform * (upper - lower)
+        return np.asarray(lower + uniform * (upper - lower))
 
 
 def _close(cdf: np.ndarray) -> np.ndarray:
@@ -238,7 +238,7 @@ class Draws:
 
     def quantile(self, levels: Sequence[float] | np.ndarray) -> np.ndarray:
         """Quantiles, shape (levels, horizons, regions), counts; never crossing."""
-        return np.quantile(self.values, np.asarray(levels), axis=0, method="inverted_cdf")
+        return np.asarray(np.quantile(self.values, np.asarray(levels), axis=0, method="inverted_cdf"))
 
     def mean(self) -> np.ndarray:
         """Expected counts, shape (horizons, regions); analytic where known."""
@@ -246,7 +246,7 @@ class Draws:
 
     def prob_at_least(self, k: int) -> np.ndarray:
         """Probability of at least ``k``, shape (horizons, regions)."""
-        return (self.values >= k).mean(axis=0)
+        return np.asarray((self.values >= k).mean(axis=0))
 
     def total(self, groups: Sequence[str]) -> Draws:
         """Sums over groups of regions, draw by draw; groups in sorted order."""

@@ -196,7 +196,7 @@ def average_precision(
     precision = np.divide(right, called, out=np.zeros_like(right), where=called > 0)
     gained = np.diff(right, axis=1, prepend=0.0)
     area = (gained * precision).sum(axis=1)
-    return np.divide(area, total, out=np.full(len(w), np.nan), where=total > 0)
+    return np.asarray(np.divide(area, total, out=np.full(len(w), np.nan), where=total > 0))
 
 
 def is_onset_case(history: np.ndarray, quiet: int = 6) -> np.ndarray:
@@ -281,7 +281,7 @@ def pit_histogram(pit: np.ndarray, bins: int = 10) -> np.ndarray:
     [1.5, 0.5]
     """
     counts, _ = np.histogram(pit, bins=bins, range=(0.0, 1.0))
-    return counts * bins / max(len(pit), 1)
+    return np.asarray(counts * bins / max(len(pit), 1))
 
 
 def reliability(
@@ -307,7 +307,7 @@ def reliability(
 
     def mean(values: np.ndarray) -> np.ndarray:
         total = np.bincount(at, weights=np.asarray(values, float), minlength=bins)
-        return np.divide(total, cases, out=np.full(bins, np.nan), where=cases > 0)
+        return np.asarray(np.divide(total, cases, out=np.full(bins, np.nan), where=cases > 0))
 
     return {
         "low": edge[:-1],

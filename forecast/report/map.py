@@ -67,6 +67,8 @@ def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
 
     None where no forecast region has a polygon.
     """
+    if result.regions is None:
+        return None
     frame = result.regions.frame
     row = {region: i for i, region in enumerate(frame["region_id"])}
     ids = [region for region in outlook.ids if region in row]

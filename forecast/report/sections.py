@@ -215,7 +215,8 @@ def plain_table(table: pd.DataFrame, most: int = 60) -> dict[str, Any]:
 
 def data_section(result: ForecastResult) -> dict[str, Any]:
     """Freshness, coverage, ledger, and whose data and boundaries these are."""
-    frame, source = result.regions.frame, result.panel.source
+    source = result.panel.source
+    frame = pd.DataFrame() if result.regions is None else result.regions.frame
     layers = " ".join(sorted({str(layer) for layer in frame["layer"]})) if "layer" in frame else ""
     members = dict.fromkeys(result.scores.get("member", []))
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from .errors import SourceError
 from .incidents import Incidents, coverage_table
 from .ledger import Ledger
 from .panel import Panel
-from .regions import Regions
+from .regions import Regions, checked_links
 from .schemas import UCDP_TYPES, empty_incidents
 
 #: The figures come from this release.
@@ -29,11 +29,24 @@ FILES = (
     "ledger.csv",
     "README.md",
 )
+#: Figures of countries that are only learned from; a snapshot has all of these files or none.
+TRAINING_FILES = (
+    "training_counts.csv",
+    "training_coverage.csv",
+    "training_regions.csv",
+    "training_links.csv",
+    "training_ledger.csv",
+)
 #: Attribution that goes wherever the figures go.
 ATTRIBUTION = (
     "Computed from UCDP Georeferenced Event Dataset (GED) Global version 24.1, "
     "Uppsala Conflict Data Program, CC BY 4.0 (Sundberg & Melander 2013; Davies, Pettersson & Oberg 2024). "
     "Boundaries: Natural Earth, public domain."
+)
+#: Attribution that goes, besides, wherever a model has learned from the training countries.
+TRAINING_ATTRIBUTION = (
+    "Training also on counts computed from UCDP GED Global version 22.1 (Nigeria), Uppsala Conflict Data "
+    "Program, CC BY 4.0 (Sundberg & Melander 2013; Davies, Pettersson & Oberg 2022)."
 )
 
 
@@ -53,6 +66,13 @@ class Snapshot:
         ``region_id, international_km, observed_km, blind_towards``.
     ledger : Ledger
         Of the build from single events that the figures come from.
+    training : Panel or None
+        Countries whose data end too early to be forecast, to learn from: the same months and measures as
+        ``panel``, other regions, ``observed`` false outside their coverage, links among themselves only.
+    training_coverage : pandas.DataFrame or None
+        ``country, name, first_month, last_month, release``.
+    training_ledger : Ledger or None
+        Of the build that the training figures come from.
     """
 
     panel: Panel
@@ -60,6 +80,9 @@ class Snapshot:
     coverage: pd.DataFrame
     borders: pd.DataFrame
     ledger: Ledger
+    training: Panel | None = None
+    training_coverage: pd.DataFrame | None = field(default=None, repr=False)
+    training_ledger: Ledger | None = field(default=None, repr=False)
 
 
 def load_snapshot(folder: str | Path | None = None) -> Snapshot:
@@ -77,16 +100,19 @@ def load_snapshot(folder: str | Path | None = None) -> Snapshot:
     Raises
     ------
     SourceError
-        A file is missing.
+        A file is missing, be it one of the training files where others are there.
 
     Examples
     --------
     >>> snapshot = load_snapshot()
     >>> str(snapshot.panel.months[0]), str(snapshot.panel.last_month), len(snapshot.regions.links)
     ('1989-01', '2023-12', 192)
+    >>> snapshot.training.shape, str(snapshot.training.last_month)
+    ((420, 37), '2021-12')
     """
     root = Path(str(files(__package__))) / "snapshot" if folder is None else Path(folder)
-    for name in FILES:
+    learned_from = any((root / name).is_file() for name in TRAINING_FILES)
+    for name in (*FILES, *(TRAINING_FILES if learned_from or folder is None else ())):
         if not (root / name).is_file():
             raise SourceError(
                 f"the snapshot's file '{name}' is not there.",
@@ -96,17 +122,34 @@ def load_snapshot(folder: str | Path | None = None) -> Snapshot:
     regions = Regions.read(root / "regions.geojson", links=_table(root / "links.csv"), clean=False)
     coverage = _table(root / "coverage.csv")
     incidents = aggregates(_table(root / "monthly_counts.csv"), coverage)
-    built = build_panel(incidents, regions)
+    panel = build_panel(incidents, regions).panel
+    training_coverage = _table(root / "training_coverage.csv") if learned_from else None
     return Snapshot(
-        panel=built.panel,
+        panel=panel,
         regions=regions,
         coverage=coverage,
         borders=_table(root / "borders.csv"),
         ledger=Ledger(_table(root / "ledger.csv")),
+        training=None if training_coverage is None else _training(root, training_coverage, panel.months),
+        training_coverage=training_coverage,
+        training_ledger=Ledger(_table(root / "training_ledger.csv")) if learned_from else None,
     )
 
 
-def aggregates(counts: pd.DataFrame, coverage: pd.DataFrame, month_rule: str = "end") -> Incidents:
+def _training(root: Path, coverage: pd.DataFrame, months: pd.PeriodIndex) -> Panel:
+    """The panel to learn from, on the months of the panel to forecast."""
+    frame = _table(root / "training_regions.csv")
+    links = checked_links(_table(root / "training_links.csv"), frame, "training_links.csv")
+    # figures come with their region, so no polygon is needed
+    regions = Regions(frame, np.full(len(frame), None, dtype=object), links)
+    counts = _table(root / "training_counts.csv")
+    incidents = aggregates(counts, coverage, release=str(coverage["release"].iloc[0]))
+    return build_panel(incidents, regions, window=(months[0], months[-1])).panel
+
+
+def aggregates(
+    counts: pd.DataFrame, coverage: pd.DataFrame, month_rule: str = "end", release: str = RELEASE
+) -> Incidents:
     """Monthly figures as incidents with ``record = aggregate``.
 
     Parameters
@@ -117,6 +160,8 @@ def aggregates(counts: pd.DataFrame, coverage: pd.DataFrame, month_rule: str = "
         ``country, name, first_month, last_month``.
     month_rule : str
         The rule that the months were given by.
+    release : str
+        The release that the figures come from; empty where it is not known.
     """
     frame = empty_incidents(len(counts))
     codes, months = pd.factorize(counts["month"])
@@ -129,14 +174,14 @@ def aggregates(counts: pd.DataFrame, coverage: pd.DataFrame, month_rule: str = "
         frame[name] = counts[name].to_numpy()
     for name in ("events", "late_events", "deaths_best", "deaths_low", "deaths_high", "deaths_civilians"):
         frame[name] = counts[name].to_numpy()
-    frame["record"], frame["source"], frame["release"] = "aggregate", "ucdp", RELEASE
+    frame["record"], frame["source"], frame["release"] = "aggregate", "ucdp", release
     return Incidents(
         frame=frame,
         coverage=coverage_table(
             zip(coverage["country"], coverage["first_month"], coverage["last_month"], strict=True)
         ),
         source="UCDP GED",
-        releases=(RELEASE,),
+        releases=(release,) if release else (),
         types=tuple(UCDP_TYPES.values()),
         groups=GROUPS,
         month_rule=month_rule,
@@ -144,4 +189,4 @@ def aggregates(counts: pd.DataFrame, coverage: pd.DataFrame, month_rule: str = "
 
 
 def _table(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, keep_default_na=False)
+    return pd.read_csv(path, keep_default_na=False, dtype={"release": str})

@@ -101,10 +101,11 @@ class Regions:
         frame["layer"] = layer or frame["layer"].mask(frame["layer"] == "", title)
         order = np.argsort(frame["region_id"].to_numpy(str), kind="stable")
         frame, geometry = frame.iloc[order].reset_index(drop=True), geometry[order]
+        _refuse_unusable(frame, geometry, str(path))
         _refuse_overlaps(frame, geometry, str(path))
         if clean:
             geometry = np.array(shapely.coverage_clean(geometry), dtype=object)
-        _refuse_unusable(frame, geometry, str(path))
+            _refuse_unusable(frame, geometry, str(path))
         measured = closed(geometry) if clean else None
         found = (
             links_of(frame, geometry, measured)

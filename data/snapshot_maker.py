@@ -3,7 +3,7 @@ time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +11,10 @@ import numpy as np
 import pandas as pd
 
 from .build import Built, build_panel
+from .embedded import TRAINING_FILES
+from .errors import UsageError
+from .incidents import Incidents
+from .panel import Panel
 from .regions import Regions
 from .schemas import BORDER_COLUMNS, COUNT_COLUMNS, COVERAGE_COLUMNS, FIGURES, PLACED, validate
 
@@ -18,6 +22,8 @@ from .schemas import BORDER_COLUMNS, COUNT_COLUMNS, COVERAGE_COLUMNS, FIGURES, P
 COUNTRIES = ("BEN", "BFA", "CIV", "GNB", "MLI", "NER", "SEN", "TGO")
 LAYER = "natural-earth-2014"
 TOLERANCE = 0.02
+#: Countries that are only learned from, and the months their files are complete for.
+TRAINING_COVERAGE: Mapping[str, tuple[object, object]] = {"NGA": ("1990-01", "2021-12")}
 
 _README = """\
 # The embedded snapshot
@@ -74,6 +80,36 @@ international border mostly looks at them is partly blind (`borders.csv`). There
 forecasts from this snapshot are a demonstration, not current.
 """
 
+_TRAINING_README = """\
+
+## Figures to learn from
+
+The coverage of {names} ends too early for a forecast, but what happened there can be learned from. These
+figures make a panel of their own (`load_snapshot().training`), never a part of the panel that is forecast;
+no polygons come with them, and no links to the regions above, and `borders.csv` still counts these
+countries as without data.
+
+| file | what |
+|---|---|
+| `training_counts.csv` | the columns of `monthly_counts.csv`, {n} regions |
+| `training_coverage.csv` | first and last month observed ({coverage}), and the release |
+| `training_regions.csv` | id, name and country of each region |
+| `training_links.csv` | who borders whom among them, with geodesic kilometres |
+| `training_ledger.csv` | where every event and death that was read has gone |
+
+Of {read} events read, {placed} are placed; left out are {excluded}. {snapped} events outside their country's
+polygons went to its nearest region (the farthest {farthest:.0f} km away). Mended on reading:
+
+{repairs}
+
+Years in which low, best and high deaths are the same throughout, so that the bounds say nothing: {flat}.
+
+Computed from UCDP GED Global version {release}, Uppsala Conflict Data Program,
+[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), changed in the same way as the counts above.
+Sundberg, R. & Melander, E. (2013), as above; Davies, S., Pettersson, T. & Oberg, M. (2022), *Journal of Peace
+Research* 59(4), 593-610, doi:10.1177/00223433221108428.
+"""
+
 
 def make_snapshot(
     ucdp_file: str | Path,
@@ -83,6 +119,8 @@ def make_snapshot(
     countries: Sequence[str] = COUNTRIES,
     layer: str = LAYER,
     today: date | None = None,
+    training: str | Path | None = None,
+    training_coverage: Mapping[str, tuple[object, object]] = TRAINING_COVERAGE,
 ) -> list[Path]:
     """Write the snapshot's files.
 
@@ -100,21 +138,31 @@ def make_snapshot(
         Name of the boundary vintage.
     today : datetime.date, optional
         Later dates in the file are errors.
+    training : path, optional
+        A UCDP GED file of countries that are only learned from.
+    training_coverage : mapping of str
+        ISO3 of those countries to the first and last month their file is complete for.
 
     Returns
     -------
     list of pathlib.Path
         The files written, byte for byte the same for the same input.
+
+    Raises
+    ------
+    UsageError
+        A country is both forecast and only learned from, or the folder holds training figures that were not
+        asked for.
     """
     from .sources import ucdp
 
+    folder = Path(out)
+    _refuse_mixture(folder, countries, training, training_coverage)
     everywhere = Regions.read(regions_file, layer=layer)
     regions = everywhere.select(countries)
     incidents = ucdp.read(ucdp_file, today=today)
     built = build_panel(incidents, regions)
     coarse = regions.simplify(TOLERANCE)
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
     tables = {
         "monthly_counts.csv": validate("counts", _counts(built)),
         "coverage.csv": validate("coverage", _coverage(built, regions)),
@@ -122,12 +170,87 @@ def make_snapshot(
         "borders.csv": validate("borders", everywhere.border_exposure(countries)[list(BORDER_COLUMNS)]),
         "ledger.csv": validate("ledger", _whole(built.ledger.entries)),
     }
+    release = incidents.releases[0] if incidents.releases else "unknown"
+    readme = _readme(built, regions, coarse, release)
+    if training is not None:
+        source = ucdp.read(training, coverage=training_coverage, today=today)
+        extra = everywhere.select(list(training_coverage))
+        more, note = _training_tables(source, extra, built.panel)
+        tables, readme = tables | more, readme + note
+    folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.to_csv(folder / name, index=False, lineterminator="\n", encoding="utf-8")
     coarse.to_geojson(folder / "regions.geojson")
-    release = incidents.releases[0] if incidents.releases else "unknown"
-    (folder / "README.md").write_text(_readme(built, regions, coarse, release), encoding="utf-8")
+    (folder / "README.md").write_text(readme, encoding="utf-8")
     return sorted([*(folder / n for n in tables), folder / "regions.geojson", folder / "README.md"])
+
+
+def _refuse_mixture(
+    folder: Path,
+    countries: Sequence[str],
+    training: str | Path | None,
+    training_coverage: Mapping[str, tuple[object, object]],
+) -> None:
+    both = sorted(set(countries) & set(training_coverage)) if training is not None else []
+    if both:
+        raise UsageError(
+            f"{both[0]} cannot be both forecast and only learned from.",
+            remedy="Leave it out of the countries, or out of the training coverage.",
+        )
+    stale = [name for name in TRAINING_FILES if (folder / name).exists()] if training is None else []
+    if stale:
+        raise UsageError(
+            f"the folder holds '{stale[0]}' of another snapshot.",
+            where=str(folder),
+            remedy="Give the training file as well, or write to an empty folder.",
+        )
+
+
+def _training_tables(
+    incidents: Incidents, regions: Regions, forecast: Panel
+) -> tuple[dict[str, pd.DataFrame], str]:
+    """Tables of the countries that are only learned from, and their part of the README."""
+    built = build_panel(incidents, regions, window=(forecast.months[0], forecast.months[-1]))
+    release = incidents.releases[0] if incidents.releases else ""
+    coverage = validate("coverage", _coverage(built, regions)).assign(release=release)
+    tables = (
+        validate("counts", _counts(built)),
+        coverage,
+        validate("regions", regions.frame[["region_id", "name", "country"]]),
+        validate("links", regions.links),
+        validate("ledger", _whole(built.ledger.entries)),
+    )
+    spans = zip(coverage["name"], coverage["first_month"], coverage["last_month"], strict=True)
+    by_year = built.ledger.by("year").set_index("year")
+    flat = by_year[by_year["deaths_low"].eq(by_year["deaths_high"]) & by_year["deaths_best"].gt(0)]
+    snapped = built.ledger.snapped
+    note = _TRAINING_README.format(
+        names=", ".join(coverage["name"]),
+        n=len(regions),
+        coverage=", ".join(f"{name} {first} to {last}" for name, first, last in spans),
+        **_outcomes(built),
+        snapped=len(snapped),
+        farthest=snapped["snap_km"].max() if len(snapped) else 0,
+        repairs="\n".join(f"- {r.message} ({r.count} events)" for r in built.ledger.repairs) or "- nothing",
+        flat=", ".join(map(str, flat.index)) or "none",
+        release=release or "unknown",
+    )
+    return dict(zip(TRAINING_FILES, tables, strict=True)), note
+
+
+def _outcomes(built: Built) -> dict[str, object]:
+    """Events read, placed and excluded, for a README."""
+    outcomes = built.ledger.summary().set_index("outcome")["events"].astype(int)
+    left_out = [
+        f"{n} ({str(reason).replace('_', ' ')})"
+        for reason, n in outcomes.items()
+        if reason not in (PLACED, "read")
+    ]
+    return {
+        "read": outcomes["read"],
+        "placed": outcomes[PLACED],
+        "excluded": ", ".join(left_out) or "none",
+    }
 
 
 def _counts(built: Built) -> pd.DataFrame:
@@ -150,6 +273,11 @@ def _coverage(built: Built, regions: Regions) -> pd.DataFrame:
     of_country = np.asarray(built.panel.countries)
     for code in sorted(set(built.panel.countries)):
         seen = np.flatnonzero(built.panel.observed[:, of_country == code].any(axis=1))
+        if not len(seen):
+            raise UsageError(
+                f"no month of {code} is covered between {built.panel.months[0]} and {built.panel.months[-1]}.",
+                remedy="Correct its coverage, or leave it out.",
+            )
         first, last = str(built.panel.months[seen[0]]), str(built.panel.months[seen[-1]])
         rows.append((code, regions.country_names.get(code, code), first, last))
     return pd.DataFrame(rows, columns=list(COVERAGE_COLUMNS))
@@ -160,12 +288,6 @@ def _readme(built: Built, regions: Regions, coarse: Regions, release: str) -> st
 
     from .links import links_of
 
-    outcomes = built.ledger.summary().set_index("outcome")["events"].astype(int)
-    left_out = [
-        f"{n} ({str(reason).replace('_', ' ')})"
-        for reason, n in outcomes.items()
-        if reason not in (PLACED, "read")
-    ]
     change = np.abs(shapely.area(coarse.geometry) / shapely.area(regions.geometry) - 1)
     worst = np.argsort(-change)[:3]
     after = links_of(coarse.frame, coarse.geometry)["border_km"].sum()
@@ -177,9 +299,7 @@ def _readme(built: Built, regions: Regions, coarse: Regions, release: str) -> st
         first=built.panel.months[0],
         last=built.panel.last_month,
         layer=regions.frame["layer"].iloc[0],
-        read=outcomes["read"],
-        placed=outcomes[PLACED],
-        excluded=", ".join(left_out) or "none",
+        **_outcomes(built),
         release=release,
         snapped=len(snapped),
         farthest=snapped["snap_km"].max() if len(snapped) else 0,

@@ -7,6 +7,7 @@ empty, a web page, not UTF-8, cut off, packed dangerously, or separated by somet
 from __future__ import annotations
 
 import csv
+import difflib
 import gzip
 import io
 import re
@@ -22,7 +23,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from ..errors import SchemaError, SourceError, nearest
+from ..errors import SchemaError, SourceError
 from ..incidents import Repair
 
 #: Unpacked size that no incident file reaches, in bytes.
@@ -59,9 +60,15 @@ class RawTable:
                 f"the column '{missing[0]}' is missing"
                 + (f" (and {len(missing) - 1} more: {', '.join(missing[1:])})." if len(missing) > 1 else "."),
                 where=f"{self.path}, row 1",
-                remedy=nearest(missing[0], map(str, self.frame.columns)),
+                remedy=_meant(missing[0], [str(c) for c in self.frame.columns]),
                 failures=pd.DataFrame({"row": 1, "column": missing, "value": "", "rule": "column_missing"}),
             )
+
+
+def _meant(name: str, known: list[str]) -> str:
+    """A column that is nearly called so; ``latitude`` and ``longitude`` are not nearly the same."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    return f"Did you mean '{close[0]}'?" if close else f"The file has: {', '.join(known[:40])}."
 
 
 def read_table(
@@ -268,6 +275,8 @@ def _csv(
             where=f"{table.path}, row 1",
             remedy="Rename or drop one of them.",
         )
+    blank = len(re.findall(rb"\n(?=\r?\n)", raw.rstrip()))
+    table = table.repaired("blank_lines", blank, "Blank lines were skipped; rows are counted without them.")
     wanted = names if columns is None else [n for n in names if aliases.get(n, n) in columns or n in columns]
     frame = _rows(raw, names, wanted or names, delimiter, offset, table.path)
     if frame.empty:

@@ -177,8 +177,9 @@ def _print_plan(settings: BacktestSettings, as_json: bool, quiet: bool) -> None:
 
     check_target(settings.out)
     plan = make_plan(settings)
+    p = plan.protocol.published()
     what = {
-        "protocol": plan.protocol.published(),
+        "protocol": p,
         "target": settings.target,
         "regions": len(plan.regions),
         "unsealed": plan.unsealed,
@@ -187,7 +188,6 @@ def _print_plan(settings: BacktestSettings, as_json: bool, quiet: bool) -> None:
     if as_json:
         typer.echo(json.dumps(what, indent=2))
     elif not quiet:
-        p = what["protocol"]
         typer.echo(
             f"Would score {settings.target} in {len(plan.regions)} regions, {p['months_are']} {p['first']} to "
             f"{p['last']}, horizons {p['horizons']}, and write {settings.out}."
@@ -241,15 +241,17 @@ def leaderboard_table(outcome: BacktestOutcome) -> Any:
     by = board.set_index(["member", "horizon"])
     order = board.groupby("member")["crps"].mean().sort_values().index
     for member in order:
-        cells = [_cell(by.loc[(member, h)]) if (member, h) in by.index else "" for h in horizons]
+        cells = [_cell(str(member), by.loc[(member, h)]) if (member, h) in by.index else "" for h in horizons]
         table.add_row(str(member), *cells, style="bold" if member == "pool" else None)
     return table
 
 
-def _cell(row: pd.Series) -> str:
+def _cell(member: str, row: pd.Series) -> str:
     """One score and its skill, such as ``0.382 +6.9``."""
     score, skill = f"{row['crps']:.3f}", row["skill_vs_best"]
-    if row.name[0] == row["best_baseline"] or skill != skill:  # NaN where nothing can be compared
-        return f"{score}   best" if row.name[0] == row["best_baseline"] else score
+    if member == row["best_baseline"]:
+        return f"{score}   best"
+    if skill != skill:  # NaN where there is nothing to compare with
+        return score
     said = f"{100 * skill:+.1f}"
     return f"{score} {said:>6}" if row["clear"] else f"{score} {f'({said})':>6}"

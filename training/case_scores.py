@@ -62,7 +62,7 @@ class CaseScores:
     @property
     def seen(self) -> np.ndarray:
         """bool, (origins, regions): where an outcome was observed."""
-        return np.isfinite(self.observed)
+        return np.asarray(np.isfinite(self.observed))
 
     @property
     def months(self) -> tuple[pd.Period, ...]:
@@ -86,7 +86,7 @@ class CaseScores:
         """Long table, one row per member, origin and region that was observed."""
         member, origin, region = np.nonzero(np.broadcast_to(self.seen, (len(self.members), *self.seen.shape)))
 
-        def named(codes: np.ndarray, names: tuple[str, ...]) -> pd.Categorical:
+        def named(codes: np.ndarray, names: tuple[str, ...]) -> pd.Categorical[str]:
             return pd.Categorical.from_codes(codes.astype(np.int32), categories=pd.Index(names))
 
         frame = pd.DataFrame(

@@ -178,7 +178,8 @@ def _monthly_difference(scored: CaseScores, member: str, against: str | None) ->
         return np.full(len(scored.origins), np.nan)
     difference = np.where(scored.seen, scored.of(member, "crps") - scored.of(against, "crps"), 0.0)
     cases = scored.seen.sum(axis=1)
-    return np.divide(difference.sum(axis=1), cases, out=np.full(len(cases), np.nan), where=cases > 0)
+    mean = np.divide(difference.sum(axis=1), cases, out=np.full(len(cases), np.nan), where=cases > 0)
+    return np.asarray(mean)
 
 
 def _clear(skill: tuple[float, float, float]) -> bool:

@@ -22,6 +22,8 @@ from .schemas import BORDER_COLUMNS, COUNT_COLUMNS, COVERAGE_COLUMNS, FIGURES, P
 COUNTRIES = ("BEN", "BFA", "CIV", "GNB", "MLI", "NER", "SEN", "TGO")
 LAYER = "natural-earth-2014"
 TOLERANCE = 0.02
+#: Repairs that change what an event says, unlike those of how a file is written.
+EVENT_REPAIRS = ("deaths_", "status_")
 #: Countries that are only learned from, and the months their files are complete for.
 TRAINING_COVERAGE: Mapping[str, tuple[object, object]] = {"NGA": ("1990-01", "2021-12")}
 
@@ -98,11 +100,12 @@ countries as without data.
 | `training_ledger.csv` | where every event and death that was read has gone |
 
 Of {read} events read, {placed} are placed; left out are {excluded}. {snapped} events outside their country's
-polygons went to its nearest region (the farthest {farthest:.0f} km away). Mended on reading:
+polygons went to its nearest region (the farthest {farthest:.0f} km away). Mended in the events on reading:
 
 {repairs}
 
-Years in which low, best and high deaths are the same throughout, so that the bounds say nothing: {flat}.
+Years in which low, best and high deaths are the same throughout, so that the bounds say nothing:
+{flat}.
 
 Computed from UCDP GED Global version {release}, Uppsala Conflict Data Program,
 [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), changed in the same way as the counts above.
@@ -224,6 +227,7 @@ def _training_tables(
     by_year = built.ledger.by("year").set_index("year")
     flat = by_year[by_year["deaths_low"].eq(by_year["deaths_high"]) & by_year["deaths_best"].gt(0)]
     snapped = built.ledger.snapped
+    mended = [r for r in built.ledger.repairs if r.name.startswith(EVENT_REPAIRS)]
     note = _TRAINING_README.format(
         names=", ".join(coverage["name"]),
         n=len(regions),
@@ -231,7 +235,7 @@ def _training_tables(
         **_outcomes(built),
         snapped=len(snapped),
         farthest=snapped["snap_km"].max() if len(snapped) else 0,
-        repairs="\n".join(f"- {r.message} ({r.count} events)" for r in built.ledger.repairs) or "- nothing",
+        repairs="\n".join(f"- {r.message} ({r.count} events)" for r in mended) or "- nothing",
         flat=", ".join(map(str, flat.index)) or "none",
         release=release or "unknown",
     )

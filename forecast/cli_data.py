@@ -13,6 +13,7 @@ from .cli_data_inputs import (
     about,
     bare_path,
     build_from,
+    coverage_of,
     day_of,
     names_in,
     panel_from,
@@ -97,6 +98,12 @@ def snapshot(
     regions: Annotated[Path, typer.Option(help="Polygons of the countries and their neighbours (GeoJSON).")],
     out: Annotated[Path, typer.Option(help="Folder for the files.")],
     countries: Countries = None,
+    training: Annotated[
+        Path | None, typer.Option(help="A UCDP GED file of countries that are only learned from.")
+    ] = None,
+    training_coverage: Annotated[
+        str | None, typer.Option(help="What that file is complete for, such as NGA=1990-01:2021-12.")
+    ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -105,15 +112,27 @@ def snapshot(
     \b
     Examples:
       harmattan data snapshot --source ged241.csv --regions admin1.geojson --out data/snapshot
+      harmattan data snapshot --source ged241.csv --regions admin1.geojson --training ged221.csv --out data/snapshot
     """
     import tempfile
 
-    from ..data.snapshot_maker import COUNTRIES, make_snapshot
+    from ..data.snapshot_maker import COUNTRIES, TRAINING_COVERAGE, make_snapshot
 
+    if training_coverage is not None and training is None:
+        raise UsageError(
+            "there is a --training-coverage without --training.", remedy="Give the file as well."
+        )
     chosen = tuple(names_in(countries)) or COUNTRIES
     with tempfile.TemporaryDirectory() as aside:
         target = Path(aside) if dry_run else out
-        files = make_snapshot(bare_path(source), regions, target, countries=chosen)
+        files = make_snapshot(
+            bare_path(source),
+            regions,
+            target,
+            countries=chosen,
+            training=None if training is None else bare_path(training),
+            training_coverage=coverage_of(training_coverage) or TRAINING_COVERAGE,
+        )
         sizes = {path.name: path.stat().st_size for path in files}
     if as_json:
         typer.echo(json.dumps({"out": None if dry_run else str(out), "files": sizes}, indent=2))

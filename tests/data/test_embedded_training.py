@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_files import BURKINA, Write
+from typer.testing import CliRunner
 
 from harmattan.data.build import build_from_files
 from harmattan.data.embedded import FILES, TRAINING_FILES, load_snapshot
 from harmattan.data.errors import RegionError, SourceError, UsageError
 from harmattan.data.regions import Regions
 from harmattan.data.schemas import validate
-from harmattan.data.snapshot_maker import TRAINING_COVERAGE, make_snapshot
+from harmattan.data.snapshot_maker import EVENT_REPAIRS, TRAINING_COVERAGE, make_snapshot
 from harmattan.data.sources import ucdp
+from harmattan.forecast.cli_data import app
 
 COVERAGE = {"BFA": ("2019-06", "2020-08")}
 #: What the reader takes as two sides, and the group they are counted under.
@@ -285,7 +288,7 @@ def test_groups_in_nigeria_are_sorted_by_the_same_names(
 
 def test_real_file_books_every_event_and_mended_cell(real_data: Path) -> None:
     incidents = ucdp.read(real_data / "ged221_nigeria.csv.gz", coverage=TRAINING_COVERAGE)
-    assert {r.name: r.count for r in incidents.repairs} == {
+    assert {r.name: r.count for r in incidents.repairs if r.name.startswith(EVENT_REPAIRS)} == {
         "deaths_bounds_missing": 1124,
         "deaths_bounds_widened": 71,
         "status_empty": 1124,
@@ -298,3 +301,20 @@ def test_real_file_books_every_event_and_mended_cell(real_data: Path) -> None:
     assert np.nansum(training.measures["deaths_best"]) == placed.sum()
     regions = Regions.read(real_data / "regions" / "admin1_west_africa.geojson", ["NGA"])
     assert regions.region_ids == training.region_ids
+
+
+def test_command_line_takes_the_training_file(
+    ucdp_file: Write, main_file: Path, regions_file: Path, tmp_path: Path
+) -> None:
+    given = ["snapshot", "--source", str(main_file), "--regions", str(regions_file), "--countries", "MLI"]
+    span = ["--training-coverage", "BFA=2019-06:2020-08"]
+    out = ["--out", str(tmp_path / "s")]
+    missing = CliRunner().invoke(app, [*given, *span, *out])
+    assert isinstance(missing.exception, UsageError)
+    assert "without --training" in missing.exception.message
+    done = CliRunner().invoke(app, [*given, *span, *out, "--training", str(burkina(ucdp_file)), "--json"])
+    assert done.exit_code == 0
+    assert set(TRAINING_FILES) < set(json.loads(done.output)["files"])
+    training = load_snapshot(tmp_path / "s").training
+    assert training is not None
+    assert int(training.observed.any(axis=1).sum()) == 15

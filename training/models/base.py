@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -30,16 +31,20 @@ class Problem:
         Features of the same months and regions; row t uses months up to t only.
     target : str
         ``events`` or ``deaths``.
+    also : tuple of Problem
+        Other regions to learn from and never to forecast, such as a country whose coverage has ended. Each has a
+        panel and a cube of its own, so that no feature of the forecast regions changes when their coverage does.
     """
 
     panel: Panel
     cube: FeatureCube
     target: str = "events"
+    also: tuple[Problem, ...] = ()
 
     @cached_property
     def counts(self) -> np.ndarray:
         """Target counts, float64 (months, regions); zero where not observed, so mind :attr:`observed`."""
-        return np.nan_to_num(self.panel.target(self.target).astype(float))
+        return np.asarray(np.nan_to_num(self.panel.target(self.target).astype(float)))
 
     @property
     def observed(self) -> np.ndarray:
@@ -50,11 +55,25 @@ class Problem:
         """Row of a month."""
         return self.panel.position(month)
 
-    def training_rows(self, origin: pd.Period, horizon: int, burn_in: int) -> tuple[np.ndarray, np.ndarray]:
-        """Month rows and regions of every pair of features and outcome known at ``origin``.
+    def sample(self, origin: pd.Period, horizon: int, burn_in: int) -> Sample:
+        """Every pair of features and outcome known at ``origin``, here and in :attr:`also`.
 
-        An outcome ``horizon`` months after row t is used only where t + horizon <= origin.
+        Raises
+        ------
+        OriginError
+            Too few months up to the origin for the horizon.
+        ModelError
+            No region observed both at a month and ``horizon`` months later.
         """
+        pieces = [self._piece(origin, horizon, burn_in)]
+        for other in self.also:
+            last = min(origin, other.panel.last_month)
+            if other.row(last) >= 2 * horizon:
+                pieces.append(other._piece(last, horizon, burn_in))
+        return Sample(tuple(pieces), horizon, self.panel.months[self.row(origin)])
+
+    def _piece(self, origin: pd.Period, horizon: int, burn_in: int) -> Piece:
+        """Month rows and regions; an outcome ``horizon`` months after row t is used only where it is known."""
         last = self.row(origin)
         first = min(burn_in, max((last - horizon) // 2, 0))
         if last - horizon < first:
@@ -69,7 +88,52 @@ class Problem:
                 f"no region is observed both at a month and {horizon} months later.",
                 remedy="Check the coverage of the panel.",
             )
-        return rows + first, regions
+        return Piece(self, rows + first, regions)
+
+
+class Piece(NamedTuple):
+    """Training rows of one problem."""
+
+    problem: Problem
+    rows: np.ndarray
+    regions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Training rows of a problem and of those it also learns from, one after the other.
+
+    Attributes
+    ----------
+    pieces : tuple of Piece
+        The problem's own rows first.
+    horizon : int
+    origin : pandas.Period
+    """
+
+    pieces: tuple[Piece, ...]
+    horizon: int
+    origin: pd.Period
+
+    def take(self, values: Callable[[Problem], np.ndarray]) -> np.ndarray:
+        """Rows of an array (months, regions, ...) that each problem provides."""
+        return np.concatenate([values(p.problem)[p.rows, p.regions] for p in self.pieces])
+
+    def by_region(self, values: Callable[[Problem], np.ndarray]) -> np.ndarray:
+        """Rows of an array (regions, ...) that each problem provides."""
+        return np.concatenate([values(p.problem)[p.regions] for p in self.pieces])
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Outcomes, (rows,)."""
+        return np.concatenate([p.problem.counts[p.rows + self.horizon, p.regions] for p in self.pieces])
+
+    def weights(self, half_life: float | None) -> np.ndarray:
+        """Weights that halve every ``half_life`` months before the newest usable row; None weighs all alike."""
+        newest = self.origin.ordinal - self.horizon
+        first = [p.problem.panel.months[0].ordinal for p in self.pieces]
+        age = np.concatenate([newest - (f + p.rows) for f, p in zip(first, self.pieces, strict=True)])
+        return np.ones(len(age)) if half_life is None else np.asarray(0.5 ** (age / half_life))
 
 
 class Member(BaseEstimator):  # type: ignore[misc]
@@ -85,10 +149,3 @@ class Member(BaseEstimator):  # type: ignore[misc]
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Distributions of the counts ``horizon`` months after ``origin``, shape (regions,)."""
         raise NotImplementedError
-
-
-def recency(rows: np.ndarray, last: int, half_life: float | None) -> np.ndarray:
-    """Weights of training rows that halve every ``half_life`` months before the last one."""
-    if half_life is None:
-        return np.ones(len(rows))
-    return np.asarray(0.5 ** ((last - rows) / half_life))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
 from ..distribution import Margins, negative_binomial
-from .base import Member, Problem, recency
-from .endemic_epidemic import EndemicEpidemic, size_at
+from .base import Member, Problem
+from .dispersion import fit_size
+from .endemic_epidemic import EndemicEpidemic
 
 
 class BoostedEndemicEpidemic(Member):
@@ -69,28 +71,26 @@ class BoostedEndemicEpidemic(Member):
             base = EndemicEpidemic(burn_in=self.burn_in)
             base.fit(problem, origin, horizon)
         self.base_ = base
-        rows, regions = problem.training_rows(origin, horizon, self.burn_in)
-        start, _ = base.mean_size(problem, np.arange(int(rows.max()) + 1))
-        offset = np.log(start[rows, regions])
-        counts = problem.counts[rows + horizon, regions]
-        weights = recency(rows, int(rows.max()), self.recency_half_life)
+        sample = problem.sample(origin, horizon, self.burn_in)
+        features = sample.take(lambda p: p.cube.values)
+        offset = np.log(sample.take(lambda p: base.mean_size(p, np.arange(len(p.counts)))[0]))
+        counts, weights = sample.counts, sample.weights(self.recency_half_life)
         self.booster_: Any = None
-        if not counts.any():
-            # LightGBM refuses a Poisson record without one event; there is nothing for trees to learn in it.
-            self.spread_, self.slope_, self.account_ = fit_size(counts, start[rows, regions], weights)
-            return self
-        data = lgb.Dataset(
-            problem.cube.values[rows, regions],
-            label=counts,
-            weight=weights,
-            init_score=offset,
-            feature_name=list(problem.cube.names),
-            free_raw_data=True,
-            params={"verbose": -1, "max_bin": 63},
-        )
-        self.booster_ = lgb.train(self._settings(), data, num_boost_round=self.trees)
-        fitted = np.exp(offset + self.booster_.predict(problem.cube.values[rows, regions], raw_score=True))
-        self.spread_, self.slope_, self.account_ = fit_size(counts, fitted, weights)
+        fitted = np.exp(offset)
+        # LightGBM refuses a Poisson record without one event, and trees could learn nothing from it.
+        if counts.any():
+            data = lgb.Dataset(
+                features,
+                label=counts,
+                weight=weights,
+                init_score=offset,
+                feature_name=list(problem.cube.names),
+                free_raw_data=True,
+                params={"verbose": -1, "max_bin": 63},
+            )
+            self.booster_ = lgb.train(self._settings(), data, num_boost_round=self.trees)
+            fitted = np.exp(offset + self.booster_.predict(features, raw_score=True))
+        self.size_ = fit_size(counts, fitted, sample.weights(base.recency_half_life))
         return self
 
     def _settings(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class BoostedEndemicEpidemic(Member):
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""
         mean = self.mean(problem, origin)
-        return negative_binomial(mean, size_at(mean, self.spread_, self.slope_))
+        return negative_binomial(mean, self.size_.at(mean))
 
     def to_text(self) -> str:
         """The trees in LightGBM's own text format; empty where there are none."""
@@ -133,22 +133,6 @@ class BoostedEndemicEpidemic(Member):
         return {
             "name": self.name,
             "horizon": self.horizon_,
-            "spread": self.spread_,
-            "slope": self.slope_,
+            "size": asdict(self.size_),
             "base": self.base_.to_json(),
-            "fit": self.account_,
         }
-
-
-def fit_size(
-    counts: np.ndarray, mean: np.ndarray, weights: np.ndarray
-) -> tuple[float, float, dict[str, Any]]:
-    """Intercept and slope of the log size on the log level, by maximum likelihood with the mean held fixed."""
-    from .likelihood import AdditiveMeanNB
-
-    none = np.empty((len(counts), 0))
-    model = AdditiveMeanNB(
-        counts, none, mean[:, None], np.ones((len(counts), 1)), weights, np.array([0.0, 0.01, 0.01])
-    )
-    params, account = model.fit_bounded(np.array([1.0, 0.0, 0.5]), fixed=1)
-    return float(params[1]), float(params[2]), account

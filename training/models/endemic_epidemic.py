@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
 from ..distribution import Margins, negative_binomial
-from .base import Member, Problem, recency
+from .base import Member, Problem
+from .dispersion import fit_size
 from .excitation import Excitation, HalfLives, excitation
 
 
@@ -48,15 +50,12 @@ class EndemicEpidemic(Member):
         """Maximise the penalised likelihood of everything known at ``origin``."""
         from .likelihood import AdditiveMeanNB
 
-        rows, regions = problem.training_rows(origin, horizon, self.burn_in)
+        sample = problem.sample(origin, horizon, self.burn_in)
         self.horizon_ = horizon
-        self.columns_ = columns = self.excitation(problem)
-        self.countries_ = tuple(sorted(set(problem.panel.countries)))
-        counts = problem.counts[rows + horizon, regions]
-        design = self._endemic(problem)[regions]
-        excite = columns.values[rows, regions]
-        weights = recency(rows, int(rows.max()), self.recency_half_life)
-        ones = np.ones((len(rows), 1))
+        self.columns_ = self.excitation(problem)
+        self.countries_ = tuple(sorted({c for p in sample.pieces for c in p.problem.panel.countries}))
+        counts, weights = sample.counts, sample.weights(self.recency_half_life)
+        excite = sample.take(lambda p: self.excitation(p).values)
         free = [0.0] + [self.pooling] * len(self.countries_)
         ridge = np.array([*free, *[1e-3] * excite.shape[1], 1e-2, 1e-2])
         level = max(float(np.average(counts, weights=weights)), 1e-3)
@@ -70,9 +69,11 @@ class EndemicEpidemic(Member):
                 0.5,
             ]
         )
-        model = AdditiveMeanNB(counts, design, excite, ones, weights, ridge, 0.0 * start)
+        ones = np.ones((len(counts), 1))
+        model = AdditiveMeanNB(counts, sample.by_region(self._endemic), excite, ones, weights, ridge)
         self.params_, self.account_ = model.fit_bounded(start)
         self.layout_ = model.layout
+        self.size_ = fit_size(counts, model.mean_size(self.params_)[1], weights)
         return self
 
     def excitation(self, problem: Problem) -> Excitation:
@@ -89,10 +90,10 @@ class EndemicEpidemic(Member):
 
     def mean_size(self, problem: Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and size ``horizon`` months after each of ``rows``, shapes (rows, regions)."""
-        level, slopes, spread, slope = self.layout_.split(self.params_)
+        level, slopes, _, _ = self.layout_.split(self.params_)
         endemic = np.exp(self._endemic(problem) @ level)
         mean = endemic + self.excitation(problem).values[rows] @ slopes
-        return mean, size_at(mean, spread[0], slope)
+        return mean, self.size_.at(mean)
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""
@@ -115,12 +116,6 @@ class EndemicEpidemic(Member):
             "families": list(self.columns_.families),
             "half_lives": {k: list(v) for k, v in vars(self.half_lives).items()},
             "params": [float(p) for p in self.params_],
+            "size": asdict(self.size_),
             "fit": self.account_,
         }
-
-
-def size_at(mean: np.ndarray, intercept: float, slope: float) -> np.ndarray:
-    """Negative-binomial size at a mean; the same law as in the likelihood."""
-    from .likelihood import LEVEL_FLOOR
-
-    return np.asarray(np.exp(np.clip(intercept + slope * np.log(mean + LEVEL_FLOOR), -7, 7)))

@@ -12,6 +12,7 @@ from ...features.neighbours import border_km, side
 from ...features.recipe import Recipe
 from ...features.spatial import Country, Neighbours
 from ...features.temporal import Ewm
+from ...features.terms import Term
 
 if TYPE_CHECKING:
     from .base import Problem
@@ -58,7 +59,7 @@ def excitation(problem: Problem, lives: HalfLives) -> Excitation:
     Nothing known yet (no month observed, no such neighbour) excites nothing, hence zero.
     """
     measure = TARGETS[problem.target]
-    terms = [(OWN, Ewm(h, of=measure)) for h in lives.own]
+    terms: list[tuple[str, Term]] = [(OWN, Ewm(h, of=measure)) for h in lives.own]
     if problem.panel.links is not None:
         terms += [(DOMESTIC, Neighbours(of=Ewm(h, of=measure), across_border=False)) for h in lives.domestic]
         terms += [(ACROSS, Neighbours(of=Ewm(h, of=measure), across_border=True)) for h in lives.across]
@@ -78,6 +79,6 @@ def border_weights(panel: Panel, crossing: bool) -> np.ndarray:
 
 
 def exponential_means(problem: Problem, half_lives: tuple[float, ...]) -> np.ndarray:
-    """Exponentially weighted means of the target, float64 (months, regions, half-lives); zero where nothing is known."""
+    """Exponential means of the target, float64 (months, regions, half-lives); zero where nothing is known."""
     cube = Recipe([Ewm(h, of=TARGETS[problem.target]) for h in half_lives]).build(problem.panel)
-    return np.nan_to_num(cube.values.astype(float))
+    return np.asarray(np.nan_to_num(cube.values.astype(float)))

@@ -15,8 +15,8 @@ import numpy as np
 from scipy import special
 from statsmodels.base.model import GenericLikelihoodModel
 
-#: Level added before the logarithm that the size depends on, so that a mean of zero has a size.
-LEVEL_FLOOR = 0.1
+from .dispersion import LEVEL_FLOOR
+
 _TINY = 1e-10
 
 

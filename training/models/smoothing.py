@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import optimize, special
 
 from ..distribution import Margins, negative_binomial
-from .base import Member, Problem, recency
+from .base import Member, Problem
 from .excitation import exponential_means
 
 
@@ -56,7 +56,7 @@ class ExponentialNB(Member):
         """Variance beyond Poisson in units of the squared mean: what 1 / size would be for the region alone."""
         squares = replace(problem.panel, measures={"events": problem.counts.astype(np.float32) ** 2})
         second = exponential_means(replace(problem, panel=squares, target="events"), (self.slow,))[..., 0]
-        return np.clip((second - slow**2 - slow) / (slow**2 + 0.05), 0.0, 8.0)
+        return np.asarray(np.clip((second - slow**2 - slow) / (slow**2 + 0.05), 0.0, 8.0))
 
     @staticmethod
     def _mean_size(moments: np.ndarray, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -70,10 +70,9 @@ class ExponentialNB(Member):
 
     def fit(self, problem: Problem, origin: pd.Period, horizon: int) -> Self:
         """Maximise the likelihood of outcomes ``horizon`` months ahead."""
-        rows, regions = problem.training_rows(origin, horizon, self.burn_in)
-        counts = problem.counts[rows + horizon, regions]
-        moments = self._moments(problem)[rows, regions]
-        weights = recency(rows, int(rows.max()), self.recency_half_life)
+        sample = problem.sample(origin, horizon, self.burn_in)
+        counts, moments = sample.counts, sample.take(self._moments)
+        weights = sample.weights(self.recency_half_life)
         some = np.flatnonzero(counts > 0)
         # Where nothing ever happened there is nothing to tell the rows apart; one in ten is enough to learn from.
         quiet = np.flatnonzero((counts == 0) & (moments[:, 1] < 1e-3))

@@ -1,9 +1,10 @@
 """Time and memory of a feature cube on PRIO-GRID land: 64,818 cells x 440 months x 24 features.
 
-Run by hand:  python benchmarks/features_scale.py [--threads 2] [--growth]
+Run by hand:  python benchmarks/features_scale.py [--threads 2] [--growth] [--write 1GB]
 
 Prints seconds, peak memory, and the ratio to writing an array of the same size once; with ``--growth`` also how the
-cost grows with cells, months and features. Each case runs in a process of its own, so that peaks do not mix.
+cost grows with cells, months and features; with ``--write``, a parquet file is written in blocks under that budget.
+Each case runs in a process of its own, so that peaks do not mix.
 """
 
 from __future__ import annotations
@@ -87,7 +88,33 @@ def measure(cells: int, months: int, features: int, threads: int) -> dict[str, f
     return {"seconds": seconds, "write": write, "peak_gb": peak / 2**20, "before_gb": before / 2**20}
 
 
-def in_process(**case: int) -> dict[str, float]:
+def measure_writing(cells: int, months: int, features: int, threads: int, memory: str) -> dict[str, float]:
+    """One file, in this process."""
+    import resource
+    import tempfile
+    from pathlib import Path
+
+    from harmattan.features.store import write_parquet
+
+    panel, recipe = grid_panel(cells, months), recipe_of_24(features)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cube.parquet"
+        start = time.perf_counter()
+        done = write_parquet(recipe, panel, path, memory=memory, threads=threads)
+        seconds = time.perf_counter() - start
+        size = path.stat().st_size
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "seconds": seconds,
+        "blocks": done.blocks,
+        "file_gb": size / 1e9,
+        "peak_gb": peak / 2**20,
+        "before_gb": before / 2**20,
+    }
+
+
+def in_process(**case: int | str) -> dict[str, float]:
     """The same in a fresh process."""
     command = [sys.executable, __file__, "--case", json.dumps(case)]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -99,12 +126,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--write", metavar="MEMORY")
+    parser.add_argument("--cells", type=int, default=CELLS)
     parser.add_argument("--case")
     args = parser.parse_args()
     if args.case:
-        print(json.dumps(measure(**json.loads(args.case))))
+        case = json.loads(args.case)
+        print(json.dumps(measure_writing(**case) if "memory" in case else measure(**case)))
         return
-    cases = [(CELLS, MONTHS, 24)]
+    if args.write:
+        r = in_process(cells=args.cells, months=MONTHS, features=24, threads=args.threads, memory=args.write)
+        print(f"{args.cells} cells x {MONTHS} months x 24 features, budget {args.write}")
+        print(f"{r['seconds']:.1f} s, {r['blocks']} blocks, file {r['file_gb']:.2f} GB")
+        print(f"peak {r['peak_gb']:.2f} GB; {r['before_gb']:.2f} GB before, with the panel")
+        return
+    cases = [(args.cells, MONTHS, 24)]
     if args.growth:
         cases += [(CELLS // 4, MONTHS, 24), (CELLS // 2, MONTHS, 24)]
         cases += [(CELLS, MONTHS // 4, 24), (CELLS, MONTHS // 2, 24), (CELLS, MONTHS, 6), (CELLS, MONTHS, 12)]

@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ..errors import SchemaError
 
@@ -20,6 +21,9 @@ _REMEDIES = {
     "ends_before_it_starts": "Swap or correct the two dates.",
     "unknown_value": "Use one of the values that the source documents.",
 }
+
+
+_EMPTY = ("", "NA", "NaN", "nan", "None", "NULL", "null")
 
 
 class Problems:
@@ -82,10 +86,10 @@ def number(
         empty = found.isna()
     else:
         cells = text(values)
-        empty = cells.isin(["", "NA", "NaN", "nan", "None", "NULL", "null"])
+        empty = cells.isin(_EMPTY)
         if decimal_comma:
             cells = cells.str.replace(",", ".", regex=False)
-        found = pd.to_numeric(cells.mask(empty), errors="coerce").astype("float64")
+        found = _parse(cells.mask(empty) if empty.any() else cells)
         problems.add(found.isna() & ~empty, values, "not_a_number")
     problems.add(pd.Series(np.isinf(found.to_numpy()), index=values.index), values, "not_a_number")
     if not nullable:
@@ -98,6 +102,17 @@ def number(
     if whole:
         problems.add((found % 1 != 0) & found.notna() & ~np.isinf(found), values, "not_whole")
     return found
+
+
+def _parse(cells: pd.Series) -> pd.Series:
+    """float64, NaN where a cell is no number; arrow's cast is several times faster, but refuses all for one."""
+    try:
+        parsed = pa.array(cells, type=pa.string(), from_pandas=True).cast(pa.float64())
+    except pa.ArrowInvalid:
+        return pd.to_numeric(cells, errors="coerce").astype("float64")
+    return pd.Series(
+        parsed.to_numpy(zero_copy_only=False), index=cells.index, dtype="float64", name=cells.name
+    )
 
 
 def dates(values: pd.Series, problems: Problems, today: date | None = None) -> tuple[pd.Series, int]:

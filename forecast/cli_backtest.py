@@ -229,13 +229,13 @@ def leaderboard_table(outcome: BacktestOutcome) -> Any:
     protocol = outcome.plan.protocol
     horizons = sorted(board["horizon"].unique())
     table = Table(
-        title=f"CRPS of {outcome.summary['target']}, and skill in % against the best baseline at each horizon",
+        title=f"CRPS of {outcome.summary['target']}; below, skill in % against the best baseline",
         caption=(
             f"{protocol.name}: {protocol.first} to {protocol.last}, {outcome.summary['regions']} regions. "
             "In brackets: the 95 % interval covers zero."
         ),
     )
-    table.add_column("member")
+    table.add_column("member", overflow="fold")
     for horizon in horizons:
         table.add_column(f"h={horizon}", justify="right", no_wrap=True)
     by = board.set_index(["member", "horizon"])
@@ -247,11 +247,11 @@ def leaderboard_table(outcome: BacktestOutcome) -> Any:
 
 
 def _cell(member: str, row: pd.Series) -> str:
-    """One score and its skill, such as ``0.382 +6.9``."""
+    """A score, and below it the skill, such as ``+6.9``."""
     score, skill = f"{row['crps']:.3f}", row["skill_vs_best"]
     if member == row["best_baseline"]:
-        return f"{score}   best"
+        return f"{score}\nbest"
     if skill != skill:  # NaN where there is nothing to compare with
         return score
     said = f"{100 * skill:+.1f}"
-    return f"{score} {said:>6}" if row["clear"] else f"{score} {f'({said})':>6}"
+    return f"{score}\n{said if row['clear'] else f'({said})'}"

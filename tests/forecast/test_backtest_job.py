@@ -319,6 +319,8 @@ def test_the_command_prints_a_table_and_where_the_rest_is(run: Run, calls: list[
     assert (code, err) == (0, "")
     assert "conflictology_12" in out
     assert "h=3" in out
+    assert "In brackets: the 95 % interval covers" in out
+    assert max(map(len, out.splitlines()[:-1])) <= 80
     assert f"Tables   {tmp_path / 'backtests' / 'backtest-events'}" in out
 
 
@@ -376,8 +378,8 @@ def test_skill_that_may_be_nothing_is_in_brackets() -> None:
     from harmattan.forecast.cli_backtest import _cell
 
     row = pd.Series({"crps": 0.3821, "skill_vs_best": 0.069, "best_baseline": "b", "clear": True})
-    assert _cell("pool", row) == "0.382   +6.9"
+    assert _cell("pool", row) == "0.382\n+6.9"
     row["clear"] = False
-    assert _cell("pool", row) == "0.382 (+6.9)"
+    assert _cell("pool", row) == "0.382\n(+6.9)"
     row["best_baseline"] = "pool"
-    assert _cell("pool", row) == "0.382   best"
+    assert _cell("pool", row) == "0.382\nbest"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..data.errors import ModelError
 from . import scores
+from .rival import RIVAL, rival_margins
 
 if TYPE_CHECKING:
     from .backtest import Record
@@ -105,7 +106,7 @@ class CaseScores:
 
 
 def score_record(record: Record, rng: np.random.Generator, draws: int = DRAWS) -> CaseScores:
-    """Score every member of a record on equally many quantile-spaced draws.
+    """Score every member of a record, and a negative binomial of the last months, on equally many draws.
 
     Parameters
     ----------
@@ -129,10 +130,12 @@ def score_record(record: Record, rng: np.random.Generator, draws: int = DRAWS) -
     uniform = rng.random(record.observed.shape)
     history = np.asarray(record.history, float)
     escalation = scores.escalation_level(history)
-    members = tuple(record.margins)
+    said = {**record.margins}
+    said.setdefault(RIVAL, rival_margins(history))
+    members = tuple(said)
     values: dict[str, np.ndarray] = {}
     for at, name in enumerate(members):
-        given = record.margins[name]
+        given = said[name]
         where = f"{name}, horizon {record.horizon}"
         if len(given) != len(record.origins):
             raise ModelError(

@@ -12,6 +12,7 @@ import pandas as pd
 from .case_scores import BASELINES, CaseScores, score_record
 from .comparison import diebold_mariano, month_blocks, skill_from_blocks
 from .diagnostics import coverage, covered, pit_table, pooled_rankings, reliability_table
+from .rival import RIVAL
 from .scores import average_precision, brier
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 #: Skill is stated against this baseline, and against the best of all at each horizon.
 REFERENCE = "conflictology_12"
-#: The ignorance score is compared with this one as well, where it is there.
-SHARP_RIVAL = "negative_binomial_12"
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def leaderboard(scored: Sequence[CaseScores], rng: np.random.Generator) -> pd.Da
     for s in scored:
         blocks = month_blocks(len(s.origins), rng)
         best = best_baseline(s)
-        rival = best_baseline(s, "ignorance", also=(SHARP_RIVAL,))
+        rival = best_baseline(s, "ignorance", also=(RIVAL,))
         for member in s.members:
             skill = _skill(s, member, REFERENCE, "crps", blocks)
             against = _skill(s, member, best, "crps", blocks)

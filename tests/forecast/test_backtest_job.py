@@ -102,7 +102,7 @@ def test_every_table_is_written_and_readable(calls: list[Any], settings: Backtes
     assert [row["crps"] for row in told["leaderboard"]] == pytest.approx(board["crps"].tolist(), rel=1e-8)
     assert (told["protocol"]["first"], told["unsealed"], told["target"]) == ("2020-01", False, "events")
     cases = pd.read_parquet(settings.out / "cases.parquet")
-    assert len(cases) == 4 * 2 * 24 * 4  # members, horizons, origins, regions
+    assert len(cases) == 5 * 2 * 24 * 4  # members, horizons, origins, regions
 
 
 def test_the_same_settings_give_the_same_bytes(calls: list[Any], settings: BacktestSettings) -> None:
@@ -333,6 +333,7 @@ def test_the_command_speaks_json(run: Run, calls: list[Any], tmp_path: Path) -> 
         "zero",
         "conflictology_12",
         "conflictology_24",
+        "negative_binomial_12",
         "pool",
     }
     assert told["run_id"] is None

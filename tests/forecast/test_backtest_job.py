@@ -319,7 +319,7 @@ def test_the_command_prints_a_table_and_where_the_rest_is(run: Run, calls: list[
     assert (code, err) == (0, "")
     assert "conflictology_12" in out
     assert "h=3" in out
-    assert "In brackets: the 95 % interval covers" in out
+    assert "In brackets: the 95 % interval covers" in " ".join(out.split())
     assert max(map(len, out.splitlines()[:-1])) <= 80
     assert f"Tables   {tmp_path / 'backtests' / 'backtest-events'}" in out
 

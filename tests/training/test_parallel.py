@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,43 +63,6 @@ def test_without_dask_the_remedy_says_how_to_get_it(monkeypatch: pytest.MonkeyPa
         run_tasks(walk, STEPS, TASKS, scheduler="tcp://127.0.0.1:1")
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def scheduler() -> Iterator[str]:
-    """A real scheduler with two worker processes, each in a process of its own."""
-    pytest.importorskip("distributed")
-    address = f"tcp://127.0.0.1:{free_port()}"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    settings: dict[str, Any] = {**quiet, "env": {**os.environ, "PYTHONPATH": here}}
-    dask = [sys.executable, "-m", "dask"]
-    where = ["--host", "127.0.0.1", "--no-dashboard"]
-    port = address.rsplit(":", 1)[1]
-    running = [subprocess.Popen([*dask, "scheduler", *where, "--port", port], **settings)]
-    for _ in range(2):
-        worker = [*dask, "worker", address, "--nthreads", "1", *where, "--no-nanny"]
-        running.append(subprocess.Popen(worker, **settings))
-    try:
-        from distributed import Client
-
-        with Client(address, timeout=60, set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=60)
-        yield address
-    finally:
-        for process in reversed(running):
-            process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_changes_no_bit(scheduler: str) -> None:
@@ -127,9 +87,9 @@ def test_a_killed_worker_loses_nothing(scheduler: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_a_scheduler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_is_not_there(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr("harmattan.training.parallel.PATIENCE", 1)
-    address = f"tcp://127.0.0.1:{free_port()}"
+    address = f"tcp://127.0.0.1:{free_port}"
     with pytest.raises(UsageError, match=f"no scheduler answers at {address}"):
         run_tasks(walk, STEPS, TASKS, scheduler=address)

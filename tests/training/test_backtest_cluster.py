@@ -1,0 +1,37 @@
+"""A back-test gives the same bits in one process, in two, and on a cluster."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harmattan.data.embedded import load_snapshot
+from harmattan.features.recipe import Recipe
+from harmattan.training import backtest
+from harmattan.training.models.base import Problem
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+
+def test_records_do_not_depend_on_where_they_were_made(scheduler: str) -> None:
+    if not hasattr(backtest, "run_backtest"):
+        pytest.skip("the back-test's core is not there yet")
+    panel = load_snapshot().panel.until("2020-06").select(countries=["MLI", "BFA"])
+    problem = Problem(panel, Recipe.default().build(panel))
+    origins = tuple(pd.period_range("2019-11", "2020-01", freq="M"))
+    one, *others = (
+        backtest.run_backtest(problem, origins, (1, 3), panel.region_ids, seed=7, **where)
+        for where in ({"workers": 1}, {"workers": 2}, {"scheduler": scheduler})
+    )
+    assert [record.horizon for record in one] == [1, 3]
+    for other in others:
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a.observed, b.observed)
+            np.testing.assert_array_equal(a.history, b.history)
+            pd.testing.assert_frame_equal(a.weights, b.weights, check_exact=True)
+            assert list(a.margins) == list(b.margins)
+            for name in a.margins:
+                for mine, theirs in zip(a.margins[name], b.margins[name], strict=True):
+                    np.testing.assert_array_equal(mine.cdf, theirs.cdf)
+                    np.testing.assert_array_equal(mine.mean, theirs.mean)

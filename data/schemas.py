@@ -187,7 +187,7 @@ def schema(table: str) -> DataFrameSchema:
 
 def _incidents(pa: Any) -> DataFrameSchema:
     col, check = pa.Column, pa.Check
-    deaths = col(float, check.ge(0, name="deaths_not_negative"), nullable=True, coerce=True)
+    deaths = col(float, check.ge(0, error="deaths_not_negative"), nullable=True, coerce=True)
     return pa.DataFrameSchema(
         {
             "incident_id": col(checks=check(lambda s: s != "", name="id_given")),
@@ -198,7 +198,7 @@ def _incidents(pa: Any) -> DataFrameSchema:
             "longitude": col(float, check.in_range(-180, 180), nullable=True, coerce=True),
             "where_precision": col(float, check.in_range(1, 7), nullable=True, coerce=True),
             "violence_type": col(checks=check(lambda s: s != "", name="type_given")),
-            "events": col(int, check.ge(1, name="events_at_least_one"), coerce=True),
+            "events": col(int, check.ge(1, error="events_at_least_one"), coerce=True),
             "deaths_best": deaths,
             "deaths_low": deaths,
             "deaths_high": deaths,
@@ -236,7 +236,7 @@ def _links(pa: Any) -> DataFrameSchema:
         {
             "region_a": col(),
             "region_b": col(),
-            "border_km": col(float, check.gt(0, name="border_longer_than_zero"), coerce=True),
+            "border_km": col(float, check.gt(0, error="border_longer_than_zero"), coerce=True),
             "crosses_border": col(bool, coerce=True),
         },
         checks=[

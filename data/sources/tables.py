@@ -275,10 +275,9 @@ def _csv(
             where=f"{table.path}, row 1",
             remedy="Rename or drop one of them.",
         )
-    blank = len(re.findall(rb"\n(?=\r?\n)", raw.rstrip()))
-    table = table.repaired("blank_lines", blank, "Blank lines were skipped; rows are counted without them.")
     wanted = names if columns is None else [n for n in names if aliases.get(n, n) in columns or n in columns]
-    frame = _rows(raw, names, wanted or names, delimiter, offset, table.path)
+    frame, blank = _rows(raw.rstrip() + b"\n", names, wanted or names, delimiter, offset, table.path)
+    table = table.repaired("blank_lines", len(blank), "Blank lines were skipped.", blank)
     if frame.empty:
         raise SourceError(
             "the file has a header and no rows.", where=f"{table.path}, row 1", remedy="Download it again."
@@ -299,7 +298,8 @@ def _header_of(
 
 def _rows(
     raw: bytes, names: list[str], wanted: list[str], delimiter: str, offset: int, path: str
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, list[int]]:
+    """The rows, indexed by their number in the file, and the numbers of blank ones."""
     bad: list[tuple[int, int]] = []
 
     def refuse(row: pacsv.InvalidRow) -> str:
@@ -313,7 +313,10 @@ def _rows(
                 column_names=names, skip_rows=offset - 1, use_threads=False, block_size=16_000_000
             ),
             parse_options=pacsv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse
+                delimiter=delimiter,
+                newlines_in_values=True,
+                ignore_empty_lines=False,
+                invalid_row_handler=refuse,
             ),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
@@ -339,7 +342,10 @@ def _rows(
         )
     frame: pd.DataFrame = table.to_pandas()
     frame.index = pd.RangeIndex(offset, len(frame) + offset)
-    return frame
+    nothing = frame.iloc[:, 0].isin(["", None])
+    if nothing.any():
+        nothing &= (frame.fillna("") == "").all(axis=1)
+    return (frame[~nothing] if nothing.any() else frame), frame.index[nothing].tolist()
 
 
 def _select(table: RawTable, columns: Collection[str] | None, aliases: Mapping[str, str]) -> RawTable:

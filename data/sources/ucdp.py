@@ -7,6 +7,7 @@ What is known about these files, and what is done about it:
   of Mali,
   22 of 23 clear and 14 of 32 unclear ones survived in release 24.1). Empty counts as clear; this is counted.
 - ``where_prec`` 4 is a first-level region and stays; 6 and 7 are no better than the country. Empty is kept.
+- ``date_prec`` is 0 in a few candidate rows; this is read as not stated, and counted.
 - ``best`` outside ``low``/``high`` widens the bounds; missing bounds are set to ``best``. Both are counted.
 - a release says nothing about months after its own, though its file may hold some of their events.
 - ``active_year`` and the like are known only later; they are never read.
@@ -232,7 +233,7 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, RawTable]:
     table = table.repaired("us_dates", us, "Dates with slashes were read as month/day/year.")
     problems.add(out["date_end"] < out["date_start"], raw["date_end"], "ends_before_it_starts")
     for name, column, low, high in (
-        ("date_precision", "date_prec", 1, 5),
+        ("date_precision", "date_prec", 0, 5),
         ("where_precision", "where_prec", 1, 7),
         ("latitude", "latitude", -90, 90),
         ("longitude", "longitude", -180, 180),
@@ -247,6 +248,14 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, RawTable]:
             nullable=column == "where_prec",
             decimal_comma=comma,
         )
+    unstated = out["date_precision"] == 0
+    table = table.repaired(
+        "date_precision_unstated",
+        int(unstated.sum()),
+        "A date_prec of 0 was read as not stated.",
+        raw.index[unstated],
+    )
+    out["date_precision"] = out["date_precision"].mask(unstated)
     kind = number(raw["type_of_violence"], problems, whole=True)
     out["violence_type"] = kind.map(UCDP_TYPES).fillna("").astype("str")
     problems.add(kind.notna() & (out["violence_type"] == ""), raw["type_of_violence"], "unknown_value")

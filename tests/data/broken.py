@@ -256,8 +256,9 @@ REPAIRED = (
     Repaired("gz named csv", "ucdp", raw(gzip.compress(GOOD)), "compressed_under_another_name", 1),
     Repaired("best outside its bounds", "ucdp", csv({}, {"best": 9}, {"best": 1}), "deaths_bounds_widened", 2, (3, 4)),
     Repaired("bounds missing", "ucdp", csv({}, {"high": "", "low": ""}), "deaths_bounds_missing", 1, (3,)),
+    Repaired("precision of date 0", "ucdp", csv({}, {"date_prec": 0}), "date_precision_unstated", 1, (3,)),
     Repaired("status empty", "ucdp", csv({"code_status": ""}, {}), "status_empty", 1, (2,)),
-    Repaired("blank lines", "ucdp", raw(GOOD.replace(b"\n", b"\n\n", 2)), "blank_lines", 2),
+    Repaired("blank lines", "ucdp", raw(GOOD.replace(b"\n", b"\n\n", 2)), "blank_lines", 2, (2, 4)),
     Repaired("deaths missing", "table", csv({"deaths": ""}, {"deaths": 3}), "deaths_missing", 1, (2,)),
 )  # fmt: skip
 

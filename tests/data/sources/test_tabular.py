@@ -1,0 +1,93 @@
+"""Anybody's own table."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harmattan.data.build import build_panel
+from harmattan.data.embedded import load_snapshot
+from harmattan.data.errors import ConfigError
+from harmattan.data.regions import Regions
+from harmattan.data.schemas import validate
+from harmattan.data.sources import tabular
+
+TODAY = date(2024, 1, 1)
+MAPPING = {"date": "Day", "latitude": "Lat", "longitude": "Lon", "country": "Country", "deaths": "Killed"}
+
+
+def mine(folder: Path, **change: object) -> Path:
+    base = {
+        "Day": ["2020-03-05", "2020-04-01"],
+        "Lat": [14.5, 13.5],
+        "Lon": [-3.5, -2.5],
+        "Country": ["Mali", "BFA"],
+        "Killed": [3, 0],
+    }
+    path = folder / "mine.csv"
+    pd.DataFrame({**base, **change}).to_csv(path, index=False)
+    return path
+
+
+def test_columns_by_name(tmp_path: Path, regions: Regions) -> None:
+    incidents = tabular.read(mine(tmp_path), columns=MAPPING, today=TODAY)
+    validate("incidents", incidents.frame)
+    panel = build_panel(incidents, regions).panel
+    assert panel.measures["deaths_best"][0, panel.region_ids.index("MLI-mopti")] == 3
+    assert panel.measures["events"][1, panel.region_ids.index("BFA-sahel")] == 1
+    assert not any(n.startswith("events_") for n in panel.measures)
+
+
+def test_columns_from_toml(tmp_path: Path) -> None:
+    settings = tmp_path / "map.toml"
+    settings.write_text("[columns]\n" + "\n".join(f'{k} = "{v}"' for k, v in MAPPING.items()))
+    assert tabular.mapping_of(settings) == MAPPING
+    assert len(tabular.read(mine(tmp_path), columns=tabular.mapping_of(settings), today=TODAY)) == 2
+
+
+def test_types_and_sides_become_measures(tmp_path: Path, regions: Regions) -> None:
+    path = mine(tmp_path, Kind=["Raid", "Car bomb"], A=["JNIM", "IS"], B=["Civilians", "JNIM"])
+    more = MAPPING | {"type": "Kind", "side_a": "A", "side_b": "B"}
+    panel = build_panel(tabular.read(path, columns=more, today=TODAY), regions).panel
+    sums = {n: float(np.nansum(v)) for n, v in panel.measures.items()}
+    assert sums["events_raid"] == sums["events_car_bomb"] == 1
+    assert sums["events_jnim_vs_is"] == 1
+
+
+def test_regions_by_name_need_no_coordinates(tmp_path: Path, regions: Regions) -> None:
+    path = tmp_path / "mine.csv"
+    rows = {"date": "2020-03-05", "country": "Mali", "region": ["Mopti", "MLI-gao", "Atlantis"]}
+    pd.DataFrame(rows).to_csv(path, index=False)
+    built = build_panel(tabular.read(path, today=TODAY), regions)
+    assert built.incidents["region_id"].tolist() == ["MLI-mopti", "MLI-gao", ""]
+    assert built.ledger.by("outcome").set_index("outcome")["events"].to_dict() == {
+        "placed": 2,
+        "outside_regions": 1,
+    }
+
+
+def test_a_ready_panel(tmp_path: Path) -> None:
+    snapshot = load_snapshot().panel.select(countries=["MLI"])
+    snapshot.to_frame().to_csv(tmp_path / "panel.csv", index=False)
+    panel = tabular.read_panel(tmp_path / "panel.csv", links=snapshot.links)
+    assert panel.digest() == snapshot.digest()
+    assert tabular.is_panel(tmp_path / "panel.csv")
+    assert not tabular.is_panel(mine(tmp_path))
+
+
+def test_a_panel_with_names_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "panel.csv"
+    pd.DataFrame({"Period": ["2020-01"], "Unit": ["MLI-gao"], "N": [4]}).to_csv(path, index=False)
+    panel = tabular.read_panel(path, columns={"month": "Period", "region_id": "Unit", "events": "N"})
+    assert panel.measure("events").tolist() == [[4]]
+
+
+def test_a_mapping_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'date:Day' is not a column mapping"):
+        tabular.mapping_of("date:Day")
+    with pytest.raises(ConfigError, match="does not exist"):
+        tabular.mapping_of(tmp_path / "none.toml")

@@ -237,7 +237,7 @@ def _masked(panel: Panel, observed: Array) -> Panel:
 def futures(
     panel: Panel, origin: int, delays: Mapping[str, int], rng: np.random.Generator
 ) -> Iterator[Panel]:
-    """The same past with other futures: none, other figures, other coverage, both."""
+    """The same past with other futures: none, other figures (whole or not), other coverage, both."""
     stop = origin + 1
     if not delays:
         yield panel.until(panel.months[origin])
@@ -248,7 +248,7 @@ def futures(
         for name, values in panel.measures.items():
             other = np.nan_to_num(values, copy=True)
             late = max(stop - delays.get(name, 0), 0)
-            other[late:] = rng.poisson(top, size=other[late:].shape)
+            other[late:] = rng.poisson(top, size=other[late:].shape) / (1 if top < 3 else 3)
             measures[name] = np.where(observed, other, np.float32(np.nan)).astype(np.float32)
         yield replace(panel, measures=measures, observed=observed)
 

@@ -75,6 +75,11 @@ class CaseScores:
         values: np.ndarray = self.values[measure][self.members.index(member)]
         return values
 
+    def mean(self, member: str, measure: str) -> float:
+        """Mean of one measure over what was observed; NaN where nothing was."""
+        values = self.of(member, measure)[self.seen]
+        return float(values.mean()) if len(values) else float("nan")
+
     def questions(self, member: str) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
         """Each yes-no question: its name, the cases it is asked of, what happened, the probability given."""
         for k in THRESHOLDS:

@@ -94,7 +94,7 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
 def best_baseline(scored: CaseScores, measure: str = "crps", also: Sequence[str] = ()) -> str | None:
     """The baseline with the lowest mean of a measure; None where the back-test has none of them."""
     there = [m for m in (*BASELINES, *also) if m in scored.members]
-    mean = {m: float(np.nanmean(scored.of(m, measure))) for m in there}
+    mean = {m: scored.mean(m, measure) for m in there}
     return min(mean, key=lambda m: mean[m]) if mean else None
 
 
@@ -152,7 +152,7 @@ def leaderboard(scored: Sequence[CaseScores], rng: np.random.Generator) -> pd.Da
 
 def _means(scored: CaseScores, member: str) -> dict[str, float]:
     names = ("crps", "crps_log", "ignorance", "interval_90")
-    return {name: float(np.nanmean(scored.of(member, name))) for name in names}
+    return {name: scored.mean(member, name) for name in names}
 
 
 def _skill(

@@ -184,3 +184,27 @@ def test_a_member_that_says_nan_is_an_error() -> None:
     broken = [Margins(first.cdf, np.full_like(first.mean, np.nan)), *record.margins["pool"][1:]]
     with pytest.raises(ModelError, match="pool, horizon 1: the mean of a forecast is not a number"):
         score_record(replace(record, margins={"pool": broken}), np.random.default_rng(1))
+
+
+def test_a_horizon_without_any_outcome_is_a_row_without_figures() -> None:
+    unseen = make_record(3)
+    records = [make_record(1), replace(unseen, observed=np.full_like(unseen.observed, np.nan))]
+    tables = evaluate(records, np.random.default_rng(3))
+    rows = tables.leaderboard[tables.leaderboard["horizon"] == 3]
+    assert rows["cases"].unique().tolist() == [0]
+    assert rows[["crps", "ignorance", "skill_vs_best", "dm_p", "coverage_50"]].isna().all().all()
+    assert not rows["clear"].any()
+    assert set(tables.splits["horizon"]) == {1}
+
+
+@pytest.mark.parametrize("regions", [1, 3])
+def test_a_world_without_events_is_scored_without_warnings(regions: int) -> None:
+    record = make_record(regions=regions)
+    quiet = replace(record, observed=0 * record.observed, history=0 * record.history)
+    tables = evaluate([quiet], np.random.default_rng(3))
+    board = tables.leaderboard.set_index("member")
+    assert board.loc["zero", "crps"] == 0
+    assert board.loc["pool", "crps"] > 0
+    assert board["ap_onset"].isna().all()
+    assert board.loc["pool", "verdict"].startswith("cannot be compared")
+    assert tables.onsets["happened"].unique().tolist() == [0]

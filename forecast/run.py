@@ -178,7 +178,7 @@ def _do(job: Job, problem: Problem, origin: pd.Period, settings: Settings) -> An
 
     with threadpool_limits(1):
         if job.kind == "diffusion":
-            return fit_diffusion(problem, origin)
+            return fit_diffusion(problem, origin, rng=np.random.default_rng(job.seed))
         if job.kind == "judge":
             origins = recent_origins(problem, origin, job.horizon, settings.backtest_origins)
             return score_horizon(

@@ -32,7 +32,7 @@ unit = st.floats(0, 1, exclude_max=True)
 
 def fitted(counts: np.ndarray) -> Diffusion:
     problem = problem_of(panel_of(counts, links=ladder_links()))
-    return fit_diffusion(problem, problem.panel.months[-1])
+    return fit_diffusion(problem, problem.panel.months[-1], permutations=200, rng=np.random.default_rng(99))
 
 
 def pair(model: Diffusion, source: str, target: str) -> pd.Series:
@@ -179,12 +179,12 @@ def test_an_open_border_is_found_in_its_direction_only(seed: int) -> None:
     assert model.radius < 1
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13])
-def test_closed_borders_are_not_declared_open(seed: int) -> None:
+def test_closed_borders_are_seldom_declared_open() -> None:
     truth = diffusion(a_to_b=0.0, b_to_a=0.0, own=0.3, domestic=0.3, endemic=1.0)
-    model = fitted(world_of(truth, 150, np.random.default_rng(seed)))
-    assert not model.pairs.declared.any()
-    assert model.radius < 1
+    models = [fitted(world_of(truth, 150, np.random.default_rng(seed))) for seed in range(20)]
+    # At a true rate of 5 % more than three of twenty happen once in sixty times.
+    assert sum(bool(m.pairs.declared.any()) for m in models) <= 3
+    assert all(m.radius < 1 for m in models)
 
 
 def test_a_fit_keeps_its_promises() -> None:
@@ -198,7 +198,9 @@ def test_a_fit_keeps_its_promises() -> None:
     assert rows.lr_statistic.min() >= 0
     assert rows.p_value.between(0, 1).all()
     assert (rows.p_holm >= rows.p_value).all()
-    assert (rows.declared == (rows.p_holm < 0.05)).all()
+    assert (rows.declared == ((rows.p_holm < 0.05) & (rows.coefficient > rows.permuted_95))).all()
+    assert (rows.coefficient_low <= rows.coefficient + 1e-9).all()
+    assert (rows.coefficient_high >= rows.coefficient).all()
     np.testing.assert_allclose(rows.p_holm, multipletests(rows.p_value, method="holm")[1])
     same_country = np.array(model.countries)[:, None] == np.array(model.countries)
     assert (model.across[same_country] == 0).all()
@@ -224,6 +226,54 @@ def test_a_world_without_variation_declares_nothing(what: str) -> None:
     assert not model.pairs.declared.any()
     means, _ = mean_paths(model, np.full((8, len(LAG_HALF_LIVES)), counts[0, 0]), 6)
     np.testing.assert_allclose(means, counts[0, 0], atol=0.3)
+
+
+def test_without_permutations_nothing_is_declared() -> None:
+    truth = diffusion(a_to_b=0.8, b_to_a=0.0, own=0.2, domestic=0.3, endemic=0.2)
+    truth.endemic[:4] = 2.0
+    problem = problem_of(
+        panel_of(world_of(truth, 360, np.random.default_rng(2), size=1.0), links=ladder_links())
+    )
+    model = fit_diffusion(problem, problem.panel.months[-1])
+    row = pair(model, "AAA", "BBB")
+    assert row.p_holm < 0.05
+    assert row.verdict == "permutation check not run"
+    assert not model.pairs.declared.any()
+
+
+def test_a_border_between_single_regions_cannot_be_declared() -> None:
+    ids = ("AAA-1", "BBB-1")
+    links = pd.DataFrame(
+        {"region_a": ["AAA-1"], "region_b": ["BBB-1"], "border_km": [50.0], "crosses_border": [True]}
+    )
+    rng = np.random.default_rng(5)
+    source = rng.negative_binomial(0.5, 0.1, size=300)
+    follower = rng.poisson(0.1 + 0.9 * np.r_[0, source[:-1]])
+    panel = panel_of(np.column_stack([source, follower]), ids=ids, links=links)
+    problem = problem_of(panel)
+    row = pair(fit_diffusion(problem, panel.months[-1], rng=np.random.default_rng(1)), "AAA", "BBB")
+    assert row.p_holm < 0.001
+    assert not row.declared
+    assert row.verdict == "no more than under permuted borders"
+
+
+def test_a_stored_model_comes_back_whole() -> None:
+    counts = world_of(diffusion(), 120, np.random.default_rng(21))
+    model = fitted(counts)
+    stored = json.loads(json.dumps(model.to_json(), allow_nan=False))
+    panel = panel_of(counts, links=ladder_links())
+    again = Diffusion.from_json(stored, panel)
+    np.testing.assert_allclose(again.propagation, model.propagation)
+    assert again.to_json() == stored
+    with pytest.raises(ModelError, match="8 regions, the panel has 2"):
+        Diffusion.from_json(stored, panel.select(regions=["AAA-1", "BBB-1"]))
+
+
+def test_links_that_stay_at_home_have_no_border_to_test() -> None:
+    links = ladder_links()
+    panel = panel_of(np.ones((40, 8)), links=links[~links.crosses_border])
+    with pytest.raises(ModelError, match="no link of this panel joins two countries"):
+        fit_diffusion(problem_of(panel), panel.months[-1])
 
 
 def test_without_links_there_is_no_border_to_test() -> None:

@@ -1,0 +1,250 @@
+"""Which borders carry a signal: likelihood ratios on the boundary, Holm, permuted borders, profile intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from .additive import Found, Likelihood, maximise
+from .diffusion_design import Design, Term
+
+#: Level of the tests, after Holm's adjustment over all borders.
+SIGNIFICANT = 0.05
+#: An estimate has to pass this quantile of the estimates under permuted borders.
+PERMUTED_LEVEL = 0.95
+#: Probability that the profile intervals claim.
+INTERVAL = 0.90
+#: Refits of a border need no more precision than this in log-likelihood.
+_REFIT_TOLERANCE = 3e-3
+PAIR_COLUMNS = (
+    "source_country",
+    "target_country",
+    "permeability",
+    "coefficient",
+    "coefficient_low",
+    "coefficient_high",
+    "standard_error",
+    "lr_statistic",
+    "p_value",
+    "p_holm",
+    "permuted_95",
+    "p_permuted",
+    "permutations",
+    "declared",
+    "verdict",
+)
+#: Why a border is declared or not.
+SIGNAL = "signal"
+WEAK = "not significant"
+ANYWHERE = "no more than under permuted borders"
+UNCHECKED = "permutation check not run"
+
+
+def judge_borders(
+    design: Design,
+    likelihood: Likelihood,
+    best: Found,
+    permutations: int,
+    rng: np.random.Generator | None,
+    every: bool = False,
+    intervals: bool = True,
+) -> pd.DataFrame:
+    """One row per directed pair of countries, with the verdict.
+
+    A signal is declared where the likelihood ratio of a closed border is significant after Holm's adjustment, and
+    the estimate passes the 95th percentile of the estimates under permuted borders. Borders that fail the first
+    half are not permuted, unless ``every``.
+
+    Parameters
+    ----------
+    permutations : int
+        Refits per border, >= 200 in earnest.
+    rng : numpy.random.Generator or None
+        Draws the permutations; None leaves them out, and then nothing is declared.
+    every : bool
+        Permute every border with an estimate above zero.
+    intervals : bool
+        Whether to compute profile intervals; they are missing otherwise.
+    """
+    phi = float(best.params[design.position(Term("domestic"))])
+    sd = _standard_errors(best)
+    rows = []
+    for term in (t for t in design.terms if t.kind == "across"):
+        at = design.position(term)
+        estimate, statistic = float(best.params[at]), 0.0
+        if estimate > 0:
+            closed = design.fit(likelihood, best.params, closed=[term])
+            statistic = max(0.0, 2 * (best.loglike - closed.loglike))
+        # On the boundary half of the mass of the likelihood ratio is at zero (Self & Liang 1987).
+        p = 0.5 * float(stats.chi2.sf(statistic, 1)) if statistic > 0 else 1.0
+        low, high = np.nan, np.nan
+        if intervals:
+            low, high = profile_interval(design, best, term, float(sd[at]))
+        rows.append(
+            (
+                term.source,
+                term.target,
+                estimate / phi if phi > 0 else np.nan,
+                estimate,
+                low,
+                high,
+                float(sd[at]),
+                statistic,
+                p,
+            )
+        )
+    pairs = pd.DataFrame(rows, columns=list(PAIR_COLUMNS[:9]))
+    pairs["p_holm"] = holm(pairs["p_value"].to_numpy(float))
+    return _permuted(design, best, pairs, permutations, rng, every)
+
+
+def _standard_errors(best: Found) -> np.ndarray:
+    """Square roots of the inverse information's diagonal, all parameters free."""
+    info = best.information + 1e-9 * np.eye(len(best.params))
+    return np.sqrt(np.maximum(np.diag(np.linalg.pinv(info, hermitian=True)), 0.0))
+
+
+def _permuted(
+    design: Design,
+    best: Found,
+    pairs: pd.DataFrame,
+    permutations: int,
+    rng: np.random.Generator | None,
+    every: bool,
+) -> pd.DataFrame:
+    """Compare the estimates with those under permuted borders."""
+    reference, p_permuted, count = [], [], []
+    for row in pairs.itertuples(index=False):
+        asked = rng is not None and row.coefficient > 0 and (every or row.p_holm < SIGNIFICANT)
+        if rng is None or not asked:
+            reference.append(np.nan)
+            p_permuted.append(np.nan)
+            count.append(0)
+            continue
+        term = Term("across", str(row.source_country), str(row.target_country))
+        estimates = permuted_estimates(design, best, term, permutations, rng)
+        reference.append(float(np.quantile(estimates, PERMUTED_LEVEL)))
+        p_permuted.append((1 + float((estimates >= row.coefficient).sum())) / (1 + permutations))
+        count.append(permutations)
+    pairs["permuted_95"], pairs["p_permuted"], pairs["permutations"] = reference, p_permuted, count
+    pairs["declared"] = (pairs["p_holm"] < SIGNIFICANT) & (pairs["coefficient"] > pairs["permuted_95"])
+    pairs["verdict"] = [_verdict(row) for row in pairs.itertuples(index=False)]
+    return pairs[list(PAIR_COLUMNS)]
+
+
+def _verdict(row: Any) -> str:
+    if row.declared:
+        return SIGNAL
+    if row.p_holm >= SIGNIFICANT:
+        return WEAK
+    return ANYWHERE if row.permutations else UNCHECKED
+
+
+def permuted_estimates(
+    design: Design, best: Found, term: Term, permutations: int, rng: np.random.Generator, ends: str = "both"
+) -> np.ndarray:
+    """Estimates of one border's coefficient when its pieces join other regions, (permutations,).
+
+    Every refit relabels the regions at both ends of the border: the lengths and pattern of the border stay, but it
+    joins regions drawn at random in the two countries. Background levels and all other coefficients of the
+    receiving country are fitted again; what all countries share stays at its estimate.
+
+    Parameters
+    ----------
+    ends : {"both", "source", "target"}
+        Which end is relabelled.
+    """
+    here, there = (np.flatnonzero(design.country == c) for c in (term.target, term.source))
+    likelihood, free = _receiver(design, term.target)
+    block = likelihood.blocks[0]
+    at, out = design.position(term), np.empty(permutations)
+    column = len(block.levels) + int(np.flatnonzero(block.slopes == at)[0])
+    mine = np.flatnonzero(design.country[design.regions] == term.target)
+    arriving_lag, months = design.lag[:, there], design.rows[mine]
+    weights = design.far[np.ix_(here, there)]
+    for i in range(permutations):
+        to = rng.permutation(len(here)) if ends != "source" else np.arange(len(here))
+        by = rng.permutation(len(there)) if ends != "target" else np.arange(len(there))
+        moved = arriving_lag @ weights[np.ix_(to, by)].T
+        likelihood.designs[0][:, column] = moved[months, block.region]
+        out[i] = maximise(likelihood, best.params, free, 40, _REFIT_TOLERANCE).params[at]
+    return out
+
+
+def _receiver(design: Design, target: str) -> tuple[Likelihood, np.ndarray]:
+    """The rows of one receiving country, and what is free in a refit of it alone: not what all countries share."""
+    block = design.block(target)
+    free = np.zeros(design.size, dtype=bool)
+    free[np.concatenate([block.levels, block.slopes])] = True
+    free[design.position(Term("domestic"))] = False
+    return Likelihood([block], design.prior()), free
+
+
+def profile_interval(
+    design: Design, best: Found, term: Term, sd: float, level: float = INTERVAL
+) -> tuple[float, float]:
+    """Interval of one border's coefficient from its profile likelihood; ``low`` is 0 where 0 is not excluded.
+
+    What all countries share stays at its estimate: it is known far better than any border.
+    """
+    likelihood, free = _receiver(design, term.target)
+    at = design.position(term)
+    free[at] = False
+    drop = float(stats.chi2.ppf(level, 1))
+    centre, top = float(best.params[at]), likelihood.value(best.params)
+
+    def excess(value: float) -> float:
+        start = best.params.copy()
+        start[at] = value
+        reached = maximise(likelihood, start, free, 60, _REFIT_TOLERANCE).loglike
+        return 2 * (top - reached) - drop
+
+    high = _crossing(excess, centre, centre + 1.64 * max(sd, 1e-3), drop)
+    low = 0.0
+    if centre > 0 and excess(0.0) > 0:
+        low = _crossing(excess, centre, centre / 2, drop, floor=0.0)
+    return low, high
+
+
+def _crossing(
+    excess: Callable[[float], float], centre: float, guess: float, drop: float, floor: float | None = None
+) -> float:
+    """Where the profile has fallen by ``drop``, by secants on the root of the fall, kept inside a bracket."""
+    inside, outside = centre, floor
+    known = (centre, -np.sqrt(drop))
+    for _ in range(10):
+        root = np.sqrt(max(excess(guess) + drop, 0.0)) - np.sqrt(drop)
+        if abs(root) < 0.02:
+            break
+        inside, outside = (guess, outside) if root < 0 else (inside, guess)
+        slope = (root - known[1]) / (guess - known[0])
+        known, before = (guess, root), guess
+        guess = guess - root / slope if slope else np.nan
+        if outside is None:
+            # Not yet passed: at most four times as far from the centre as before.
+            far = centre + 4 * (before - centre)
+            guess = min(guess, far) if guess > before else far
+        elif not min(inside, outside) < guess < max(inside, outside):
+            guess = (inside + outside) / 2
+    return float(guess)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's step-down adjustment of p-values.
+
+    Holm (1979), "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6.
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p, kind="stable")
+    adjusted = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    out = np.empty(len(p))
+    out[order] = np.minimum(adjusted, 1.0)
+    return out

@@ -1,0 +1,141 @@
+"""Paths of the diffusion model: exact means, and counts simulated by inverse CDF so that worlds are coupled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from .diffusion_design import LAG_HALF_LIVES
+from .dispersion import size_at
+
+if TYPE_CHECKING:
+    from .diffusion import Diffusion
+
+#: Below this logarithm a probability is no longer a normal double.
+_LOG_TINY = -680.0
+
+
+def step_decay() -> np.ndarray:
+    """Step of each exponential mean towards a new count, (lags,)."""
+    return 1 - 0.5 ** (1 / np.array(LAG_HALF_LIVES))
+
+
+def mean_paths(
+    model: Diffusion, states: np.ndarray, months: int, given: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected counts of the coming months, exactly (the model is linear in past counts).
+
+    Parameters
+    ----------
+    states : numpy.ndarray
+        Exponential means at the origin, (regions, lags).
+    months : int
+        How far ahead, >= 1.
+    given : numpy.ndarray, optional
+        Counts that are set from outside, (months, regions); NaN where the model is left to itself.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Means (months, regions), and the expected lag L that produced each of them, (months, regions).
+    """
+    steps, means, lags = step_decay(), [], []
+    for t in range(months):
+        lag = states @ model.lag_shares
+        mean = model.endemic + model.propagation @ lag
+        if given is not None:
+            mean = np.where(np.isnan(given[t]), mean, given[t])
+        states = states + steps * (mean[:, None] - states)
+        means.append(mean)
+        lags.append(lag)
+    return np.stack(means), np.stack(lags)
+
+
+def simulate(
+    model: Diffusion,
+    states: np.ndarray,
+    size: np.ndarray,
+    uniforms: np.ndarray,
+    factor: np.ndarray | None = None,
+    plus: np.ndarray | None = None,
+    given: np.ndarray | None = None,
+) -> np.ndarray:
+    """Simulate paths by inverse CDF, so that worlds which share ``uniforms`` are coupled.
+
+    Parameters
+    ----------
+    states : numpy.ndarray
+        Exponential means at the origin, (regions, lags).
+    size : numpy.ndarray
+        Negative-binomial size of each region, fixed for all months and worlds, (regions,).
+    uniforms : numpy.ndarray
+        One number in [0, 1) per path, month and region, (paths, months, regions).
+    factor, plus : numpy.ndarray, optional
+        Changes of the mean from outside, (months, regions): ``mean * factor + plus``; >= 0.
+    given : numpy.ndarray, optional
+        Means that are set from outside, (months, regions); NaN where they are not.
+
+    Returns
+    -------
+    numpy.ndarray
+        Counts, int32, (paths, months, regions). No path falls when a mean rises.
+    """
+    paths, months, regions = uniforms.shape
+    steps, reach = step_decay(), model.propagation.T
+    now = np.broadcast_to(states, (paths, *states.shape)).copy()
+    out = np.empty((paths, months, regions), dtype=np.int32)
+    for t in range(months):
+        mean = model.endemic + (now @ model.lag_shares) @ reach
+        if factor is not None:
+            mean = mean * factor[t]
+        if plus is not None:
+            mean = mean + plus[t]
+        if given is not None:
+            mean = np.where(np.isnan(given[t]), mean, given[t])
+        out[:, t] = negative_binomial_quantile(uniforms[:, t], mean, size)
+        now += steps * (out[:, t, :, None] - now)
+    return out
+
+
+def negative_binomial_quantile(u: np.ndarray, mean: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Quantile of a negative binomial, by summing probabilities upwards; all arguments broadcast.
+
+    Most counts are zero, so summing upwards ends at once for most cases and is faster than a general inverse.
+
+    Examples
+    --------
+    >>> negative_binomial_quantile(np.array([0.1, 0.5, 0.99]), np.array(1.0), np.array(2.0)).tolist()
+    [0, 1, 5]
+    """
+    u, mean, size = np.broadcast_arrays(u, mean, size)
+    left = np.minimum(u, 1 - 1e-9).ravel().copy()
+    size_, mean_ = size.ravel().astype(float), mean.ravel().astype(float)
+    log_zero = -size_ * np.log1p(mean_ / size_)
+    mass = np.exp(log_zero)
+    ratio = mean_ / (mean_ + size_)
+    out = np.zeros(left.size, dtype=np.int32)
+    # Where the probability of zero underflows, there is nothing to sum up from.
+    far = log_zero < _LOG_TINY
+    if far.any():
+        out[far] = np.maximum(stats.nbinom.ppf(left[far], size_[far], 1 - ratio[far]), 0)
+    active = np.flatnonzero((left >= mass) & ~far)
+    left, mass, ratio, size_ = left[active], mass[active], ratio[active], size_[active]
+    k = 0
+    while len(active):
+        left = left - mass
+        mass = mass * ratio * (k + size_) / (k + 1)
+        k += 1
+        out[active] = k
+        going = left >= mass
+        # Deep in the tail the mass underflows before the sum ends; nothing measurable is left there.
+        going &= mass > 1e-300
+        active, left, mass, ratio, size_ = (x[going] for x in (active, left, mass, ratio, size_))
+    return out.reshape(u.shape)
+
+
+def size_at_origin(model: Diffusion, states: np.ndarray) -> np.ndarray:
+    """Size of each region at the origin's mean, held fixed along every path, (regions,)."""
+    mean = model.endemic + model.propagation @ (states @ model.lag_shares)
+    return size_at(mean, model.spread, model.slope)

@@ -42,6 +42,7 @@ civilians) |
 | `links.csv` | who borders whom, with kilometres |
 | `borders.csv` | international border of each region, and how much of it looks at countries with data |
 | `ledger.csv` | where every event and death that was read has gone |
+| `reporting_delay.csv` | share of the final deaths in the first release (sums of UCDP releases, CC BY 4.0) |
 
 Made by `harmattan data snapshot`; do not edit by hand. Of {read} events read, {placed} are placed; left out
 are {excluded}.

@@ -1,4 +1,4 @@
-"""What was known when: an append-only store of releases, revisions between them, and reporting delay."""
+"""What was known when: an append-only store of releases, and the revisions between them."""
 
 from __future__ import annotations
 
@@ -303,65 +303,3 @@ def survival(candidate: Incidents, annual: Incidents) -> pd.DataFrame:
         new = later.loc[(later["country"] == country) & ~later["incident_id"].isin(held)]
         rows.append((country, len(ids), int(ids.isin(kept).sum()), len(new)))
     return pd.DataFrame(rows, columns=["country", "candidate", "survived", "added"])
-
-
-def reporting_delay(
-    table: pd.DataFrame,
-    rng: np.random.Generator,
-    *,
-    max_age_days: int = 60,
-    level: float = 0.9,
-    draws: int = 2000,
-) -> pd.DataFrame:
-    """The share of the final deaths that stood in the first release, by country.
-
-    Only months with an annual release count as final; months first seen late say nothing about first releases.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``country, month, first_value, first_vintage`` and one or more columns ``final_*``; the last of them that is
-        filled is taken.
-    rng : numpy.random.Generator
-        For the bootstrap over months.
-    max_age_days : int
-        First vintages later than this after the month's end are left out.
-    level : float
-        Level of the interval.
-    draws : int
-        Bootstrap samples.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``country, months, first, final, share, low, high``, with a row ``all``; share is missing without any death.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"country": "Mali", "month": ["2024-01", "2024-02"], "first_value": [8, 4],
-    ...     "first_vintage": ["2024-02-20", "2024-03-20"], "final_25_1": [10.0, 5.0]})
-    >>> reporting_delay(table, np.random.default_rng(0))["share"].tolist()
-    [0.8, 0.8]
-    """
-    finals = sorted(c for c in table.columns if str(c).startswith("final_"))
-    final = table[finals].ffill(axis=1).iloc[:, -1]
-    month_end = pd.PeriodIndex(table["month"].astype(str), freq="M").end_time.normalize()
-    age = (pd.to_datetime(table["first_vintage"]) - month_end).dt.days
-    rows = table.assign(final=final)[(age < max_age_days) & (age >= 0) & final.notna()]
-    out = [_share("all", rows.groupby("month")[["first_value", "final"]].sum(), rng, level, draws)]
-    for country, part in rows.groupby("country"):
-        out.append(_share(str(country), part.set_index("month")[["first_value", "final"]], rng, level, draws))
-    return pd.DataFrame(out, columns=["country", "months", "first", "final", "share", "low", "high"])
-
-
-def _share(
-    name: str, sums: pd.DataFrame, rng: np.random.Generator, level: float, draws: int
-) -> tuple[Any, ...]:
-    first, final = sums["first_value"].to_numpy(float), sums["final"].to_numpy(float)
-    if final.sum() <= 0:
-        return (name, len(sums), first.sum(), final.sum(), np.nan, np.nan, np.nan)
-    pick = rng.integers(0, len(sums), (draws, len(sums)))
-    below = final[pick].sum(axis=1)
-    shares = (first[pick].sum(axis=1)[below > 0]) / below[below > 0]
-    low, high = np.quantile(shares, [(1 - level) / 2, (1 + level) / 2])
-    return (name, len(sums), first.sum(), final.sum(), first.sum() / final.sum(), low, high)

@@ -142,6 +142,34 @@ def snapshot(
 
 
 @app.command()
+def delay(
+    file: Annotated[Path, typer.Argument(help="Monthly deaths by country, first and final values (CSV).")],
+    out: Annotated[Path, typer.Option(help="Folder for reporting_delay.csv.")],
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Work out how much of the final deaths stood in the first release, by country.
+
+    \b
+    Examples:
+      harmattan data delay country_month_first_vs_final.csv --out data/snapshot
+    """
+    import tempfile
+
+    from ..data.delay import make_delay
+
+    with tempfile.TemporaryDirectory() as aside:
+        table = make_delay(file, Path(aside) if dry_run else out)
+    if as_json:
+        typer.echo(table.to_json(orient="records", indent=2))
+        return
+    for row in table.to_dict("records"):
+        typer.echo(
+            f"{row['country']:<4} {row['months']:>3} months  {row['share']:.2f} ({row['low']:.2f}-{row['high']:.2f})"
+        )
+
+
+@app.command()
 def check(
     file: Annotated[
         str, typer.Argument(help="A panel (parquet or CSV), or ucdp:FILE, acled:FILE, table:FILE.")

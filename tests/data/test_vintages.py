@@ -16,7 +16,7 @@ from harmattan.data.incidents import combine
 from harmattan.data.panel import Panel
 from harmattan.data.regions import Regions
 from harmattan.data.sources import ucdp
-from harmattan.data.vintages import Store, diff_incidents, diff_panels, panel_as_of, reporting_delay, survival
+from harmattan.data.vintages import Store, diff_incidents, diff_panels, panel_as_of, survival
 
 MALI = {"MLI": ("2021-03", "2021-03")}
 DAY = {"date_start": "2021-03-05", "date_end": "2021-03-05"}
@@ -150,21 +150,6 @@ def test_diff_names_regions_and_months(ucdp_file: Write, regions: Regions) -> No
     assert diff_panels(panels[0], panels[0]).empty
 
 
-def test_share_of_first_release_ignores_late_and_unfinished_months() -> None:
-    rows = [
-        ("Mali", "2024-01", 60, "2024-02-20", 100.0),
-        ("Mali", "2024-02", 40, "2024-03-20", 100.0),
-        ("Mali", "2023-05", 1, "2024-01-20", 900.0),
-        ("Mali", "2025-05", 70, "2025-06-20", np.nan),
-        ("Togo", "2024-01", 0, "2024-02-20", 0.0),
-    ]
-    table = pd.DataFrame(rows, columns=["country", "month", "first_value", "first_vintage", "final_25_1"])
-    found = reporting_delay(table, np.random.default_rng(1)).set_index("country")
-    assert found.loc["Mali", ["months", "share", "low", "high"]].tolist() == [2, 0.5, 0.4, 0.6]
-    assert np.isnan(found.loc["Togo", "share"])
-    assert found.loc["all", "share"] == 0.5
-
-
 def test_real_october_2023_revision(real_data: Path) -> None:
     october = ucdp.read(real_data / "candidate" / "GEDEvent_v23_0_10.csv", unclear="keep")
     final = ucdp.read(real_data / "ged241_west_africa.csv")
@@ -184,10 +169,3 @@ def test_real_april_file_holds_events_of_may(real_data: Path) -> None:
     assert (ends == "2026-05").sum() == 3
     panel = build_panel(april, regions).panel
     assert [str(m) for m in panel.months] == ["2026-04"]
-
-
-def test_real_reporting_delay(real_data: Path) -> None:
-    table = pd.read_csv(real_data / "vintages" / "country_month_first_vs_final.csv")
-    found = reporting_delay(table, np.random.default_rng(1)).set_index("country")
-    assert found.loc["Mali", "months"] == 14
-    assert 0.6 < found.loc["Mali", "low"] < found.loc["Mali", "share"] < found.loc["Mali", "high"] < 1.0

@@ -157,7 +157,7 @@ def test_wrong_requests_are_one_line(
 
 def test_every_command_has_an_example() -> None:
     assert {c.callback.__name__ for c in app.registered_commands if c.callback} == {
-        "build", "snapshot", "check", "fetch", "diff", "simulate",
+        "build", "snapshot", "check", "delay", "fetch", "diff", "simulate",
     }  # fmt: skip
     for command in app.registered_commands:
         assert command.callback is not None

@@ -30,6 +30,8 @@ class Limits:
         Share of a country's settled events that may go missing.
     recent_loss : float
         The same for the months since.
+    month_loss : float
+        The same for one month alone, where it had ten or more.
     low_month : float
         A country's last month below this share of its 12-month mean is doubted; see ``low_month_mean``.
     low_month_mean : float
@@ -51,6 +53,7 @@ class Limits:
     settled_months: int = 24
     settled_loss: float = 0.01
     recent_loss: float = 0.25
+    month_loss: float = 0.6
     low_month: float = 0.2
     low_month_mean: float = 8.0
     snap_km: float = 50.0
@@ -278,6 +281,11 @@ def losses(panel: Panel, previous: Panel, limits: Limits) -> Check:
                 a, b = float(then.loc[months, country].sum()), float(now.loc[months, country].sum())
                 if a >= 20 and b < a * (1 - limit):
                     rows.append((country, measure, span, a, b, round(1 - b / a, 4)))
+        for country in now.columns.intersection(then.columns):
+            a_month, b_month = then.loc[common, country], now.loc[common, country].fillna(0.0)
+            for month in common[(a_month >= 10) & (b_month < a_month * (1 - limits.month_loss))]:
+                a, b = float(a_month[month]), float(b_month[month])
+                rows.append((country, measure, str(month), a, b, round(1 - b / a, 4)))
     found = pd.DataFrame(rows, columns=["country", "measure", "months", "before", "now", "lost_share"])
     message = ", ".join(f"{c} {lost:.0%} of {span} {m}" for c, m, span, _, _, lost in rows[:4])
     return verdict(

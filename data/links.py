@@ -55,8 +55,8 @@ def links_of(frame: pd.DataFrame, geometry: np.ndarray, measured: np.ndarray | N
     --------
     >>> frame = pd.DataFrame({"region_id": ["A-a", "B-b"], "country": ["A", "B"]})
     >>> links = links_of(frame, np.array([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)]))
-    >>> links.round(1).iloc[0].tolist()
-    ['A-a', 'B-b', 110.6, True]
+    >>> links.round(1).to_dict("records")
+    [{'region_a': 'A-a', 'region_b': 'B-b', 'border_km': 110.6, 'crosses_border': True}]
     """
     left, right = shapely.STRtree(geometry).query(geometry, predicate="intersects")
     once = left < right

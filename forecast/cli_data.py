@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,6 +15,8 @@ from .cli_data_inputs import (
     build_from,
     coverage_of,
     day_of,
+    fetched_acled,
+    fetched_ucdp,
     names_in,
     panel_from,
     permeability_of,
@@ -220,6 +222,9 @@ def fetch(
     last: Annotated[str | None, typer.Option(help="ACLED: last day.")] = None,
     cache: Annotated[Path, typer.Option(help="Folder for fetched files.")] = Path(".cache/harmattan"),
     refresh: Annotated[bool, typer.Option("--refresh", help="Fetch again what is here already.")] = False,
+    store: Annotated[
+        Path | None, typer.Option(help="UCDP: keep what came as a vintage in this store.")
+    ] = None,
     base_url: Annotated[str | None, typer.Option(help="Another server.", hidden=True)] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -231,49 +236,37 @@ def fetch(
     \b
     Examples:
       harmattan data fetch ucdp --version 25.1
-      harmattan data fetch ucdp --candidate 26.0.4
+      harmattan data fetch ucdp --candidate 26.0.4 --store vintages
       harmattan data fetch acled --countries Mali,Niger --first 2023-01-01 --last 2023-12-31
     """
     from ..data import fetch as fetching
 
     if source not in ("ucdp", "acled"):
         raise UsageError(f"'{source}' cannot be fetched.", remedy="Use ucdp or acled.")
-    note: dict[str, Any] = {}
     if source == "ucdp":
         release = version or candidate
         if release is None or (version and candidate):
             raise UsageError("which release?", remedy="Give --version 25.1 or --candidate 26.0.4.")
-        files = base_url or fetching.UCDP_FILES
-        address = fetching.ucdp_address(release, files)
-        if dry_run:
-            typer.echo(json.dumps({"url": address}) if as_json else f"Would fetch {address} to {cache}.")
-            return
-        if api:
-            token = fetching.secret_of(fetching.UCDP_TOKEN)
-            got = fetching.fetch_ucdp_api(release, cache, token=token, base=base_url or fetching.UCDP_API)
-        else:
-            got = fetching.fetch_ucdp(release, cache, base=files, refresh=refresh)
+        plan = {"url": fetching.ucdp_address(release, base_url or fetching.UCDP_FILES), "cache": str(cache)}
+        note = plan if dry_run else fetched_ucdp(release, cache, base_url, api, refresh, store)
     else:
         names = names_in(countries)
         if not names or first is None or last is None:
             raise UsageError("which events?", remedy="Give --countries, --first and --last.")
         span = day_of(first), day_of(last)
-        if dry_run:
-            typer.echo(
-                json.dumps({"countries": names}) if as_json else f"Would fetch ACLED for {', '.join(names)}."
-            )
-            return
-        user, word = fetching.secret_of(fetching.ACLED_USER), fetching.secret_of(fetching.ACLED_PASSWORD)
-        server = base_url or fetching.ACLED
-        got, note["deleted"] = fetching.fetch_acled(
-            names, *span, cache, user=user, password=word, base=server
-        )
-    note |= {"path": str(got.path), "status": got.status, "sha256": got.sha256}
-    if got.older:
-        note["older"] = str(got.older)
-    typer.echo(json.dumps(note, indent=2) if as_json else f"{got.status}: {got.path}")
-    if got.status == "changed" and not as_json:
-        typer.echo(f"The release is not what it was; the earlier file is {got.older}.")
+        plan = {"countries": ", ".join(names), "cache": str(cache)}
+        note = plan if dry_run else fetched_acled(names, span, cache, base_url)
+    if as_json:
+        typer.echo(json.dumps(note, indent=2))
+        return
+    if dry_run:
+        typer.echo(f"Would fetch {plan.get('url') or 'ACLED for ' + plan['countries']} to {cache}.")
+        return
+    typer.echo(f"{note['status']}: {note['path']}")
+    if "older" in note:
+        typer.echo(f"The release is not what it was; the earlier file is {note['older']}.")
+    if "vintage" in note:
+        typer.echo(note["vintage"])
 
 
 @app.command()

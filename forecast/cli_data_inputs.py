@@ -10,6 +10,7 @@ from ..data.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from ..data.build import Built, Rules
+    from ..data.fetch import Fetched
     from ..data.panel import Panel
     from ..data.quality import Quality
     from ..data.regions import Regions
@@ -70,9 +71,10 @@ def panel_from(spec: str, regions: Path | None, unclear: str) -> Panel:
 
 def looks_like_panel(spec: str) -> bool:
     """Whether a command names a panel rather than a source."""
+    from ..data.sources import SOURCES
     from ..data.sources.tabular import is_panel
 
-    return spec.split(":")[0] not in ("ucdp", "acled", "table") and is_panel(spec)
+    return spec.split(":")[0] not in SOURCES and is_panel(spec)
 
 
 def read_any_panel(path: Path, columns: str | None = None) -> Panel:
@@ -158,3 +160,39 @@ def require_folder(path: Path) -> None:
     """A :class:`UsageError` where a file would go into no folder."""
     if not path.parent.is_dir():
         raise UsageError("the folder does not exist.", where=str(path.parent), remedy="Make it first.")
+
+
+def fetched_ucdp(
+    release: str, cache: Path, server: str | None, api: bool, refresh: bool, store: Path | None
+) -> dict[str, str]:
+    """Fetch a UCDP release, keep it as a vintage where a store is named, and say what came."""
+    from ..data import fetch as fetching
+    from ..data.sources.ucdp import read
+    from ..data.vintages import Store
+
+    if api:
+        token = fetching.secret_of(fetching.UCDP_TOKEN)
+        got = fetching.fetch_ucdp_api(release, cache, token=token, base=server or fetching.UCDP_API)
+    else:
+        got = fetching.fetch_ucdp(release, cache, base=server or fetching.UCDP_FILES, refresh=refresh)
+    note = _fetched(got)
+    if store is not None:
+        note["vintage"] = Store(store).add(read(got.path, release=release), date.today()).message
+    return note
+
+
+def fetched_acled(
+    names: list[str], span: tuple[date, date], cache: Path, server: str | None
+) -> dict[str, str]:
+    """Fetch ACLED events, and say what came."""
+    from ..data import fetch as fetching
+
+    user, word = fetching.secret_of(fetching.ACLED_USER), fetching.secret_of(fetching.ACLED_PASSWORD)
+    base = server or fetching.ACLED
+    got, deleted = fetching.fetch_acled(names, *span, cache, user=user, password=word, base=base)
+    return {**_fetched(got), "deleted": str(deleted)}
+
+
+def _fetched(got: Fetched) -> dict[str, str]:
+    older = {"older": str(got.older)} if got.older else {}
+    return {"path": str(got.path), "status": got.status, "sha256": got.sha256, **older}

@@ -10,7 +10,7 @@ from typing import Protocol
 from ..errors import UsageError, nearest
 from ..incidents import Incidents
 
-SOURCES = ("ucdp", "acled", "table")
+SOURCES = ("ucdp", "acled", "table", "store")
 
 
 class Reader(Protocol):
@@ -27,12 +27,14 @@ def read_source(
     columns: Mapping[str, str] | None = None,
     today: date | None = None,
 ) -> Incidents:
-    """Incidents from ``ucdp:FILE``, ``acled:FILE`` or ``table:FILE`` (a bare ``FILE`` is UCDP's).
+    """Incidents from ``ucdp:FILE``, ``acled:FILE``, ``table:FILE`` or ``store:FOLDER@DAY``.
+
+    A bare ``FILE`` is UCDP's; without ``@DAY`` a store says what is known today.
 
     >>> read_source("gdelt:events.csv")
     Traceback (most recent call last):
     ...
-    harmattan.data.errors.UsageError: 'gdelt' is not a source. Known: acled, table, ucdp.
+    harmattan.data.errors.UsageError: 'gdelt' is not a source. Known: acled, store, table, ucdp.
     """
     kind, _, path = spec.partition(":")
     if not path or len(kind) == 1 or "/" in kind or "\\" in kind:
@@ -49,4 +51,20 @@ def read_source(
         from .tabular import read as read_own
 
         return read_own(path, columns=columns, today=today)
+    if kind == "store":
+        return _from_store(path, today)
     raise UsageError(f"'{kind}' is not a source.", remedy=nearest(kind, SOURCES))
+
+
+def _from_store(path: str, today: date | None) -> Incidents:
+    """What a store of vintages knew on a day."""
+    from ..vintages import Store
+
+    folder, at, day = path.rpartition("@")
+    try:
+        when = date.fromisoformat(day) if at else today or date.today()
+    except ValueError:
+        raise UsageError(
+            f"'{day}' is not a day.", where=path, remedy="Write store:FOLDER@2024-01-31."
+        ) from None
+    return Store(folder if at else path).as_of(when)

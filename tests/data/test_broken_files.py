@@ -171,7 +171,7 @@ def test_two_sources_that_count_different_things_are_not_added_up(ucdp_file: Wri
 
 
 def test_an_unknown_source_is_refused() -> None:
-    with pytest.raises(HarmattanError, match=r"'gdelt' is not a source\. Known: acled, table, ucdp\."):
+    with pytest.raises(HarmattanError, match=r"'gdelt' is not a source\. Known: acled, store, table, ucdp\."):
         read_source("gdelt:events.csv")
 
 

@@ -398,3 +398,30 @@ def test_secrets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
         secret_of("HARMATTAN_UCDP_TOKEN")
     monkeypatch.setenv("HARMATTAN_UCDP_TOKEN", "x")
     assert secret_of("HARMATTAN_UCDP_TOKEN") == "x"
+
+
+def test_the_command_keeps_a_vintage(server: Server, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from harmattan.data.sources import read_source
+    from harmattan.forecast.cli_data import app
+
+    server.route = lambda r: (200, {}, csv_of(events(4)))
+    arguments = [
+        "fetch",
+        "ucdp",
+        "--candidate",
+        "23.0.10",
+        "--cache",
+        str(tmp_path / "c"),
+        "--base-url",
+        server.url,
+    ]
+    arguments += ["--store", str(tmp_path / "s"), "--json"]
+    first, again = (json.loads(CliRunner().invoke(app, arguments).stdout) for _ in range(2))
+    assert (first["status"], again["status"]) == ("downloaded", "cached")
+    assert "is kept as of" in first["vintage"]
+    assert "is already in the store" in again["vintage"]
+    assert len(read_source(f"store:{tmp_path / 's'}")) == 4
+    with pytest.raises(UsageError, match="'soon' is not a day"):
+        read_source(f"store:{tmp_path / 's'}@soon")

@@ -90,6 +90,13 @@ def test_five_percent_of_settled_events_missing_are_found(panel: Panel) -> None:
     assert {"MLI", "BFA", "NER"} <= set(quality["losses"].rows["country"])
 
 
+def test_one_month_that_lost_most_of_its_events_is_red(panel: Panel) -> None:
+    quality = check_panel(changed(panel, "NER", 0.2, slice(-4, -3)), run_date=NEXT, previous=panel)
+    assert quality["losses"].status == "red"
+    assert set(quality["losses"].rows["months"]) == {"2023-09"}
+    assert set(quality["losses"].rows["country"]) == {"NER"}
+
+
 def test_a_country_that_disappears_is_red(panel: Panel) -> None:
     quality = check_panel(panel.select(countries=["MLI", "BFA"]), run_date=NEXT, previous=panel)
     assert "NER" in quality["countries"].message

@@ -2,18 +2,248 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from ..data.errors import OriginError
+from .calibration import fit_pit_map
+from .distribution import Margins, mix
 from .models.base import Problem
+from .models.catalogue import BASELINES, POOLED, fit_members
 from .models.pool import fit_pool
+from .parallel import run_tasks
+from .pooling import best_weights, pool_terms
 from .scores import block_bootstrap_skill, crps, interval_coverage
 
 #: The baseline that skill is stated against in the main job.
 REFERENCE = "conflictology_12"
+#: Origins before the first scored one, from which the first weights and calibrations are learned.
+WARM_UP = 36
+#: Fewest scored origins that weights are learned from; before that they are equal.
+FEWEST = 12
+
+
+@dataclass(frozen=True)
+class Record:
+    """What every member said at one horizon, and what came.
+
+    Attributes
+    ----------
+    target : str
+    horizon : int
+    origins : tuple of pandas.Period
+    region_ids, countries : tuple of str
+        The scored regions.
+    observed : numpy.ndarray
+        Outcomes, (origins, regions), counts; NaN where not observed.
+    history : numpy.ndarray
+        Counts of the 12 months up to each origin, (origins, 12, regions).
+    margins : mapping of str to sequence of Margins
+        By member and ``pool``, one per origin, (regions,).
+    weights : pandas.DataFrame
+        ``origin, horizon, member, weight`` of the pool.
+    """
+
+    target: str
+    horizon: int
+    origins: tuple[pd.Period, ...]
+    region_ids: tuple[str, ...]
+    countries: tuple[str, ...]
+    observed: np.ndarray
+    history: np.ndarray
+    margins: Mapping[str, Sequence[Margins]]
+    weights: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What every task of a back-test needs."""
+
+    problem: Problem
+    members: tuple[str, ...]
+    keep: np.ndarray
+    data_lag: int
+
+
+def run_backtest(
+    problem: Problem,
+    origins: Sequence[pd.Period],
+    horizons: Sequence[int],
+    regions: Sequence[str] | None = None,
+    *,
+    members: Sequence[str] | None = None,
+    refit_every: int = 12,
+    data_lag: int = 0,
+    workers: int = 1,
+    scheduler: str | None = None,
+    warm_up: int = WARM_UP,
+    progress: Callable[[float], None] | None = None,
+) -> list[Record]:
+    """Forecast from each origin with what was known there; weights and calibration learn only from scored origins.
+
+    Parameters
+    ----------
+    problem : Problem
+        Counts and features; only months up to an origin are used for its forecast.
+    origins : sequence of pandas.Period
+        Consecutive months.
+    horizons : sequence of int
+        Months ahead, >= 1.
+    regions : sequence of str, optional
+        Which regions are scored, and learned from by the pool; all by default. Members are fitted on all.
+    members : sequence of str, optional
+        Pooled members; the baselines are always there.
+    refit_every : int
+        Months between refits; in between, the members see the newer months but keep their parameters.
+    data_lag : int
+        Months before the origin that are not published yet at the origin, >= 0.
+    workers, scheduler
+        See :func:`harmattan.training.parallel.run_tasks`; the records do not depend on them.
+    warm_up : int
+        Earlier origins, forecast only to learn weights and calibration from.
+
+    Returns
+    -------
+    list of Record
+        One per horizon.
+    """
+    panel = problem.panel
+    pooled = tuple(members or POOLED)
+    names = tuple(dict.fromkeys((*BASELINES, *pooled)))
+    keep = np.array([r in set(regions or panel.region_ids) for r in panel.region_ids])
+    shared = _Shared(problem, names, np.flatnonzero(keep), data_lag)
+    every = _with_warm_up(problem, origins, max(horizons) + data_lag, warm_up)
+    blocks = [every[i : i + refit_every] for i in range(0, len(every), refit_every)]
+    tasks = [(h, block) for h in horizons for block in blocks]
+    pieces = run_tasks(_block, shared, tasks, workers=workers, scheduler=scheduler, progress=progress)
+    records = []
+    for i, horizon in enumerate(horizons):
+        mine = pieces[i * len(blocks) : (i + 1) * len(blocks)]
+        said = {name: [m for piece in mine for m in piece[name]] for name in names}
+        records.append(_record(shared, horizon, every, tuple(origins), said, pooled))
+    return records
+
+
+def _with_warm_up(
+    problem: Problem, origins: Sequence[pd.Period], reach: int, warm_up: int
+) -> tuple[pd.Period, ...]:
+    """The origins, preceded by those that are only learned from; none earlier than the record allows."""
+    first = problem.row(origins[0])
+    problem.row(origins[-1])
+    earliest = min(first, max(first - warm_up, 4 * reach))
+    if first < 2 * reach:
+        raise OriginError(
+            f"{origins[0]} is too early an origin for horizons up to {reach}.",
+            remedy=f"Start at {problem.panel.months[min(2 * reach, len(problem.panel.months) - 1)]} or later.",
+        )
+    return tuple(problem.panel.months[earliest:first]) + tuple(origins)
+
+
+def _block(shared: _Shared, horizon: int, origins: Sequence[pd.Period]) -> dict[str, list[Margins]]:
+    """Fit once, at the first origin of the block, and forecast from each."""
+    lag = shared.data_lag
+    fitted = fit_members(shared.problem, origins[0] - lag, horizon + lag, shared.members)
+    return {
+        name: [_slim(member.margins(shared.problem, o - lag), shared.keep) for o in origins]
+        for name, member in fitted.items()
+    }
+
+
+def _slim(margins: Margins, keep: np.ndarray) -> Margins:
+    """Some regions only, single precision, without the columns that are 1 everywhere."""
+    cdf = margins.cdf[keep].astype(np.float32)
+    used = np.flatnonzero((cdf < 1).any(axis=0))
+    return Margins(cdf[:, : (used[-1] + 2 if len(used) else 1)], margins.mean[keep])
+
+
+def _record(
+    shared: _Shared,
+    horizon: int,
+    every: Sequence[pd.Period],
+    origins: tuple[pd.Period, ...],
+    said: dict[str, list[Margins]],
+    pooled: tuple[str, ...],
+) -> Record:
+    """Weights and calibration origin by origin, each from those already scored then."""
+    problem, keep = shared.problem, shared.keep
+    rows = np.array([problem.row(o) for o in every])
+    observed = _outcomes(problem, rows + horizon, keep)
+    pool, plain, weights = _pool([said[n] for n in pooled], observed, horizon + shared.data_lag)
+    start = len(every) - len(origins)
+    window = rows[start:, None] + np.arange(-11, 1)
+    table = pd.DataFrame(
+        {
+            "origin": [str(o) for o in origins for _ in pooled],
+            "horizon": horizon,
+            "member": list(pooled) * len(origins),
+            "weight": weights[start:].ravel(),
+        }
+    )
+    said = {**said, "pool_uncalibrated": plain, "pool": pool}
+    return Record(
+        problem.target,
+        horizon,
+        origins,
+        tuple(problem.panel.region_ids[i] for i in keep),
+        tuple(problem.panel.countries[i] for i in keep),
+        observed[start:],
+        problem.counts[np.maximum(window, 0)][:, :, keep],
+        {name: each[start:] for name, each in said.items()},
+        table,
+    )
+
+
+def _outcomes(problem: Problem, at: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Counts at some rows, NaN where not observed or after the record's end."""
+    out = np.full((len(at), len(keep)), np.nan)
+    inside = at < len(problem.counts)
+    counts = np.where(problem.observed, problem.counts, np.nan)
+    out[inside] = counts[at[inside]][:, keep]
+    return out
+
+
+def _pool(
+    members: Sequence[Sequence[Margins]], observed: np.ndarray, wait: int
+) -> tuple[list[Margins], list[Margins], np.ndarray]:
+    """Calibrated and plain pool of each origin, and the weights; ``wait`` months pass before an origin is scored."""
+    n = len(observed)
+    equal = np.full(len(members), 1 / len(members))
+    errors, distances, cases = [], [], []
+    pool, plain, weights = [], [], []
+    for i in range(n):
+        scored = max(i - wait + 1, 0)
+        known = [j for j in range(scored) if np.isfinite(observed[j]).any()]
+        w = equal
+        if len(known) >= FEWEST:
+            w = best_weights(
+                np.mean([errors[j] for j in known], 0), np.mean([distances[j] for j in known], 0)
+            )
+        now = mix([m[i] for m in members], w)
+        calibrated = now
+        if len(known) >= FEWEST:
+            lower, upper, mean = (np.concatenate([cases[j][k] for j in known]) for k in range(3))
+            calibrated = fit_pit_map(lower, upper, mean).apply(now)
+        weights.append(w)
+        plain.append(_slim(now, np.arange(len(now.mean))))
+        pool.append(_slim(calibrated, np.arange(len(now.mean))))
+        seen = np.isfinite(observed[i])
+        error, distance = (
+            pool_terms([m[i] for m in members], observed[i], seen) if seen.any() else (equal, equal)
+        )
+        errors.append(error)
+        distances.append(distance)
+        cases.append(_pit_cases(now, observed[i], seen))
+    return pool, plain, np.stack(weights)
+
+
+def _pit_cases(margins: Margins, observed: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, ...]:
+    """``F(y - 1)``, ``F(y)`` and the predicted mean of the observed cases."""
+    counts = np.where(seen, observed, 0).astype(np.int64)
+    lower, upper = margins.pit(counts, np.zeros(len(counts))), margins.pit(counts, np.ones(len(counts)))
+    return lower[seen], upper[seen], margins.mean[seen]
 
 
 @dataclass(frozen=True)

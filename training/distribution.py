@@ -176,6 +176,12 @@ def empirical(samples: np.ndarray, known: np.ndarray | None = None) -> Margins:
     return Margins(_close(cdf), (samples * weights).sum(axis=0) / whole)
 
 
+def from_cdf(cdf: np.ndarray) -> Margins:
+    """Margins of cumulative probabilities on 0..K, (..., K + 1), with the mean that they imply."""
+    closed = _close(np.minimum(cdf, 1.0))
+    return Margins(closed, (1 - closed[..., :-1]).sum(axis=-1))
+
+
 def mix(members: Sequence[Margins], weights: np.ndarray) -> Margins:
     """Linear pool: the weighted mean of cumulative probabilities; ``weights`` are >= 0 and sum to 1."""
     support = max(m.support for m in members)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..distribution import Margins, empirical, negative_binomial
 from .base import Member, Problem
+from .excitation import border_weights
 
 
 def _window(problem: Problem, origin: pd.Period, months: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,11 +57,41 @@ class Conflictology(Member):
         Months, >= 1.
     """
 
-    name: ClassVar[str] = "conflictology_12"
-
     def __init__(self, window: int = 12) -> None:
         self.window = window
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name in tables, with the window."""
+        return f"conflictology_{self.window}"
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Each of the last ``window`` counts with the same probability."""
         return empirical(*_window(problem, origin, self.window))
+
+
+class NeighbourConflictology(Member):
+    """A region's own last months, mixed with those of its neighbours by shared border.
+
+    Parameters
+    ----------
+    window : int
+        Months, >= 1.
+    share : float
+        Weight of the neighbours, 0..1; a region without neighbours keeps its own months alone.
+    """
+
+    name: ClassVar[str] = "neighbour_conflictology"
+
+    def __init__(self, window: int = 12, share: float = 0.15) -> None:
+        self.window = window
+        self.share = share
+
+    def margins(self, problem: Problem, origin: pd.Period) -> Margins:
+        """Mixture of empirical distributions, (regions,)."""
+        own = empirical(*_window(problem, origin, self.window))
+        if problem.panel.links is None:
+            return own
+        weights = border_weights(problem.panel, False) + border_weights(problem.panel, True)
+        share = self.share * weights + np.diag(1 - self.share * weights.sum(axis=1))
+        return Margins(share @ own.cdf, share @ own.mean)

@@ -1,4 +1,4 @@
-"""LightGBM started from the endemic-epidemic mean, with a size that depends on the level."""
+"""LightGBM started from the endemic-epidemic mean, with a size that depends on the level, or on the leaf."""
 
 from __future__ import annotations
 
@@ -8,23 +8,28 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ..distribution import Margins, negative_binomial
-from .base import Member, Problem
+from ..distribution import Margins, from_cdf, negative_binomial
+from .base import Member, Problem, Sample
 from .dispersion import fit_size
 from .endemic_epidemic import EndemicEpidemic
+from .smoothed import SmoothedConflictology
 
 
 class BoostedEndemicEpidemic(Member):
     """Poisson trees on the log of the endemic-epidemic mean.
 
-    The trees learn only what the additive model misses; where they find nothing the forecast is that model's.
+    The trees learn only what the start misses: the endemic-epidemic mean, mixed with the region's own last twelve
+    months. Where they find nothing the forecast is the start itself.
 
     Parameters
     ----------
     base : EndemicEpidemic, optional
         A fitted member of the same origin and horizon to start from; fitted here when absent.
+    blend : float
+        Weight of the last twelve months in the start, 0..1.
     trees, learning_rate, leaves, min_leaf, feature_share, penalty
         As in LightGBM: number of trees, shrinkage, leaves per tree, rows per leaf, share of features per tree, L2.
+        Beyond three months ahead there are fewer trees, in proportion: there is less to find.
     recency_half_life : float or None
         As for the endemic-epidemic member; the trees do better on the whole record.
     seed : int
@@ -38,6 +43,7 @@ class BoostedEndemicEpidemic(Member):
     def __init__(
         self,
         base: EndemicEpidemic | None = None,
+        blend: float = 0.4,
         trees: int = 60,
         learning_rate: float = 0.03,
         leaves: int = 8,
@@ -50,6 +56,7 @@ class BoostedEndemicEpidemic(Member):
         threads: int = 1,
     ) -> None:
         self.base = base
+        self.blend = blend
         self.trees = trees
         self.learning_rate = learning_rate
         self.leaves = leaves
@@ -70,10 +77,10 @@ class BoostedEndemicEpidemic(Member):
         if base is None or getattr(base, "horizon_", None) != horizon:
             base = EndemicEpidemic(burn_in=self.burn_in)
             base.fit(problem, origin, horizon)
-        self.base_ = base
+        self.base_, self.recent_ = base, SmoothedConflictology()
         sample = problem.sample(origin, horizon, self.burn_in)
         features = sample.take(lambda p: p.cube.values)
-        offset = np.log(sample.take(lambda p: base.mean_size(p, np.arange(len(p.counts)))[0]))
+        offset = np.log(sample.take(lambda p: self._start(p, np.arange(len(p.counts)))))
         counts, weights = sample.counts, sample.weights(self.recency_half_life)
         self.booster_: Any = None
         fitted = np.exp(offset)
@@ -88,10 +95,20 @@ class BoostedEndemicEpidemic(Member):
                 free_raw_data=True,
                 params={"verbose": -1, "max_bin": 63},
             )
-            self.booster_ = lgb.train(self._settings(), data, num_boost_round=self.trees)
+            rounds = max(1, round(self.trees * min(1.0, 3.0 / horizon)))
+            self.booster_ = lgb.train(self._settings(), data, num_boost_round=rounds)
             fitted = np.exp(offset + self.booster_.predict(features, raw_score=True))
         self.size_ = fit_size(counts, fitted, sample.weights(base.recency_half_life))
+        self._after_fit(sample, features, fitted)
         return self
+
+    def _after_fit(self, sample: Sample, features: np.ndarray, fitted: np.ndarray) -> None:
+        """What else a subclass learns from the training rows."""
+
+    def _start(self, problem: Problem, rows: np.ndarray) -> np.ndarray:
+        """Mean that the trees start from, (rows, regions), > 0."""
+        mean, _ = self.base_.mean_size(problem, rows)
+        return np.asarray((1 - self.blend) * mean + self.blend * self.recent_.means(problem)[rows])
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -114,10 +131,10 @@ class BoostedEndemicEpidemic(Member):
     def mean(self, problem: Problem, origin: pd.Period) -> np.ndarray:
         """Expected counts, (regions,)."""
         row = problem.row(origin)
-        start, _ = self.base_.mean_size(problem, np.array([row]))
+        start = self._start(problem, np.array([row]))[0]
         if self.booster_ is None:
-            return np.asarray(start[0])
-        return np.asarray(start[0] * np.exp(self.booster_.predict(problem.cube.values[row], raw_score=True)))
+            return start
+        return np.asarray(start * np.exp(self.booster_.predict(problem.cube.values[row], raw_score=True)))
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""
@@ -134,5 +151,69 @@ class BoostedEndemicEpidemic(Member):
             "name": self.name,
             "horizon": self.horizon_,
             "size": asdict(self.size_),
+            "blend": self.blend,
             "base": self.base_.to_json(),
         }
+
+
+class LeafCalibrated(BoostedEndemicEpidemic):
+    """The same trees, with a shape of their own in every leaf.
+
+    Training outcomes that share leaves with a new case tell where in the forecast distribution outcomes fall there:
+    the mean histogram of their probability integral transforms over the trees recalibrates the negative binomial.
+    These are the leaf weights of Meinshausen (2006), "Quantile regression forests", put on the scale of the level.
+
+    Parameters
+    ----------
+    bins : int
+        Bins of the histogram, >= 2.
+    prior_rows : float
+        Rows of a flat histogram that every leaf starts with: how much a small leaf is pulled to the plain law.
+    """
+
+    name: ClassVar[str] = "leaf_calibrated"
+    bins = 20
+    prior_rows = 100.0
+
+    def _after_fit(self, sample: Sample, features: np.ndarray, fitted: np.ndarray) -> None:
+        self.histograms_ = np.full((1, self.bins), 1 / self.bins)
+        if self.booster_ is None:
+            return
+        weights = sample.weights(self.base_.recency_half_life)
+        share = _pit_share(sample.counts, fitted, self.size_.at(fitted), self.bins)
+        leaves = self.booster_.predict(features, pred_leaf=True).astype(np.int64)
+        offsets = np.arange(leaves.shape[1]) * self.leaves
+        flat = np.full((leaves.shape[1] * self.leaves, self.bins), self.prior_rows / self.bins)
+        for tree, offset in enumerate(offsets):
+            for b in range(self.bins):
+                flat[offset : offset + self.leaves, b] += np.bincount(
+                    leaves[:, tree], weights * share[:, b], minlength=self.leaves
+                )
+        self.histograms_ = flat / flat.sum(axis=1, keepdims=True)
+
+    def margins(self, problem: Problem, origin: pd.Period) -> Margins:
+        """Negative binomial margins, recalibrated leaf by leaf, (regions,)."""
+        plain = super().margins(problem, origin)
+        if self.booster_ is None:
+            return plain
+        leaves = self.booster_.predict(problem.cube.values[problem.row(origin)], pred_leaf=True).astype(
+            np.int64
+        )
+        share = self.histograms_[leaves + np.arange(leaves.shape[1]) * self.leaves].mean(axis=1)
+        edges = np.linspace(0, 1, self.bins + 1)
+        heights = np.concatenate([np.zeros((len(share), 1)), share.cumsum(axis=1)], axis=1)
+        heights[:, -1] = 1.0
+        cdf = np.stack([np.interp(f, edges, g) for f, g in zip(plain.cdf, heights, strict=True)])
+        return from_cdf(cdf)
+
+
+def _pit_share(counts: np.ndarray, mean: np.ndarray, size: np.ndarray, bins: int) -> np.ndarray:
+    """How the probability integral transform of each outcome, spread over its step, falls into bins, (rows, bins)."""
+    from scipy import special
+
+    p = size / (size + mean)
+    upper = special.betainc(size, counts + 1, p)
+    lower = np.where(counts > 0, special.betainc(size, np.maximum(counts, 1), p), 0.0)
+    edges = np.linspace(0, 1, bins + 1)
+    reach = np.clip((edges - lower[:, None]) / np.maximum(upper - lower, 1e-12)[:, None], 0, 1)
+    return np.asarray(np.diff(reach, axis=1))

@@ -1,0 +1,65 @@
+"""Every member by name, and how they are fitted together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from ...data.errors import UsageError, nearest
+from .base import Member, Problem
+from .baselines import Conflictology, LastValue, NeighbourConflictology, Zero
+from .boosting import BoostedEndemicEpidemic, LeafCalibrated
+from .endemic_epidemic import EndemicEpidemic
+from .glm import LogLinearNB
+from .smoothed import SmoothedConflictology
+from .smoothing import ExponentialNB
+
+#: What skill is measured against.
+BASELINES = ("zero", "last_value", "conflictology_6", "conflictology_12", "conflictology_24")
+#: What the pool is made of.
+POOLED = (
+    "conflictology_12",
+    "smoothed_conflictology",
+    "exponential_nb",
+    "log_linear_nb",
+    "endemic_epidemic",
+    "boosted",
+    "leaf_calibrated",
+)
+#: Everything that can be asked for.
+MEMBERS = (*BASELINES, "neighbour_conflictology", *POOLED[1:])
+
+
+def fit_members(
+    problem: Problem, origin: pd.Period, horizon: int, names: Iterable[str] = POOLED
+) -> dict[str, Member]:
+    """Fit members for one horizon; those that build on the endemic-epidemic model share one fit of it.
+
+    Raises
+    ------
+    UsageError
+        A name that is not in :data:`MEMBERS`.
+    """
+    names = list(dict.fromkeys(names))
+    for name in names:
+        if name not in MEMBERS:
+            raise UsageError(f"there is no member '{name}'.", remedy=nearest(name, MEMBERS))
+    base = EndemicEpidemic()
+    if {"endemic_epidemic", "boosted", "leaf_calibrated"} & set(names):
+        base.fit(problem, origin, horizon)
+    made: dict[str, Member] = {
+        "zero": Zero(),
+        "last_value": LastValue(),
+        "conflictology_6": Conflictology(6),
+        "conflictology_12": Conflictology(12),
+        "conflictology_24": Conflictology(24),
+        "neighbour_conflictology": NeighbourConflictology(),
+        "smoothed_conflictology": SmoothedConflictology(),
+        "exponential_nb": ExponentialNB(),
+        "log_linear_nb": LogLinearNB(),
+        "endemic_epidemic": base,
+        "boosted": BoostedEndemicEpidemic(base=base),
+        "leaf_calibrated": LeafCalibrated(base=base),
+    }
+    return {n: made[n] if made[n] is base else made[n].fit(problem, origin, horizon) for n in names}

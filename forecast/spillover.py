@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -27,9 +27,13 @@ COLUMNS = (
     "threshold",
     "share_direct",
     "share_total",
+    "share_low",
+    "share_high",
     "risk_factual",
     "risk_cut",
     "risk_difference",
+    "risk_low",
+    "risk_high",
     "pool_risk",
     "declared",
     "statement",
@@ -54,6 +58,9 @@ class Worlds:
     cut_mean, direct : dict of str to numpy.ndarray
         By source country: exact expectation with its links cut, and the part of the factual expectation that comes
         from it in one step, (months, regions).
+    bounds : dict of (str, str) to tuple
+        By source country and end (``low``, ``high``): paths and exact means of the factual world with the country's
+        outgoing coefficients at that end of their 90 % intervals.
     """
 
     paths: np.ndarray
@@ -61,6 +68,7 @@ class Worlds:
     mean: np.ndarray
     cut_mean: dict[str, np.ndarray]
     direct: dict[str, np.ndarray]
+    bounds: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
 
 def simulate_worlds(
@@ -76,7 +84,7 @@ def simulate_worlds(
     uniforms = stratified_uniforms(paths, months, regions, rng)
     mean, lags = mean_paths(model, states, months)
     country = np.array(model.countries)
-    cut, cut_mean, direct = {}, {}, {}
+    cut, cut_mean, direct, bounds = {}, {}, {}, {}
     for source in sorted(set(model.countries)):
         sender = country == source
         arriving = np.where(sender[None, :], model.across, 0.0)
@@ -86,7 +94,19 @@ def simulate_worlds(
         cut[source] = simulate(closed, states, size, uniforms)
         cut_mean[source] = mean_paths(closed, states, months)[0]
         direct[source] = lags @ arriving.T
-    return Worlds(simulate(model, states, size, uniforms), cut, mean, cut_mean, direct)
+        for end in ("low", "high"):
+            bound = model.at_bound(source, end)
+            bounds[source, end] = (
+                simulate(bound, states, size, uniforms),
+                mean_paths(bound, states, months)[0],
+            )
+    return Worlds(simulate(model, states, size, uniforms), cut, mean, cut_mean, direct, bounds)
+
+
+def bounded_share(worlds: Worlds, source: str, end: str, span: int) -> np.ndarray:
+    """Share of a country over all generations, its coefficients at one end of their intervals, (regions,)."""
+    whole = worlds.bounds[source, end][1][:span].sum(axis=0)
+    return np.asarray(1 - worlds.cut_mean[source][:span].sum(axis=0) / whole)
 
 
 def stratified_uniforms(paths: int, months: int, regions: int, rng: np.random.Generator) -> np.ndarray:
@@ -128,8 +148,13 @@ def spillover_table(
             inside = pool.values[:, within].sum(axis=1)
             factual, closed = worlds.paths[:, :span].sum(axis=1), worlds.cut[source][:, :span].sum(axis=1)
             whole = worlds.mean[:span].sum(axis=0)
+            without_mean = worlds.cut_mean[source][:span].sum(axis=0)
             for threshold in thresholds:
                 risk, without = (factual >= threshold).mean(axis=0), (closed >= threshold).mean(axis=0)
+                at = {
+                    end: (worlds.bounds[source, end][0][:, :span].sum(axis=1) >= threshold).mean(axis=0)
+                    for end in ("low", "high")
+                }
                 tables.append(
                     pd.DataFrame(
                         {
@@ -139,10 +164,14 @@ def spillover_table(
                             "horizon": span,
                             "threshold": threshold,
                             "share_direct": (worlds.direct[source][:span].sum(axis=0) / whole)[to],
-                            "share_total": (1 - worlds.cut_mean[source][:span].sum(axis=0) / whole)[to],
+                            "share_total": (1 - without_mean / whole)[to],
+                            "share_low": bounded_share(worlds, source, "low", span)[to],
+                            "share_high": bounded_share(worlds, source, "high", span)[to],
                             "risk_factual": risk[to],
                             "risk_cut": without[to],
                             "risk_difference": (risk - without)[to],
+                            "risk_low": (at["low"] - without)[to],
+                            "risk_high": (at["high"] - without)[to],
                             # Where the pool has not forecast every month of the span, it has no such risk.
                             "pool_risk": (inside >= threshold).mean(axis=0)[to]
                             if len(within) == span

@@ -17,7 +17,7 @@ from .excitation import border_weights, exponential_means
 LAG_HALF_LIVES = (0.5, 2.0, 6.0, 24.0)
 #: Precision of the prior on the coefficient of every border: a tiny border with a few chance coincidences would
 #: otherwise get a coefficient in the tens. The likelihood ratio of the penalised fit is the smaller one.
-BORDER_PRECISION = 4.0
+BORDER_PRECISION = 1.0
 _WEAK = 1e-3
 _WEAK_SIZE = 1e-2
 

@@ -208,7 +208,6 @@ def _records(settings: BacktestSettings, plan: Plan, progress: Callable[[float],
             data_lag=protocol.data_lag,
             workers=settings.base.workers,
             scheduler=settings.scheduler,
-            seed=protocol.seed,
             progress=lambda share, start=start, part=part: progress(start + part * share),
             **_as_published(protocol),
         )

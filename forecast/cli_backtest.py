@@ -232,7 +232,7 @@ def leaderboard_table(outcome: BacktestOutcome) -> Any:
         title=f"CRPS of {outcome.summary['target']}; below, skill in % against the best baseline",
         caption=(
             f"{protocol.name}: {protocol.first} to {protocol.last}, {outcome.summary['regions']} regions. "
-            "In brackets: the 95 % interval covers zero."
+            "In brackets: not clearly different (95 %)."
         ),
     )
     table.add_column("member", overflow="fold")

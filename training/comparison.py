@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+#: Below this many months an interval from blocks of months is too narrow to say anything.
+ENOUGH_MONTHS = 24
+
 
 def month_blocks(months: int, rng: np.random.Generator, block: int = 6, samples: int = 1000) -> np.ndarray:
     """How often each month is drawn in every sample of a circular block bootstrap.

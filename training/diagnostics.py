@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .case_scores import BASELINES, CaseScores
-from .comparison import month_blocks
+from .comparison import ENOUGH_MONTHS, month_blocks
 from .scores import average_precision, interval_coverage, pit_histogram, reliability
 
 #: Bins of the predicted mean in which coverage is looked at, and the cases that a bin needs.
@@ -70,7 +70,7 @@ def pooled_rankings(scored: Sequence[CaseScores], rng: np.random.Generator) -> p
                     "difference": point[member] - base,
                     "low": float(low),
                     "high": float(high),
-                    "clear": bool(low > 0 or high < 0),
+                    "clear": len(months) >= ENOUGH_MONTHS and bool(low > 0 or high < 0),
                 }
             )
     return pd.DataFrame(tables)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .case_scores import BASELINES, CaseScores, score_record
-from .comparison import diebold_mariano, month_blocks, skill_from_blocks
+from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
 from .diagnostics import coverage, covered, pit_table, pooled_rankings, reliability_table
 from .rival import RIVAL
 from .scores import average_precision, brier
@@ -120,7 +120,7 @@ def leaderboard(scored: Sequence[CaseScores], rng: np.random.Generator) -> pd.Da
     rows = []
     for s in scored:
         blocks = month_blocks(len(s.origins), rng)
-        best = best_baseline(s)
+        best, months = best_baseline(s), int(s.seen.any(axis=1).sum())
         rival = best_baseline(s, "ignorance", also=(RIVAL,))
         for member in s.members:
             skill = _skill(s, member, REFERENCE, "crps", blocks)
@@ -132,7 +132,7 @@ def leaderboard(scored: Sequence[CaseScores], rng: np.random.Generator) -> pd.Da
                     "member": member,
                     "horizon": s.horizon,
                     "cases": int(s.seen.sum()),
-                    "months": int(s.seen.any(axis=1).sum()),
+                    "months": months,
                     **_means(s, member),
                     **_binary(s, member),
                     **covered(s.of(member, "pit")[s.seen]),
@@ -140,11 +140,11 @@ def leaderboard(scored: Sequence[CaseScores], rng: np.random.Generator) -> pd.Da
                     "best_baseline": best,
                     **dict(zip(("skill_vs_best", "best_low", "best_high"), against, strict=True)),
                     "dm_p": diebold_mariano(_monthly_difference(s, member, best), s.horizon),
-                    "clear": _clear(against),
-                    "verdict": _verdict(member, best, against),
+                    "clear": _clear(against, months),
+                    "verdict": _verdict(member, best, against, months),
                     "ignorance_rival": rival,
                     **dict(zip(("ignorance_skill", "ignorance_low", "ignorance_high"), sharp, strict=True)),
-                    "ignorance_clear": _clear(sharp),
+                    "ignorance_clear": _clear(sharp, months),
                 }
             )
     return pd.DataFrame(rows)
@@ -181,18 +181,20 @@ def _monthly_difference(scored: CaseScores, member: str, against: str | None) ->
     return np.asarray(mean)
 
 
-def _clear(skill: tuple[float, float, float]) -> bool:
-    """Whether the interval leaves zero out."""
-    return bool(skill[1] > 0 or skill[2] < 0)
+def _clear(skill: tuple[float, float, float], months: int) -> bool:
+    """Whether the interval leaves zero out, and comes from enough months."""
+    return months >= ENOUGH_MONTHS and bool(skill[1] > 0 or skill[2] < 0)
 
 
-def _verdict(member: str, best: str | None, skill: tuple[float, float, float]) -> str:
+def _verdict(member: str, best: str | None, skill: tuple[float, float, float], months: int) -> str:
     """The comparison in words."""
     if best is None or not np.isfinite(skill).all():
         return "cannot be compared: there is no baseline with a score above zero"
     if member == best:
         return "the best baseline at this horizon"
-    if not _clear(skill):
+    if months < ENOUGH_MONTHS:
+        return f"too few months to compare with {best}: {months}, and {ENOUGH_MONTHS} are needed"
+    if not _clear(skill, months):
         return f"no clear difference from {best}: the interval covers zero"
     return f"{'better' if skill[1] > 0 else 'worse'} than {best}"
 
@@ -225,6 +227,7 @@ def splits(
         best = best_baseline(s)
         for split, part, inside in _parts(s, border):
             cases = int((inside & s.seen).sum())
+            months = int((inside & s.seen).any(axis=1).sum())
             for member in s.members if cases else ():
                 skill = _skill(s, member, REFERENCE, "crps", blocks, inside)
                 against = _skill(s, member, best, "crps", blocks, inside)
@@ -242,8 +245,8 @@ def splits(
                         ),
                         "best_baseline": best,
                         **dict(zip(("skill_vs_best", "best_low", "best_high"), against, strict=True)),
-                        "clear": _clear(against),
-                        "verdict": _verdict(member, best, against),
+                        "clear": _clear(against, months),
+                        "verdict": _verdict(member, best, against, months),
                     }
                 )
     return pd.DataFrame(rows)

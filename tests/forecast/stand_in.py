@@ -32,7 +32,7 @@ def stand_in(calls: list[dict[str, Any]]) -> Callable[..., list[Record]]:
         data_lag: int = 0,
         workers: int = 1,
         scheduler: str | None = None,
-        seed: int,
+        warm_up: int = 36,
         progress: Callable[[float], None] | None = None,
         as_of: Callable[[Any, pd.Period], Any] | None = None,
     ) -> list[Record]:

@@ -57,7 +57,7 @@ def test_the_best_baseline_is_no_better_than_itself(board: pd.DataFrame) -> None
 
 
 def test_an_interval_over_zero_is_said_in_words() -> None:
-    scored = [score_record(make_record(months=12, regions=2), np.random.default_rng(1), draws=200)]
+    scored = [score_record(make_record(months=24, regions=2), np.random.default_rng(1), draws=200)]
     table = leaderboard(scored, np.random.default_rng(2)).set_index("member")
     unsure = table[
         (table["best_low"] <= 0) & (table["best_high"] >= 0) & (table.index != table["best_baseline"])
@@ -65,6 +65,15 @@ def test_an_interval_over_zero_is_said_in_words() -> None:
     assert len(unsure)
     assert not unsure["clear"].any()
     assert unsure["verdict"].str.contains("the interval covers zero").all()
+
+
+def test_too_few_months_are_never_clear() -> None:
+    scored = [score_record(make_record(months=23, regions=20), np.random.default_rng(1), draws=200)]
+    table = leaderboard(scored, np.random.default_rng(2)).set_index("member")
+    assert table.loc["pool", "best_low"] > 0
+    assert not table["clear"].any()
+    assert not table["ignorance_clear"].any()
+    assert "too few months" in table.loc["pool", "verdict"]
 
 
 def test_the_best_baseline_is_chosen_by_crps(scored: list[CaseScores]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,13 +10,7 @@ import pandas as pd
 
 from ..distribution import Margins, mix
 from .base import Member, Problem
-from .baselines import Conflictology
-from .boosting import BoostedEndemicEpidemic
-from .endemic_epidemic import EndemicEpidemic
-from .smoothing import ExponentialNB
-
-#: What the published forecast is made of, in the order in which the parts are fitted.
-POOLED = (Conflictology.name, ExponentialNB.name, EndemicEpidemic.name, BoostedEndemicEpidemic.name)
+from .catalogue import POOLED, fit_members
 
 
 @dataclass(frozen=True)
@@ -44,13 +38,6 @@ class FittedPool:
         return {**each, "pool": mix([each[n] for n in weights], np.array(list(weights.values())))}
 
 
-def fit_pool(problem: Problem, origin: pd.Period, horizon: int, seed: int = 7) -> FittedPool:
-    """Fit conflictology, the smoother, the endemic-epidemic model and the trees on its offset; equal weights."""
-    base = EndemicEpidemic().fit(problem, origin, horizon)
-    fitted: Sequence[Member] = (
-        Conflictology(12).fit(problem, origin, horizon),
-        ExponentialNB().fit(problem, origin, horizon),
-        base,
-        BoostedEndemicEpidemic(base=base, seed=seed).fit(problem, origin, horizon),
-    )
-    return FittedPool(horizon, {m.name: m for m in fitted})
+def fit_pool(problem: Problem, origin: pd.Period, horizon: int) -> FittedPool:
+    """Fit what the pool is made of; equal weights, until a back-test has learned better ones."""
+    return FittedPool(horizon, fit_members(problem, origin, horizon, POOLED))

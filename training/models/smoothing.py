@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,16 +11,16 @@ from scipy import optimize, special
 
 from ..distribution import Margins, negative_binomial
 from .base import Member, Problem
+from .dispersion import fit_size
 from .excitation import exponential_means
 
 
 class ExponentialNB(Member):
     """A region's exponentially weighted mean and dispersion, both shrunk to the pooled ones.
 
-    Five numbers are learned per horizon by maximum likelihood: weights of a fast and a slow mean, the pull
-    towards the pooled level, the pull of the region's dispersion towards the pooled one, and the pooled size.
-    Fitting each horizon on outcomes that far ahead lets the level drift: the weights and the size learned for six
-    months are those of a series that had six months to move.
+    Learned per horizon by maximum likelihood: weights of a fast and a slow mean, their common factor, and the pull
+    towards the pooled level; the pooled size is then learned by minimum CRPS. Fitting each horizon on outcomes that
+    far ahead lets the level drift: what is learned for six months is that of a series that had six months to move.
 
     Parameters
     ----------
@@ -28,17 +28,25 @@ class ExponentialNB(Member):
         Half-lives of the two means, months.
     recency_half_life : float or None
         As for the endemic-epidemic member.
+    local : float
+        Weight of the region's own dispersion beside the pooled one, 0..1.
     """
 
     name: ClassVar[str] = "exponential_nb"
 
     def __init__(
-        self, fast: float = 3.0, slow: float = 18.0, recency_half_life: float | None = 60.0, burn_in: int = 24
+        self,
+        fast: float = 3.0,
+        slow: float = 18.0,
+        recency_half_life: float | None = 60.0,
+        burn_in: int = 24,
+        local: float = 0.05,
     ) -> None:
         self.fast = fast
         self.slow = slow
         self.recency_half_life = recency_half_life
         self.burn_in = burn_in
+        self.local = local
 
     def _moments(self, problem: Problem) -> np.ndarray:
         """Fast mean, slow mean, pooled mean and local excess dispersion, (months, regions, 4)."""
@@ -60,7 +68,7 @@ class ExponentialNB(Member):
 
     @staticmethod
     def _mean_size(moments: np.ndarray, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and size from moments (..., 4) and the five parameters."""
+        """Mean and size from moments (..., 4) and the parameters of the likelihood."""
         share, pull, local = special.expit(params[:3])
         fast, slow, pooled, excess = np.moveaxis(moments, -1, 0)
         own = np.exp(params[5]) * (share * fast + (1 - share) * slow)
@@ -95,6 +103,9 @@ class ExponentialNB(Member):
         found = optimize.minimize(loss, np.array([0.0, -3.0, -1.0, 0.0, 0.3, 0.0]), method="L-BFGS-B")
         self.horizon_ = horizon
         self.params_ = found.x
+        self.size_ = fit_size(
+            counts, self._mean_size(moments, found.x)[0], sample.weights(self.recency_half_life)
+        )
         self.account_ = {
             "converged": bool(found.success),
             "iterations": int(found.nit),
@@ -104,8 +115,10 @@ class ExponentialNB(Member):
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""
-        mean, size = self._mean_size(self._moments(problem)[problem.row(origin)], self.params_)
-        return negative_binomial(mean, size)
+        moments = self._moments(problem)[problem.row(origin)]
+        mean, _ = self._mean_size(moments, self.params_)
+        inverse = (1 - self.local) / self.size_.at(mean) + self.local * moments[:, 3]
+        return negative_binomial(mean, 1 / inverse)
 
     def to_json(self) -> dict[str, Any]:
         """Everything needed to predict again, as plain numbers."""
@@ -114,5 +127,7 @@ class ExponentialNB(Member):
             "horizon": self.horizon_,
             "half_lives": [self.fast, self.slow],
             "params": [float(p) for p in self.params_],
+            "size": asdict(self.size_),
+            "local": self.local,
             "fit": self.account_,
         }

@@ -190,9 +190,10 @@ def _evaluate(plan: Plan, records: Sequence[Record]) -> Evaluation:
 def _records(settings: BacktestSettings, plan: Plan, progress: Callable[[float], None]) -> list[Record]:
     """One record per horizon; horizons that share their origins are forecast together."""
     from ..training.backtest import run_backtest
+    from ..training.problems import build_problems
 
     protocol = plan.protocol
-    problem = make_problem(plan.panel, settings.target)
+    problem = build_problems(plan.panel, [settings.target], plan.inputs.training)[settings.target]
     records: list[Record] = []
     done = 0
     for origins, group in groupby(protocol.horizons, key=protocol.origins):
@@ -219,14 +220,6 @@ def _records(settings: BacktestSettings, plan: Plan, progress: Callable[[float],
             "Choose months in which the data cover these regions.",
         )
     return records
-
-
-def make_problem(panel: Panel, target: str) -> Problem:
-    """The forecasting problem of a panel, with the features of the default recipe."""
-    from ..features.recipe import Recipe
-    from ..training.models.base import Problem
-
-    return Problem(panel, Recipe.default().build(panel), target)
 
 
 def _as_published(protocol: Protocol) -> dict[str, Any]:

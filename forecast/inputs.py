@@ -37,6 +37,8 @@ class Inputs:
         What is observed per country; where everything read has gone.
     demonstration : bool
         The embedded snapshot, which is never current.
+    training : tuple of Panel
+        Regions that models learn from and that are never forecast.
     """
 
     panel: Panel
@@ -45,6 +47,7 @@ class Inputs:
     coverage: pd.DataFrame
     ledger: pd.DataFrame
     demonstration: bool = False
+    training: tuple[Panel, ...] = ()
 
     def run_date(self, settings: Settings, origin: pd.Period) -> date:
         """The day against which age is measured: as asked, else the end of the month after the origin.
@@ -110,6 +113,7 @@ def _from_snapshot(settings: Settings) -> Inputs:
         snapshot.coverage,
         snapshot.ledger.summary(),
         demonstration=True,
+        training=() if snapshot.training is None else (snapshot.training,),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -71,6 +70,8 @@ def run_forecast(settings: Settings, progress: Progress | None = None) -> Foreca
     >>> result = run_forecast(Settings.load({"draws": 200}))  # doctest: +SKIP
     >>> result.draws["events"].mean()  # doctest: +SKIP
     """
+    from ..training.problems import build_problems
+
     say = progress or (lambda stage, share: None)
     clock: dict[str, float] = {}
     with _timed(clock, "data"):
@@ -83,7 +84,7 @@ def run_forecast(settings: Settings, progress: Progress | None = None) -> Foreca
             inputs.panel.select(countries=settings.countries)
     with _timed(clock, "features"):
         say("features", 0.05)
-        problems = _problems(inputs, settings.targets)
+        problems = build_problems(inputs.panel, settings.targets, inputs.training)
     with _timed(clock, "models"):
         jobs = list(_jobs(settings, problems, origin))
         done = _run(jobs, problems, origin, settings, lambda share: say("models", 0.1 + 0.75 * share))
@@ -116,15 +117,6 @@ def _origin(settings: Settings, inputs: Inputs) -> pd.Period:
     return origin
 
 
-def _problems(inputs: Inputs, targets: Sequence[str]) -> dict[str, Problem]:
-    """The features once, and one problem per target."""
-    from ..features.recipe import Recipe
-    from ..training.models.base import Problem
-
-    cube = Recipe.default().build(inputs.panel)
-    return {target: Problem(inputs.panel, cube, target) for target in targets}
-
-
 def _jobs(settings: Settings, problems: Mapping[str, Problem], origin: pd.Period) -> Iterator[Job]:
     """Every piece of work in a fixed order, each with a random stream of its own."""
     kinds = [("diffusion", "events", 0)] if _has_links(problems) else []
@@ -154,37 +146,26 @@ def _run(
     progress: Callable[[float], None],
 ) -> list[Any]:
     """Do all jobs on the workers, in order of submission; the results do not depend on how many there are."""
-    from joblib import Parallel, delayed
+    from ..training.parallel import run_tasks
 
-    workers = min(settings.workers or os.cpu_count() or 1, len(jobs))
     events = problems.get("events") or replace(next(iter(problems.values())), target="events")
-    task = delayed(_do)
-    results = []
-    pieces = Parallel(n_jobs=workers, return_as="generator")(
-        task(j, events if j.kind == "diffusion" else problems[j.target], origin, settings) for j in jobs
-    )
-    for i, piece in enumerate(pieces, start=1):
-        results.append(piece)
-        progress(i / len(jobs))
-    return results
+    shared = {**problems, "diffusion": events}
+    tasks = [(job, origin, settings) for job in jobs]
+    return run_tasks(_do, shared, tasks, workers=settings.workers, progress=progress)
 
 
-def _do(job: Job, problem: Problem, origin: pd.Period, settings: Settings) -> Any:
-    """One job, on one thread, so that sums run in the same order on every machine."""
-    from threadpoolctl import threadpool_limits
-
+def _do(shared: Mapping[str, Problem], job: Job, origin: pd.Period, settings: Settings) -> Any:
+    """One job of one worker."""
     from ..training.backtest import recent_origins, score_horizon
     from ..training.models.diffusion import fit_diffusion
 
-    with threadpool_limits(1):
-        if job.kind == "diffusion":
-            return fit_diffusion(problem, origin, rng=np.random.default_rng(job.seed))
-        if job.kind == "judge":
-            origins = recent_origins(problem, origin, job.horizon, settings.backtest_origins)
-            return score_horizon(
-                problem, job.horizon, origins, np.random.default_rng(job.seed), settings.draws
-            )
-        return _fit(problem, origin, job.horizon)
+    if job.kind == "diffusion":
+        return fit_diffusion(shared["diffusion"], origin, rng=np.random.default_rng(job.seed))
+    problem = shared[job.target]
+    if job.kind == "judge":
+        origins = recent_origins(problem, origin, job.horizon, settings.backtest_origins)
+        return score_horizon(problem, job.horizon, origins, np.random.default_rng(job.seed), settings.draws)
+    return _fit(problem, origin, job.horizon)
 
 
 def _fit(problem: Problem, origin: pd.Period, horizon: int) -> Fitted:

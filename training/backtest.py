@@ -66,6 +66,11 @@ class _Shared:
     members: tuple[str, ...]
     keep: np.ndarray
     data_lag: int
+    as_of: Callable[[Problem, pd.Period], Problem] | None = None
+
+    def seen(self, origin: pd.Period) -> Problem:
+        """What could be seen at an origin."""
+        return self.problem if self.as_of is None else self.as_of(self.problem, origin)
 
 
 def run_backtest(
@@ -81,6 +86,7 @@ def run_backtest(
     scheduler: str | None = None,
     warm_up: int = WARM_UP,
     progress: Callable[[float], None] | None = None,
+    as_of: Callable[[Problem, pd.Period], Problem] | None = None,
 ) -> list[Record]:
     """Forecast from each origin with what was known there; weights and calibration learn only from scored origins.
 
@@ -104,6 +110,9 @@ def run_backtest(
         See :func:`harmattan.training.parallel.run_tasks`; the records do not depend on them.
     warm_up : int
         Earlier origins, forecast only to learn weights and calibration from.
+    as_of : callable, optional
+        Gives the problem as it stood at an origin, where later revisions are to be left out of what models see.
+        Outcomes are always the final ones.
 
     Returns
     -------
@@ -114,7 +123,7 @@ def run_backtest(
     pooled = tuple(members or POOLED)
     names = tuple(dict.fromkeys((*BASELINES, *pooled)))
     keep = np.array([r in set(regions or panel.region_ids) for r in panel.region_ids])
-    shared = _Shared(problem, names, np.flatnonzero(keep), data_lag)
+    shared = _Shared(problem, names, np.flatnonzero(keep), data_lag, as_of)
     every = _with_warm_up(problem, origins, max(horizons) + data_lag, warm_up)
     blocks = [every[i : i + refit_every] for i in range(0, len(every), refit_every)]
     tasks = [(h, block) for h in horizons for block in blocks]
@@ -145,11 +154,13 @@ def _with_warm_up(
 def _block(shared: _Shared, horizon: int, origins: Sequence[pd.Period]) -> dict[str, list[Margins]]:
     """Fit once, at the first origin of the block, and forecast from each."""
     lag = shared.data_lag
-    fitted = fit_members(shared.problem, origins[0] - lag, horizon + lag, shared.members)
-    return {
-        name: [_slim(member.margins(shared.problem, o - lag), shared.keep) for o in origins]
-        for name, member in fitted.items()
-    }
+    fitted = fit_members(shared.seen(origins[0]), origins[0] - lag, horizon + lag, shared.members)
+    said: dict[str, list[Margins]] = {name: [] for name in fitted}
+    for origin in origins:
+        problem = shared.seen(origin)
+        for name, member in fitted.items():
+            said[name].append(_slim(member.margins(problem, origin - lag), shared.keep))
+    return said
 
 
 def _slim(margins: Margins, keep: np.ndarray) -> Margins:

@@ -62,7 +62,8 @@ def parse_features(
     names: dict[str, str] = {}
     for i, feature in enumerate(features, start=1):
         where = f"{path}, feature {i}"
-        properties = {str(k).lower(): v for k, v in (feature.get("properties") or {}).items()}
+        given = feature.get("properties") if isinstance(feature, dict) else None
+        properties = {str(k).lower(): v for k, v in given.items()} if isinstance(given, dict) else {}
         country, name = _first(properties, _COUNTRY_KEYS), _first(properties, _NAME_KEYS)
         if not country and re.fullmatch(r"[A-Z]{3}", str(properties.get("country", ""))):
             country = str(properties["country"])
@@ -107,19 +108,29 @@ def _first(properties: dict[str, Any], keys: Sequence[str]) -> str:
     return next((str(properties[k]).strip() for k in keys if properties.get(k)), "")
 
 
-def _polygon(geometry: dict[str, Any] | None, where: str) -> shapely.Geometry:
-    if not geometry or geometry.get("type") not in _SHAPES:
-        kind = geometry.get("type") if geometry else None
+def _polygon(geometry: object, where: str) -> shapely.Geometry:
+    kind = geometry.get("type") if isinstance(geometry, dict) else None
+    if not isinstance(geometry, dict) or kind not in _SHAPES:
         raise RegionError(f"the geometry is {kind}, not a polygon.", where=where, remedy="Give polygons.")
-    rings = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
-    for ring in (ring for polygon in rings for ring in polygon):
-        if len(ring) < 4 or list(ring[0]) != list(ring[-1]):
+    try:
+        rings = geometry["coordinates"] if kind == "MultiPolygon" else [geometry["coordinates"]]
+        points = [[[float(x) for x in p[:2]] for p in ring] for polygon in rings for ring in polygon]
+        arrays = [np.array(ring, dtype=float).reshape(len(ring), 2) for ring in points]
+    except (KeyError, TypeError, ValueError):
+        raise RegionError(
+            "the coordinates of the polygon cannot be read.",
+            where=where,
+            remedy="Give rings of [longitude, latitude].",
+        ) from None
+    if not arrays:
+        raise RegionError("the polygon has no ring.", where=where, remedy="Mend or drop it.")
+    for xy in arrays:
+        if len(xy) < 4 or (xy[0] != xy[-1]).any():
             raise RegionError(
                 "a ring of the polygon is not closed.",
                 where=where,
                 remedy="Repeat the first point at the end.",
             )
-        xy = np.array([p[:2] for p in ring], dtype=float)
         if not (np.abs(xy[:, 0]) <= 180).all() or not (np.abs(xy[:, 1]) <= 90).all():
             raise RegionError(
                 "coordinates are not degrees of longitude and latitude.",
@@ -127,7 +138,10 @@ def _polygon(geometry: dict[str, Any] | None, where: str) -> shapely.Geometry:
                 remedy="Export the polygons in EPSG:4326, longitude first.",
             )
     found = shape(geometry)
-    return found if found.is_valid else shapely.make_valid(found)
+    if found.is_valid:
+        return found
+    parts = shapely.get_parts(shapely.get_parts(shapely.make_valid(found)))
+    return shapely.union_all(parts[shapely.get_type_id(parts) == 3])
 
 
 def write_geojson(

@@ -86,11 +86,10 @@ class Incidents:
         """The last month that any country's coverage reaches."""
         return None if self.coverage.empty else max(self.coverage["last"])
 
-    def exclude(self, rows: pd.Series, reason: str) -> Incidents:
-        """The same incidents with ``rows`` (bool, aligned) marked by ``reason`` unless already marked."""
-        frame = self.frame.copy(deep=False)
-        frame["excluded"] = frame["excluded"].mask(rows & (frame["excluded"] == ""), reason)
-        return replace(self, frame=frame)
+    def covers(self, countries: Iterable[str]) -> tuple[str, ...]:
+        """Which of some countries (ISO3) the source speaks for; a release of the world speaks for all."""
+        named = set(self.coverage["country"])
+        return tuple(sorted({c for c in countries if c in named or ANYWHERE in named}))
 
 
 def coverage_table(rows: Iterable[tuple[str, object, object]]) -> pd.DataFrame:

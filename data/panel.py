@@ -312,6 +312,12 @@ def _months(values: pd.Series, where: str) -> pd.PeriodIndex:
         raise SchemaError(
             "the month is empty.", where=f"{where}, row {row}", remedy="Write months as YYYY-MM."
         )
+    odd = [i for i, p in enumerate(parsed) if not 1800 <= p.year <= 2200]
+    if odd:
+        row = int(np.flatnonzero(codes == odd[0])[0]) + 2
+        raise SchemaError(
+            f"the month {parsed[odd[0]]} cannot be.", where=f"{where}, row {row}", remedy="Check the year."
+        )
     return pd.PeriodIndex(parsed, freq="M")[codes]
 
 

@@ -17,6 +17,7 @@ _REMEDIES = {
     "out_of_range": "Check whether columns were swapped.",
     "empty": "Fill the cell or drop the row.",
     "not_a_date": "Write dates as YYYY-MM-DD.",
+    "before_1800": "Check the year.",
     "in_the_future": "Check the year and the order of day and month.",
     "ends_before_it_starts": "Swap or correct the two dates.",
     "unknown_value": "Use one of the values that the source documents.",
@@ -118,7 +119,7 @@ def _parse(cells: pd.Series) -> pd.Series:
 def dates(values: pd.Series, problems: Problems, today: date | None = None) -> tuple[pd.Series, int]:
     """Days (datetime64), and how many cells were in US order (month/day/year).
 
-    ISO dates may carry a time of day, which is dropped. A date after ``today`` is an offence.
+    ISO dates may carry a time of day, which is dropped. A date before 1800 or after ``today`` is an offence.
     """
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         found = values.dt.tz_localize(None).dt.normalize().astype("datetime64[us]")
@@ -133,6 +134,7 @@ def dates(values: pd.Series, problems: Problems, today: date | None = None) -> t
         found = pd.Series(iso.to_numpy()[codes], index=values.index).astype("datetime64[us]")
         us = int((slashed & iso.notna()).to_numpy()[codes].sum())
     problems.add(found.isna(), values, "not_a_date")
+    problems.add(found < pd.Timestamp("1800-01-01"), values, "before_1800")
     if today is not None:
         problems.add(found > pd.Timestamp(today), values, "in_the_future")
     return found.rename(values.name), us

@@ -76,6 +76,11 @@ def test_a_world_file_speaks_for_everybody(ucdp_file: Write) -> None:
     numbers = sorted(ucdp.GW_TO_ISO3)[:40]
     path = ucdp_file(*({"country_id": n, "country": "x"} for n in numbers), name="GEDEvent_v20_0_3.csv")
     assert coverage(ucdp.read(path)) == [("*", "2020-03", "2020-03")]
+    assert ucdp.read(path).covers(["MLI", "TGO"]) == ("MLI", "TGO")
+
+
+def test_an_extract_covers_no_others(ucdp_file: Write) -> None:
+    assert ucdp.read(ucdp_file({}, BURKINA)).covers(["MLI", "TGO"]) == ("MLI",)
 
 
 def test_without_a_release_the_file_speaks_for_its_own_months(ucdp_file: Write) -> None:

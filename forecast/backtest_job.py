@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -209,7 +210,7 @@ def _records(settings: BacktestSettings, plan: Plan, progress: Callable[[float],
             data_lag=protocol.data_lag,
             workers=settings.base.workers,
             scheduler=settings.scheduler,
-            progress=lambda share, start=start, part=part: progress(start + part * share),
+            progress=partial(_told, progress, start, part),
             **_as_published(protocol),
         )
         done += len(horizons)

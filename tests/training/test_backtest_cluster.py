@@ -11,6 +11,7 @@ from harmattan.features.recipe import Recipe
 from harmattan.training import backtest
 from harmattan.training.models.base import Problem
 
+MEMBERS = ("conflictology_12", "endemic_epidemic", "boosted")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
@@ -19,7 +20,9 @@ def test_records_do_not_depend_on_where_they_were_made(scheduler: str) -> None:
     problem = Problem(panel, Recipe.default().build(panel))
     origins = tuple(pd.period_range("2019-11", "2020-01", freq="M"))
     one, *others = (
-        backtest.run_backtest(problem, origins, (1, 3), panel.region_ids, warm_up=15, **where)
+        backtest.run_backtest(
+            problem, origins, (1, 3), panel.region_ids, members=MEMBERS, warm_up=13, **where
+        )
         for where in ({"workers": 1}, {"workers": 2}, {"scheduler": scheduler})
     )
     assert [record.horizon for record in one] == [1, 3]

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from ..data.errors import HarmattanError
 from .cli_backtest import backtest
+from .cli_spillover import scenario, spillover
 from .progress import Bar
 
 EXIT_CODES = """\
@@ -200,6 +201,8 @@ def _print_plan(settings: Any, as_json: bool, quiet: bool) -> None:
 
 
 app.command()(backtest)
+app.command()(spillover)
+app.command()(scenario)
 
 
 @app.command()

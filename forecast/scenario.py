@@ -1,0 +1,314 @@
+"""What a region's path would do downstream: baseline and scenario worlds under the same random numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..data.errors import OriginError, RegionError, SourceError, UsageError, nearest
+from ..data.panel import Panel
+from ..training.models.base import Problem
+from ..training.models.diffusion import Diffusion, lag_states, simulate, size_at_origin
+from .spillover import stratified_uniforms
+
+COLUMNS = (
+    "level",
+    "place",
+    "country",
+    "month",
+    "baseline",
+    "scenario",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "path_05",
+    "path_95",
+    "set",
+)
+_FORM = "Write MLI-gao=2x, MLI-gao=+20, MLI-gao=12 or MLI-gao=@2012."
+
+
+@dataclass(frozen=True)
+class Change:
+    """One region's expected counts, changed.
+
+    Attributes
+    ----------
+    region_id : str
+    kind : {"times", "plus", "level", "year"}
+        Multiplied, added to, set, or set to the monthly mean of a year.
+    value : float
+        The factor, the events per month, or the year.
+    """
+
+    region_id: str
+    kind: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Changes of every month and region, (months, regions): ``mean * factor + plus``, or ``given`` where not NaN."""
+
+    factor: np.ndarray
+    plus: np.ndarray
+    given: np.ndarray
+
+    @property
+    def touched(self) -> np.ndarray:
+        """bool (regions,): set by the scenario, not by the model."""
+        return np.asarray(((self.factor != 1) | (self.plus != 0) | ~np.isnan(self.given)).any(axis=0))
+
+
+def parse_change(text: str) -> list[Change]:
+    """Changes from ``REGION[,REGION...]=CHANGE``.
+
+    Examples
+    --------
+    >>> parse_change("MLI-gao=2x")
+    [Change(region_id='MLI-gao', kind='times', value=2.0)]
+    >>> [c.kind for c in parse_change("MLI-gao,MLI-kidal=@2012")]
+    ['year', 'year']
+
+    Raises
+    ------
+    UsageError
+        The text has another form, or names a negative level.
+    """
+    names, sign, change = (part.strip() for part in text.partition("="))
+    found = re.fullmatch(r"(?P<head>[@+]?)(?P<number>-?\d+(\.\d+)?)(?P<tail>x?)", change)
+    if not (names and sign and found) or (found["head"] and found["tail"]):
+        raise UsageError(f"'{text}' is not a change of a region.", "--set", _FORM)
+    value = float(found["number"])
+    if value < 0:
+        raise UsageError(
+            f"'{text}' would make a region's events negative.",
+            "--set",
+            "Levels, factors and additions are >= 0.",
+        )
+    kind = {"@": "year", "+": "plus"}.get(found["head"], "times" if found["tail"] else "level")
+    if kind == "year" and not value.is_integer():
+        raise UsageError(f"'{change}' is not a year.", "--set", _FORM)
+    return [Change(name.strip(), kind, value) for name in names.split(",") if name.strip()]
+
+
+def plan_of(changes: Sequence[Change], panel: Panel, months: int, lasting: int) -> Plan:
+    """What the changes mean for the ``months`` after the panel's last one, the first ``lasting`` of them changed.
+
+    Raises
+    ------
+    UsageError
+        A region is changed twice.
+    RegionError
+        A region that the panel does not have.
+    OriginError
+        A year that the panel does not have, or a region whose coverage has ended before the origin.
+    """
+    shape = (months, panel.shape[1])
+    plan = Plan(np.ones(shape), np.zeros(shape), np.full(shape, np.nan))
+    seen: set[str] = set()
+    for change in changes:
+        at = _region(change.region_id, panel)
+        if change.region_id in seen:
+            raise UsageError(f"'{change.region_id}' is changed twice.", "--set", "Name each region once.")
+        seen.add(change.region_id)
+        if change.kind == "times":
+            plan.factor[:lasting, at] = change.value
+        elif change.kind == "plus":
+            plan.plus[:lasting, at] = change.value
+        else:
+            level = change.value if change.kind == "level" else _year(int(change.value), at, panel)
+            plan.given[:lasting, at] = level
+    return plan
+
+
+def plan_from_table(table: pd.DataFrame, panel: Panel, months: int, where: str = "") -> Plan:
+    """A plan from a table of paths: ``month, region_id, events``, one row per region and month that is set.
+
+    Raises
+    ------
+    UsageError
+        Columns that are missing, a month outside the horizon, a level that is negative or no number, or a
+        region-month that is given twice.
+    RegionError, OriginError
+        As for :func:`plan_of`.
+    """
+    missing = [c for c in ("month", "region_id", "events") if c not in table]
+    if missing:
+        raise UsageError(
+            f"the column '{missing[0]}' is missing.", where, "Bring month, region_id and events."
+        )
+    shape, first = (months, panel.shape[1]), panel.months[-1] + 1
+    plan = Plan(np.ones(shape), np.zeros(shape), np.full(shape, np.nan))
+    levels = pd.to_numeric(table["events"], errors="coerce").to_numpy(float)
+    for row, (month, region, level) in enumerate(
+        zip(table["month"].astype(str), table["region_id"].astype(str), levels, strict=True), start=2
+    ):
+        spot = f"{where}, row {row}".strip(", ")
+        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+            raise UsageError(f"'{month}' is not a month.", spot, "Write it as 2024-01.")
+        t = (pd.Period(month, freq="M") - first).n
+        if not 0 <= t < months:
+            raise UsageError(
+                f"{month} is not among the months that are forecast.",
+                spot,
+                f"They are {first} to {first + months - 1}.",
+            )
+        if not level >= 0:
+            raise UsageError("the number of events is missing or negative.", spot, "Levels are >= 0.")
+        at = _region(region, panel)
+        if not np.isnan(plan.given[t, at]):
+            raise UsageError(f"{region} in {month} is given twice.", spot, "Keep one row.")
+        plan.given[t, at] = level
+    return plan
+
+
+def read_paths(path: Path) -> pd.DataFrame:
+    """A table of paths from CSV."""
+    if not path.is_file():
+        raise SourceError("there is no such file.", str(path), "Correct the path.")
+    try:
+        return pd.read_csv(path, dtype={"month": str, "region_id": str})
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as reason:
+        raise SourceError(f"this is not a readable CSV ({reason}).", str(path), "Save it as UTF-8.") from None
+
+
+def _region(name: str, panel: Panel) -> int:
+    if name not in panel.region_ids:
+        raise RegionError(f"'{name}' is not in this panel.", remedy=nearest(name, panel.region_ids))
+    at = panel.region_ids.index(name)
+    if not panel.observed[-1, at]:
+        raise OriginError(
+            f"the coverage of {name} has ended before the origin {panel.months[-1]}.",
+            remedy="Choose an earlier origin, or another region.",
+        )
+    return at
+
+
+def _year(year: int, at: int, panel: Panel) -> float:
+    """Mean events per month of a region in a year."""
+    inside = np.asarray(panel.months.year == year)
+    values = panel.measure("events")[inside, at]
+    if not len(values) or np.isnan(values).all():
+        raise OriginError(
+            f"{panel.region_ids[at]} was not observed in {year}.",
+            remedy=f"Choose a year from {panel.months[0].year} to {panel.months[-1].year}.",
+        )
+    return float(np.nanmean(values))
+
+
+def run_scenario(
+    model: Diffusion, problem: Problem, origin: pd.Period, plan: Plan, paths: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Simulate the baseline and the scenario under the same random numbers.
+
+    Parameters
+    ----------
+    model : Diffusion
+        Fitted at ``origin``.
+    plan : Plan
+        Its months are the months that are simulated.
+    paths : int
+        Paths per world.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per region or country and month (and for the sum over all months): ``level`` (region, country),
+        ``place, country, month``, expected events ``baseline, scenario, difference``; ``difference_low,
+        difference_high``: the expected difference with every border's coefficient at the ends of its 90 % interval;
+        ``path_05, path_95``: where nine of ten paths' differences lie; ``set``: whether the scenario sets it.
+    """
+    panel = problem.panel
+    states = lag_states(problem)[problem.row(origin)]
+    months, regions = plan.factor.shape
+    uniforms = stratified_uniforms(paths, months, regions, rng)
+
+    def pair(world: Diffusion) -> tuple[np.ndarray, np.ndarray]:
+        # One size for all worlds: no path may fall because another world is more certain.
+        size = size_at_origin(model, states)
+        with_plan = simulate(world, states, size, uniforms, plan.factor, plan.plus, plan.given)
+        return simulate(world, states, size, uniforms), with_plan
+
+    base, changed = pair(model)
+    ends = []
+    for end in ("low", "high"):
+        world = model
+        for source in sorted(set(model.countries)):
+            world = world.at_bound(source, end)
+        before, after = pair(world)
+        ends.append((after - before).astype(float))
+    of = np.array(model.countries)
+    tables = []
+    labels = [str(origin + t + 1) for t in range(months)]
+    for i, (place, country) in enumerate(zip(panel.region_ids, model.countries, strict=True)):
+        tables.append(
+            _compare(
+                ("region", place, country, bool(plan.touched[i])),
+                labels,
+                [w[:, :, i] for w in (base, changed, *ends)],
+            )
+        )
+    for country in sorted(set(model.countries)):
+        at = of == country
+        tables.append(
+            _compare(
+                ("country", country, country, bool(plan.touched[at].any())),
+                labels,
+                [w[:, :, at].sum(axis=2) for w in (base, changed, *ends)],
+            )
+        )
+    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+
+
+def _compare(
+    label: tuple[str, str, str, bool], months: Sequence[str], worlds: Sequence[np.ndarray]
+) -> pd.DataFrame:
+    """Rows of one place: every month, and all of them together; ``worlds`` are (paths, months)."""
+    base, changed, low, high = (np.column_stack([w.astype(float), w.sum(axis=1)]) for w in worlds)
+    apart = changed - base
+    means = np.stack([apart.mean(axis=0), low.mean(axis=0), high.mean(axis=0)])
+    level, place, country, touched = label
+    return pd.DataFrame(
+        {
+            "level": level,
+            "place": place,
+            "country": country,
+            "month": [*months, "all"],
+            "baseline": base.mean(axis=0),
+            "scenario": changed.mean(axis=0),
+            "difference": means[0],
+            "difference_low": means.min(axis=0),
+            "difference_high": means.max(axis=0),
+            "path_05": np.quantile(apart, 0.05, axis=0),
+            "path_95": np.quantile(apart, 0.95, axis=0),
+            "set": touched,
+        }
+    )
+
+
+def effects(table: pd.DataFrame, declared: set[tuple[str, str]], most: int = 12) -> pd.DataFrame:
+    """The largest differences over all months in regions that the scenario does not set, with what may be said.
+
+    Parameters
+    ----------
+    declared : set of (str, str)
+        Borders with a declared signal, (source country, target country).
+    """
+    touched = set(table[(table["level"] == "region") & table["set"]]["country"])
+    rows = table[(table["level"] == "region") & (table["month"] == "all") & ~table["set"]].copy()
+    rows = rows.sort_values("difference", key=lambda d: -d.abs(), kind="stable").head(most)
+    rows["statement"] = [
+        "inside the country"
+        if c in touched
+        else "model-attributed"
+        if any((s, c) in declared for s in touched)
+        else "no measurable signal across the border"
+        for c in rows["country"]
+    ]
+    return rows.reset_index(drop=True)

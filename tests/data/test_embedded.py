@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +38,16 @@ def test_shape_and_coverage() -> None:
         "imprecise_date": 55,
         "imprecise_place": 37,
     }
+
+
+def test_loading_imports_nothing_slow() -> None:
+    code = (
+        "import sys; from harmattan.data.embedded import load_snapshot; load_snapshot();"
+        "slow = {'pandera', 'statsmodels', 'lightgbm', 'mlflow', 'sklearn', 'scipy', 'httpx'} & set(sys.modules);"
+        "print(','.join(sorted(slow)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_tables_keep_their_schemas(folder: Path) -> None:

@@ -148,7 +148,7 @@ def build_from_files(
     regions: str | Path,
     *,
     countries: Sequence[str] | None = None,
-    unclear: str = "drop",
+    unclear: str = "keep",
     today: date | None = None,
     coverage: Mapping[str, tuple[object, object]] | None = None,
     window: tuple[object, object] | None = None,
@@ -165,7 +165,7 @@ def build_from_files(
         GeoJSON of polygons.
     countries : sequence of str, optional
         ISO3 codes of the regions to keep.
-    unclear : {"drop", "keep"}
+    unclear : {"keep", "drop"}
         See :func:`harmattan.data.sources.ucdp.read`.
     today : datetime.date, optional
         Later dates are errors.

@@ -53,7 +53,7 @@ def build(
     month_rule: Annotated[str, typer.Option(help="end, start or spread.")] = "end",
     place_rule: Annotated[str, typer.Option(help="Vague places: drop, keep or spread.")] = "drop",
     date_rule: Annotated[str, typer.Option(help="Vague dates: drop or keep.")] = "drop",
-    unclear: Annotated[str, typer.Option(help="Events not marked Clear: drop or keep.")] = "drop",
+    unclear: Annotated[str, typer.Option(help="Events not marked Clear: keep or drop.")] = "keep",
     coverage: Coverage = None,
     columns: Annotated[
         str | None, typer.Option(help="For table:FILE, ours=theirs,... or a TOML file.")
@@ -277,7 +277,7 @@ def diff(
         Path | None, typer.Option(help="Polygons for sources; the shipped ones where absent.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the whole table (CSV).")] = None,
-    unclear: Annotated[str, typer.Option(help="Events not marked Clear: drop or keep.")] = "drop",
+    unclear: Annotated[str, typer.Option(help="Events not marked Clear: keep or drop.")] = "keep",
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:

@@ -23,7 +23,7 @@ class Reader(Protocol):
 def read_source(
     spec: str,
     *,
-    unclear: str = "drop",
+    unclear: str = "keep",
     columns: Mapping[str, str] | None = None,
     today: date | None = None,
 ) -> Incidents:

@@ -51,7 +51,7 @@ def test_reasons_are_booked(ucdp_file: Write, regions: Regions) -> None:
         {"date_end": "2021-02-01"},
         {"code_status": "Check deaths"},
     )
-    built = build_panel(ucdp.read(path), regions, coverage={"MLI": ("2020-01", "2020-12")})
+    built = build_panel(ucdp.read(path, unclear="drop"), regions, coverage={"MLI": ("2020-01", "2020-12")})
     outcomes = built.ledger.by("outcome").set_index("outcome")["events"].to_dict()
     assert outcomes == {
         "placed": 3,

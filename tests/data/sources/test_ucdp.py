@@ -96,6 +96,19 @@ def test_unclear_events_are_an_option(ucdp_file: Write, unclear: str, counted: i
     assert len(frame) == 3
 
 
+def test_unclear_events_count_by_default_because_that_is_nearer_to_the_final_count(real_data: Path) -> None:
+    path = real_data / "candidate" / "GEDEvent_v23_0_10.csv"
+    final = ucdp.read(real_data / "ged241_west_africa.csv").frame
+    final = final[final["date_end"].dt.strftime("%Y-%m") == "2023-10"]
+    for country in ("MLI", "NER", "BFA"):
+        truth = (final["country"] == country).sum()
+        kept, dropped = (
+            ((f["country"] == country) & (f["excluded"] == "") & (f["date_end"] < "2023-11-01")).sum()
+            for f in (ucdp.read(path).frame, ucdp.read(path, unclear="drop").frame)
+        )
+        assert abs(kept - truth) <= abs(dropped - truth), country
+
+
 def test_unknown_policy_is_refused(ucdp_file: Write) -> None:
     with pytest.raises(UsageError, match="unclear='maybe' is not known"):
         ucdp.read(ucdp_file(), unclear="maybe")

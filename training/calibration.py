@@ -30,12 +30,21 @@ class PitMap:
 
     def apply(self, margins: Margins) -> Margins:
         """Margins with their cumulative probabilities mapped; (regions,)."""
-        level = np.searchsorted(np.array(LEVELS), margins.mean)
-        knots = np.linspace(0, 1, self.heights.shape[1])
-        cdf = np.stack(
-            [np.interp(f, knots, self.heights[i]) for f, i in zip(margins.cdf, level, strict=True)]
-        )
-        return from_cdf(cdf)
+        return map_cdf(margins, self.heights[np.searchsorted(np.array(LEVELS), margins.mean)])
+
+
+def map_cdf(margins: Margins, heights: np.ndarray) -> Margins:
+    """Margins (regions,) whose cumulative probabilities go through one piecewise linear map each, (regions, knots)."""
+    knots = np.linspace(0, 1, heights.shape[1])
+    heights = np.minimum(heights, 1.0)
+    heights[:, -1] = 1.0
+    return from_cdf(np.stack([np.interp(f, knots, g) for f, g in zip(margins.cdf, heights, strict=True)]))
+
+
+def spread_over(lower: np.ndarray, upper: np.ndarray, bins: int) -> np.ndarray:
+    """Share of each step ``lower..upper`` below each of ``bins + 1`` equally spaced knots, (cases, bins + 1)."""
+    knots = np.linspace(0, 1, bins + 1)
+    return np.asarray(np.clip((knots - lower[:, None]) / np.maximum(upper - lower, 1e-12)[:, None], 0, 1))
 
 
 def fit_pit_map(lower: np.ndarray, upper: np.ndarray, mean: np.ndarray, prior: float = PRIOR_CASES) -> PitMap:
@@ -57,7 +66,7 @@ def fit_pit_map(lower: np.ndarray, upper: np.ndarray, mean: np.ndarray, prior: f
     A mean of transforms is monotone by itself, so the isotonic fit has nothing left to repair.
     """
     knots = np.linspace(0, 1, KNOTS + 1)
-    reach = np.clip((knots - lower[:, None]) / np.maximum(upper - lower, 1e-12)[:, None], 0, 1)
+    reach = spread_over(lower, upper, KNOTS)
     level = np.searchsorted(np.array(LEVELS), mean)
     heights = np.empty((len(LEVELS) + 1, KNOTS + 1))
     for i in range(len(heights)):

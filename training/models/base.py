@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from ...features.cube import FeatureCube
 
 
+#: Where a region was quiet for so many months and stayed so, only every fifth row is learned from, and counts five
+#: times: three rows in four are like that, and tell the models nothing that the fifth does not.
+QUIET, THINNING = 24, 5
+
+
 @dataclass(frozen=True)
 class Problem:
     """One forecasting problem: what is to be forecast, and what may be used for it.
@@ -55,8 +60,10 @@ class Problem:
         """Row of a month."""
         return self.panel.position(month)
 
-    def sample(self, origin: pd.Period, horizon: int, burn_in: int) -> Sample:
+    def sample(self, origin: pd.Period, horizon: int, burn_in: int, thinned: bool = True) -> Sample:
         """Every pair of features and outcome known at ``origin``, here and in :attr:`also`.
+
+        ``thinned`` leaves out most rows of regions that were quiet and stayed so; the others stand for them.
 
         Raises
         ------
@@ -65,14 +72,14 @@ class Problem:
         ModelError
             No region observed both at a month and ``horizon`` months later.
         """
-        pieces = [self._piece(origin, horizon, burn_in)]
+        pieces = [self._piece(origin, horizon, burn_in, thinned)]
         for other in self.also:
             last = min(origin, other.panel.last_month)
             if other.row(last) >= 2 * horizon:
-                pieces.append(other._piece(last, horizon, burn_in))
+                pieces.append(other._piece(last, horizon, burn_in, thinned))
         return Sample(tuple(pieces), horizon, self.panel.months[self.row(origin)])
 
-    def _piece(self, origin: pd.Period, horizon: int, burn_in: int) -> Piece:
+    def _piece(self, origin: pd.Period, horizon: int, burn_in: int, thinned: bool) -> Piece:
         """Month rows and regions; an outcome ``horizon`` months after row t is used only where it is known."""
         last = self.row(origin)
         first = min(burn_in, max((last - horizon) // 2, 0))
@@ -82,21 +89,35 @@ class Problem:
                 remedy="Choose a shorter horizon, a later origin, or bring a longer history.",
             )
         known = self.observed[first : last - horizon + 1] & self.observed[first + horizon : last + 1]
-        rows, regions = np.nonzero(known)
-        if not len(rows):
+        quiet = (
+            thinned & self._quiet[first : last - horizon + 1] & (self.counts[first + horizon : last + 1] == 0)
+        )
+        month, region = np.ogrid[first : last - horizon + 1, : known.shape[1]]
+        left_out = quiet & ((month + region) % THINNING != 0)
+        rows, regions = np.nonzero(known & ~left_out)
+        if not known.any():
             raise ModelError(
                 f"no region is observed both at a month and {horizon} months later.",
                 remedy="Check the coverage of the panel.",
             )
-        return Piece(self, rows + first, regions)
+        weight = np.where(quiet[rows, regions], float(THINNING), 1.0)
+        return Piece(self, rows + first, regions, weight)
+
+    @cached_property
+    def _quiet(self) -> np.ndarray:
+        """Whether a region had no event in the last QUIET months, bool, (months, regions)."""
+        total = np.cumsum(self.counts, axis=0)
+        total[QUIET:] -= total[:-QUIET].copy()
+        return np.asarray(total == 0)
 
 
 class Piece(NamedTuple):
-    """Training rows of one problem."""
+    """Training rows of one problem, and how many like it each one stands for."""
 
     problem: Problem
     rows: np.ndarray
     regions: np.ndarray
+    weight: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -129,11 +150,12 @@ class Sample:
         return np.concatenate([p.problem.counts[p.rows + self.horizon, p.regions] for p in self.pieces])
 
     def weights(self, half_life: float | None) -> np.ndarray:
-        """Weights that halve every ``half_life`` months before the newest usable row; None weighs all alike."""
+        """How much each row counts: as many as it stands for, halved every ``half_life`` months before the newest."""
         newest = self.origin.ordinal - self.horizon
         first = [p.problem.panel.months[0].ordinal for p in self.pieces]
         age = np.concatenate([newest - (f + p.rows) for f, p in zip(first, self.pieces, strict=True)])
-        return np.ones(len(age)) if half_life is None else np.asarray(0.5 ** (age / half_life))
+        stands_for = np.concatenate([p.weight for p in self.pieces])
+        return stands_for if half_life is None else np.asarray(stands_for * 0.5 ** (age / half_life))
 
 
 class Member(BaseEstimator):  # type: ignore[misc]

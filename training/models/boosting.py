@@ -1,4 +1,4 @@
-"""LightGBM started from the endemic-epidemic mean, with a size that depends on the level, or on the leaf."""
+"""LightGBM started from the endemic-epidemic mean, with a size that depends on the level."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ..distribution import Margins, from_cdf, negative_binomial
-from .base import Member, Problem, Sample
+from ..distribution import Margins, negative_binomial
+from .base import Member, Problem
 from .dispersion import fit_size
 from .endemic_epidemic import EndemicEpidemic
 from .smoothed import SmoothedConflictology
@@ -99,11 +99,8 @@ class BoostedEndemicEpidemic(Member):
             self.booster_ = lgb.train(self._settings(), data, num_boost_round=rounds)
             fitted = np.exp(offset + self.booster_.predict(features, raw_score=True))
         self.size_ = fit_size(counts, fitted, sample.weights(base.recency_half_life))
-        self._after_fit(sample, features, fitted)
+        self.fitted_ = fitted
         return self
-
-    def _after_fit(self, sample: Sample, features: np.ndarray, fitted: np.ndarray) -> None:
-        """What else a subclass learns from the training rows."""
 
     def _start(self, problem: Problem, rows: np.ndarray) -> np.ndarray:
         """Mean that the trees start from, (rows, regions), > 0."""
@@ -154,66 +151,3 @@ class BoostedEndemicEpidemic(Member):
             "blend": self.blend,
             "base": self.base_.to_json(),
         }
-
-
-class LeafCalibrated(BoostedEndemicEpidemic):
-    """The same trees, with a shape of their own in every leaf.
-
-    Training outcomes that share leaves with a new case tell where in the forecast distribution outcomes fall there:
-    the mean histogram of their probability integral transforms over the trees recalibrates the negative binomial.
-    These are the leaf weights of Meinshausen (2006), "Quantile regression forests", put on the scale of the level.
-
-    Parameters
-    ----------
-    bins : int
-        Bins of the histogram, >= 2.
-    prior_rows : float
-        Rows of a flat histogram that every leaf starts with: how much a small leaf is pulled to the plain law.
-    """
-
-    name: ClassVar[str] = "leaf_calibrated"
-    bins = 20
-    prior_rows = 100.0
-
-    def _after_fit(self, sample: Sample, features: np.ndarray, fitted: np.ndarray) -> None:
-        self.histograms_ = np.full((1, self.bins), 1 / self.bins)
-        if self.booster_ is None:
-            return
-        weights = sample.weights(self.base_.recency_half_life)
-        share = _pit_share(sample.counts, fitted, self.size_.at(fitted), self.bins)
-        leaves = self.booster_.predict(features, pred_leaf=True).astype(np.int64)
-        offsets = np.arange(leaves.shape[1]) * self.leaves
-        flat = np.full((leaves.shape[1] * self.leaves, self.bins), self.prior_rows / self.bins)
-        for tree, offset in enumerate(offsets):
-            for b in range(self.bins):
-                flat[offset : offset + self.leaves, b] += np.bincount(
-                    leaves[:, tree], weights * share[:, b], minlength=self.leaves
-                )
-        self.histograms_ = flat / flat.sum(axis=1, keepdims=True)
-
-    def margins(self, problem: Problem, origin: pd.Period) -> Margins:
-        """Negative binomial margins, recalibrated leaf by leaf, (regions,)."""
-        plain = super().margins(problem, origin)
-        if self.booster_ is None:
-            return plain
-        leaves = self.booster_.predict(problem.cube.values[problem.row(origin)], pred_leaf=True).astype(
-            np.int64
-        )
-        share = self.histograms_[leaves + np.arange(leaves.shape[1]) * self.leaves].mean(axis=1)
-        edges = np.linspace(0, 1, self.bins + 1)
-        heights = np.concatenate([np.zeros((len(share), 1)), share.cumsum(axis=1)], axis=1)
-        heights[:, -1] = 1.0
-        cdf = np.stack([np.interp(f, edges, g) for f, g in zip(plain.cdf, heights, strict=True)])
-        return from_cdf(cdf)
-
-
-def _pit_share(counts: np.ndarray, mean: np.ndarray, size: np.ndarray, bins: int) -> np.ndarray:
-    """How the probability integral transform of each outcome, spread over its step, falls into bins, (rows, bins)."""
-    from scipy import special
-
-    p = size / (size + mean)
-    upper = special.betainc(size, counts + 1, p)
-    lower = np.where(counts > 0, special.betainc(size, np.maximum(counts, 1), p), 0.0)
-    edges = np.linspace(0, 1, bins + 1)
-    reach = np.clip((edges - lower[:, None]) / np.maximum(upper - lower, 1e-12)[:, None], 0, 1)
-    return np.asarray(np.diff(reach, axis=1))

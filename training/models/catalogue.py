@@ -9,9 +9,10 @@ import pandas as pd
 from ...data.errors import UsageError, nearest
 from .base import Member, Problem
 from .baselines import Conflictology, LastValue, NeighbourConflictology, Zero
-from .boosting import BoostedEndemicEpidemic, LeafCalibrated
+from .boosting import BoostedEndemicEpidemic
 from .endemic_epidemic import EndemicEpidemic
 from .glm import LogLinearNB
+from .leaves import LeafCalibrated
 from .smoothed import SmoothedConflictology
 from .smoothing import ExponentialNB
 
@@ -33,7 +34,7 @@ MEMBERS = (*BASELINES, "neighbour_conflictology", *POOLED[1:], "log_linear_nb")
 def fit_members(
     problem: Problem, origin: pd.Period, horizon: int, names: Iterable[str] = POOLED
 ) -> dict[str, Member]:
-    """Fit members for one horizon; those that build on the endemic-epidemic model share one fit of it.
+    """Fit members for one horizon; those that build on another share one fit of it.
 
     Raises
     ------
@@ -44,9 +45,11 @@ def fit_members(
     for name in names:
         if name not in MEMBERS:
             raise UsageError(f"there is no member '{name}'.", remedy=nearest(name, MEMBERS))
-    base = EndemicEpidemic()
+    base, boosted = EndemicEpidemic(), BoostedEndemicEpidemic()
     if {"endemic_epidemic", "boosted", "leaf_calibrated"} & set(names):
         base.fit(problem, origin, horizon)
+    if {"boosted", "leaf_calibrated"} & set(names):
+        boosted = BoostedEndemicEpidemic(base=base).fit(problem, origin, horizon)
     made: dict[str, Member] = {
         "zero": Zero(),
         "last_value": LastValue(),
@@ -58,7 +61,11 @@ def fit_members(
         "exponential_nb": ExponentialNB(),
         "log_linear_nb": LogLinearNB(),
         "endemic_epidemic": base,
-        "boosted": BoostedEndemicEpidemic(base=base),
-        "leaf_calibrated": LeafCalibrated(base=base),
+        "boosted": boosted,
+        "leaf_calibrated": LeafCalibrated(boosted),
     }
-    return {n: made[n] if made[n] is base else made[n].fit(problem, origin, horizon) for n in names}
+    fitted = (base, boosted)
+    return {
+        n: made[n] if any(made[n] is f for f in fitted) else made[n].fit(problem, origin, horizon)
+        for n in names
+    }

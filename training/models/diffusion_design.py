@@ -11,6 +11,7 @@ import pandas as pd
 
 from .additive import Block, Found, Likelihood, Prior, maximise
 from .base import Problem
+from .dispersion import size_at
 from .excitation import border_weights, exponential_means
 
 #: Half-lives (months) whose mixture is the distributed lag; the shares are learned from regions' own histories.
@@ -123,6 +124,21 @@ class Design:
         seen = sorted(set(self.country[np.unique(self.regions)]))
         return Likelihood([self.block(c) for c in seen], self.prior())
 
+    def mean_after(self, params: np.ndarray, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and size of every region in the month after ``row``, as fitted, (regions,) each."""
+        of, lag, n = self.country, self.lag[row], len(self.country)
+        mean = np.exp(params[1 : 1 + n])
+        for term in self.terms:
+            slope = params[self.position(term)]
+            if term.kind == "own":
+                mean = mean + slope * lag * (of == term.source)
+            elif term.kind == "domestic":
+                mean = mean + slope * (self.near @ lag)
+            else:
+                arriving = self.far @ (lag * (of == term.source))
+                mean = mean + slope * arriving * (of == term.target)
+        return mean, size_at(mean, float(params[-2]), float(params[-1]))
+
     def start(self) -> np.ndarray:
         """A start where much is background and something follows every column."""
         level = np.log(0.3 * max(float(np.average(self.counts, weights=self.weights)), 1e-3))
@@ -147,8 +163,8 @@ def make_design(
     problem: Problem, origin: pd.Period, recency_half_life: float | None, burn_in: int, pooling: float
 ) -> tuple[Design, np.ndarray]:
     """The design of one origin, and the shares of the half-lives in its lag."""
-    sample = replace(problem, also=()).sample(origin, 1, burn_in)
-    _, rows, regions = sample.pieces[0]
+    sample = replace(problem, also=()).sample(origin, 1, burn_in, thinned=False)
+    _, rows, regions, _ = sample.pieces[0]
     panel = problem.panel
     near, far = border_weights(panel, crossing=False), border_weights(panel, crossing=True)
     states = lag_states(problem)

@@ -132,7 +132,7 @@ class AdditiveMeanNB(GenericLikelihoodModel):  # type: ignore[misc]
         )
 
     def fit_bounded(
-        self, start: np.ndarray, maxiter: int = 300, fixed: int = 0
+        self, start: np.ndarray, maxiter: int = 300, fixed: int = 0, tolerance: float = 2e-8
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Maximise inside the bounds, the first ``fixed`` parameters held; parameters and an account of the fit."""
         bounds = [(float(v), float(v)) for v in start[:fixed]] + self.bounds()[fixed:]
@@ -141,8 +141,8 @@ class AdditiveMeanNB(GenericLikelihoodModel):  # type: ignore[misc]
             method="lbfgs",
             bounds=bounds,
             maxiter=maxiter,
-            pgtol=1e-6,
-            factr=1e7,
+            pgtol=1e-4,
+            factr=tolerance / np.finfo(float).eps,
             disp=False,
             skip_hessian=True,
             warn_convergence=False,

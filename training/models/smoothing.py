@@ -81,13 +81,7 @@ class ExponentialNB(Member):
         sample = problem.sample(origin, horizon, self.burn_in)
         counts, moments = sample.counts, sample.take(self._moments)
         weights = sample.weights(self.recency_half_life)
-        some = np.flatnonzero(counts > 0)
-        # Where nothing ever happened there is nothing to tell the rows apart; one in ten is enough to learn from.
-        quiet = np.flatnonzero((counts == 0) & (moments[:, 1] < 1e-3))
-        weights[quiet] *= 10.0
-        keep = np.union1d(np.setdiff1d(np.arange(len(counts)), quiet), quiet[::10])
-        keep = np.union1d(keep, some)
-        y, m, w = counts[keep], moments[keep], weights[keep]
+        y, m, w = counts, moments, weights
         positive = y > 0
 
         def loss(params: np.ndarray) -> float:

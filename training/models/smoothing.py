@@ -114,6 +114,13 @@ class ExponentialNB(Member):
         inverse = (1 - self.local) / self.size_.at(mean) + self.local * moments[:, 3]
         return negative_binomial(mean, 1 / inverse)
 
+    def own_mean(self, problem: Problem, origin: pd.Period) -> np.ndarray:
+        """What the region's own past adds to the expected count, (regions,); the pooled level adds the rest."""
+        share, pull, _ = special.expit(self.params_[:3])
+        moments = self._moments(problem)[problem.row(origin)]
+        own = share * moments[:, 0] + (1 - share) * moments[:, 1]
+        return np.asarray((1 - pull) * np.exp(self.params_[5]) * own)
+
     def to_json(self) -> dict[str, Any]:
         """Everything needed to predict again, as plain numbers."""
         return {

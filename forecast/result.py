@@ -50,8 +50,8 @@ class ForecastResult:
         coverage_50, coverage_80, coverage_90``; skill and coverage as fractions; members include
         ``conflictology`` and ``pool``.
     contributions : pandas.DataFrame
-        ``region_id, horizon, family, value`` in events per month; adds up to the mean of the
-        endemic-epidemic member.
+        ``region_id, horizon, family, value`` in counts of the first target per month; adds up to the pool's mean,
+        and what lowers it is negative.
     coverage_note : pandas.DataFrame
         What is observed, per country.
     ledger : pandas.DataFrame

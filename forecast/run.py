@@ -170,21 +170,20 @@ def _do(shared: Mapping[str, Problem], job: Job, origin: pd.Period, settings: Se
 
 def _fit(problem: Problem, origin: pd.Period, horizon: int) -> Fitted:
     """Fit one horizon and take out what a release needs."""
+    from ..training.explain import explain_pool
     from ..training.models.boosting import BoostedEndemicEpidemic
-    from ..training.models.endemic_epidemic import EndemicEpidemic
     from ..training.models.pool import fit_pool
 
     pool = fit_pool(problem, origin, horizon)
-    texts, parts = {}, {}
+    texts = {}
     for name, member in pool.members.items():
         if hasattr(member, "to_json"):
             where = f"{problem.target}/{name}_h{horizon:02d}"
             texts[f"{where}.json"] = json.dumps(member.to_json(), indent=1, sort_keys=True)
             if isinstance(member, BoostedEndemicEpidemic):
                 texts[f"{where}.lgb.txt"] = member.to_text()
-        if isinstance(member, EndemicEpidemic):
-            parts = member.contributions(problem, origin)
-    return Fitted(pool.margins(problem, origin)["pool"], parts, texts)
+    said = pool.margins(problem, origin)
+    return Fitted(said["pool"], explain_pool(pool, problem, origin, said), texts)
 
 
 def _result(
@@ -304,7 +303,7 @@ def _scores(done: Mapping[tuple[str, str, int], Any], settings: Settings) -> pd.
 def _contributions(
     done: Mapping[tuple[str, str, int], Any], region_ids: tuple[str, ...], settings: Settings
 ) -> pd.DataFrame:
-    """The endemic-epidemic mean of the first target, taken apart by family."""
+    """The pool's mean of the first target, taken apart by family."""
     target = settings.targets[0]
     tables = [
         pd.DataFrame({"region_id": list(region_ids), "horizon": h, "family": family, "value": values})

@@ -18,6 +18,7 @@ from harmattan.forecast.config import Settings
 from harmattan.forecast.report.page import render
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast
+from harmattan.training.explain import FAMILIES
 
 SHORT = Settings(
     draws=200, horizons=(1, 2), backtest_origins=2, workers=1, targets=("events",), seed=5, track=False
@@ -92,12 +93,13 @@ def test_the_origin_and_the_months_are_those_of_the_data(result: ForecastResult)
     assert result.data_hash == load_snapshot().panel.digest()
 
 
-def test_contributions_are_never_negative_and_cover_every_region(result: ForecastResult) -> None:
+def test_contributions_add_up_to_what_is_published(result: ForecastResult) -> None:
     table = result.contributions
-    assert table.value.min() >= 0
-    whole = table.groupby(["horizon", "region_id"]).value.sum()
-    assert len(whole) == 2 * 89
+    whole = table.pivot_table(index="horizon", columns="region_id", values="value", aggfunc="sum")
+    mean = result.draws["events"].mean()
+    np.testing.assert_allclose(whole[list(result.panel.region_ids)].to_numpy(), mean, rtol=1e-6)
     assert whole.loc[1].idxmax().startswith(("MLI", "BFA"))
+    assert set(table.family) == set(FAMILIES)
 
 
 def test_scores_compare_every_member_with_conflictology(result: ForecastResult) -> None:

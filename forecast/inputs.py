@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from ..data.errors import ConfigError, SourceError, UsageError
@@ -15,11 +16,10 @@ from ..data.panel import Panel
 from ..data.regions import Regions
 
 if TYPE_CHECKING:
+    from ..data.build import Built
+    from ..data.quality import Quality
     from .config import Settings
     from .result import Level
-
-#: Data whose last month ended longer ago than this many days are not current.
-CURRENT_DAYS = 62
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Inputs:
         The embedded snapshot, which is never current.
     training : tuple of Panel
         Regions that models learn from and that are never forecast.
+    built : Built or None
+        The build that the panel comes from, where it was built from incidents.
     """
 
     panel: Panel
@@ -48,6 +50,7 @@ class Inputs:
     ledger: pd.DataFrame
     demonstration: bool = False
     training: tuple[Panel, ...] = ()
+    built: Built | None = None
 
     def run_date(self, settings: Settings, origin: pd.Period) -> date:
         """The day against which age is measured: as asked, else the end of the month after the origin.
@@ -57,21 +60,27 @@ class Inputs:
         """
         return settings.run_date or (origin + 1).end_time.date()
 
-    def age_days(self, run_date: date) -> int:
-        """Days from the end of the last observed month to the run."""
-        return (run_date - self.panel.last_month.end_time.date()).days
+    def quality(self, run_date: date) -> Quality:
+        """Every check of the data gate, on what the run may see."""
+        from ..data.quality import check_build, check_panel
 
-    def verdict(self, run_date: date) -> tuple[Level, str]:
+        if self.built is None:
+            return check_panel(self.panel, run_date=run_date)
+        return check_build(replace(self.built, panel=self.panel), run_date=run_date)
+
+    def verdict(self, quality: Quality) -> tuple[Level, str]:
         """How far the run can be trusted, and what a reader has to know first."""
-        last = self.panel.last_month
+        said = (
+            [f"Demonstration on data to {self.panel.last_month}, not current."] if self.demonstration else []
+        )
+        said += [
+            check.message
+            for check in quality.checks
+            if check.status == "red" or (check.name == "freshness" and check.status == "amber")
+        ]
         if self.demonstration:
-            return "amber", f"Demonstration on data to {last}, not current."
-        if self.age_days(run_date) > CURRENT_DAYS:
-            return (
-                "amber",
-                f"The data end in {last}, {self.age_days(run_date)} days before {run_date}: not current.",
-            )
-        return "green", ""
+            return "amber", " ".join(said)
+        return quality.status, " ".join(said)
 
 
 def load_inputs(settings: Settings) -> Inputs:
@@ -124,9 +133,9 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
 
     incidents = read_source(settings.source)
     polygons = Regions.read(regions)
-    covered = list(incidents.coverage["country"])
-    inside = sorted(set(covered) & set(polygons.countries))
+    inside = incidents.covers(polygons.countries)
     if not inside:
+        covered = sorted(set(incidents.coverage["country"]))
         raise UsageError(
             "none of the countries in the source has regions in the polygons.",
             str(regions),
@@ -139,7 +148,8 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     panel = built.panel
     if settings.links is not None:
         panel = replace(panel, links=_read_links(settings.links, panel))
-    return Inputs(panel, chosen, borders, incidents.coverage, built.ledger.summary())
+    coverage = _coverage(panel)
+    return Inputs(panel, chosen, borders, coverage, built.ledger.summary(), built=built)
 
 
 def _from_panel(settings: Settings, path: Path) -> Inputs:
@@ -166,21 +176,28 @@ def _from_panel(settings: Settings, path: Path) -> Inputs:
             panel = replace(panel, links=links_of(regions.frame, regions.geometry))
     if settings.links is not None:
         panel = replace(panel, links=_read_links(settings.links, panel))
-    span = f"{panel.months[0]}", f"{panel.last_month}"
-    coverage = pd.DataFrame([(c, c, *span) for c in sorted(set(panel.countries))])
-    coverage.columns = pd.Index(["country", "name", "first_month", "last_month"])
     placed = float(pd.Series(panel.measure("events", fill=0).ravel()).sum())
     ledger = pd.DataFrame([("placed", placed), ("read", placed)], columns=["outcome", "events"])
-    return Inputs(panel, regions, None, coverage, ledger)
+    return Inputs(panel, regions, None, _coverage(panel), ledger)
+
+
+def _coverage(panel: Panel) -> pd.DataFrame:
+    """First and last observed month of each country."""
+    countries = np.array(panel.countries)
+    rows = []
+    for country in sorted(set(panel.countries)):
+        seen = np.flatnonzero(panel.observed[:, countries == country].any(axis=1))
+        if len(seen):
+            rows.append((country, country, str(panel.months[seen[0]]), str(panel.months[seen[-1]])))
+    return pd.DataFrame(rows, columns=["country", "name", "first_month", "last_month"])
 
 
 def read_panel(path: Path) -> Panel:
-    """A panel from parquet or CSV (``month, region_id, events[, ...]``)."""
-    if not path.is_file():
-        raise SourceError("there is no such file.", str(path), "Correct the path.")
-    if path.suffix == ".parquet":
-        return Panel.read_parquet(path)
-    return Panel.from_frame(_read_csv(path), source=path.name, where=str(path))
+    """A panel from parquet, or from a table of ``month, region_id, events[, ...]``."""
+    from ..data.sources import tabular
+
+    own = path.suffix == ".parquet" and path.is_file()
+    return Panel.read_parquet(path) if own else tabular.read_panel(path)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

@@ -70,6 +70,10 @@ class ForecastResult:
         What made the numbers, and from what (:meth:`Panel.digest`).
     timings : dict of str to float
         Seconds per stage; never written where bytes have to repeat.
+    answers : dict of str to pandas.DataFrame
+        Spillover taken apart: ``regions, routes, chains``, and ``groups`` where armed groups are known.
+    quality : pandas.DataFrame
+        ``name, status, message, rows``: every check of the data gate.
     models : dict of str to str
         Fitted models in their native text formats, by file name (``boosting/h1.txt``); for the run's record.
     """
@@ -95,6 +99,10 @@ class ForecastResult:
     data_hash: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    quality: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["name", "status", "message", "rows"])
+    )
 
     @property
     def months(self) -> tuple[pd.Period, ...]:

@@ -42,8 +42,8 @@ def last(panel) -> pd.Period:
 def test_training_pairs_are_those_known_at_the_origin(horizon: int) -> None:
     observed = np.random.default_rng(1).random((60, 8)) < 0.8
     problem = problem_of(ladder_panel(1, 60, observed))
-    sample = problem.sample(problem.panel.months[40], horizon, burn_in=10)
-    _, rows, regions = sample.pieces[0]
+    sample = problem.sample(problem.panel.months[40], horizon, burn_in=10, thinned=False)
+    _, rows, regions, _ = sample.pieces[0]
     expected = [
         (t, r)
         for t in range(10, 41 - horizon)
@@ -52,6 +52,18 @@ def test_training_pairs_are_those_known_at_the_origin(horizon: int) -> None:
     ]
     assert list(zip(rows.tolist(), regions.tolist(), strict=True)) == expected
     np.testing.assert_array_equal(sample.counts, [problem.counts[t + horizon, r] for t, r in expected])
+
+
+def test_a_quiet_row_stands_for_those_left_out_and_no_other_row_is_left_out() -> None:
+    panel = ladder_panel(1, 120)
+    events = panel.measures["events"].copy()
+    events[:, 4:] = 0
+    problem = problem_of(replace(panel, measures={"events": events}))
+    whole = problem.sample(panel.months[-1], 1, burn_in=30, thinned=False)
+    thin = problem.sample(panel.months[-1], 1, burn_in=30)
+    assert whole.counts.sum() == thin.counts.sum()
+    assert thin.weights(None).sum() == pytest.approx(whole.weights(None).sum(), rel=0.02)
+    assert len(thin.counts) < 0.7 * len(whole.counts)
 
 
 def test_a_short_record_gives_up_half_of_its_burn_in() -> None:
@@ -75,7 +87,7 @@ def test_a_panel_without_one_pair_is_a_model_error() -> None:
 
 def test_weights_halve_with_age() -> None:
     problem = problem_of(ladder_panel(1, 60))
-    sample = problem.sample(problem.panel.months[-1], 3, burn_in=10)
+    sample = problem.sample(problem.panel.months[-1], 3, burn_in=10, thinned=False)
     rows, weights = sample.pieces[0].rows, sample.weights(12.0)
     assert weights[rows == 56].tolist() == [1.0] * 8
     assert weights[rows == 44].tolist() == [0.5] * 8

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harmattan.data.delay import reporting_delay
 from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import RegionError, UsageError
 from harmattan.data.panel import Panel
-from harmattan.data.vintages import reporting_delay
 from harmattan.training.distribution import empirical
 from harmattan.training.protocol import (
     HOUSE,

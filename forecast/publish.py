@@ -143,6 +143,7 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table]
         "pairs.csv": result.pairs,
         "scores.csv": result.scores,
         "contributions.csv": result.contributions,
+        **{f"spillover_{name}.csv": table for name, table in result.answers.items()},
     }
 
 

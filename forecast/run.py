@@ -196,7 +196,8 @@ def _result(
 ) -> ForecastResult:
     """Joint draws, totals, spillover and tables from the pieces."""
     from .spillover import COLUMNS as SPILLOVER_COLUMNS
-    from .spillover import simulate_worlds, spillover_table
+    from .spillover import SPANS, simulate_worlds, spillover_table
+    from .spillover_answers import View, exact_answers
 
     panel, months = inputs.panel, max(settings.horizons)
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
@@ -206,16 +207,19 @@ def _result(
     worlds = None if model is None else simulate_worlds(model, events, origin, months, settings.draws, rng)
     ranks = _ranks(None if worlds is None else worlds.paths, settings, shape, rng)
     draws = {t: _draws(settings, panel.region_ids, origin, t, done, ranks) for t in problems}
+    answers: dict[str, pd.DataFrame] = {}
     if model is None or worlds is None or "events" not in draws:
         spillover, pairs = pd.DataFrame(columns=list(SPILLOVER_COLUMNS)), pd.DataFrame(columns=PAIR_COLUMNS)
     else:
         spillover = spillover_table(model, worlds, panel, draws["events"], inputs.borders)
         pairs = model.pairs
+        answers = exact_answers(View.at(model, events, origin), [s for s in SPANS if s <= months])
     texts = {k: v for key, piece in done.items() if key[0] == "fit" for k, v in piece.texts.items()}
     if model is not None:
         texts["diffusion.json"] = json.dumps(model.to_json(), indent=1, sort_keys=True)
     run_date = inputs.run_date(settings, origin)
-    level, banner = inputs.verdict(run_date)
+    quality = inputs.quality(run_date)
+    level, banner = inputs.verdict(quality)
     return _published(
         ForecastResult(
             origin=origin,
@@ -239,6 +243,8 @@ def _result(
             data_hash=panel.digest(),
             timings=clock,
             models=texts,
+            answers=answers,
+            quality=quality.frame(),
         ),
         settings.countries,
     )
@@ -334,6 +340,7 @@ def _published(result: ForecastResult, countries: Sequence[str]) -> ForecastResu
         spillover=result.spillover[result.spillover["target_region"].isin(panel.region_ids)].reset_index(
             drop=True
         ),
+        answers={k: t[t["target_region"].isin(panel.region_ids)] for k, t in result.answers.items()},
         contributions=result.contributions[
             result.contributions["region_id"].isin(panel.region_ids)
         ].reset_index(drop=True),

@@ -61,6 +61,9 @@ class Worlds:
     bounds : dict of (str, str) to tuple
         By source country and end (``low``, ``high``): paths and exact means of the factual world with the country's
         outgoing coefficients at that end of their 90 % intervals.
+    share_ends : dict of str to numpy.ndarray
+        By source country: ends of the 90 % interval of its share within 1, 2, ... months, (2, months, regions), with
+        all coefficients uncertain; absent where the model has no alternatives.
     """
 
     paths: np.ndarray
@@ -69,6 +72,7 @@ class Worlds:
     cut_mean: dict[str, np.ndarray]
     direct: dict[str, np.ndarray]
     bounds: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    share_ends: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def simulate_worlds(
@@ -100,13 +104,36 @@ def simulate_worlds(
                 simulate(bound, states, size, uniforms),
                 mean_paths(bound, states, months)[0],
             )
-    return Worlds(simulate(model, states, size, uniforms), cut, mean, cut_mean, direct, bounds)
+    ends = share_ends(model, states, months, list(cut))
+    return Worlds(simulate(model, states, size, uniforms), cut, mean, cut_mean, direct, bounds, ends)
+
+
+def share_ends(
+    model: Diffusion, states: np.ndarray, months: int, sources: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Ends of the 90 % interval of each country's share, by month, over models that fit about as well."""
+    found: dict[str, list[np.ndarray]] = {source: [] for source in sources}
+    for other in model.alternatives():
+        whole = mean_paths(other, states, months)[0].cumsum(axis=0)
+        for source in sources:
+            without = mean_paths(other.cut(source), states, months)[0].cumsum(axis=0)
+            found[source].append(1 - without / whole)
+    return {s: np.quantile(v, [0.05, 0.95], axis=0) for s, v in found.items() if v}
 
 
 def bounded_share(worlds: Worlds, source: str, end: str, span: int) -> np.ndarray:
-    """Share of a country over all generations, its coefficients at one end of their intervals, (regions,)."""
-    whole = worlds.bounds[source, end][1][:span].sum(axis=0)
-    return np.asarray(1 - worlds.cut_mean[source][:span].sum(axis=0) / whole)
+    """One end of the interval of a country's share over all generations, (regions,).
+
+    With alternatives all coefficients are uncertain; without, only those of the country's borders. The interval
+    holds the estimate.
+    """
+    best = 1 - worlds.cut_mean[source][:span].sum(axis=0) / worlds.mean[:span].sum(axis=0)
+    if source in worlds.share_ends:
+        found = worlds.share_ends[source][("low", "high").index(end), span - 1]
+    else:
+        whole = worlds.bounds[source, end][1][:span].sum(axis=0)
+        found = 1 - worlds.cut_mean[source][:span].sum(axis=0) / whole
+    return np.asarray(np.minimum(found, best) if end == "low" else np.maximum(found, best))
 
 
 def stratified_uniforms(paths: int, months: int, regions: int, rng: np.random.Generator) -> np.ndarray:

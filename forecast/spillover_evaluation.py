@@ -139,28 +139,23 @@ def judge_world(trial: Trial, setting: int, number: int) -> dict[str, Any]:
 def _share_coverage(model: Any, problem: Any, truth: Truth) -> dict[str, float]:
     """How many true shares of the source in the target's regions lie inside their intervals."""
     from ..training.models.diffusion import lag_states, mean_paths
+    from .spillover import share_ends
 
     states = lag_states(problem)[-1]
     last = truth.world.months - 1
     _, total = truth.attributable(PAIR[0], last, SPAN)
-    closed = mean_paths(model.cut(PAIR[0]), states, SPAN)[0].sum(axis=0)
-    share = {
-        end: 1 - closed / mean_paths(world, states, SPAN)[0].sum(axis=0)
-        for end, world in (
-            ("best", model),
-            ("low", model.at_bound(PAIR[0], "low")),
-            ("high", model.at_bound(PAIR[0], "high")),
-        )
-    }
+    mean = mean_paths(model, states, SPAN)[0].sum(axis=0)
+    best = 1 - mean_paths(model.cut(PAIR[0]), states, SPAN)[0].sum(axis=0) / mean
+    ends = share_ends(model, states, SPAN, [PAIR[0]])[PAIR[0]][:, -1]
     # Regions that lie on the border, whether or not anything passes it.
     arrives = model.border[:, np.array(model.countries) == PAIR[0]].sum(axis=1) > 0
     at = arrives & (np.array(model.countries) == PAIR[1])
-    inside = (share["low"] <= total + 1e-9) & (total <= share["high"] + 1e-9)
+    inside = (np.minimum(ends[0], best) <= total + 1e-9) & (total <= np.maximum(ends[1], best) + 1e-9)
     return {
         "shares": int(at.sum()),
         "shares_inside": int(inside[at].sum()),
         "true_share": float(total[at].mean()),
-        "found_share": float(share["best"][at].mean()),
+        "found_share": float(best[at].mean()),
     }
 
 

@@ -9,7 +9,7 @@ them towards zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,8 @@ __all__ = [
 LARGEST_RADIUS = 0.98
 #: Refits under permuted borders, for every border that passes the likelihood-ratio test.
 PERMUTATIONS = 400
+#: Sets of coefficients that stand for the uncertainty of the fit.
+SETS = 100
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,9 @@ class Diffusion:
         w_ij across borders, whatever their coefficients, (regions, regions).
     phi : float
         Coefficient of domestic neighbours as fitted, before any scaling.
+    uncertain : tuple of numpy.ndarray
+        Other coefficients that fit about as well (normal approximation): ``endemic`` and ``own`` (sets, regions),
+        ``phi`` (sets,) and the borders' in the order of ``pairs`` (sets, pairs); empty where none were drawn.
     """
 
     endemic: np.ndarray
@@ -97,6 +102,7 @@ class Diffusion:
     account: dict[str, Any]
     border: np.ndarray | None = None
     phi: float = float("nan")
+    uncertain: tuple[np.ndarray, ...] = ()
 
     @property
     def propagation(self) -> np.ndarray:
@@ -128,6 +134,23 @@ class Diffusion:
             here = np.ix_(of == row.target_country, of == country)
             across[here] = self.scaled_by * getattr(row, f"coefficient_{bound}") * self.border[here]
         return replace(self, across=across)
+
+    def alternatives(self) -> Iterator[Diffusion]:
+        """Models with other coefficients that fit about as well; none for a model that was stored."""
+        if not self.uncertain or self.border is None:
+            return
+        near = self.domestic / self.phi if self.phi > 0 else self.domestic
+        for endemic, own, phi, gamma in zip(*self.uncertain, strict=True):
+            of = _coefficients(self.pairs.assign(coefficient=gamma), self.countries)
+            yield replace(
+                self,
+                endemic=endemic,
+                own=self.scaled_by * own,
+                # ``domestic`` carries the scaling already.
+                domestic=phi * near,
+                across=self.scaled_by * of * self.border,
+                uncertain=(),
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers."""
@@ -243,10 +266,26 @@ def fit_diffusion(
         likelihood = design.likelihood()
         best = design.fit(likelihood, design.start())
         pairs = judge_borders(design, likelihood, best, permutations, rng, intervals=intervals)
-    return _assemble(design, best, pairs, shares)
+    model = assemble(design, best, pairs, shares)
+    return model if rng is None else replace(model, uncertain=_uncertain(design, best, rng))
 
 
-def _assemble(design: Design, best: Found, pairs: pd.DataFrame, shares: np.ndarray) -> Diffusion:
+def _uncertain(design: Design, best: Found, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Coefficients around the maximum, by the normal approximation; none is negative."""
+    info = best.information + 1e-6 * np.eye(len(best.params))
+    root = np.linalg.cholesky(np.linalg.inv((info + info.T) / 2))
+    n = len(design.country)
+    drawn = best.params + rng.standard_normal((SETS, len(best.params))) @ root.T
+    slopes = np.maximum(drawn[:, 1 + n : -2], 0.0)
+    at = {term: i for i, term in enumerate(design.terms)}
+    own = [at[Term("own", str(c), str(c))] for c in design.country]
+    across = [i for i, term in enumerate(design.terms) if term.kind == "across"]
+    # Levels of regions without any event are hardly known; the normal approximation ends where they vanish.
+    levels = np.exp(np.clip(drawn[:, 1 : 1 + n], -20.0, best.params[1 : 1 + n] + 2.0))
+    return levels, slopes[:, own], slopes[:, at[Term("domestic")]], slopes[:, across]
+
+
+def assemble(design: Design, best: Found, pairs: pd.DataFrame, shares: np.ndarray) -> Diffusion:
     """Put the coefficients where the simulation needs them."""
     countries = design.problem.panel.countries
     n = len(countries)

@@ -19,6 +19,8 @@ LAG_HALF_LIVES = (0.5, 2.0, 6.0, 24.0)
 #: Precision of the prior on the coefficient of every border: a tiny border with a few chance coincidences would
 #: otherwise get a coefficient in the tens. The likelihood ratio of the penalised fit is the smaller one.
 BORDER_PRECISION = 1.0
+#: Rounds in which the shares of the half-lives and all other coefficients take turns.
+_ROUNDS = 1
 _WEAK = 1e-3
 _WEAK_SIZE = 1e-2
 
@@ -124,19 +126,23 @@ class Design:
         seen = sorted(set(self.country[np.unique(self.regions)]))
         return Likelihood([self.block(c) for c in seen], self.prior())
 
-    def mean_after(self, params: np.ndarray, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and size of every region in the month after ``row``, as fitted, (regions,) each."""
-        of, lag, n = self.country, self.lag[row], len(self.country)
-        mean = np.exp(params[1 : 1 + n])
+    def propagation(self, params: np.ndarray) -> np.ndarray:
+        """Expected events in each region (row) per unit of lag in another (column), as fitted."""
+        of = self.country
+        out = np.zeros((len(of), len(of)))
         for term in self.terms:
             slope = params[self.position(term)]
             if term.kind == "own":
-                mean = mean + slope * lag * (of == term.source)
+                out[np.diag_indices_from(out)] += slope * (of == term.source)
             elif term.kind == "domestic":
-                mean = mean + slope * (self.near @ lag)
+                out += slope * self.near
             else:
-                arriving = self.far @ (lag * (of == term.source))
-                mean = mean + slope * arriving * (of == term.target)
+                out += slope * self.far * ((of == term.target)[:, None] & (of == term.source)[None, :])
+        return out
+
+    def mean_after(self, params: np.ndarray, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and size of every region in the month after ``row``, as fitted, (regions,) each."""
+        mean = np.exp(params[1 : 1 + len(self.country)]) + self.propagation(params) @ self.lag[row]
         return mean, size_at(mean, float(params[-2]), float(params[-1]))
 
     def start(self) -> np.ndarray:
@@ -180,7 +186,11 @@ def make_design(
         far=far,
         pooling=pooling,
     )
-    shares = lag_shares(design, states)
+    shares = lag_shares(design, [states])
+    for _ in range(_ROUNDS):
+        design = replace(design, lag=states @ shares)
+        found = design.fit(design.likelihood(), design.start())
+        shares = lag_shares(design, _excited(design, found.params, states))
     return replace(design, lag=states @ shares), shares
 
 
@@ -196,14 +206,21 @@ def _terms(countries: Sequence[str], far: np.ndarray) -> tuple[Term, ...]:
     return tuple(terms)
 
 
-def lag_shares(design: Design, states: np.ndarray) -> np.ndarray:
-    """Shares of the half-lives, from a first fit of each region on its own history."""
-    lags, n = states.shape[-1], len(design.country)
+def lag_shares(design: Design, excited: Sequence[np.ndarray]) -> np.ndarray:
+    """Shares of the half-lives: coefficients of what each of them excites, scaled to sum to 1.
+
+    Parameters
+    ----------
+    excited : sequence of numpy.ndarray
+        Added up; each (months, regions, lags).
+    """
+    total = np.sum(list(excited), axis=0)
+    lags, n = total.shape[-1], len(design.country)
     blocks = []
     for c in sorted(set(design.country[np.unique(design.regions)])):
         block = design.block(c)
         mine = np.flatnonzero(design.country[design.regions] == c)
-        columns = states[design.rows[mine], design.regions[mine]]
+        columns = total[design.rows[mine], design.regions[mine]]
         blocks.append(replace(block, columns=columns, slopes=1 + n + np.arange(lags)))
     size = 1 + n + lags + 2
     precision = np.array([0.0, *[design.pooling] * n, *[_WEAK] * lags, _WEAK_SIZE, _WEAK_SIZE])
@@ -214,3 +231,9 @@ def lag_shares(design: Design, states: np.ndarray) -> np.ndarray:
     found = maximise(Likelihood(blocks, Prior(precision, levels)), start, np.ones(size, dtype=bool))
     own = found.params[1 + n : -2]
     return np.asarray(own / own.sum()) if own.sum() > 0 else np.full(lags, 1 / lags)
+
+
+def _excited(design: Design, params: np.ndarray, states: np.ndarray) -> list[np.ndarray]:
+    """What every half-life alone would excite, with the coefficients of a fit, (months, regions, lags)."""
+    reach = design.propagation(params)
+    return [np.einsum("ij,tjl->til", reach, states, optimize=True)]

@@ -41,10 +41,10 @@ def mean_paths(
     tuple of numpy.ndarray
         Means (months, regions), and the expected lag L that produced each of them, (months, regions).
     """
-    steps, means, lags = step_decay(), [], []
+    steps, reach, means, lags = step_decay(), model.propagation, [], []
     for t in range(months):
         lag = states @ model.lag_shares
-        mean = model.endemic + model.propagation @ lag
+        mean = model.endemic + reach @ lag
         if given is not None:
             mean = np.where(np.isnan(given[t]), mean, given[t])
         states = states + steps * (mean[:, None] - states)

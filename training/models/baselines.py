@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..distribution import Margins, empirical, negative_binomial
 from .base import Member, Problem
-from .excitation import border_weights
+from .excitation import border_shares
 
 
 def _window(problem: Problem, origin: pd.Period, months: int) -> tuple[np.ndarray, np.ndarray]:
@@ -92,6 +92,7 @@ class NeighbourConflictology(Member):
         own = empirical(*_window(problem, origin, self.window))
         if problem.panel.links is None:
             return own
-        weights = border_weights(problem.panel, False) + border_weights(problem.panel, True)
-        share = self.share * weights + np.diag(1 - self.share * weights.sum(axis=1))
-        return Margins(share @ own.cdf, share @ own.mean)
+        near = border_shares(problem.panel, None)
+        kept = 1 - self.share * np.asarray(near.sum(axis=1)).ravel()
+        cdf = self.share * (near @ own.cdf) + kept[:, None] * own.cdf
+        return Margins(cdf, self.share * (near @ own.mean) + kept * own.mean)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -68,14 +68,21 @@ def excitation(problem: Problem, lives: HalfLives) -> Excitation:
     return Excitation(np.nan_to_num(cube.values.astype(float)), tuple(family for family, _ in terms))
 
 
-def border_weights(panel: Panel, crossing: bool) -> np.ndarray:
-    """Share of each region's land border with every other region, (regions, regions).
+def border_shares(panel: Panel, crossing: bool | None) -> Any:
+    """Share of each region's land border with every other region, CSR (regions, regions).
 
-    Domestic and international border share one denominator: a region's weights over all its neighbours sum to 1.
+    Domestic and international border share one denominator: a region's shares over all its neighbours sum to 1.
     """
     km = border_km(panel)
     whole = np.maximum(np.asarray(km.sum(axis=1)).ravel(), 1e-9)
-    return np.asarray(side(km, panel, crossing).toarray() / whole[:, None])
+    some = side(km, panel, crossing).copy()
+    some.data = some.data / np.repeat(whole, np.diff(some.indptr))
+    return some
+
+
+def border_weights(panel: Panel, crossing: bool) -> np.ndarray:
+    """:func:`border_shares` as a full matrix, (regions, regions)."""
+    return np.asarray(border_shares(panel, crossing).toarray())
 
 
 def exponential_means(problem: Problem, half_lives: tuple[float, ...]) -> np.ndarray:

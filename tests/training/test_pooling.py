@@ -1,0 +1,52 @@
+"""Weights of the pool: the quadratic programme against the CRPS itself and against a grid."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from harmattan.training.distribution import mix, negative_binomial
+from harmattan.training.pooling import best_weights, pool_terms
+
+
+@pytest.fixture
+def members() -> list:
+    means = np.array([0.3, 2.0, 6.0])
+    return [negative_binomial(means * f, np.full(3, s)) for f, s in ((1.0, 1.0), (0.5, 3.0), (1.6, 0.5))]
+
+
+def test_the_terms_give_the_crps_of_any_mixture(members: list) -> None:
+    observed, seen = np.array([1, 0, 9]), np.ones(3, dtype=bool)
+    error, distance = pool_terms(members, observed, seen)
+    for weights in ([1.0, 0.0, 0.0], [0.2, 0.5, 0.3]):
+        w = np.array(weights)
+        expected = mix(members, w).crps(observed).mean()
+        assert w @ error - 0.5 * w @ distance @ w == pytest.approx(expected, abs=1e-9)
+
+
+def test_regions_without_an_outcome_do_not_count(members: list) -> None:
+    some = pool_terms(members, np.array([1.0, np.nan, 9.0]), np.array([True, False, True]))
+    narrowed = [type(m)(m.cdf[[0, 2]], m.mean[[0, 2]]) for m in members]
+    alone = pool_terms(narrowed, np.array([1, 9]), np.ones(2, dtype=bool))
+    for a, b in zip(some, alone, strict=True):
+        np.testing.assert_allclose(a, b)
+
+
+def test_the_weights_are_the_best_on_a_grid(members: list) -> None:
+    rng = np.random.default_rng(1)
+    truth = negative_binomial(np.array([0.3, 1.6, 4.0]), np.full(3, 1.2))
+    terms = [pool_terms(members, truth.quantile(rng.random(1))[0], np.ones(3, dtype=bool)) for _ in range(60)]
+    error, distance = (np.mean([t[i] for t in terms], axis=0) for i in (0, 1))
+
+    def score(w: np.ndarray) -> float:
+        return float(w @ error - 0.5 * w @ distance @ w)
+
+    best = best_weights(error, distance, shrinkage=0.0)
+    grid = [
+        np.array([a, b, 20 - a - b]) / 20 for a, b in itertools.product(range(21), repeat=2) if a + b <= 20
+    ]
+    assert score(best) <= min(score(w) for w in grid) + 1e-9
+    np.testing.assert_allclose(best_weights(error, distance), (best + 1 / 3) / 2, atol=1e-9)
+    assert best_weights(error, distance).sum() == pytest.approx(1.0)

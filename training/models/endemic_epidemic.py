@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 
 from ..distribution import Margins, negative_binomial
-from .base import Member, Problem
+from .base import Member, Problem, Sample
 from .dispersion import fit_size
 from .excitation import Excitation, HalfLives, excitation
+
+#: With more countries than this the indicators of a world's training rows are kept sparse: they would outgrow the rest.
+MANY_COUNTRIES = 30
 
 
 class EndemicEpidemic(Member):
@@ -70,7 +73,7 @@ class EndemicEpidemic(Member):
             ]
         )
         ones = np.ones((len(counts), 1))
-        model = AdditiveMeanNB(counts, sample.by_region(self._endemic), excite, ones, weights, ridge)
+        model = AdditiveMeanNB(counts, self._background(sample), excite, ones, weights, ridge)
         self.params_, self.account_ = model.fit_bounded(start)
         self.layout_ = model.layout
         self.size_ = fit_size(counts, model.mean_size(self.params_)[1], weights)
@@ -87,6 +90,19 @@ class EndemicEpidemic(Member):
         """Intercept and one indicator per country, (regions, 1 + countries)."""
         code = np.array(problem.panel.countries)
         return np.column_stack([np.ones(len(code)), *[(code == c).astype(float) for c in self.countries_]])
+
+    def _background(self, sample: Sample) -> Any:
+        """:meth:`_endemic` of every training row, (rows, 1 + countries), dense or CSR."""
+        if len(self.countries_) <= MANY_COUNTRIES:
+            return sample.by_region(self._endemic)
+        from scipy import sparse
+
+        country = sample.by_region(lambda p: np.searchsorted(self.countries_, p.panel.countries))
+        columns = np.column_stack([np.zeros_like(country), 1 + country]).ravel()
+        each = np.arange(0, 2 * len(country) + 1, 2)
+        return sparse.csr_array(
+            (np.ones(len(columns)), columns, each), shape=(len(country), 1 + len(self.countries_))
+        )
 
     def mean_size(self, problem: Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and size ``horizon`` months after each of ``rows``, shapes (rows, regions)."""

@@ -253,7 +253,13 @@ def _print(found: Spillover, view: str) -> None:
 
             typer.echo(NO_SIGNAL)
             return
+    from .spillover import SHOCK_NOTE
+
+    if "statement" in table:
+        # Beside every number in the files; here once is enough.
+        table = table.assign(statement=table["statement"].str.replace(f"; {SHOCK_NOTE}", "", regex=False))
     typer.echo(_text(table, VIEWS[view]))
+    typer.echo(f"Model-attributed, not caused: {SHOCK_NOTE}.")
 
 
 def _text(table: pd.DataFrame, columns: str) -> str:
@@ -301,6 +307,10 @@ def _evaluate(
         out.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
             table.to_csv(out / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+        if "history" in tables:
+            from .spillover_timeline import timeline
+
+            (out / "timeline.svg").write_text(timeline(tables["history"]), encoding="utf-8")
     if as_json:
         typer.echo(json.dumps({name: _records(table) for name, table in tables.items()}, indent=1))
     elif not quiet:

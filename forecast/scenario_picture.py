@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 
 from .report.svg import tag
+from .report.tables import rows_of
 
 if TYPE_CHECKING:
     from ..data.regions import Regions
@@ -74,7 +75,7 @@ def colour(value: float, largest: float) -> str:
 
 def _map(rows: pd.DataFrame, regions: Regions, largest: float, top: float) -> tuple[list[str], float]:
     """One polygon per region, coloured by its difference."""
-    by_id = {str(r.place): r for r in rows.itertuples()}
+    by_id = {str(r.place): r for r in rows_of(rows)}
     west, south, east, north = shapely.total_bounds(regions.geometry)
     squeeze = float(np.cos(np.radians((south + north) / 2)))
     scale = (_WIDTH - 32) / ((east - west) * squeeze)
@@ -121,7 +122,7 @@ def _bars(free: pd.DataFrame, largest: float, top: float) -> list[str]:
     reach = max(largest, float(free[["difference_low", "difference_high"]].abs().max().max()))
     zero, unit = 470.0, 200.0 / reach
     parts: list[str] = []
-    for i, row in enumerate(free.itertuples()):
+    for i, row in enumerate(rows_of(free)):
         y, value = top + _ROW * i, float(row.difference)
         low, high = float(row.difference_low), float(row.difference_high)
         parts += [

@@ -19,6 +19,12 @@ THRESHOLDS = (1, 5, 25)
 #: Below this share of observed international border a region's row is "partly blind".
 SEEING = 0.6
 NO_SIGNAL = "no measurable signal"
+#: Share of simulated worlds in which a strong, lasting shock shared by both sides of a border, with nothing crossing,
+#: was declared a signal (docs/spillover.md). It stands beside every number that is put in words.
+SHOCK_RATE = 0.20
+SHOCK_NOTE = (
+    f"a strong shock shared by both sides would pass for this in {SHOCK_RATE:.0%} of simulated worlds"
+)
 COLUMNS = (
     "source_country",
     "target_region",
@@ -225,7 +231,7 @@ def _statement(declared: bool, share: float, risk: float) -> str:
     """One row in words; without a declared signal there is no number in them."""
     if not declared:
         return NO_SIGNAL
-    return f"{share:.0%} of expected events model-attributed; {100 * risk:.1f} points of risk"
+    return f"{share:.0%} of expected events model-attributed; {100 * risk:.1f} points of risk; {SHOCK_NOTE}"
 
 
 def _blindness(panel: Panel, borders: pd.DataFrame | None) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import pandas as pd
 from ..data.errors import SchemaError
 from ..training.models.base import Problem
 from ..training.models.diffusion import Diffusion, lag_states, mean_paths, simulate, size_at_origin
-from .spillover import NO_SIGNAL, SPANS, THRESHOLDS, stratified_uniforms
+from .spillover import NO_SIGNAL, SHOCK_NOTE, SPANS, THRESHOLDS, stratified_uniforms
 
 #: Armed groups whose events are counted apart; every other event is "other".
 GROUP_MEASURES = {
@@ -313,7 +313,9 @@ def _responses(view: View, risk: Mapping[tuple[str, str], np.ndarray], source: s
             "response_high": np.max([*difference.values()], axis=0)[to],
             "declared": declared,
             "statement": [
-                f"{100 * value:.1f} points of risk model-attributed to stress" if sure else NO_SIGNAL
+                f"{100 * value:.1f} points of risk model-attributed to stress; {SHOCK_NOTE}"
+                if sure
+                else NO_SIGNAL
                 for value, sure in zip(difference["best"][to], declared, strict=True)
             ],
         }
@@ -356,7 +358,9 @@ def _table(tables: Sequence[pd.DataFrame], labels: Sequence[str]) -> pd.DataFram
     some = [t for t in tables if len(t)]
     table = pd.concat(some, ignore_index=True)[columns] if some else pd.DataFrame(columns=columns)
     table["statement"] = [
-        f"{share:.0%} of expected events model-attributed ({low:.0%} to {high:.0%})" if sure else NO_SIGNAL
+        f"{share:.0%} of expected events model-attributed ({low:.0%} to {high:.0%}); {SHOCK_NOTE}"
+        if sure
+        else NO_SIGNAL
         for share, low, high, sure in zip(
             table["share"], table["share_low"], table["share_high"], table["declared"], strict=True
         )

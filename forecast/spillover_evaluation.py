@@ -121,7 +121,8 @@ def judge_world(trial: Trial, setting: int, number: int) -> dict[str, Any]:
     problem = Problem(panel, Recipe([Lag(0)]).build(panel), "events")
     model = fit_diffusion(problem, panel.months[-1], permutations=trial.permutations, rng=rng)
     pairs = model.pairs.set_index(["source_country", "target_country"])
-    there, back = pairs.loc[PAIR], pairs.loc[PAIR[::-1]]
+    there: Any = pairs.loc[PAIR]
+    back: Any = pairs.loc[PAIR[::-1]]
     true = world.spread * chosen.permeability
     others = pairs["declared"].sum() - there.declared - back.declared
     return {

@@ -14,6 +14,7 @@ from ..data.panel import Panel
 from ..training.models.additive import Found
 from ..training.models.declare import judge_borders, permuted_estimates
 from ..training.models.diffusion_design import Design, Term, make_design
+from .report.tables import rows_of
 from .spillover_job import check_coverage, problem_of
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def placebos(panel: Panel, regions: Regions | None, rng: np.random.Generator) ->
     design, best, pairs = _fitted(panel)
     _, _, back = _fitted(_reversed(panel))
     rows = []
-    for row in pairs[pairs["lr_statistic"] > 2.7].itertuples():
+    for row in rows_of(pairs[pairs["lr_statistic"] > 2.7]):
         term = Term("across", str(row.source_country), str(row.target_country))
         share = {
             ends: float(

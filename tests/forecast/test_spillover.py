@@ -16,6 +16,7 @@ from harmattan.data.panel import Panel
 from harmattan.forecast.spillover import (
     COLUMNS,
     NO_SIGNAL,
+    SHOCK_NOTE,
     SPANS,
     THRESHOLDS,
     Worlds,
@@ -126,11 +127,12 @@ def test_a_declared_statement_tells_its_own_columns(table: pd.DataFrame) -> None
     loud = table[table.declared]
     assert set(loud.source_country) == {"AAA"}
     for row in loud.itertuples():
-        share, points = (float(x) for x in re.findall(r"\d+(?:\.\d+)?", row.statement))
+        share, points = (float(x) for x in re.findall(r"\d+(?:\.\d+)?", row.statement)[:2])
         assert share == pytest.approx(100 * row.share_total, abs=0.51)
         assert points == pytest.approx(100 * row.risk_difference, abs=0.051)
         assert "model-attributed" in row.statement
         assert "caused" not in row.statement
+        assert SHOCK_NOTE in row.statement
 
 
 def test_a_region_that_sees_less_than_three_fifths_of_its_border_is_partly_blind(table: pd.DataFrame) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -120,7 +120,7 @@ def _permuted(
 ) -> pd.DataFrame:
     """Compare the estimates with those under permuted borders."""
     reference, p_permuted, count = [], [], []
-    for row in pairs.itertuples(index=False):
+    for row in rows_of(pairs):
         asked = rng is not None and row.coefficient > 0 and (every or row.p_holm < SIGNIFICANT)
         if rng is None or not asked:
             reference.append(np.nan)
@@ -134,7 +134,7 @@ def _permuted(
         count.append(len(estimates))
     pairs["permuted_95"], pairs["p_permuted"], pairs["permutations"] = reference, p_permuted, count
     pairs["declared"] = (pairs["p_holm"] < SIGNIFICANT) & (pairs["coefficient"] > pairs["permuted_95"])
-    pairs["verdict"] = [_verdict(row) for row in pairs.itertuples(index=False)]
+    pairs["verdict"] = [_verdict(row) for row in rows_of(pairs)]
     return pairs[list(PAIR_COLUMNS)]
 
 
@@ -265,3 +265,8 @@ def holm(p: np.ndarray) -> np.ndarray:
     out = np.empty(len(p))
     out[order] = np.minimum(adjusted, 1.0)
     return out
+
+
+def rows_of(table: pd.DataFrame) -> Iterator[Any]:
+    """Rows as named tuples, whose types no checker can know."""
+    yield from table.itertuples(index=False)

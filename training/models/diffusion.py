@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from ...data.errors import ModelError
 from .base import Problem
-from .declare import holm, judge_borders
+from .declare import holm, judge_borders, rows_of
 from .diffusion_design import BORDER_PRECISION, LAG_HALF_LIVES, Term, lag_states, make_design
 from .excitation import border_weights
 from .paths import mean_paths, negative_binomial_quantile, simulate, size_at_origin, step_decay
@@ -130,7 +130,7 @@ class Diffusion:
         if self.border is None or f"coefficient_{bound}" not in self.pairs:
             return self
         of, across = np.array(self.countries), self.across.copy()
-        for row in self.pairs[self.pairs["source_country"] == country].itertuples():
+        for row in rows_of(self.pairs[self.pairs["source_country"] == country]):
             here = np.ix_(of == row.target_country, of == country)
             across[here] = self.scaled_by * getattr(row, f"coefficient_{bound}") * self.border[here]
         return replace(self, across=across)
@@ -319,7 +319,7 @@ def assemble(design: Design, best: Found, pairs: pd.DataFrame, shares: np.ndarra
 def _coefficients(pairs: pd.DataFrame, countries: tuple[str, ...]) -> np.ndarray:
     """gamma_AB of every pair of regions, (receivers, senders)."""
     of, gamma = np.array(countries), np.zeros((len(countries), len(countries)))
-    for row in pairs.itertuples():
+    for row in rows_of(pairs):
         gamma[np.ix_(of == row.target_country, of == row.source_country)] = row.coefficient
     return gamma
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harmattan.training.distribution import negative_binomial
-from harmattan.training.models.dispersion import PRIOR, _crps_of_counts, fit_size, size_at
+from harmattan.training.models.dispersion import PRIOR, count_grid, crps_on_grid, fit_size, size_at
 
 
 def test_a_known_law_is_recovered() -> None:
@@ -30,10 +30,18 @@ def test_an_empty_record_gives_a_law_all_the_same() -> None:
 
 
 def test_the_running_sums_are_the_crps_of_every_count() -> None:
-    margins = negative_binomial(np.array([0.4, 3.0]), np.array([0.7, 2.0]))
-    table = _crps_of_counts(margins.cdf, 12)
+    margins = negative_binomial(np.array([0.4, 3.0]), np.array([0.7, 2.0]), tail=1e-9)
+    grid = count_grid(12)
+    table = crps_on_grid(margins.widened(grid[-1]).cdf[:, grid], grid)
     for count in range(12):
-        np.testing.assert_allclose(table[:, count], margins.crps(np.full(2, count)), atol=1e-12)
+        np.testing.assert_allclose(table[:, count], margins.crps(np.full(2, count)), atol=1e-6)
+
+
+def test_the_grid_reaches_far_past_the_largest_count_in_few_points() -> None:
+    grid = count_grid(900)
+    assert grid[:41].tolist() == list(range(41))
+    assert grid[-1] >= 3600
+    assert len(grid) < 100
 
 
 def test_heavier_rows_count_for_more() -> None:

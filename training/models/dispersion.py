@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
-
-from ..distribution import negative_binomial
+from scipy import optimize, special
 
 #: Level added before the logarithm that the size depends on, so that a mean of zero has a size.
 LEVEL_FLOOR = 0.1
@@ -52,12 +50,14 @@ def fit_size(counts: np.ndarray, mean: np.ndarray, weights: np.ndarray) -> SizeL
     counts, mean, weights : numpy.ndarray
         Shape (rows,): outcomes >= 0, forecast means > 0, weights >= 0.
     """
-    level, share = _levels(counts.astype(np.int64), mean, weights)
+    grid = count_grid(int(counts.max(initial=0)))
+    level, share = _levels(np.searchsorted(grid, counts), len(grid), mean, weights)
     unit = float(np.average(counts, weights=weights)) + 1e-3
 
     def loss(law: np.ndarray) -> float:
-        margins = negative_binomial(level, size_at(level, law[0], law[1]), tail=1e-4)
-        score = float((share * _crps_of_counts(margins.cdf, share.shape[1])).sum())
+        size = size_at(level, law[0], law[1])[:, None]
+        cdf = special.betainc(size, grid + 1.0, size / (size + level[:, None]))
+        score = float((share * crps_on_grid(cdf, grid)).sum())
         return score / unit + PULL * float(((law - np.array(PRIOR)) ** 2).sum())
 
     options = {"xatol": 0.01, "fatol": 1e-7, "maxiter": 120}
@@ -65,23 +65,33 @@ def fit_size(counts: np.ndarray, mean: np.ndarray, weights: np.ndarray) -> SizeL
     return SizeLaw(float(found.x[0]), float(np.clip(found.x[1], -0.5, 1.5)))
 
 
-def _levels(counts: np.ndarray, mean: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of each level, and the share of all weight on each count at that level, (levels, counts)."""
+def count_grid(largest: int) -> np.ndarray:
+    """Counts at which distributions are compared: every one to 40, then steps of a tenth, well past ``largest``."""
+    steps = np.round(
+        40 * 1.1 ** np.arange(1, 1 + max(0, int(np.log(max(4 * largest, 60) / 40) / np.log(1.1)) + 1))
+    )
+    return np.unique(np.concatenate([np.arange(41), steps])).astype(np.int64)
+
+
+def _levels(
+    at: np.ndarray, points: int, mean: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of each level, and the share of all weight on each point of the grid there, (levels, points)."""
     scale = np.log(mean + LEVEL_FLOOR)
     edges = np.linspace(scale.min(), scale.max() + 1e-9, LEVELS + 1)
     which = np.clip(np.searchsorted(edges, scale, side="right") - 1, 0, LEVELS - 1)
-    share = np.zeros((LEVELS, int(counts.max(initial=0)) + 1))
-    np.add.at(share, (which, counts), weights)
+    share = np.zeros((LEVELS, points))
+    np.add.at(share, (which, at), weights)
     weight = share.sum(axis=1)
     total = np.bincount(which, weights * mean, minlength=LEVELS)
     used = weight > 0
     return total[used] / weight[used], share[used] / weight.sum()
 
 
-def _crps_of_counts(cdf: np.ndarray, counts: int) -> np.ndarray:
-    """CRPS of each distribution (levels, K + 1) at every count 0..counts - 1, from two running sums."""
-    if cdf.shape[1] < counts:
-        cdf = np.pad(cdf, ((0, 0), (0, counts - cdf.shape[1])), constant_values=1.0)
-    below = np.cumsum(cdf**2, axis=1) - cdf**2
-    above = np.cumsum(((1 - cdf) ** 2)[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray((below + above)[:, :counts])
+def crps_on_grid(cdf: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """CRPS of each distribution (levels, points) at every point of the grid, from two running sums."""
+    width = np.diff(grid, append=grid[-1] + 1)
+    under, over = width * cdf**2, width * (1 - cdf) ** 2
+    below = np.cumsum(under, axis=1) - under
+    above = np.cumsum(over[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray(below + above)

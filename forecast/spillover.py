@@ -21,7 +21,7 @@ SEEING = 0.6
 NO_SIGNAL = "no measurable signal"
 #: Share of simulated worlds in which a strong, lasting shock shared by both sides of a border, with nothing crossing,
 #: was declared a signal (docs/spillover.md). It stands beside every number that is put in words.
-SHOCK_RATE = 0.20
+SHOCK_RATE = 0.29
 SHOCK_NOTE = (
     f"a strong shock shared by both sides would pass for this in {SHOCK_RATE:.0%} of simulated worlds"
 )

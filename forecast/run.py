@@ -19,6 +19,7 @@ from .result import ForecastResult
 from .version import version
 
 if TYPE_CHECKING:
+    from ..data.panel import Panel
     from ..training.backtest import HorizonRecord
     from ..training.distribution import Draws, Margins
     from ..training.models.base import Problem
@@ -202,10 +203,9 @@ def _result(
     panel, months = inputs.panel, max(settings.horizons)
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
     model: Diffusion | None = done.get(("diffusion", "events", 0))
-    shape = (len(settings.horizons), panel.shape[1])
     events = problems.get("events") or replace(next(iter(problems.values())), target="events")
     worlds = None if model is None else simulate_worlds(model, events, origin, months, settings.draws, rng)
-    ranks = _ranks(None if worlds is None else worlds.paths, settings, shape, rng)
+    ranks = _ranks(None if worlds is None else worlds.paths, done, panel, settings, rng)
     draws = {t: _draws(settings, panel.region_ids, origin, t, done, ranks) for t in problems}
     answers: dict[str, pd.DataFrame] = {}
     if model is None or worlds is None or "events" not in draws:
@@ -263,13 +263,23 @@ PAIR_COLUMNS = [
 
 
 def _ranks(
-    paths: np.ndarray | None, settings: Settings, shape: tuple[int, int], rng: np.random.Generator
+    paths: np.ndarray | None,
+    done: Mapping[tuple[str, str, int], Any],
+    panel: Panel,
+    settings: Settings,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """The dependence template: the order of simulated paths where there are any, else independence."""
+    """The dependence template: past errors of the pool; without any the order of simulated paths, or independence."""
+    from ..training.dependence import fit_template
     from ..training.distribution import independent_ranks, ranks_of
 
+    target = "events" if "events" in settings.targets else settings.targets[0]
+    judged = {h: record.errors for (kind, of, h), record in done.items() if (kind, of) == ("judge", target)}
+    if judged:
+        template = fit_template(judged, panel.countries, settings.horizons)
+        return template.ranks(settings.draws, panel.countries, rng)
     if paths is None:
-        return independent_ranks(settings.draws, shape, rng)
+        return independent_ranks(settings.draws, (len(settings.horizons), panel.shape[1]), rng)
     return ranks_of(paths[:, [h - 1 for h in settings.horizons]], rng)
 
 

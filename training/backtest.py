@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..data.errors import OriginError
 from .calibration import fit_pit_map
+from .dependence import PastErrors, normal_scores
 from .distribution import Margins, mix
 from .models.base import Problem
 from .models.catalogue import BASELINES, POOLED, fit_members
@@ -267,12 +268,15 @@ class HorizonRecord:
     origins : tuple of pandas.Period
     crps, pit : mapping of str to numpy.ndarray
         By member, shape (origins, regions); NaN where the outcome was not observed.
+    errors : PastErrors
+        Of the pool, on the normal scale.
     """
 
     horizon: int
     origins: tuple[pd.Period, ...]
     crps: Mapping[str, np.ndarray]
     pit: Mapping[str, np.ndarray]
+    errors: PastErrors
 
 
 def recent_origins(problem: Problem, last: pd.Period, horizon: int, count: int) -> tuple[pd.Period, ...]:
@@ -304,6 +308,7 @@ def score_horizon(
     """
     scores: dict[str, list[np.ndarray]] = {}
     pits: dict[str, list[np.ndarray]] = {}
+    errors: list[tuple[np.ndarray, np.ndarray]] = []
     pool = None
     for i, origin in enumerate(origins):
         if pool is None or i % refit_every == 0:
@@ -311,7 +316,9 @@ def score_horizon(
         at = problem.row(origin) + horizon
         seen, observed = problem.observed[at], problem.counts[at].astype(np.int64)
         uniform = rng.random(len(observed))
-        for name, margins in pool.margins(problem, origin).items():
+        said = pool.margins(problem, origin)
+        errors.append(normal_scores(said["pool"], observed, seen))
+        for name, margins in said.items():
             score = crps(observed, margins.stratified(draws))
             scores.setdefault(name, []).append(np.where(seen, score, np.nan))
             pits.setdefault(name, []).append(np.where(seen, margins.pit(observed, uniform), np.nan))
@@ -320,6 +327,7 @@ def score_horizon(
         tuple(origins),
         {k: np.stack(v) for k, v in scores.items()},
         {k: np.stack(v) for k, v in pits.items()},
+        PastErrors(tuple(origins), np.stack([e[0] for e in errors]), np.stack([e[1] for e in errors])),
     )
 
 

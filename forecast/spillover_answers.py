@@ -166,7 +166,7 @@ def _group_states(view: View, measure: str) -> np.ndarray:
     """Exponential means of one group's events at the origin, (regions, lags)."""
     panel = view.problem.panel
     swapped = replace(panel, measures={**panel.measures, "events": panel.measure(measure)})
-    return lag_states(replace(view.problem, panel=swapped))[view.row]
+    return np.asarray(lag_states(replace(view.problem, panel=swapped))[view.row])
 
 
 def routes(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:

@@ -95,7 +95,7 @@ def check_coverage(panel: Panel) -> None:
     """An :class:`OriginError` where a country is not observed at the panel's last month."""
     of = np.array(panel.countries)
     for country in sorted(set(panel.countries)):
-        seen = panel.observed[:, of == country].any(axis=1)
+        seen = np.asarray(panel.observed[:, of == country].any(axis=1))
         if not seen[-1]:
             last = panel.months[np.flatnonzero(seen)[-1]] if seen.any() else None
             raise OriginError(

@@ -120,7 +120,8 @@ def _month(
         p = r / (r + mu)
         frame[f"crps_{name}"] = scoringrules.crps_negbinom(counts, r, p)
         frame[f"onset_{name}"] = 1 - p**r
-    return pd.DataFrame(frame)[problem.observed[row, border]]
+    table = pd.DataFrame(frame)
+    return table.loc[problem.observed[row, border]]
 
 
 def _entries(view: View, border: np.ndarray) -> pd.DataFrame:

@@ -33,7 +33,9 @@ def timeline(history: pd.DataFrame, shown: dict[str, str] | None = None) -> str:
         rows = history[history["target_country"] == code]
         share = rows.groupby("origin")["share"].sum().reindex(origins, fill_value=0.0).to_numpy(float)
         sure = rows[rows["declared"].astype(bool)].groupby("origin")["source_country"].agg(", ".join)
-        parts += _panel(name, origins, share, sure.to_dict(), 58 + i * (_TALL + _GAP))
+        parts += _panel(
+            name, origins, share, {str(k): str(v) for k, v in sure.items()}, 58 + i * (_TALL + _GAP)
+        )
     height = 58 + len(countries) * (_TALL + _GAP) + 18
     words = (
         "Red: a border into the country carried a declared signal at that origin. Grey: no measurable signal."

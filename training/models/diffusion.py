@@ -107,7 +107,7 @@ class Diffusion:
     @property
     def propagation(self) -> np.ndarray:
         """Expected events in each region (row) that one event a month in another (column) sustains."""
-        return np.diag(self.own) + self.domestic + self.across
+        return np.asarray(np.diag(self.own) + self.domestic + self.across)
 
     @property
     def radius(self) -> float:

@@ -121,7 +121,7 @@ def _month(
         frame[f"crps_{name}"] = scoringrules.crps_negbinom(counts, r, p)
         frame[f"onset_{name}"] = 1 - p**r
     table = pd.DataFrame(frame)
-    return table.loc[problem.observed[row, border]]
+    return pd.DataFrame(table.loc[problem.observed[row, border]])
 
 
 def _entries(view: View, border: np.ndarray) -> pd.DataFrame:

@@ -75,6 +75,7 @@ def _numbers(
         "past": past,
         "past_sentence": words.hindsight_sentence(past) if past else None,
         "skill": sections.skill_section(result),
+        "origins": result.settings.get("backtest_origins"),
         "map": _map(result, shapes, events, measures, order),
         "order": order,
         "ranking": sections.ranking_rows(events, outlooks.get("deaths"), reasons, order),

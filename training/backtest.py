@@ -223,7 +223,9 @@ def _pool(
     """Calibrated and plain pool of each origin, and the weights; ``wait`` months pass before an origin is scored."""
     n = len(observed)
     equal = np.full(len(members), 1 / len(members))
-    errors, distances, cases = [], [], []
+    errors: list[np.ndarray] = []
+    distances: list[np.ndarray] = []
+    cases: list[tuple[np.ndarray, ...]] = []
     pool, plain, weights = [], [], []
     for i in range(n):
         scored = max(i - wait + 1, 0)

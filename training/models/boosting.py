@@ -128,7 +128,7 @@ class BoostedEndemicEpidemic(Member):
     def mean(self, problem: Problem, origin: pd.Period) -> np.ndarray:
         """Expected counts, (regions,)."""
         row = problem.row(origin)
-        start = self._start(problem, np.array([row]))[0]
+        start: np.ndarray = self._start(problem, np.array([row]))[0]
         if self.booster_ is None:
             return start
         return np.asarray(start * np.exp(self.booster_.predict(problem.cube.values[row], raw_score=True)))

@@ -2,12 +2,13 @@
 
 Run by hand:  python benchmarks/scale.py [--sizes 200,800,3500,cells] [--horizons 1,6]
 
-A panel of N regions is made of copies of the snapshot's regions, whose months are rotated so that copies differ, in up
-to 195 countries; ``cells`` are the 10,677 PRIO-GRID cells of Africa: a grid with eight neighbours in 54 countries, each
-cell with one active month in ten of a region of the snapshot; ``countries`` are 191 series without links,
-each the sum of eight regions', and get every member that there is, the baselines and the unpooled ones, too. Features of the default recipe and every member of the pool are computed as in a monthly run, one process, one thread;
-each size runs in a process of its own, so that peaks do not mix. Horizons cost about the same: the whole of six is
-the mean of those measured, times six (``countries``: twelve).
+A panel of N regions is made of copies of the snapshot's regions, whose months are rotated so that copies differ, in
+up to 195 countries; ``cells`` are the 10,677 PRIO-GRID cells of Africa: a grid with eight neighbours in 54
+countries, each cell with one active month in ten of a region of the snapshot; ``countries`` are 191 series without
+links, each the sum of eight regions', and get every member that there is, the baselines and the unpooled ones, too.
+Features of the default recipe and every member of the pool are computed as in a monthly run, one process, one
+thread; each size runs in a process of its own, so that peaks do not mix. Horizons cost about the same: the whole of
+six is the mean of those measured, times six (``countries``: twelve).
 """
 
 from __future__ import annotations

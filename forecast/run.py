@@ -172,7 +172,6 @@ def _do(shared: Mapping[str, Problem], job: Job, origin: pd.Period, settings: Se
 def _fit(problem: Problem, origin: pd.Period, horizon: int) -> Fitted:
     """Fit one horizon and take out what a release needs."""
     from ..training.explain import explain_pool
-    from ..training.models.boosting import BoostedEndemicEpidemic
     from ..training.models.pool import fit_pool
 
     pool = fit_pool(problem, origin, horizon)
@@ -181,7 +180,7 @@ def _fit(problem: Problem, origin: pd.Period, horizon: int) -> Fitted:
         if hasattr(member, "to_json"):
             where = f"{problem.target}/{name}_h{horizon:02d}"
             texts[f"{where}.json"] = json.dumps(member.to_json(), indent=1, sort_keys=True)
-            if isinstance(member, BoostedEndemicEpidemic):
+            if hasattr(member, "to_text"):
                 texts[f"{where}.lgb.txt"] = member.to_text()
     said = pool.margins(problem, origin)
     return Fitted(said["pool"], explain_pool(pool, problem, origin, said), texts)

@@ -13,7 +13,7 @@ from .calibration import fit_pit_map
 from .dependence import PastErrors, normal_scores
 from .distribution import Margins, mix
 from .models.base import Problem
-from .models.catalogue import BASELINES, POOLED, fit_members
+from .models.catalogue import BASELINES, fit_members, pooled_members
 from .models.pool import fit_pool
 from .parallel import run_tasks
 from .pooling import best_weights, pool_terms
@@ -121,7 +121,7 @@ def run_backtest(
         One per horizon.
     """
     panel = problem.panel
-    pooled = tuple(members or POOLED)
+    pooled = tuple(members or pooled_members(problem.target))
     names = tuple(dict.fromkeys((*BASELINES, *pooled)))
     keep = np.array([r in set(regions or panel.region_ids) for r in panel.region_ids])
     shared = _Shared(problem, names, np.flatnonzero(keep), data_lag, as_of)

@@ -12,6 +12,7 @@ from .distribution import Margins
 from .models.base import Member, Problem
 from .models.baselines import NeighbourConflictology
 from .models.boosting import BoostedEndemicEpidemic
+from .models.compound import EventsTimesDeaths, as_events
 from .models.endemic_epidemic import EndemicEpidemic
 from .models.excitation import ACROSS, COUNTRY, DOMESTIC, OWN, border_weights
 from .models.leaves import LeafCalibrated
@@ -148,6 +149,15 @@ def _(member: LeafCalibrated, problem: Problem, origin: pd.Period, mean: np.ndar
     parts = explain_member(member.boosted_, problem, origin, boosted)
     # Its own shape moves every count of a region alike, so each part by the same factor.
     return {family: part * (mean / boosted) for family, part in parts.items()}
+
+
+@explain_member.register
+def _(member: EventsTimesDeaths, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+    alike = as_events(problem)
+    events = member.events_.mean(alike, origin)
+    # Every event is expected to cost the same, whatever brought it about.
+    parts = explain_member(member.events_, alike, origin, events)
+    return {family: part * (mean / events) for family, part in parts.items()}
 
 
 def logarithmic_mean(a: np.ndarray, b: np.ndarray) -> np.ndarray:

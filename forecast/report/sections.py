@@ -176,6 +176,7 @@ MEMBER_NAMES = {
     "exponential_nb": "exponentially weighted negative binomial",
     "endemic_epidemic": "endemic-epidemic",
     "boosted": "boosted trees on the endemic-epidemic mean",
+    "events_times_deaths": "events times deaths per event",
     "pool": "pool (published)",
 }
 

@@ -10,6 +10,7 @@ from ...data.errors import UsageError, nearest
 from .base import Member, Problem
 from .baselines import Conflictology, LastValue, NeighbourConflictology, Zero
 from .boosting import BoostedEndemicEpidemic
+from .compound import EventsTimesDeaths
 from .endemic_epidemic import EndemicEpidemic
 from .glm import LogLinearNB
 from .leaves import LeafCalibrated
@@ -27,8 +28,23 @@ POOLED = (
     "boosted",
     "leaf_calibrated",
 )
+#: What the pool of deaths is made of: what models deaths directly loses to events times deaths per event.
+POOLED_DEATHS = ("conflictology_12", "exponential_nb", "events_times_deaths")
+#: Members of no other target than deaths.
+DEATHS_ONLY = ("events_times_deaths",)
 #: Everything that can be asked for; ``log_linear_nb`` loses to conflictology and is kept for comparison only.
 MEMBERS = (*BASELINES, "neighbour_conflictology", *POOLED[1:], "log_linear_nb")
+
+
+def pooled_members(target: str) -> tuple[str, ...]:
+    """What the pool of one target is made of.
+
+    Examples
+    --------
+    >>> "boosted" in pooled_members("events"), "events_times_deaths" in pooled_members("deaths")
+    (True, True)
+    """
+    return POOLED_DEATHS if target == "deaths" else POOLED
 
 
 def fit_members(
@@ -39,12 +55,17 @@ def fit_members(
     Raises
     ------
     UsageError
-        A name that is not in :data:`MEMBERS`.
+        A name that is not in :data:`MEMBERS`, nor in :data:`DEATHS_ONLY` where deaths are forecast.
     """
+    known = (*MEMBERS, *DEATHS_ONLY) if problem.target == "deaths" else MEMBERS
     names = list(dict.fromkeys(names))
     for name in names:
-        if name not in MEMBERS:
-            raise UsageError(f"there is no member '{name}'.", remedy=nearest(name, MEMBERS))
+        if name in DEATHS_ONLY and name not in known:
+            raise UsageError(
+                f"'{name}' forecasts deaths, not {problem.target}.", remedy="Leave it out, or ask for deaths."
+            )
+        if name not in known:
+            raise UsageError(f"there is no member '{name}'.", remedy=nearest(name, known))
     base, boosted = EndemicEpidemic(), BoostedEndemicEpidemic()
     if {"endemic_epidemic", "boosted", "leaf_calibrated"} & set(names):
         base.fit(problem, origin, horizon)
@@ -60,6 +81,7 @@ def fit_members(
         "smoothed_conflictology": SmoothedConflictology(),
         "exponential_nb": ExponentialNB(),
         "log_linear_nb": LogLinearNB(),
+        "events_times_deaths": EventsTimesDeaths(),
         "endemic_epidemic": base,
         "boosted": boosted,
         "leaf_calibrated": LeafCalibrated(boosted),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..distribution import Margins, mix
 from .base import Member, Problem
-from .catalogue import POOLED, fit_members
+from .catalogue import fit_members, pooled_members
 
 
 @dataclass(frozen=True)
@@ -40,4 +40,4 @@ class FittedPool:
 
 def fit_pool(problem: Problem, origin: pd.Period, horizon: int) -> FittedPool:
     """Fit what the pool is made of; equal weights, until a back-test has learned better ones."""
-    return FittedPool(horizon, fit_members(problem, origin, horizon, POOLED))
+    return FittedPool(horizon, fit_members(problem, origin, horizon, pooled_members(problem.target)))

@@ -159,10 +159,10 @@ def test_a_wrong_request(run: Run, tmp_path: Path, arguments: tuple[str, ...], m
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "no such file"),
-        (b"", "not a readable CSV"),
-        (b"month,region_id\n2023-01,MLI-gao\n", "needs a column 'events'"),
-        (b"month,region_id,events\n2023-01,MLI-ga\xe9,3\n", "not a readable CSV"),
+        (None, "the file does not exist"),
+        (b"", "the file is empty"),
+        (b"month,region_id\n2023-01,MLI-gao\n", "the column 'events' is missing"),
+        (b"month,region_id,events\n2023-01,MLI-ga\xe9,3\n", "is not UTF-8 text"),
         (b"month,region_id,events\n2023-01,MLI-gao,many\n", "'many'"),
         (b"month,region_id,events\n2023-01,MLI-gao,-3\n", "-3"),
     ],

@@ -141,7 +141,7 @@ FAILURES = {
         "error: bad.toml, feature 1: unknown key 'windw' for Sum. Did you mean 'window'?\n",
     ),
     "no recipe": (("show", "--recipe", "none.toml"), 3, "error: none.toml: there is no such recipe file."),
-    "no panel": (("audit", "--panel", "none.csv"), 3, "none.csv: there is no such file."),
+    "no panel": (("audit", "--panel", "none.csv"), 3, "none.csv: the file does not exist."),
     "no static table": (
         ("build", "--panel", "panel.csv", "--static", "none.csv", "--out", "c.parquet"),
         3,

@@ -19,10 +19,6 @@ LEVELS = 40
 #: each new war in the record, which no size can foresee, and is too wide everywhere else.
 PRIOR = (0.47, 0.5)
 PULL = 0.01
-#: Where the law is pulled to, and how hard (in units of the relative CRPS). Left alone it follows the first shock of
-#: each new war in the record, which no size can foresee, and is too wide everywhere else.
-PRIOR = (0.47, 0.5)
-PULL = 0.01
 
 
 @dataclass(frozen=True)

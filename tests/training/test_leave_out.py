@@ -1,0 +1,57 @@
+"""Leaving a member out costs what it was worth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from make_records import StandIn, make_record
+
+from harmattan.training.distribution import mix
+from harmattan.training.leave_out import leave_one_out
+
+MEMBERS = ("conflictology_12", "twice", "pool")
+
+
+def record_of(members: tuple[str, ...] = MEMBERS, missing: bool = False) -> StandIn:
+    record = make_record(missing=missing)
+    weights = pd.DataFrame({"origin": "2018-01", "horizon": 1, "member": list(members), "weight": 0.5})
+    return replace(record, weights=weights)
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return leave_one_out([record_of()], np.random.default_rng(1)).set_index("left_out")
+
+
+def test_who_knows_the_truth_is_worth_most_and_who_doubles_it_is_worth_least(table: pd.DataFrame) -> None:
+    assert list(table.index) == ["", *MEMBERS]
+    assert table.worth["pool"] > 0 > table.worth["twice"]
+    assert table.worth.drop("").idxmax() == "pool"
+    assert (table.worth_low <= table.worth).all()
+    assert (table.worth <= table.worth_high).all()
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_figures_are_those_of_a_plain_loop(missing: bool) -> None:
+    record = record_of(missing=missing)
+    table = leave_one_out([record], np.random.default_rng(1)).set_index("left_out")
+    errors = []
+    for i, observed in enumerate(record.observed):
+        two = mix([record.margins[n][i] for n in ("conflictology_12", "pool")], np.array([0.5, 0.5]))
+        for region, y in enumerate(observed):
+            if np.isfinite(y):
+                wide = two.widened(int(y))
+                steps = np.arange(wide.support + 1) >= y
+                errors.append(float(((wide.cdf[region] - steps) ** 2).sum()))
+    assert table.crps["twice"] == pytest.approx(np.mean(errors), rel=1e-9)
+    assert table.worth["twice"] == pytest.approx(1 - table.crps[""] / table.crps["twice"], rel=1e-9)
+    assert table.best_baseline[""] == "conflictology_12"
+
+
+def test_a_pool_of_one_has_nobody_to_leave_out() -> None:
+    table = leave_one_out([record_of(("pool",))], np.random.default_rng(1))
+    assert table.left_out.tolist() == [""]
+    assert table.worth.tolist() == [0.0]

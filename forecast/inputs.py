@@ -61,9 +61,14 @@ class Inputs:
         return settings.run_date or (origin + 1).end_time.date()
 
     def quality(self, run_date: date) -> Quality:
-        """Every check of the data gate, on what the run may see."""
+        """Every check of the data gate, on what the run may see.
+
+        The snapshot is never current and says so: its age is that of the month after its last, on any day.
+        """
         from ..data.quality import check_build, check_panel
 
+        if self.demonstration:
+            run_date = (self.panel.last_month + 1).end_time.date()
         if self.built is None:
             return check_panel(self.panel, run_date=run_date)
         return check_build(replace(self.built, panel=self.panel), run_date=run_date)

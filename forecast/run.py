@@ -195,6 +195,7 @@ def _result(
     clock: dict[str, float],
 ) -> ForecastResult:
     """Joint draws, totals, spillover and tables from the pieces."""
+    from ..features.recipe import Recipe
     from .spillover import COLUMNS as SPILLOVER_COLUMNS
     from .spillover import SPANS, simulate_worlds, spillover_table
     from .spillover_answers import View, exact_answers
@@ -214,6 +215,7 @@ def _result(
         pairs = model.pairs
         answers = exact_answers(View.at(model, events, origin), [s for s in SPANS if s <= months])
     texts = {k: v for key, piece in done.items() if key[0] == "fit" for k, v in piece.texts.items()}
+    texts["features.json"] = Recipe.default().served(panel)[0].to_json()
     if model is not None:
         texts["diffusion.json"] = json.dumps(model.to_json(), indent=1, sort_keys=True)
     run_date = inputs.run_date(settings, origin)

@@ -120,14 +120,20 @@ def _from_snapshot(settings: Settings) -> Inputs:
             "Leave it out, or name a --source or --panel of your own.",
         )
     snapshot = load_snapshot()
+    panel, training = snapshot.panel, snapshot.training
+    if training is not None:
+        names = ", ".join(snapshot.training_coverage["name"])
+        cited = f"{training.source}, {names} to {training.last_month}: Davies, Pettersson & Öberg 2022"
+        learned = f"models also learn from {cited}"
+        panel = replace(panel, source=f"{panel.source} ({learned})")
     return Inputs(
-        snapshot.panel,
+        panel,
         snapshot.regions,
         snapshot.borders,
         snapshot.coverage,
         snapshot.ledger.summary(),
         demonstration=True,
-        training=() if snapshot.training is None else (snapshot.training,),
+        training=() if training is None else (training,),
     )
 
 

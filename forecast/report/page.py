@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from ...data.errors import ModelError
 from ..result import ForecastResult
+from ..spillover import SHOCK_RATE
 from . import map as maps
 from . import numbers, sections, words
 from .measures import Measure, map_measures, page_data, safe_json
@@ -75,6 +76,7 @@ def _numbers(
         "past": past,
         "past_sentence": words.hindsight_sentence(past) if past else None,
         "skill": sections.skill_section(result),
+        "shock_rate": f"{SHOCK_RATE:.0%}",
         "origins": result.settings.get("backtest_origins"),
         "map": _map(result, shapes, events, measures, order),
         "order": order,

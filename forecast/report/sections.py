@@ -230,4 +230,5 @@ def data_section(result: ForecastResult) -> dict[str, Any]:
         "members": [_member(m) for m in members if m != "pool"],
         "coverage_note": plain_table(result.coverage_note),
         "ledger": plain_table(result.ledger),
+        "quality": plain_table(result.quality.drop(columns="rows", errors="ignore")),
     }

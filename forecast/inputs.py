@@ -121,7 +121,7 @@ def _from_snapshot(settings: Settings) -> Inputs:
         )
     snapshot = load_snapshot()
     panel, training = snapshot.panel, snapshot.training
-    if training is not None:
+    if training is not None and snapshot.training_coverage is not None:
         names = ", ".join(snapshot.training_coverage["name"])
         cited = f"{training.source}, {names} to {training.last_month}: Davies, Pettersson & Öberg 2022"
         learned = f"models also learn from {cited}"

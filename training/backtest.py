@@ -41,7 +41,7 @@ class Record:
     observed : numpy.ndarray
         Outcomes, (origins, regions), counts; NaN where not observed.
     history : numpy.ndarray
-        Counts of the 12 months up to each origin, (origins, 12, regions).
+        Counts of the 12 months up to the last one published at each origin, (origins, 12, regions).
     margins : mapping of str to sequence of Margins
         By member and ``pool``, one per origin, (regions,).
     weights : pandas.DataFrame
@@ -185,7 +185,7 @@ def _record(
     observed = _outcomes(problem, rows + horizon, keep)
     pool, plain, weights = _pool([said[n] for n in pooled], observed, horizon + shared.data_lag)
     start = len(every) - len(origins)
-    window = rows[start:, None] + np.arange(-11, 1)
+    window = rows[start:, None] - shared.data_lag + np.arange(-11, 1)
     table = pd.DataFrame(
         {
             "origin": [str(o) for o in origins for _ in pooled],

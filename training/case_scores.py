@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 #: Everybody is scored on this many draws: the ignorance score depends on it.
 DRAWS = 1000
-#: What skill is measured against.
-BASELINES = ("zero", "last_value", "conflictology_6", "conflictology_12", "conflictology_24")
 #: Counts whose exceedance is asked.
 THRESHOLDS = (1, 5, 10)
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .case_scores import BASELINES, CaseScores, score_record
+from .case_scores import CaseScores, score_record
 from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
 from .diagnostics import coverage, covered, pit_table, pooled_rankings, reliability_table
+from .models.catalogue import BASELINES
 from .rival import RIVAL
 from .scores import average_precision, brier
 

@@ -48,7 +48,7 @@ With --debug anywhere in a command, a failure shows where in the program it happ
 
 #: Groups of commands in modules of their own: what the overview says, and where they are.
 GROUPS = {
-    "data": ("Incidents in, panel out: build, check, snapshot.", "harmattan.forecast.cli_data"),
+    "data": ("Incidents in, panel out: fetch, check, build, compare.", "harmattan.forecast.cli_data"),
     "features": ("What the models see: show, build, audit.", "harmattan.forecast.cli_features"),
 }
 

@@ -229,7 +229,7 @@ def _fill(
     on_file: Callable[[str], None] | None,
 ) -> None:
     """Write every file of a release into a new folder."""
-    folder.mkdir()
+    folder.mkdir(mode=0o755)
     texts = {
         "report.html": html,
         "manifest.json": _json_text(manifest(result)),
@@ -238,10 +238,14 @@ def _fill(
     for name, content in {**tables, **texts}.items():
         if on_file:
             on_file(name)
+        path = folder / name
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         if isinstance(content, str):
-            _write_text(content, folder / name)
+            _write_text(content, path)
         else:
-            _write_table(content, folder / name)
+            _write_table(content, path)
+    for inner in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+        _settle(inner)
     _write_sums(folder)
 
 
@@ -268,11 +272,17 @@ def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
         table = pa.Table.from_pandas(table, preserve_index=False)
     # pandas' own metadata names its version, which is no part of the forecast.
     pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
-    _flush(path)
+    _settle(path)
 
 
 def _write_text(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
+    _settle(path)
+
+
+def _settle(path: Path) -> None:
+    """Flush what was written; whatever the umask, only its owner may change it."""
+    path.chmod(path.stat().st_mode & ~0o022)
     _flush(path)
 
 
@@ -285,13 +295,19 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
+def files_of(folder: Path) -> dict[str, Path]:
+    """Every file of a release but its checksums, by path from the folder with forward slashes, sorted."""
+    there = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if not p.is_dir()}
+    return {name: there[name] for name in sorted(there) if name != SUMS}
+
+
 def sums_of(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of a folder, by name."""
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-        if path.name != SUMS
-    }
+    """SHA-256 of every file of a folder and of the folders in it, by path such as ``hub/tasks.json``."""
+    sums = {}
+    for name, path in files_of(folder).items():
+        with path.open("rb") as stream:
+            sums[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return sums
 
 
 def _write_sums(folder: Path) -> None:

@@ -9,22 +9,19 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import OriginError
-from .calibration import fit_pit_map
 from .dependence import PastErrors, normal_scores
 from .distribution import Margins, mix
+from .learned import Lesson, learn, lesson
 from .models.base import Problem
 from .models.catalogue import BASELINES, fit_members, pooled_members
 from .models.pool import fit_pool
 from .parallel import run_tasks
-from .pooling import best_weights, pool_terms
 from .scores import block_bootstrap_skill, crps, interval_coverage
 
 #: The baseline that skill is stated against in the main job.
 REFERENCE = "conflictology_12"
 #: Origins before the first scored one, from which the first weights and calibrations are learned.
 WARM_UP = 36
-#: Fewest scored origins that weights are learned from; before that they are equal.
-FEWEST = 12
 
 
 @dataclass(frozen=True)
@@ -221,43 +218,19 @@ def _pool(
     members: Sequence[Sequence[Margins]], observed: np.ndarray, wait: int
 ) -> tuple[list[Margins], list[Margins], np.ndarray]:
     """Calibrated and plain pool of each origin, and the weights; ``wait`` months pass before an origin is scored."""
-    n = len(observed)
-    equal = np.full(len(members), 1 / len(members))
-    errors: list[np.ndarray] = []
-    distances: list[np.ndarray] = []
-    cases: list[tuple[np.ndarray, ...]] = []
+    lessons: list[Lesson | None] = []
     pool, plain, weights = [], [], []
-    for i in range(n):
-        scored = max(i - wait + 1, 0)
-        known = [j for j in range(scored) if np.isfinite(observed[j]).any()]
-        w = equal
-        if len(known) >= FEWEST:
-            w = best_weights(
-                np.mean([errors[j] for j in known], 0), np.mean([distances[j] for j in known], 0)
-            )
-        now = mix([m[i] for m in members], w)
-        calibrated = now
-        if len(known) >= FEWEST:
-            lower, upper, mean = (np.concatenate([cases[j][k] for j in known]) for k in range(3))
-            calibrated = fit_pit_map(lower, upper, mean).apply(now)
+    for i, outcome in enumerate(observed):
+        known = [x for x in lessons[: max(i - wait + 1, 0)] if x is not None]
+        w, calibration = learn(known, len(members))
+        each = [m[i] for m in members]
+        now = mix(each, w)
+        everywhere = np.arange(len(now.mean))
         weights.append(w)
-        plain.append(_slim(now, np.arange(len(now.mean))))
-        pool.append(_slim(calibrated, np.arange(len(now.mean))))
-        seen = np.isfinite(observed[i])
-        error, distance = (
-            pool_terms([m[i] for m in members], observed[i], seen) if seen.any() else (equal, equal)
-        )
-        errors.append(error)
-        distances.append(distance)
-        cases.append(_pit_cases(now, observed[i], seen))
+        plain.append(_slim(now, everywhere))
+        pool.append(_slim(now if calibration is None else calibration.apply(now), everywhere))
+        lessons.append(lesson(each, now, outcome))
     return pool, plain, np.stack(weights)
-
-
-def _pit_cases(margins: Margins, observed: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, ...]:
-    """``F(y - 1)``, ``F(y)`` and the predicted mean of the observed cases."""
-    counts = np.where(seen, observed, 0).astype(np.int64)
-    lower, upper = margins.pit(counts, np.zeros(len(counts))), margins.pit(counts, np.ones(len(counts)))
-    return lower[seen], upper[seen], margins.mean[seen]
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ..data.errors import ModelError
 from .distribution import Margins, from_cdf
 
 #: Edges of the predicted means between which calibration may differ.
@@ -31,6 +34,37 @@ class PitMap:
     def apply(self, margins: Margins) -> Margins:
         """Margins with their cumulative probabilities mapped; (regions,)."""
         return map_cdf(margins, self.heights[np.searchsorted(np.array(LEVELS), margins.mean)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers, from which :meth:`from_json` gives the same map, bit by bit."""
+        return {"levels": list(LEVELS), "heights": self.heights.tolist()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PitMap:
+        """The inverse of :meth:`to_json`.
+
+        Raises
+        ------
+        ModelError
+            Other levels than this version has, or heights that are no map of 0..1 onto 0..1.
+        """
+        try:
+            levels, heights = list(data["levels"]), np.array(data["heights"], dtype=float)
+        except (KeyError, TypeError, ValueError):
+            levels, heights = [], np.empty(0)
+        whole = levels == list(LEVELS) and heights.ndim == 2 and len(heights) == len(LEVELS) + 1
+        if not (whole and _is_map(heights)):
+            raise ModelError(
+                "the calibration of a pool is not one that this version can read.",
+                remedy="Train and write the model again.",
+            )
+        return cls(heights)
+
+
+def _is_map(heights: np.ndarray) -> bool:
+    """Whether every row rises from 0 to 1."""
+    ends = (heights[:, 0] == 0).all() and (heights[:, -1] == 1).all()
+    return heights.shape[1] > 1 and bool(ends and (np.diff(heights, axis=1) >= 0).all())
 
 
 def map_cdf(margins: Margins, heights: np.ndarray) -> Margins:

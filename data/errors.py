@@ -14,9 +14,16 @@ that and leaves with the exit code of the class.
     │   └── LedgerError             3   incidents read and accounted for do not balance
     ├── ModelError                  4   a model that cannot be fitted or loaded
     ├── ReleaseError                5   a release that cannot be written, or does not verify
-    ├── GateError                   6   data are stale, partial or implausible: nothing is published
+    │   └── WithdrawnError          9   a release that was withdrawn
+    ├── GateError                   6   data or forecast are partial or implausible: nothing is published
+    │   ├── StaleError             10   the data are stale
+    │   ├── OverdueError           11   a release is overdue
+    │   ├── CoverageError          12   intervals held too few or too many of what happened
+    │   ├── MatchError             13   too few events could be placed in a region
+    │   └── SkillError             15   forecasts were worse than the baseline for too long
     ├── LockError                   7   another job is at work
-    └── TrackingError               8   the run is complete, but MLflow could not be reached
+    ├── TrackingError               8   the run is complete, but MLflow could not be reached
+    └── NotifyError                14   the release is published, but nobody could be told
 """
 
 from __future__ import annotations
@@ -126,10 +133,46 @@ class ReleaseError(HarmattanError):
     exit_code = 5
 
 
+class WithdrawnError(ReleaseError):
+    """A release that was withdrawn, and is not to be used."""
+
+    exit_code = 9
+
+
 class GateError(HarmattanError):
-    """Data are stale, partial or implausible: nothing is published."""
+    """Data or forecast are partial or implausible: nothing is published."""
 
     exit_code = 6
+
+
+class StaleError(GateError):
+    """The data are stale."""
+
+    exit_code = 10
+
+
+class OverdueError(GateError):
+    """A release is overdue."""
+
+    exit_code = 11
+
+
+class CoverageError(GateError):
+    """Intervals of recent forecasts held too few, or too many, of what happened."""
+
+    exit_code = 12
+
+
+class MatchError(GateError):
+    """Too few events could be placed in a region."""
+
+    exit_code = 13
+
+
+class SkillError(GateError):
+    """Recent forecasts were worse than the baseline for too long."""
+
+    exit_code = 15
 
 
 class LockError(HarmattanError):
@@ -142,6 +185,12 @@ class TrackingError(HarmattanError):
     """The run is complete, but MLflow could not be reached."""
 
     exit_code = 8
+
+
+class NotifyError(HarmattanError):
+    """The release is published, but nobody could be told."""
+
+    exit_code = 14
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +12,7 @@ from typing import Any
 import pytest
 from make_result import make_result
 
-from harmattan.data import errors
-from harmattan.data.errors import HarmattanError, SourceError, TrackingError
+from harmattan.data.errors import SourceError, TrackingError
 from harmattan.forecast import cli, main_job
 
 Run = Callable[..., tuple[int, str, str]]
@@ -267,22 +265,6 @@ def test_every_command_has_help_with_an_example(run: Run, command: tuple[str, ..
     assert code == 0
     if len(command) == 2 or command[0] not in cli.GROUPS:
         assert "harmattan " + " ".join(command) in out.split("Usage:")[1].split("\n", 1)[1]
-
-
-def kinds(kind: type[HarmattanError] = HarmattanError) -> list[type[HarmattanError]]:
-    return [kind, *(k for sub in kind.__subclasses__() for k in kinds(sub))]
-
-
-def test_every_exit_code_is_documented(run: Run) -> None:
-    codes = {0, *(kind.exit_code for kind in kinds())}
-    shown = {int(n) for n in re.findall(r"^ +(\d)  ", run("--help")[1], flags=re.MULTILINE)}
-    written = (ROOT / "docs" / "exit_codes.md").read_text(encoding="utf-8")
-    assert shown == codes
-    assert {int(n) for n in re.findall(r"^\| (\d) \|", written, flags=re.MULTILINE)} == codes
-    names = {kind.__name__ for kind in vars(errors).values() if isinstance(kind, type)} & {
-        kind.__name__ for kind in kinds()
-    }
-    assert {name for name in names if f"`{name}`" not in written} == set()
 
 
 def test_the_installed_command_runs() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -171,3 +171,14 @@ class Member(BaseEstimator):  # type: ignore[misc]
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Distributions of the counts ``horizon`` months after ``origin``, shape (regions,)."""
         raise NotImplementedError
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything needed to predict again, as plain numbers; members with more than parameters add it."""
+        return {"name": self.name, "horizon": self.horizon_, "settings": self.get_params(deep=False)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """A fitted member from what :meth:`to_json` wrote."""
+        member = cls(**stored.get("settings", {}))
+        member.horizon_ = int(stored["horizon"])
+        return member

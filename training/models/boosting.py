@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from ..distribution import Margins, negative_binomial
 from .base import Member, Problem
-from .dispersion import fit_size
+from .dispersion import SizeLaw, fit_size
 from .endemic_epidemic import EndemicEpidemic
 from .smoothed import SmoothedConflictology
 
@@ -149,5 +150,19 @@ class BoostedEndemicEpidemic(Member):
             "horizon": self.horizon_,
             "size": asdict(self.size_),
             "blend": self.blend,
+            "leaves": self.leaves,
             "base": self.base_.to_json(),
         }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any], trees: str = "") -> Self:
+        """A fitted member from what :meth:`to_json` and :meth:`to_text` wrote."""
+        member = cls(blend=stored["blend"], leaves=stored["leaves"])
+        member.horizon_, member.size_ = int(stored["horizon"]), SizeLaw(**stored["size"])
+        member.base_, member.recent_ = EndemicEpidemic.from_json(stored["base"]), SmoothedConflictology()
+        member.booster_ = None
+        if trees:
+            import lightgbm as lgb
+
+            member.booster_ = lgb.Booster(model_str=trees)
+        return member

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -138,6 +139,15 @@ class EventsTimesDeaths(Member):
             "country_events": self.country_events,
             "events": self.events_.to_json(),
         }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any], trees: str = "") -> Self:
+        """A fitted member from what :meth:`to_json` and :meth:`to_text` wrote."""
+        names = ("half_life", "region_events", "country_events")
+        member = cls(**{name: stored[name] for name in names})
+        member.horizon_, member.size_, member.power_ = int(stored["horizon"]), stored["size"], stored["power"]
+        member.events_ = BoostedEndemicEpidemic.from_json(stored["events"], trees)
+        return member
 
 
 def as_events(problem: Problem) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
@@ -10,8 +11,9 @@ import pandas as pd
 
 from ..distribution import Margins, negative_binomial
 from .base import Member, Problem, Sample
-from .dispersion import fit_size
+from .dispersion import SizeLaw, fit_size
 from .excitation import Excitation, HalfLives, excitation
+from .layout import Layout
 
 #: With more countries than this the indicators of a world's training rows are kept sparse: they would outgrow the rest.
 MANY_COUNTRIES = 30
@@ -55,7 +57,7 @@ class EndemicEpidemic(Member):
 
         sample = problem.sample(origin, horizon, self.burn_in)
         self.horizon_ = horizon
-        self.columns_ = self.excitation(problem)
+        self.families_ = self.excitation(problem).families
         self.countries_ = tuple(sorted({c for p in sample.pieces for c in p.problem.panel.countries}))
         counts, weights = sample.counts, sample.weights(self.recency_half_life)
         excite = sample.take(lambda p: self.excitation(p).values)
@@ -129,9 +131,20 @@ class EndemicEpidemic(Member):
             "name": self.name,
             "horizon": self.horizon_,
             "countries": list(self.countries_),
-            "families": list(self.columns_.families),
+            "families": list(self.families_),
+            "blocks": asdict(self.layout_),
             "half_lives": {k: list(v) for k, v in vars(self.half_lives).items()},
             "params": [float(p) for p in self.params_],
             "size": asdict(self.size_),
             "fit": self.account_,
         }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """A fitted member from what :meth:`to_json` wrote."""
+        member = cls(half_lives=HalfLives(**{k: tuple(v) for k, v in stored["half_lives"].items()}))
+        member.horizon_, member.countries_ = int(stored["horizon"]), tuple(stored["countries"])
+        member.params_, member.layout_ = np.array(stored["params"]), Layout(**stored["blocks"])
+        member.families_ = tuple(stored["families"])
+        member.size_, member.account_ = SizeLaw(**stored["size"]), dict(stored["fit"])
+        return member

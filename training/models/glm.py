@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from ..distribution import Margins, negative_binomial
 from .base import Member, Problem
-from .dispersion import fit_size
+from .dispersion import SizeLaw, fit_size
 from .excitation import HalfLives, excitation
 
 #: No forecast mean is larger than this many times the largest count of the region's own record plus one.
@@ -96,6 +97,15 @@ class LogLinearNB(Member):
             "size": asdict(self.size_),
             "fit": self.account_,
         }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """A fitted member from what :meth:`to_json` wrote."""
+        member = cls()
+        member.horizon_, member.params_ = int(stored["horizon"]), np.array(stored["params"])
+        member.most_, member.size_ = float(stored["most"]), SizeLaw(**stored["size"])
+        member.account_ = dict(stored["fit"])
+        return member
 
 
 def _first_that_converges(

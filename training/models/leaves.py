@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
+from ...data.errors import ModelError
 from ..calibration import map_cdf, spread_over
 from ..distribution import Margins
 from .base import Member, Problem
@@ -84,5 +86,15 @@ class LeafCalibrated(Member):
 
     def to_json(self) -> dict[str, Any]:
         """What the boosted member does not hold."""
-        histograms = [] if self.boosted_.booster_ is None else self.histograms_.round(6).tolist()
+        histograms = [] if self.boosted_.booster_ is None else self.histograms_.tolist()
         return {"name": self.name, "horizon": self.horizon_, "bins": self.bins, "histograms": histograms}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any], boosted: BoostedEndemicEpidemic | None = None) -> Self:
+        """A fitted member from what :meth:`to_json` wrote, and the boosted member whose trees it shares."""
+        if boosted is None:
+            raise ModelError("a stored leaf-calibrated member came without the boosted one.")
+        member = cls(boosted, bins=stored["bins"])
+        member.horizon_, member.boosted_ = int(stored["horizon"]), boosted
+        member.histograms_ = np.array(stored["histograms"])
+        return member

@@ -8,7 +8,6 @@ after Held, Hohle & Hofmann (2005), doi:10.1191/1471082X05st098oa, with a size t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,22 +15,9 @@ from scipy import special
 from statsmodels.base.model import GenericLikelihoodModel
 
 from .dispersion import LEVEL_FLOOR
+from .layout import Layout
 
 _TINY = 1e-10
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where each block of parameters lies: endemic, excitation, spread, slope of size on level."""
-
-    endemic: int
-    excitation: int
-    spread: int
-
-    def split(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-        """The four blocks."""
-        one, two = self.endemic, self.endemic + self.excitation
-        return params[:one], params[one:two], params[two:-1], float(params[-1])
 
 
 class AdditiveMeanNB(GenericLikelihoodModel):  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from ..distribution import Margins, negative_binomial
 from .base import Member, Problem
-from .dispersion import fit_size
+from .dispersion import SizeLaw, fit_size
 
 
 class SmoothedConflictology(Member):
@@ -73,3 +74,10 @@ class SmoothedConflictology(Member):
             "pull": self.pull,
             "size": asdict(self.size_),
         }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """A fitted member from what :meth:`to_json` wrote."""
+        member = cls(window=stored["window"], pull=stored["pull"])
+        member.horizon_, member.size_ = int(stored["horizon"]), SizeLaw(**stored["size"])
+        return member

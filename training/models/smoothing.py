@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, ClassVar, Self
 
@@ -11,7 +12,7 @@ from scipy import optimize, special
 
 from ..distribution import Margins, negative_binomial
 from .base import Member, Problem
-from .dispersion import fit_size
+from .dispersion import SizeLaw, fit_size
 from .excitation import exponential_means
 
 
@@ -132,3 +133,12 @@ class ExponentialNB(Member):
             "local": self.local,
             "fit": self.account_,
         }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """A fitted member from what :meth:`to_json` wrote."""
+        fast, slow = stored["half_lives"]
+        member = cls(fast=fast, slow=slow, local=stored["local"])
+        member.horizon_, member.params_ = int(stored["horizon"]), np.array(stored["params"])
+        member.size_, member.account_ = SizeLaw(**stored["size"]), dict(stored["fit"])
+        return member

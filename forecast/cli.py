@@ -16,18 +16,10 @@ from typer.core import TyperGroup
 from ..data.errors import HarmattanError
 from .cli_backtest import backtest
 from .cli_spillover import scenario, spillover
+from .cli_tools import config as config_group
+from .cli_tools import doctor
+from .exit_codes import in_help
 from .progress import Bar
-
-EXIT_CODES = """\
-0  done, or already there with the same bytes
-1  something unexpected: a fault of this program
-2  the request is wrong: an option, a setting, an origin
-3  the data are wrong: a file, a row, a region, a ledger
-4  a model cannot be fitted or loaded
-5  a release cannot be written, or does not verify
-6  the data are stale, partial or implausible: nothing is published
-7  another job is at work
-8  the forecast is released, but MLflow could not record it"""
 
 HELP = f"""\
 Forecasts of monthly violent events by region, and of the risk that spills over a border.
@@ -41,7 +33,7 @@ Examples:
 
 \b
 Exit codes:
-{chr(10).join("  " + line for line in EXIT_CODES.splitlines())}
+{chr(10).join("  " + line for line in in_help().splitlines())}
 
 With --debug anywhere in a command, a failure shows where in the program it happened.
 """
@@ -203,6 +195,8 @@ def _print_plan(settings: Any, as_json: bool, quiet: bool) -> None:
 app.command()(backtest)
 app.command()(spillover)
 app.command()(scenario)
+app.command()(doctor)
+app.add_typer(config_group, name="config")
 
 
 @app.command()

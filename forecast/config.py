@@ -270,7 +270,7 @@ def resolve(
             values[key] = (_parse(key, environ[variable], variable, cwd), variable)
     for key, value in (options or {}).items():
         if value is not None:
-            option = "--" + key.replace("_", "-")
+            option = ("--no-" if value is False else "--") + key.replace("_", "-")
             _check_known(key, option)
             values[key] = (_parse(key, value, option, cwd), option)
     return values

@@ -1,30 +1,37 @@
-"""One MLflow run per forecast: parameters, metrics by horizon, data, tables, report and models as text.
+"""One MLflow run per job: parameters, metrics by horizon, data, tables, report and models as text.
 
-MLflow is imported when a run is logged, never before: it takes seconds. Nothing here is pickled.
+Only the process that leads a job calls this, so that workers never wait for a database. Nothing here is pickled.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.errors import TrackingError
+from .stores import connected, create_store, experiment_of, prepare, store_uri, without_secrets
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Every run of the project is found under this name.
-EXPERIMENT = "harmattan"
-#: Seconds after which a tracking server counts as unreachable.
-PATIENCE = 20
+__all__ = [
+    "Record",
+    "create_store",
+    "environment_lock",
+    "flatten",
+    "git_state",
+    "log_monitoring",
+    "log_run",
+    "prepare",
+    "store_uri",
+    "without_secrets",
+]
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class Record:
         Text artifacts by path: models in their native formats.
     files : sequence of Path
         Files that are copied as they are.
+    children : sequence of Record
+        One per member of the pool, never per region.
     """
 
     name: str
@@ -60,8 +69,9 @@ class Record:
     profile: pd.DataFrame | None = None
     digest: str = ""
     source: str = ""
-    texts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str | bytes] = field(default_factory=dict)
     files: Sequence[Path] = ()
+    children: Sequence[Record] = ()
 
 
 def flatten(nested: Mapping[str, Any], stem: str = "") -> dict[str, str]:
@@ -80,54 +90,6 @@ def flatten(nested: Mapping[str, Any], stem: str = "") -> dict[str, str]:
     return flat
 
 
-def store_uri(folder: Path, tracking_uri: str | None = None) -> str:
-    """Where runs go: ``tracking_uri``, else MLFLOW_TRACKING_URI, else a database in ``folder``."""
-    given = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
-    return given or f"sqlite:///{folder.resolve() / 'mlflow.db'}"
-
-
-def prepare(folder: Path, tracking_uri: str | None = None) -> subprocess.Popen[bytes] | None:
-    """Begin to make the database in another process, where there is none yet.
-
-    A new database takes seconds of schema migrations: they run beside the forecast. Whatever goes wrong there
-    is found, and told, by :func:`log_run`.
-    """
-    if not store_uri(folder, tracking_uri).startswith("sqlite:///") or _database(folder).exists():
-        return None
-    if tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"):
-        return None
-    code = "import sys; from pathlib import Path; from harmattan.training import tracking"
-    code += "; tracking.create_store(Path(sys.argv[1]))"
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", code, str(folder.resolve())],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _database(folder: Path) -> Path:
-    return folder / "mlflow.db"
-
-
-def create_store(folder: Path) -> None:
-    """A new database in ``folder``, ready under its name only when it is complete."""
-    with _quiet_mlflow():
-        from mlflow import MlflowClient
-
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=folder) as aside:
-            fresh = Path(aside) / "mlflow.db"
-            client = MlflowClient(f"sqlite:///{fresh}")
-            client.create_experiment(EXPERIMENT, artifact_location=_artifacts(folder))
-            if not _database(folder).exists():
-                os.rename(fresh, _database(folder))
-
-
-def _artifacts(folder: Path) -> str:
-    return (folder.resolve() / "artifacts").as_uri()
-
-
 def log_run(
     record: Record,
     folder: Path,
@@ -135,7 +97,7 @@ def log_run(
     preparing: subprocess.Popen[bytes] | None = None,
     once_by: Sequence[str] = (),
 ) -> str:
-    """Write one run and return its id.
+    """Write one run, with its children, and return its id.
 
     Parameters
     ----------
@@ -155,141 +117,173 @@ def log_run(
     TrackingError
         MLflow cannot be reached or written; nothing else of the run is lost.
     """
-    uri = store_uri(folder, tracking_uri)
+    with connected(
+        folder,
+        tracking_uri,
+        doing="the run could not be recorded in MLflow",
+        remedy="The release is complete; mend the store, then run `harmattan track --from` with the release, "
+        "or go on with --no-track.",
+        preparing=preparing,
+    ) as client:
+        number = experiment_of(client, folder, tracking_uri)
+        there = find_run(client, number, {key: record.tags[key] for key in once_by})
+        return there or write_run(client, number, record)
+
+
+def find_run(client: Any, experiment: str, tags: Mapping[str, str]) -> str | None:
+    """Id of a finished run with all of these tags; None where there is none, or no tag is named."""
+    if not tags:
+        return None
+    same = " and ".join(f"tags.{key} = '{value}'" for key, value in tags.items())
+    found = client.search_runs([experiment], f"{same} and attributes.status = 'FINISHED'", max_results=1)
+    return str(found[0].info.run_id) if found else None
+
+
+def write_run(client: Any, experiment: str, record: Record, parent: str | None = None) -> str:
+    """Write a record and its children as new runs; a run that fails on the way is marked so."""
+    tags = {"mlflow.parentRunId": parent} if parent else {}
+    run_id = str(client.create_run(experiment, run_name=record.name, tags=tags).info.run_id)
     try:
-        if preparing is not None:
-            preparing.wait(timeout=120)
-        local = uri == store_uri(folder, f"sqlite:///{_database(folder.resolve())}")
-        if local and not _database(folder).exists():
-            create_store(folder)
-        with _quiet_mlflow():
-            return _log(record, uri, _artifacts(folder) if local else None, once_by)
-    except Exception as reason:
-        raise TrackingError(
-            f"the run could not be recorded in MLflow ({_in_short(reason)}).",
-            where=without_secrets(uri),
-            remedy="The release is complete; mend the store, or go on with --no-track.",
-        ) from reason
-
-
-def _log(record: Record, uri: str, artifacts: str | None, once_by: Sequence[str]) -> str:
-    """The logging itself; only called by the process that ran the forecast."""
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param, RunTag
-    from mlflow.utils.time import get_current_time_millis
-
-    client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    number = (
-        experiment.experiment_id
-        if experiment
-        else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
-    )
-    if once_by:
-        same = " and ".join(f"tags.{key} = '{record.tags[key]}'" for key in once_by)
-        found = client.search_runs([number], f"{same} and attributes.status = 'FINISHED'", max_results=1)
-        if found:
-            return str(found[0].info.run_id)
-    run_id = str(client.create_run(number, run_name=record.name).info.run_id)
-    try:
-        now = get_current_time_millis()
-        metrics = [
-            Metric(key, value, now, step)
-            for key, steps in record.metrics.items()
-            for step, value in steps.items()
-        ]
-        params = [Param(key, value) for key, value in flatten(record.params).items()]
-        tags = [RunTag(key, str(value)) for key, value in record.tags.items()]
-        # A batch holds at most 100 parameters, 100 tags and 1000 metrics.
-        for start in range(0, max(len(params), len(tags), 1), 100):
-            part = slice(start, start + 100)
-            client.log_batch(run_id, params=params[part], tags=tags[part])
-        for start in range(0, len(metrics), 1000):
-            client.log_batch(run_id, metrics=metrics[start : start + 1000])
+        _write_values(client, run_id, record)
         if record.profile is not None:
             client.log_inputs(run_id, datasets=[_dataset(record)])
-        _log_files(client, run_id, record)
+        _write_files(client, run_id, record)
+        for child in record.children:
+            write_run(client, experiment, child, run_id)
     except BaseException:
-        client.set_terminated(run_id, "FAILED")
+        with suppress(Exception):
+            client.set_terminated(run_id, "FAILED")
         raise
     client.set_terminated(run_id, "FINISHED")
     return run_id
 
 
+def _write_values(client: Any, run_id: str, record: Record) -> None:
+    """Parameters, tags and metrics, in batches of what one call can hold."""
+    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.utils.time import get_current_time_millis
+
+    now = get_current_time_millis()
+    metrics = [
+        Metric(key, value, now, step)
+        for key, steps in record.metrics.items()
+        for step, value in steps.items()
+    ]
+    params = [Param(key, value) for key, value in flatten(record.params).items()]
+    tags = [RunTag(key, str(value)) for key, value in record.tags.items()]
+    # A batch holds at most 100 parameters, 100 tags and 1000 metrics, and 1000 of all.
+    for start in range(0, max(len(params), len(tags)), 100):
+        part = slice(start, start + 100)
+        client.log_batch(run_id, params=params[part], tags=tags[part])
+    for start in range(0, len(metrics), 1000):
+        client.log_batch(run_id, metrics=metrics[start : start + 1000])
+
+
 def _dataset(record: Record) -> Any:
     """The data as MLflow shows them: name, digest, schema and a small profile."""
     from mlflow.data import from_pandas
-    from mlflow.entities import DatasetInput, InputTag
+    from mlflow.entities import Dataset, DatasetInput, InputTag
 
+    assert record.profile is not None
+    # MLflow cuts a digest at 36 characters: the whole one goes beside it, as a tag.
     data = from_pandas(
         record.profile, source=record.source or "panel", name="panel", digest=record.digest[:36]
+    )._to_mlflow_entity()
+    shown = Dataset(
+        name=data.name,
+        digest=data.digest,
+        source_type=data.source_type,
+        source=data.source,
+        schema=data.schema,
+        profile=record.profile.to_json(orient="records"),
     )
-    return DatasetInput(data._to_mlflow_entity(), tags=[InputTag("mlflow.data.context", "training")])
+    tags = [InputTag("mlflow.data.context", "training"), InputTag("sha256", record.digest)]
+    return DatasetInput(shown, tags=tags)
 
 
-def _log_files(client: Any, run_id: str, record: Record) -> None:
-    """Copy artifacts: one call for all of them, since each call to a server costs a round trip."""
-    with tempfile.TemporaryDirectory() as aside:
-        for name, text in record.texts.items():
-            if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", name) or ".." in name.split("/"):
-                raise ValueError(f"'{name}' is no artifact name")
-            path = Path(aside) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        if record.texts:
+def _write_files(client: Any, run_id: str, record: Record) -> None:
+    """Copy artifacts: one call for all texts, since each call to a server costs a round trip."""
+    if record.texts:
+        with tempfile.TemporaryDirectory() as aside:
+            stage(record.texts, Path(aside))
             client.log_artifacts(run_id, aside)
     for path in record.files:
         client.log_artifact(run_id, str(path))
 
 
-@contextmanager
-def _quiet_mlflow() -> Iterator[None]:
-    """MLflow without telemetry and chatter, its patience bounded; the environment is put back."""
-    import logging
-    import warnings
-
-    wanted = {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(PATIENCE),
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    }
-    before = {name: os.environ.get(name) for name in wanted}
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    levels = [logger.level for logger in loggers]
-    os.environ.update(
-        {k: v for k, v in wanted.items() if before[k] is None or k == "MLFLOW_DISABLE_TELEMETRY"}
-    )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import mlflow  # noqa: F401
-
-            for logger in loggers:
-                logger.setLevel(logging.ERROR)
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def stage(texts: Mapping[str, str | bytes], folder: Path) -> None:
+    """Write texts (and pictures) by relative path below ``folder``; a name that could leave it is refused."""
+    for name, content in texts.items():
+        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", name) or ".." in name.split("/"):
+            raise ValueError(f"'{name}' is no artifact name")
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
 
 
-def without_secrets(text: str) -> str:
-    """An address without the password that it may hold.
+def log_monitoring(
+    record: Record,
+    folder: Path,
+    tracking_uri: str | None = None,
+    key_tags: Sequence[str] = ("run_kind", "model_version"),
+) -> str:
+    """Append to the one run that has the record's ``key_tags``, or begin it; its id.
 
-    >>> without_secrets("http://me:secret@example.org/x?token=abc")
-    'http://example.org/x'
+    Parameters
+    ----------
+    record : Record
+        Metrics by name and step (a month's number, say). What the run holds already at a step with the same value
+        is not written again; tags are brought up to date; texts and files replace those of the same name.
+    folder, tracking_uri
+        The store, as for :func:`log_run`.
+    key_tags : sequence of str
+        Names of the tags that say which run is meant; each must be in ``record.tags``.
+
+    Raises
+    ------
+    TrackingError
+        MLflow cannot be reached or written.
     """
-    return re.sub(r"//[^@\s]*@", "//", re.sub(r"\?\S*", "", text))
+    with connected(
+        folder,
+        tracking_uri,
+        doing="the scores could not be recorded in MLflow",
+        remedy="Mend the store, and score again: nothing is written twice.",
+    ) as client:
+        number = experiment_of(client, folder, tracking_uri)
+        there = find_run(client, number, {key: record.tags[key] for key in key_tags})
+        if there is None:
+            return write_run(client, number, record)
+        _append(client, there, record)
+        return there
 
 
-def _in_short(reason: BaseException) -> str:
-    """The first line of an error, without secrets, at most 200 characters."""
-    lines = str(reason).strip().splitlines() or [type(reason).__name__]
-    return without_secrets(lines[0])[:200]
+def _append(client: Any, run_id: str, record: Record) -> None:
+    """Add to a run what it does not hold yet."""
+    known = {key: dict(steps) for key, steps in _steps(client, run_id, record.metrics).items()}
+    fresh = {
+        key: {step: value for step, value in steps.items() if known[key].get(step) != value}
+        for key, steps in record.metrics.items()
+    }
+    _write_values(client, run_id, Record(record.name, metrics=fresh, tags=record.tags))
+    _write_files(client, run_id, record)
+
+
+def _steps(client: Any, run_id: str, names: Mapping[str, Any]) -> dict[str, dict[int, float]]:
+    """Every value that a run holds of some metrics, by step; the last written one counts."""
+    there = client.get_run(run_id).data.metrics
+    return {
+        key: {m.step: m.value for m in client.get_metric_history(run_id, key)} if key in there else {}
+        for key in names
+    }
+
+
+def environment_lock() -> str:
+    """Every installed distribution and its version, one per line."""
+    found = {d.metadata["Name"]: d.version for d in metadata.distributions() if d.metadata["Name"]}
+    return "".join(
+        f"{name}=={version}\n" for name, version in sorted(found.items(), key=lambda x: x[0].lower())
+    )
 
 
 def git_state(folder: Path) -> dict[str, str]:

@@ -7,13 +7,11 @@ rename.
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,21 +20,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..data.errors import LockError, ReleaseError
+from ..data.errors import ReleaseError
 from . import hub
 from .config import LOCAL
+from .disk import SUMS, files_of, flush, read_sums, settle, sums_of, write_sums, write_text
+from .locks import writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from .result import ForecastResult
 
-#: Written last, and the first thing that a reader checks.
-SUMS = "SHA256SUMS"
+__all__ = ["SUMS", "Release", "files_of", "publish_release", "read_sums", "sums_of", "write_release"]
+
 #: The one file that may differ between two releases of the same numbers: the day, and what is revised.
 STATUS = "status.json"
-#: Seconds that a second job waits for the first one's writing.
-PATIENCE = 60.0
 #: Libraries whose version can change a number.
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "lightgbm", "scikit-learn", "pyarrow", "shapely")
 LICENCES = {
@@ -101,7 +99,7 @@ def publish_release(
     tables = release_tables(result)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with _locked(out):
+        with writing(out):
             for left in out.glob(".tmp-*"):
                 shutil.rmtree(left)
             fresh = out / f".tmp-{result.origin}"
@@ -241,12 +239,12 @@ def _fill(
         path = folder / name
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         if isinstance(content, str):
-            _write_text(content, path)
+            write_text(content, path)
         else:
             _write_table(content, path)
     for inner in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
-        _settle(inner)
-    _write_sums(folder)
+        settle(inner)
+    write_sums(folder)
 
 
 def status(result: ForecastResult, reason: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -263,7 +261,7 @@ def status(result: ForecastResult, reason: tuple[str, ...] = ()) -> dict[str, An
 def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
     if path.suffix == ".csv":
         assert isinstance(table, pd.DataFrame)
-        _write_text(csv_text(table), path)
+        write_text(csv_text(table), path)
         return
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -272,55 +270,7 @@ def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
         table = pa.Table.from_pandas(table, preserve_index=False)
     # pandas' own metadata names its version, which is no part of the forecast.
     pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
-    _settle(path)
-
-
-def _write_text(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
-    _settle(path)
-
-
-def _settle(path: Path) -> None:
-    """Flush what was written; whatever the umask, only its owner may change it."""
-    path.chmod(path.stat().st_mode & ~0o022)
-    _flush(path)
-
-
-def _flush(path: Path) -> None:
-    """Make a file or folder survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def files_of(folder: Path) -> dict[str, Path]:
-    """Every file of a release but its checksums, by path from the folder with forward slashes, sorted."""
-    there = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if not p.is_dir()}
-    return {name: there[name] for name in sorted(there) if name != SUMS}
-
-
-def sums_of(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of a folder and of the folders in it, by path such as ``hub/tasks.json``."""
-    sums = {}
-    for name, path in files_of(folder).items():
-        with path.open("rb") as stream:
-            sums[name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return sums
-
-
-def _write_sums(folder: Path) -> None:
-    lines = [f"{digest}  {name}\n" for name, digest in sums_of(folder).items()]
-    _write_text("".join(lines), folder / SUMS)
-    _flush(folder)
-
-
-def read_sums(folder: Path) -> dict[str, str]:
-    """What ``SHA256SUMS`` promises, by file name; empty where there is no such file."""
-    path = folder / SUMS
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    settle(path)
 
 
 def _place(fresh: Path, out: Path, result: ForecastResult) -> Release:
@@ -333,8 +283,8 @@ def _place(fresh: Path, out: Path, result: ForecastResult) -> Release:
     if not earlier:
         return Release(_move(fresh, out / str(result.origin)), "written")
     reason = differences(earlier[-1], fresh)
-    _write_text(_json_text(status(result, reason)), fresh / STATUS)
-    _write_sums(fresh)
+    write_text(_json_text(status(result, reason)), fresh / STATUS)
+    write_sums(fresh)
     last = re.search(r"_r(\d+)$", earlier[-1].name)
     number = int(last[1]) + 1 if last else 2
     return Release(_move(fresh, out / f"{result.origin}_r{number}"), "revised", reason)
@@ -346,7 +296,7 @@ def _numbers(sums: Mapping[str, str]) -> dict[str, str]:
 
 def _move(fresh: Path, target: Path) -> Path:
     os.rename(fresh, target)
-    _flush(target.parent)
+    flush(target.parent)
     return target
 
 
@@ -388,17 +338,3 @@ def _inputs(folder: Path) -> dict[str, str]:
             yield path, json.dumps(node, ensure_ascii=False)
 
     return dict(walk(json.loads((folder / "manifest.json").read_text(encoding="utf-8")), ""))
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Hold the folder of releases; the lock dies with its process."""
-    from filelock import FileLock, Timeout
-
-    try:
-        with FileLock(out / ".lock", timeout=PATIENCE):
-            yield
-    except Timeout:
-        raise LockError(
-            "another job is writing releases here.", str(out), "Wait for it, or choose another --out."
-        ) from None

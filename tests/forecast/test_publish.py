@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from make_result import HOSTILE, make_result
 
 from harmattan.data.errors import LockError, ReleaseError
-from harmattan.forecast import publish
+from harmattan.forecast import locks, publish
 from harmattan.forecast.result import ForecastResult
 from harmattan.training.distribution import Draws
 
@@ -188,7 +188,7 @@ def test_a_folder_that_cannot_be_made(result: ForecastResult, tmp_path: Path) ->
 def test_a_second_job_is_turned_away(
     result: ForecastResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "PATIENCE", 0.0)
+    monkeypatch.setattr(locks, "PATIENCE", 0.0)
     with FileLock(tmp_path / ".lock"), pytest.raises(LockError, match="another job") as caught:
         publish.write_release(result, HTML, tmp_path)
     assert caught.value.exit_code == 7

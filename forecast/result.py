@@ -74,8 +74,17 @@ class ForecastResult:
         Spillover taken apart: ``regions, routes, chains``, and ``groups`` where armed groups are known.
     quality : pandas.DataFrame
         ``name, status, message, rows``: every check of the data gate.
+    reliability : pandas.DataFrame
+        ``target, question, predicted_mean, low, high, cases, forecast, frequency``: how often what the recent
+        back-test said came true; see :func:`harmattan.training.reliability.reliability_table`.
+    rehearsal : pandas.DataFrame
+        The origin month as it would have been forecast a month before, per region; see
+        :func:`harmattan.training.reliability.rehearsal`.
     models : dict of str to str
-        Fitted models in their native text formats, by file name (``boosting/h1.txt``); for the run's record.
+        The trained model's text files, by relative path (``events/h01/boosted.trees.txt``); for the run's record.
+    model : dict
+        What made the numbers: ``name, digest, trained_to``, ``version`` where it is registered, and ``reason`` where it
+        stands in for another.
     """
 
     origin: pd.Period
@@ -103,6 +112,9 @@ class ForecastResult:
     quality: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=["name", "status", "message", "rows"])
     )
+    model: Mapping[str, Any] = field(default_factory=dict)
+    reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    rehearsal: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def months(self) -> tuple[pd.Period, ...]:

@@ -1,8 +1,7 @@
-"""One monthly run: data, features, members, pool, spillover and a small back-test, as one result."""
+"""One monthly run: data, features, a trained model, and what it says, as one result."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,37 +19,39 @@ from .version import version
 
 if TYPE_CHECKING:
     from ..data.panel import Panel
-    from ..training.backtest import HorizonRecord
+    from ..features.recipe import Recipe
     from ..training.distribution import Draws, Margins
     from ..training.models.base import Problem
     from ..training.models.diffusion import Diffusion
+    from ..training.trained import Trained
+    from .fitting import Training
+    from .spillover import Worlds
 
 #: Called with the name of a stage and the share of the whole run that is done.
 Progress = Callable[[str, float], None]
-#: Horizons on which the main job is judged.
-JUDGED = (1, 3, 6)
+#: Months of history that a forecast needs.
+SHORTEST = 36
 
 
 @dataclass(frozen=True)
-class Job:
-    """One independent piece of a run, done by one worker."""
+class Ready:
+    """What a run has before any model: the data up to the origin, and the features."""
 
-    kind: str
-    target: str
-    horizon: int
-    seed: np.random.SeedSequence
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What the fit of one horizon hands back."""
-
-    margins: Margins
-    contributions: dict[str, np.ndarray]
-    texts: dict[str, str]
+    inputs: Inputs
+    origin: pd.Period
+    problems: Mapping[str, Problem]
+    recipe: Recipe
+    clock: dict[str, float]
 
 
-def run_forecast(settings: Settings, progress: Progress | None = None) -> ForecastResult:
+def run_forecast(
+    settings: Settings,
+    progress: Progress | None = None,
+    trained: Trained | None = None,
+    members: Sequence[str] | None = None,
+    model: Mapping[str, Any] | None = None,
+    inputs: Inputs | None = None,
+) -> ForecastResult:
     """Forecast from one origin, with spillover and the recent record of the same models.
 
     Parameters
@@ -59,11 +60,19 @@ def run_forecast(settings: Settings, progress: Progress | None = None) -> Foreca
         Source, origin, targets, horizons, draws, seed, workers.
     progress : callable, optional
         Called with a stage and the share done, 0..1.
+    trained : Trained, optional
+        A model that is used as it is; without one, everything is fitted at the origin.
+    members : sequence of str, optional
+        What the pool is made of where it is fitted here: a fallback, such as ``("conflictology_12",)``.
+    model : mapping, optional
+        What is told of the model: ``name, version``, and ``reason`` where it stands in for another.
+    inputs : Inputs, optional
+        What was read already; read as the settings say where absent.
 
     Raises
     ------
     HarmattanError
-        Input that cannot be read, an origin outside the data, a model that cannot be fitted.
+        Input that cannot be read, an origin outside the data, a model that cannot be fitted or does not serve.
 
     Examples
     --------
@@ -71,29 +80,65 @@ def run_forecast(settings: Settings, progress: Progress | None = None) -> Foreca
     >>> result = run_forecast(Settings.load({"draws": 200}))  # doctest: +SKIP
     >>> result.draws["events"].mean()  # doctest: +SKIP
     """
-    from ..training.problems import build_problems
+    from .fitting import fit_models
 
     say = progress or (lambda stage, share: None)
+    ready = _prepare(settings, say, trained, inputs)
+    with _timed(ready.clock, "models"):
+        say("models", 0.1)
+        if trained is None:
+            trained = fit_models(
+                settings,
+                ready.problems,
+                ready.origin,
+                ready.recipe,
+                members,
+                lambda share: say("models", 0.1 + 0.75 * share),
+            )
+    with _timed(ready.clock, "draws"):
+        say("spillover", 0.85)
+        return _result(settings, ready, trained, model or {"name": "fitted at the origin"})
+
+
+def train_models(settings: Settings, progress: Progress | None = None) -> Training:
+    """Fit everything at the origin, learn weights and calibration from recent origins, and judge it there.
+
+    Raises
+    ------
+    HarmattanError
+        As for :func:`run_forecast`.
+    """
+    from .fitting import train
+
+    say = progress or (lambda stage, share: None)
+    ready = _prepare(settings, say, None, None)
+    return train(
+        settings, ready.problems, ready.origin, ready.recipe, lambda share: say("models", 0.1 + 0.85 * share)
+    )
+
+
+def _prepare(settings: Settings, say: Progress, trained: Trained | None, inputs: Inputs | None) -> Ready:
+    """Read the data and build the features."""
+    from ..features.recipe import Recipe
+    from ..training.problems import build_problems
+
     clock: dict[str, float] = {}
     with _timed(clock, "data"):
         say("data", 0.0)
-        inputs = load_inputs(settings)
+        inputs = load_inputs(settings) if inputs is None else inputs
         origin = _origin(settings, inputs)
         inputs = replace(inputs, panel=inputs.panel.until(origin))
         if settings.countries:
             # A country that is not there is told before the work, not after it.
             inputs.panel.select(countries=settings.countries)
+        if trained is not None:
+            trained.check_serves(inputs.panel, origin, settings.horizons, settings.targets)
     with _timed(clock, "features"):
         say("features", 0.05)
-        problems = build_problems(inputs.panel, settings.targets, inputs.training)
-    with _timed(clock, "models"):
-        jobs = list(_jobs(settings, problems, origin))
-        done = _run(jobs, problems, origin, settings, lambda share: say("models", 0.1 + 0.75 * share))
-    with _timed(clock, "draws"):
-        say("spillover", 0.85)
-        return _result(
-            settings, inputs, problems, origin, dict(zip(jobs_keys(jobs), done, strict=True)), clock
-        )
+        recipe = Recipe.default().served(inputs.panel)[0] if trained is None else trained.recipe
+        also = inputs.training if trained is None else ()
+        problems = build_problems(inputs.panel, settings.targets, also, recipe)
+    return Ready(inputs, origin, problems, recipe, clock)
 
 
 @contextmanager
@@ -108,147 +153,111 @@ def _origin(settings: Settings, inputs: Inputs) -> pd.Period:
     last = inputs.panel.last_month
     origin = last if settings.as_of is None else pd.Period(settings.as_of, freq="M")
     row = inputs.panel.position(origin)
-    if origin > last or row < 36:
+    if origin > last or row < SHORTEST:
         raise OriginError(
-            f"{origin} cannot be an origin: forecasts need at least 36 months of data up to it.",
-            remedy=f"Choose a month from {inputs.panel.months[36]} to {last}."
-            if len(inputs.panel.months) > 36
+            f"{origin} cannot be an origin: forecasts need at least {SHORTEST} months of data up to it.",
+            remedy=f"Choose a month from {inputs.panel.months[SHORTEST]} to {last}."
+            if len(inputs.panel.months) > SHORTEST
             else "Bring a longer history.",
         )
     return origin
 
 
-def _jobs(settings: Settings, problems: Mapping[str, Problem], origin: pd.Period) -> Iterator[Job]:
-    """Every piece of work in a fixed order, each with a random stream of its own."""
-    kinds = [("diffusion", "events", 0)] if _has_links(problems) else []
-    kinds += [("fit", target, h) for target in problems for h in settings.horizons]
-    if settings.backtest_origins:
-        kinds += [("judge", target, h) for target in problems for h in settings.horizons if h in JUDGED]
-    seeds = np.random.SeedSequence(settings.seed).spawn(len(kinds))
-    for (kind, target, horizon), seed in zip(kinds, seeds, strict=True):
-        yield Job(kind, target, horizon, seed)
-
-
-def _has_links(problems: Mapping[str, Problem]) -> bool:
-    panel = next(iter(problems.values())).panel
-    return panel.links is not None and bool(panel.links["crosses_border"].any())
-
-
-def jobs_keys(jobs: Sequence[Job]) -> list[tuple[str, str, int]]:
-    """What each job's result is filed under."""
-    return [(j.kind, j.target, j.horizon) for j in jobs]
-
-
-def _run(
-    jobs: Sequence[Job],
-    problems: Mapping[str, Problem],
-    origin: pd.Period,
-    settings: Settings,
-    progress: Callable[[float], None],
-) -> list[Any]:
-    """Do all jobs on the workers, in order of submission; the results do not depend on how many there are."""
-    from ..training.parallel import run_tasks
-
-    events = problems.get("events") or replace(next(iter(problems.values())), target="events")
-    shared = {**problems, "diffusion": events}
-    tasks = [(job, origin, settings) for job in jobs]
-    return run_tasks(_do, shared, tasks, workers=settings.workers, progress=progress)
-
-
-def _do(shared: Mapping[str, Problem], job: Job, origin: pd.Period, settings: Settings) -> Any:
-    """One job of one worker."""
-    from ..training.backtest import recent_origins, score_horizon
-    from ..training.models.diffusion import fit_diffusion
-
-    if job.kind == "diffusion":
-        return fit_diffusion(shared["diffusion"], origin, rng=np.random.default_rng(job.seed))
-    problem = shared[job.target]
-    if job.kind == "judge":
-        origins = recent_origins(problem, origin, job.horizon, settings.backtest_origins)
-        return score_horizon(problem, job.horizon, origins, np.random.default_rng(job.seed), settings.draws)
-    return _fit(problem, origin, job.horizon)
-
-
-def _fit(problem: Problem, origin: pd.Period, horizon: int) -> Fitted:
-    """Fit one horizon and take out what a release needs."""
-    from ..training.explain import explain_pool
-    from ..training.models.pool import fit_pool
-
-    pool = fit_pool(problem, origin, horizon)
-    texts = {}
-    for name, member in pool.members.items():
-        if hasattr(member, "to_json"):
-            where = f"{problem.target}/{name}_h{horizon:02d}"
-            texts[f"{where}.json"] = json.dumps(member.to_json(), indent=1, sort_keys=True)
-            if hasattr(member, "to_text"):
-                texts[f"{where}.lgb.txt"] = member.to_text()
-    said = pool.margins(problem, origin)
-    return Fitted(said["pool"], explain_pool(pool, problem, origin, said), texts)
-
-
-def _result(
-    settings: Settings,
-    inputs: Inputs,
-    problems: Mapping[str, Problem],
-    origin: pd.Period,
-    done: Mapping[tuple[str, str, int], Any],
-    clock: dict[str, float],
-) -> ForecastResult:
-    """Joint draws, totals, spillover and tables from the pieces."""
-    from ..features.recipe import Recipe
-    from .spillover import COLUMNS as SPILLOVER_COLUMNS
-    from .spillover import SPANS, simulate_worlds, spillover_table
-    from .spillover_answers import View, exact_answers
-
-    panel, months = inputs.panel, max(settings.horizons)
+def _result(settings: Settings, ready: Ready, trained: Trained, model: Mapping[str, Any]) -> ForecastResult:
+    """What the trained model says, as joint draws, totals, spillover and tables."""
+    panel, inputs, origin = ready.inputs.panel, ready.inputs, ready.origin
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
-    model: Diffusion | None = done.get(("diffusion", "events", 0))
-    events = problems.get("events") or replace(next(iter(problems.values())), target="events")
-    worlds = None if model is None else simulate_worlds(model, events, origin, months, settings.draws, rng)
-    ranks = _ranks(None if worlds is None else worlds.paths, done, panel, settings, rng)
-    draws = {t: _draws(settings, panel.region_ids, origin, t, done, ranks) for t in problems}
-    answers: dict[str, pd.DataFrame] = {}
-    if model is None or worlds is None or "events" not in draws:
-        spillover, pairs = pd.DataFrame(columns=list(SPILLOVER_COLUMNS)), pd.DataFrame(columns=PAIR_COLUMNS)
-    else:
-        spillover = spillover_table(model, worlds, panel, draws["events"], inputs.borders)
-        pairs = model.pairs
-        answers = exact_answers(View.at(model, events, origin), [s for s in SPANS if s <= months])
-    texts = {k: v for key, piece in done.items() if key[0] == "fit" for k, v in piece.texts.items()}
-    texts["features.json"] = Recipe.default().served(panel)[0].to_json()
-    if model is not None:
-        texts["diffusion.json"] = json.dumps(model.to_json(), indent=1, sort_keys=True)
+    crossing = _spillover(settings, ready, trained, rng)
+    said, contributions = _say(ready, trained, settings)
+    ranks = _ranks(crossing.paths, trained, panel, settings, rng)
+    draws = {t: _draws(settings, panel.region_ids, origin, t, said, ranks) for t in ready.problems}
+    spillover, answers = crossing.tables(draws.get("events"), inputs.borders)
     run_date = inputs.run_date(settings, origin)
     quality = inputs.quality(run_date)
-    level, banner = inputs.verdict(quality)
-    return _published(
-        ForecastResult(
-            origin=origin,
-            horizons=settings.horizons,
-            panel=panel,
-            regions=inputs.regions,
-            draws=draws,
-            countries={},
-            spillover=spillover,
-            pairs=pairs,
-            scores=_scores(done, settings),
-            contributions=_contributions(done, panel.region_ids, settings),
-            coverage_note=inputs.coverage,
-            ledger=inputs.ledger,
-            run_date=run_date,
-            seed=settings.seed,
-            banner=banner,
-            level=level,
-            settings=settings.published(),
-            package_version=version(),
-            data_hash=panel.digest(),
-            timings=clock,
-            models=texts,
-            answers=answers,
-            quality=quality.frame(),
-        ),
-        settings.countries,
+    level, banner = _verdict(inputs, quality, model)
+    result = ForecastResult(
+        origin=origin,
+        horizons=settings.horizons,
+        panel=panel,
+        regions=inputs.regions,
+        draws=draws,
+        countries={},
+        spillover=spillover,
+        pairs=crossing.pairs,
+        scores=trained.scores.replace({"member": {"conflictology_12": "conflictology"}}),
+        contributions=contributions,
+        coverage_note=inputs.coverage,
+        ledger=inputs.ledger,
+        run_date=run_date,
+        seed=settings.seed,
+        banner=banner,
+        level=level,
+        settings=settings.published(),
+        package_version=version(),
+        data_hash=panel.digest(),
+        timings=ready.clock,
+        models=trained.to_files(),
+        answers=answers,
+        quality=quality.frame(),
+        model={"trained_to": str(trained.origin), "digest": trained.digest, **model},
     )
+    return _published(result, settings.countries)
+
+
+def _verdict(inputs: Inputs, quality: Any, model: Mapping[str, Any]) -> tuple[Any, str]:
+    """How far the run can be trusted; a stand-in for the wanted model is never green."""
+    level, banner = inputs.verdict(quality)
+    reason = str(model.get("reason", ""))
+    if not reason:
+        return level, banner
+    return "amber" if level == "green" else level, f"{banner} {reason}".strip()
+
+
+def _spillover(settings: Settings, ready: Ready, trained: Trained, rng: np.random.Generator) -> Crossing:
+    """The simulated worlds of the spillover model, where there is one."""
+    from .fitting import events_problem
+    from .spillover import simulate_worlds
+
+    model = trained.diffusion(ready.inputs.panel)
+    if model is None:
+        return Crossing(ready, None, None, max(settings.horizons))
+    events, months = events_problem(ready.problems), max(settings.horizons)
+    worlds = simulate_worlds(model, events, ready.origin, months, settings.draws, rng)
+    return Crossing(ready, model, worlds, months)
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """What the spillover model has simulated; everything is empty where there is no model."""
+
+    ready: Ready
+    model: Diffusion | None
+    worlds: Worlds | None
+    months: int
+
+    @property
+    def paths(self) -> np.ndarray | None:
+        """Simulated counts, (paths, months, regions)."""
+        return None if self.worlds is None else self.worlds.paths
+
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """The directed pairs of countries and what their tests say."""
+        return pd.DataFrame(columns=PAIR_COLUMNS) if self.model is None else self.model.pairs
+
+    def tables(
+        self, draws: Draws | None, borders: pd.DataFrame | None
+    ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+        """The spillover table, and the answers that take it apart."""
+        from .fitting import events_problem
+        from .spillover import COLUMNS, SPANS, spillover_table
+        from .spillover_answers import View, exact_answers
+
+        if self.model is None or self.worlds is None or draws is None:
+            return pd.DataFrame(columns=list(COLUMNS)), {}
+        table = spillover_table(self.model, self.worlds, self.ready.inputs.panel, draws, borders)
+        view = View.at(self.model, events_problem(self.ready.problems), self.ready.origin)
+        return table, exact_answers(view, [s for s in SPANS if s <= self.months])
 
 
 PAIR_COLUMNS = [
@@ -263,22 +272,38 @@ PAIR_COLUMNS = [
 ]
 
 
+def _say(
+    ready: Ready, trained: Trained, settings: Settings
+) -> tuple[dict[tuple[str, int], Margins], pd.DataFrame]:
+    """The pool's margins by target and horizon, and the mean of the first target taken apart by family."""
+    from ..training.explain import explain_pool
+
+    said, tables = {}, []
+    regions = list(ready.inputs.panel.region_ids)
+    for target, problem in ready.problems.items():
+        for h in settings.horizons:
+            pool = trained.pools[target, h]
+            margins = pool.margins(problem, ready.origin)
+            said[target, h] = margins["pool"]
+            if target != settings.targets[0]:
+                continue
+            parts = explain_pool(pool, problem, ready.origin, margins)
+            tables += [
+                pd.DataFrame({"region_id": regions, "horizon": h, "family": family, "value": values})
+                for family, values in parts.items()
+            ]
+    return said, pd.concat(tables, ignore_index=True)
+
+
 def _ranks(
-    paths: np.ndarray | None,
-    done: Mapping[tuple[str, str, int], Any],
-    panel: Panel,
-    settings: Settings,
-    rng: np.random.Generator,
+    paths: np.ndarray | None, trained: Trained, panel: Panel, settings: Settings, rng: np.random.Generator
 ) -> np.ndarray:
     """The dependence template: past errors of the pool; without any the order of simulated paths, or independence."""
-    from ..training.dependence import fit_template
     from ..training.distribution import independent_ranks, ranks_of
+    from ..training.trained import at_horizons
 
-    target = "events" if "events" in settings.targets else settings.targets[0]
-    judged = {h: record.errors for (kind, of, h), record in done.items() if (kind, of) == ("judge", target)}
-    if judged:
-        template = fit_template(judged, panel.countries, settings.horizons)
-        return template.ranks(settings.draws, panel.countries, rng)
+    if trained.template is not None:
+        return at_horizons(trained.template, settings.horizons).ranks(settings.draws, panel.countries, rng)
     if paths is None:
         return independent_ranks(settings.draws, (len(settings.horizons), panel.shape[1]), rng)
     return ranks_of(paths[:, [h - 1 for h in settings.horizons]], rng)
@@ -289,45 +314,14 @@ def _draws(
     region_ids: tuple[str, ...],
     origin: pd.Period,
     target: str,
-    done: Mapping[tuple[str, str, int], Any],
+    said: Mapping[tuple[str, int], Margins],
     ranks: np.ndarray,
 ) -> Draws:
     """Joint draws of one target from the pool's margins."""
     from ..training.distribution import Draws, joint_draws, stack
 
-    margins = stack([done[("fit", target, h)].margins for h in settings.horizons])
+    margins = stack([said[target, h] for h in settings.horizons])
     return Draws(joint_draws(margins, ranks), origin, settings.horizons, region_ids, target, margins.mean)
-
-
-def _scores(done: Mapping[tuple[str, str, int], Any], settings: Settings) -> pd.DataFrame:
-    """The recent record of every member."""
-    from ..training.backtest import REFERENCE, leaderboard
-
-    tables = []
-    for (kind, target, horizon), record in done.items():
-        if kind == "judge":
-            rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 2, horizon]))
-            judged: HorizonRecord = record
-            tables.append(leaderboard(judged, target, rng))
-    table = (
-        pd.concat(tables, ignore_index=True)
-        if tables
-        else pd.DataFrame(columns=["target", "member", "horizon"])
-    )
-    return table.replace({"member": {REFERENCE: "conflictology"}})
-
-
-def _contributions(
-    done: Mapping[tuple[str, str, int], Any], region_ids: tuple[str, ...], settings: Settings
-) -> pd.DataFrame:
-    """The pool's mean of the first target, taken apart by family."""
-    target = settings.targets[0]
-    tables = [
-        pd.DataFrame({"region_id": list(region_ids), "horizon": h, "family": family, "value": values})
-        for h in settings.horizons
-        for family, values in done[("fit", target, h)].contributions.items()
-    ]
-    return pd.concat(tables, ignore_index=True)
 
 
 def _published(result: ForecastResult, countries: Sequence[str]) -> ForecastResult:
@@ -355,4 +349,10 @@ def _published(result: ForecastResult, countries: Sequence[str]) -> ForecastResu
         contributions=result.contributions[
             result.contributions["region_id"].isin(panel.region_ids)
         ].reset_index(drop=True),
+        rehearsal=_of_regions(result.rehearsal, panel.region_ids),
     )
+
+
+def _of_regions(table: pd.DataFrame, region_ids: Sequence[str]) -> pd.DataFrame:
+    """Rows of some regions; a table without any is left as it is."""
+    return table if table.empty else table[table["region_id"].isin(region_ids)].reset_index(drop=True)

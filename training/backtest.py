@@ -13,9 +13,11 @@ from .dependence import PastErrors, normal_scores
 from .distribution import Margins, mix
 from .learned import Lesson, learn, lesson
 from .models.base import Problem
+from .models.baselines import Conflictology
 from .models.catalogue import BASELINES, fit_members, pooled_members
 from .models.pool import fit_pool
 from .parallel import run_tasks
+from .reliability import Told, tell
 from .scores import block_bootstrap_skill, crps, interval_coverage
 
 #: The baseline that skill is stated against in the main job.
@@ -245,6 +247,8 @@ class HorizonRecord:
         By member, shape (origins, regions); NaN where the outcome was not observed.
     errors : PastErrors
         Of the pool, on the normal scale.
+    told : Told or None
+        What the pool said in each case, for how reliable it was.
     """
 
     horizon: int
@@ -252,6 +256,7 @@ class HorizonRecord:
     crps: Mapping[str, np.ndarray]
     pit: Mapping[str, np.ndarray]
     errors: PastErrors
+    told: Told | None = None
 
 
 def recent_origins(problem: Problem, last: pd.Period, horizon: int, count: int) -> tuple[pd.Period, ...]:
@@ -267,6 +272,7 @@ def score_horizon(
     rng: np.random.Generator,
     draws: int = 1000,
     refit_every: int = 12,
+    members: Sequence[str] | None = None,
 ) -> HorizonRecord:
     """Forecast from each origin with what was known there, and score what came.
 
@@ -280,19 +286,25 @@ def score_horizon(
         Randomises the PIT of counts.
     refit_every : int
         Months between refits; in between, the fitted members see the newer months but keep their parameters.
+    members : sequence of str, optional
+        What the pool is made of, instead of the usual members.
     """
+    reference = Conflictology(12)
     scores: dict[str, list[np.ndarray]] = {}
     pits: dict[str, list[np.ndarray]] = {}
     errors: list[tuple[np.ndarray, np.ndarray]] = []
-    pool = None
+    rows = np.array([problem.row(o) for o in origins])
+    kept: list[tuple[Margins, Margins]] = []
+    pool, fitted = None, None
     for i, origin in enumerate(origins):
         if pool is None or i % refit_every == 0:
-            pool = fit_pool(problem, origin, horizon)
+            pool, fitted = fit_pool(problem, origin, horizon), origin
         at = problem.row(origin) + horizon
         seen, observed = problem.observed[at], problem.counts[at].astype(np.int64)
         uniform = rng.random(len(observed))
-        said = pool.margins(problem, origin)
+        said = {REFERENCE: reference.margins(problem, origin)} | pool.margins(problem, origin)
         errors.append(normal_scores(said["pool"], observed, seen))
+        kept.append((said["pool"], said[REFERENCE]))
         for name, margins in said.items():
             score = crps(observed, margins.stratified(draws))
             scores.setdefault(name, []).append(np.where(seen, score, np.nan))
@@ -303,6 +315,17 @@ def score_horizon(
         {k: np.stack(v) for k, v in scores.items()},
         {k: np.stack(v) for k, v in pits.items()},
         PastErrors(tuple(origins), np.stack([e[0] for e in errors]), np.stack([e[1] for e in errors])),
+        tell(
+            problem.target,
+            horizon,
+            origins,
+            problem.panel.region_ids,
+            [pool for pool, _ in kept],
+            [plain for _, plain in kept],
+            _outcomes(problem, rows + horizon, np.arange(problem.panel.shape[1])),
+            rng,
+            fitted,
+        ),
     )
 
 

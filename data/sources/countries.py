@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
+from ..country_names import COUNTRY_NAMES, ISO_NUMBER, country_code
+
+__all__ = ["COUNTRY_NAMES", "GW_TO_ISO3", "ISO_NUMBER", "iso3"]
 
 #: Gleditsch-Ward number to ISO3 (Gleditsch & Ward 1999, doi:10.1080/03050629908434958).
 _GW = """
@@ -25,60 +27,9 @@ LAO 816 VNM 817 VNM 820 MYS 830 SGP 835 BRN 840 PHL 850 IDN 860 TLS 900 AUS 910 
 _TOKENS = _GW.split()
 GW_TO_ISO3: dict[int, str] = {int(n): c for n, c in zip(_TOKENS[::2], _TOKENS[1::2], strict=True)}
 
-#: Names of the countries this project is about, in the spellings that sources use.
-_NAMES = {
-    "MLI": ("Mali",),
-    "BFA": ("Burkina Faso", "Burkina"),
-    "NER": ("Niger",),
-    "BEN": ("Benin",),
-    "TGO": ("Togo",),
-    "CIV": ("Ivory Coast", "Cote d'Ivoire", "Côte d’Ivoire"),
-    "SEN": ("Senegal",),
-    "GNB": ("Guinea-Bissau", "Guinea Bissau"),
-    "GIN": ("Guinea",),
-    "MRT": ("Mauritania",),
-    "DZA": ("Algeria",),
-    "GHA": ("Ghana",),
-    "NGA": ("Nigeria",),
-    "CMR": ("Cameroon",),
-    "TCD": ("Chad",),
-    "LBY": ("Libya",),
-    "LBR": ("Liberia",),
-    "GMB": ("Gambia", "The Gambia"),
-    "SLE": ("Sierra Leone",),
-    "CAF": ("Central African Republic",),
-    "SDN": ("Sudan",),
-    "MAR": ("Morocco",),
-    "TUN": ("Tunisia",),
-    "ESH": ("Western Sahara",),
-}
-
-#: ISO 3166-1 numbers (which ACLED uses) of the same countries.
-_ISO_NUMBERS = """
-466 MLI 854 BFA 562 NER 204 BEN 768 TGO 384 CIV 686 SEN 624 GNB 324 GIN 478 MRT 12 DZA 288 GHA 566 NGA 120 CMR
-148 TCD 434 LBY 430 LBR 270 GMB 694 SLE 140 CAF 729 SDN 504 MAR 788 TUN 732 ESH
-"""
-_PAIRS = _ISO_NUMBERS.split()
-ISO_NUMBER: dict[int, str] = {int(n): c for n, c in zip(_PAIRS[::2], _PAIRS[1::2], strict=True)}
-
-
-def plain(name: str) -> str:
-    """A name for comparing: lower case, no accents, typographic apostrophes straightened.
-
-    >>> plain("Côte d’Ivoire")
-    "cote d'ivoire"
-    """
-    bare = unicodedata.normalize("NFKD", name.replace("’", "'")).encode("ascii", "ignore").decode()
-    return " ".join(bare.lower().split())
-
-
-NAME_TO_ISO3 = {plain(name): code for code, names in _NAMES.items() for name in names}
-#: The name used in messages and reports.
-COUNTRY_NAMES = {code: names[0] for code, names in _NAMES.items()}
-
 
 def iso3(value: object) -> str:
-    """ISO3 of a Gleditsch-Ward number, a name or an ISO3 code; empty where it is not known.
+    """ISO3 of a Gleditsch-Ward number, a name or an ISO code; empty where it is not known.
 
     >>> iso3(432), iso3("Burkina Faso"), iso3("ner"), iso3("Atlantis")
     ('MLI', 'BFA', 'NER', '')
@@ -86,9 +37,4 @@ def iso3(value: object) -> str:
     text = str(value).strip()
     if text.isdigit():
         return GW_TO_ISO3.get(int(text), "")
-    if plain(text) in NAME_TO_ISO3:
-        return NAME_TO_ISO3[plain(text)]
-    return text.upper() if text.upper() in _CODES else ""
-
-
-_CODES = {*GW_TO_ISO3.values(), *_NAMES}
+    return country_code(text)

@@ -117,6 +117,9 @@ def forecast(
     run_date: Annotated[
         str | None, typer.Option(help="Day against which the age of the data counts.")
     ] = None,
+    allow_grid: Annotated[
+        bool | None, typer.Option("--allow-grid", help="Release regions finer than admin-1; says why not to.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of releases.")] = None,
     mlruns: Annotated[Path | None, typer.Option(help="Folder of MLflow's records.")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="Another MLflow store.")] = None,

@@ -22,7 +22,17 @@ PREFIX = "HARMATTAN_"
 #: Variables with the prefix that are no setting.
 OTHER_VARIABLES = {"CONFIG", "DEBUG", "TEST_DATA"}
 #: Settings that say where a run happens, not what it computes: they never reach a release.
-LOCAL = {"workers", "out", "mlruns", "tracking_uri", "track", "run_date"}
+LOCAL = {
+    "workers",
+    "out",
+    "mlruns",
+    "tracking_uri",
+    "track",
+    "run_date",
+    "notify",
+    "due_days",
+    "keep_months",
+}
 #: Longest horizon that can be asked for, months.
 LONGEST = 36
 
@@ -61,6 +71,14 @@ class Settings:
         Whether the run is recorded in MLflow.
     run_date : date or None
         The day against which the age of the data is measured.
+    allow_grid : bool
+        Whether forecasts finer than admin-1, such as those of grid cells, may be released.
+    notify : str or None
+        A command that is told, on its standard input, what a publishing job did; or ``file:PATH``.
+    due_days : int
+        Days after the end of a month in which the release from that month has to be out, 1..366.
+    keep_months : int
+        Months whose newest release ``harmattan prune`` keeps, 1..1200.
 
     Examples
     --------
@@ -85,6 +103,10 @@ class Settings:
     tracking_uri: str | None = None
     track: bool = True
     run_date: date | None = None
+    allow_grid: bool = False
+    notify: str | None = None
+    due_days: int = 62
+    keep_months: int = 24
 
     @classmethod
     def load(
@@ -240,6 +262,10 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "tracking_uri": _text,
     "track": _flag,
     "run_date": _day,
+    "allow_grid": _flag,
+    "notify": _text,
+    "due_days": _whole(1, 366),
+    "keep_months": _whole(1, 1200),
 }
 
 

@@ -145,6 +145,10 @@ def forecast(
     given = dict(locals())
     others = {"config", "dry_run", "as_json", "quiet", "Settings"}
     settings = Settings.load({k: v for k, v in given.items() if k not in others}, config)
+    if settings.allow_grid and not quiet:
+        from .publishable import WHY_NOT_FINER
+
+        typer.echo(f"--allow-grid: {WHY_NOT_FINER}", err=True)
     if dry_run:
         _print_plan(settings, as_json, quiet)
         return

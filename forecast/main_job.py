@@ -75,10 +75,12 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
         Anything but a failing MLflow: nothing is written then.
     """
     from .publish import publish_release
+    from .publishable import check_level_early
     from .report.page import render
     from .run import run_forecast
 
     check_writable(settings.out)
+    check_level_early(settings)
     preparing: list[subprocess.Popen[bytes] | None] = []
 
     def watch(stage: str, share: float) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 from ..data.errors import SchemaError
 from ..training.models.base import Problem
 from ..training.models.diffusion import Diffusion, lag_states, mean_paths, simulate, size_at_origin
+from .publishable import with_past_events
 from .spillover import NO_SIGNAL, SHOCK_NOTE, SPANS, THRESHOLDS, stratified_uniforms
 
 #: Armed groups whose events are counted apart; every other event is "other".
@@ -376,5 +377,6 @@ def exact_answers(view: View, spans: Sequence[int] = SPANS) -> dict[str, pd.Data
         "chains": chains(view, spans),
     }
     if any(m in view.problem.panel.measures for m in GROUP_MEASURES.values()):
-        answers["groups"] = by_group(view, spans)
+        seen = view.problem.panel.until(view.problem.panel.months[view.row])
+        answers["groups"] = with_past_events(by_group(view, spans), seen, GROUP_MEASURES)
     return answers

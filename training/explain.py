@@ -59,11 +59,15 @@ def explain_pool(
         lowers a forecast, such as a quiet season, is negative.
     """
     said = pool.margins(problem, origin) if margins is None else margins
-    weights = pool.weights or dict.fromkeys(pool.members, 1 / len(pool.members))
     total = {family: np.zeros(problem.panel.shape[1]) for family in FAMILIES}
-    for name, weight in weights.items():
+    for name, weight in pool.shares.items():
         for family, part in explain_member(pool.members[name], problem, origin, said[name].mean).items():
             total[family] += weight * part
+    if pool.calibration is not None:
+        # Calibration moves every count of a region alike, so each part by the same factor.
+        mixed = np.sum(list(total.values()), axis=0)
+        factor = said["pool"].mean / np.where(mixed > 0, mixed, 1.0)
+        total = {family: part * factor for family, part in total.items()}
     return total
 
 

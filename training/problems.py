@@ -10,7 +10,7 @@ from .models.base import Problem
 
 
 def build_problems(
-    panel: Panel, targets: Iterable[str], training: Sequence[Panel] = ()
+    panel: Panel, targets: Iterable[str], training: Sequence[Panel] = (), recipe: Recipe | None = None
 ) -> dict[str, Problem]:
     """One problem per target; the features are computed once.
 
@@ -23,6 +23,8 @@ def build_problems(
     training : sequence of Panel
         Regions that are learned from and never forecast, each with links of its own. Only months up to the panel's
         last are used, and only the features that the panel has too.
+    recipe : Recipe, optional
+        The features; what the panel can serve of the default ones where none are given.
 
     Examples
     --------
@@ -32,7 +34,7 @@ def build_problems(
     >>> problem.counts.shape, problem.also[0].counts.shape
     ((420, 89), (420, 37))
     """
-    recipe, _ = Recipe.default().served(panel)
+    recipe = recipe or Recipe.default().served(panel)[0]
     cube = recipe.build(panel)
     others = []
     for other in training:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from ..distribution import Margins, mix
 from .base import Member, Problem
 from .catalogue import fit_members, pooled_members
 from .stored import json_text, member_files, read_members
+
+if TYPE_CHECKING:
+    from ..learned import Learned
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,14 @@ class FittedPool:
             {str(name): float(weight) for name, weight in about["weights"]},
             None if shape is None else PitMap.from_json(shape),
         )
+
+
+def with_learned(files: Mapping[str, str], learned: Learned) -> dict[str, str]:
+    """A stored pool with the weights and the calibration that a back-test has taught it."""
+    about = json.loads(files["pool.json"])
+    weights = [(name, float(weight)) for name, weight in learned.weights.items()]
+    calibration = None if learned.calibration is None else learned.calibration.to_json()
+    return {**files, "pool.json": json_text({**about, "weights": weights, "calibration": calibration})}
 
 
 def fit_pool(

@@ -1,0 +1,314 @@
+"""From panels to a trained model: every member at one origin, the spillover model, and how they did of late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..data.errors import ModelError
+from .version import version
+
+if TYPE_CHECKING:
+    from ..features.recipe import Recipe
+    from ..training.backtest import HorizonRecord, Record
+    from ..training.dependence import Template
+    from ..training.evaluation import Evaluation
+    from ..training.models.base import Problem
+    from ..training.models.diffusion import Diffusion
+    from ..training.trained import Trained
+    from .config import Settings
+
+#: Horizons on which a run is judged that fits its models itself.
+JUDGED = (1, 3, 6)
+#: Past origins that a training run is judged on, and learns weights and calibration from.
+TRAINING_ORIGINS = 36
+#: Origins before those, forecast only so that the first weights are learned ones.
+WARM_UP = 12
+
+
+@dataclass(frozen=True)
+class Job:
+    """One independent piece of a run, done by one worker."""
+
+    kind: str
+    target: str
+    horizon: int
+    seed: np.random.SeedSequence
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trained model, and the whole record that it was judged on.
+
+    Attributes
+    ----------
+    trained : Trained
+    records : mapping of str to list of Record
+        By target: what every member said at the recent origins, one record per horizon.
+    evaluation : mapping of str to Evaluation
+        By target: every table of that back-test.
+    """
+
+    trained: Trained
+    records: Mapping[str, list[Record]]
+    evaluation: Mapping[str, Evaluation]
+
+
+def fit_models(
+    settings: Settings,
+    problems: Mapping[str, Problem],
+    origin: pd.Period,
+    recipe: Recipe,
+    members: Sequence[str] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Trained:
+    """Fit everything at the origin, with equal weights, and judge it on ``settings.backtest_origins`` past months.
+
+    Parameters
+    ----------
+    settings : Settings
+    problems : mapping of str to Problem
+        By target, up to the origin.
+    origin : pandas.Period
+    recipe : Recipe
+        The features of the problems.
+    members : sequence of str, optional
+        Names instead of the usual ones: a fallback.
+    progress : callable, optional
+        Called with the share done, 0..1.
+    """
+    jobs = list(_jobs(settings, problems, judged=settings.backtest_origins > 0))
+    done = _run(jobs, problems, origin, settings, members, progress)
+    past = {(t, h): record for (kind, t, h), record in done.items() if kind == "judge"}
+    target = _leading(settings)
+    errors = {h: record.errors for (t, h), record in past.items() if t == target}
+    scores = _scores(past, settings)
+    return _put_together(settings, problems, recipe, done, _template(errors, problems, settings), scores)
+
+
+def train(
+    settings: Settings,
+    problems: Mapping[str, Problem],
+    origin: pd.Period,
+    recipe: Recipe,
+    progress: Callable[[float], None] | None = None,
+    origins: int = TRAINING_ORIGINS,
+) -> Training:
+    """Fit everything at the origin, with weights and calibration learned from the recent origins.
+
+    Parameters
+    ----------
+    settings, problems, origin, recipe, progress
+        As for :func:`fit_models`.
+    origins : int
+        Past origins to learn from and to be judged on; those whose outcome is not known yet teach nothing.
+    """
+    from ..training.evaluation import evaluate
+    from ..training.learned import learn_pool
+
+    say = progress or (lambda share: None)
+    done = _run(
+        list(_jobs(settings, problems, judged=False)),
+        problems,
+        origin,
+        settings,
+        None,
+        lambda s: say(0.3 * s),
+    )
+    records: dict[str, list[Record]] = {}
+    for i, (target, problem) in enumerate(problems.items()):
+        start, width = 0.3 + 0.7 * i / len(problems), 0.7 / len(problems)
+        records[target] = _recent(
+            problem, origin, settings, origins, lambda s, a=start, b=width: say(a + b * s)
+        )  # type: ignore[misc]
+    learned = {(t, r.horizon): learn_pool(r) for t, each in records.items() for r in each}
+    rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 2]))
+    evaluation = {t: evaluate(each, rng, _borders(problems[t])) for t, each in records.items()}
+    errors = {r.horizon: _errors(r) for r in records[_leading(settings)]}
+    errors = {h: e for h, e in errors.items() if e is not None}
+    trained = _put_together(
+        settings,
+        problems,
+        recipe,
+        done,
+        _template(errors, problems, settings),
+        pd.concat([e.leaderboard for e in evaluation.values()], ignore_index=True),
+        learned,
+        backtest={"origins": origins, "first": str(records[_leading(settings)][0].origins[0])},
+    )
+    return Training(trained, records, evaluation)
+
+
+def _leading(settings: Settings) -> str:
+    """The target whose errors stand for those of all."""
+    return "events" if "events" in settings.targets else settings.targets[0]
+
+
+def _jobs(settings: Settings, problems: Mapping[str, Problem], judged: bool) -> Iterator[Job]:
+    """Every piece of work in a fixed order, each with a random stream of its own."""
+    kinds = [("diffusion", "events", 0)] if has_links(problems) else []
+    kinds += [("fit", target, h) for target in problems for h in settings.horizons]
+    if judged:
+        kinds += [("judge", target, h) for target in problems for h in settings.horizons if h in JUDGED]
+    seeds = np.random.SeedSequence(settings.seed).spawn(len(kinds))
+    for (kind, target, horizon), seed in zip(kinds, seeds, strict=True):
+        yield Job(kind, target, horizon, seed)
+
+
+def has_links(problems: Mapping[str, Problem]) -> bool:
+    """Whether there is a border to cross."""
+    panel = next(iter(problems.values())).panel
+    return panel.links is not None and bool(panel.links["crosses_border"].any())
+
+
+def events_problem(problems: Mapping[str, Problem]) -> Problem:
+    """The problem of events, which spillover is about whatever else is forecast."""
+    return problems.get("events") or replace(next(iter(problems.values())), target="events")
+
+
+def _run(
+    jobs: Sequence[Job],
+    problems: Mapping[str, Problem],
+    origin: pd.Period,
+    settings: Settings,
+    members: Sequence[str] | None,
+    progress: Callable[[float], None] | None,
+) -> dict[tuple[str, str, int], Any]:
+    """Do all jobs on the workers; the results do not depend on how many there are."""
+    from ..training.parallel import run_tasks
+
+    shared = {**problems, "diffusion": events_problem(problems)}
+    tasks = [(job, origin, settings, members) for job in jobs]
+    done = run_tasks(_do, shared, tasks, workers=settings.workers, progress=progress)
+    return dict(zip([(j.kind, j.target, j.horizon) for j in jobs], done, strict=True))
+
+
+def _do(
+    shared: Mapping[str, Problem],
+    job: Job,
+    origin: pd.Period,
+    settings: Settings,
+    members: Sequence[str] | None,
+) -> Any:
+    """One job of one worker."""
+    from ..training.backtest import recent_origins, score_horizon
+    from ..training.models.diffusion import fit_diffusion
+    from ..training.models.pool import fit_pool
+
+    if job.kind == "diffusion":
+        try:
+            return fit_diffusion(shared["diffusion"], origin, rng=np.random.default_rng(job.seed))
+        except ModelError:
+            # A fallback is for a day on which models fail: it goes on without spillover rather than not at all.
+            if members is None:
+                raise
+            return None
+    problem = shared[job.target]
+    if job.kind == "judge":
+        origins = recent_origins(problem, origin, job.horizon, settings.backtest_origins)
+        rng = np.random.default_rng(job.seed)
+        return score_horizon(problem, job.horizon, origins, rng, settings.draws, members=members)
+    return fit_pool(problem, origin, job.horizon, members).to_files()
+
+
+def _recent(
+    problem: Problem,
+    origin: pd.Period,
+    settings: Settings,
+    count: int,
+    progress: Callable[[float], None],
+) -> list[Record]:
+    """What every member said at the recent origins, one record per horizon."""
+    from ..training.backtest import recent_origins, run_backtest
+
+    known = recent_origins(problem, origin, min(settings.horizons), count + max(settings.horizons) - 1)
+    return run_backtest(
+        problem, known, settings.horizons, workers=settings.workers, warm_up=WARM_UP, progress=progress
+    )
+
+
+def _errors(record: Record) -> Any:
+    """The pool's past errors on the normal scale; None where no outcome is known yet."""
+    from ..training.dependence import PastErrors, normal_scores
+
+    known = [i for i, row in enumerate(record.observed) if np.isfinite(row).any()]
+    if not known:
+        return None
+    each = [
+        normal_scores(record.margins["pool"][i], record.observed[i], np.isfinite(record.observed[i]))
+        for i in known
+    ]
+    origins = tuple(record.origins[i] for i in known)
+    return PastErrors(origins, np.stack([e[0] for e in each]), np.stack([e[1] for e in each]))
+
+
+def _template(
+    errors: Mapping[int, Any], problems: Mapping[str, Problem], settings: Settings
+) -> Template | None:
+    from ..training.dependence import fit_template
+
+    panel = next(iter(problems.values())).panel
+    return fit_template(errors, panel.countries, settings.horizons) if errors else None
+
+
+def _borders(problem: Problem) -> dict[str, bool] | None:
+    """Whether each region touches another country."""
+    links = problem.panel.links
+    if links is None:
+        return None
+    across = links[links["crosses_border"]]
+    touching = {*across["region_a"], *across["region_b"]}
+    return {r: r in touching for r in problem.panel.region_ids}
+
+
+def _put_together(
+    settings: Settings,
+    problems: Mapping[str, Problem],
+    recipe: Recipe,
+    done: Mapping[tuple[str, str, int], Any],
+    template: Template | None,
+    scores: pd.DataFrame,
+    learned: Mapping[tuple[str, int], Any] | None = None,
+    **card: Any,
+) -> Trained:
+    """The pieces as one trained model."""
+    from ..training.models.pool import with_learned
+    from ..training.trained import make_trained
+
+    pools = {(t, h): files for (kind, t, h), files in done.items() if kind == "fit"}
+    if learned:
+        pools = {key: with_learned(files, learned[key]) for key, files in pools.items()}
+    diffusion: Diffusion | None = done.get(("diffusion", "events", 0))
+    panel = next(iter(problems.values())).panel
+    others = [o.panel.digest() for o in next(iter(problems.values())).also]
+    return make_trained(
+        panel,
+        recipe,
+        pools,
+        template,
+        diffusion,
+        scores,
+        seed=settings.seed,
+        draws=settings.draws,
+        package_version=version(),
+        settings=settings.published(),
+        training_data=others,
+        **card,
+    )
+
+
+def _scores(past: Mapping[tuple[str, int], HorizonRecord], settings: Settings) -> pd.DataFrame:
+    """The recent record of every member."""
+    from ..training.backtest import leaderboard
+
+    tables = []
+    for (target, horizon), record in past.items():
+        rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 2, horizon]))
+        tables.append(leaderboard(record, target, rng))
+    if tables:
+        return pd.concat(tables, ignore_index=True)
+    return pd.DataFrame(columns=["target", "member", "horizon"])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,3 +31,36 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder} is absent (HARMATTAN_TEST_DATA names another folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a new MLflow database, made once, in another process, as the main job does it."""
+    from harmattan.training import stores
+
+    given = os.environ.pop("MLFLOW_TRACKING_URI", None)
+    folder = tmp_path_factory.mktemp("empty_store")
+    try:
+        preparing = stores.prepare(folder)
+    finally:
+        if given is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = given
+    assert preparing is not None
+    assert preparing.wait(120) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Makes new empty stores, as copies: each a folder with a database of its own."""
+
+    def make() -> Path:
+        folder = tmp_path_factory.mktemp("store")
+        shutil.copy(empty_store / "mlflow.db", folder)
+        with sqlite3.connect(folder / "mlflow.db") as base:
+            place = (folder / "artifacts").as_uri()
+            base.execute("update experiments set artifact_location = ? where name = 'harmattan'", [place])
+        base.close()
+        return folder
+
+    return make

@@ -34,16 +34,6 @@ def no_other_store(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database made once, in another process, as the main job does it."""
-    folder = tmp_path_factory.mktemp("store")
-    preparing = tracking.prepare(folder)
-    assert preparing is not None
-    assert preparing.wait(120) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
 def logged(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any, Path]:
     """One logged run: its id, what MLflow gives back, and the store."""
     from mlflow import MlflowClient

@@ -1,0 +1,166 @@
+"""The gate: only a challenger that is better, and not by chance, becomes champion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harmattan.training.models.catalogue import BASELINES
+from harmattan.training.promotion import Verdict, best_baselines, common, decide, origin_scores
+
+HORIZONS = (1, 3, 6)
+REGIONS = 40
+
+
+def record(
+    gain: Callable[[int, int], float] | float = 0.0,
+    *,
+    origins: int = 36,
+    seed: int = 7,
+    noise: float = 0.05,
+    covers: tuple[float, float, float] = (0.5, 0.8, 0.9),
+    target: str = "events",
+) -> pd.DataFrame:
+    """Scores of a model that gains ``gain`` (of origin and horizon) on a rival whose gain is zero."""
+    rng = np.random.default_rng(5)
+    own = np.random.default_rng(seed)
+    rows = []
+    for t in range(origins):
+        level = 0.4 * REGIONS * rng.gamma(4.0, 0.25)
+        for h in HORIZONS:
+            g = gain(t, h) if callable(gain) else gain
+            rows.append(
+                {
+                    "target": target,
+                    "horizon": h,
+                    "origin": str(pd.Period("2019-01", freq="M") + t),
+                    "member": "pool",
+                    "cases": REGIONS,
+                    "observed": int(10 * level),
+                    "crps": level * (1 - g) * (1 + noise * own.normal()),
+                    **{
+                        f"inside_{int(100 * p)}": round(REGIONS * c)
+                        for p, c in zip((0.5, 0.8, 0.9), covers, strict=True)
+                    },
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def judge(challenger: pd.DataFrame, champion: pd.DataFrame | None = None) -> Verdict:
+    champion = record(seed=1) if champion is None else champion
+    return decide(champion, challenger, np.random.default_rng(3))
+
+
+def test_a_better_challenger_is_accepted() -> None:
+    verdict = judge(record(0.06, seed=2))
+    assert verdict.ok, verdict.reasons
+    assert verdict.figures["low"] > 0
+    assert verdict.figures["p"] < 0.05
+    assert "36 origins" in verdict.reasons[0]
+
+
+def test_a_worse_challenger_is_refused() -> None:
+    verdict = judge(record(-0.06, seed=2))
+    assert not verdict.ok
+    assert any("horizon 1 loses" in reason for reason in verdict.reasons)
+
+
+def test_an_equal_challenger_is_refused() -> None:
+    champion = record(seed=1)
+    verdict = judge(champion.copy(), champion)
+    assert not verdict.ok
+    assert verdict.figures["skill"] == 0
+
+
+def test_equal_skill_with_other_noise_is_refused() -> None:
+    accepted = [judge(record(0.0, seed=seed)).ok for seed in range(10, 60)]
+    assert sum(accepted) <= 3
+
+
+def test_one_that_is_better_only_at_the_first_horizon_is_refused() -> None:
+    verdict = judge(record(lambda t, h: 0.25 if h == 1 else 0.0, seed=2))
+    assert verdict.figures["low"] > 0
+    assert not verdict.ok
+    assert any("rests on horizon 1 alone" in reason for reason in verdict.reasons)
+
+
+def test_one_that_is_better_by_luck_on_six_origins_is_refused() -> None:
+    verdict = judge(record(lambda t, h: 0.5 if t in {2, 3, 4, 5, 30, 31} else -0.03, seed=2))
+    few = judge(record(0.2, seed=2, origins=6))
+    assert verdict.figures["skill"] > 0.01
+    assert not verdict.ok
+    assert few.figures["low"] > 0
+    assert few.reasons == ("only 6 common origins: 24 are needed",)
+
+
+def test_one_horizon_that_loses_more_than_two_percent_is_enough_to_refuse() -> None:
+    verdict = judge(
+        record(lambda t, h: -0.04 if h == 6 else 0.15, seed=2, noise=0.01), record(seed=1, noise=0.01)
+    )
+    assert [r for r in verdict.reasons if "horizon 6 loses 4" in r]
+
+
+def test_a_gain_too_small_to_be_worth_it_is_refused() -> None:
+    champion = record(seed=1)
+    better = champion.assign(crps=champion["crps"] * 0.997)
+    verdict = judge(better, champion)
+    assert verdict.figures["low"] > 0
+    assert verdict.reasons == ("CRPS gains +0.3%: at least +0.5% is needed",)
+
+
+def test_coverage_out_of_band_is_refused() -> None:
+    verdict = judge(record(0.06, seed=2, covers=(0.4, 0.8, 0.9)))
+    assert verdict.reasons == ("events: the 50% interval covers 40.0%: out of its band of 2 points",)
+
+
+def test_another_target_may_not_be_worse() -> None:
+    better, other = record(0.06, seed=2), record(-0.1, seed=3, target="deaths")
+    champion = pd.concat([record(seed=1), record(seed=4, target="deaths")])
+    verdict = judge(pd.concat([better, other]), champion)
+    assert not verdict.ok
+    assert all(reason.startswith("deaths: horizon") for reason in verdict.reasons)
+
+
+def test_origins_with_other_outcomes_are_not_the_same() -> None:
+    champion = record(seed=1)
+    revised = record(0.06, seed=2).assign(observed=lambda d: d["observed"] + (d["origin"] >= "2020-01"))
+    assert sorted(set(common(champion, revised)["origin"]))[-1] == "2019-12"
+    assert judge(revised.assign(cases=3)).reasons == ("no origin is common to both on the same outcomes",)
+
+
+def test_the_same_blocks_give_the_same_verdict() -> None:
+    assert judge(record(0.06, seed=2)) == judge(record(0.06, seed=2))
+
+
+@pytest.fixture
+def cases() -> pd.DataFrame:
+    rng = np.random.default_rng(7)
+    rows = [
+        ("events", member, h, f"2020-{m:02d}", region, 3, crps, float(rng.random()))
+        for member, crps in (("pool", 0.4), ("zero", 0.7), ("conflictology_12", 0.5), ("boosted", 0.1))
+        for h in (1, 3)
+        for m in range(1, 5)
+        for region in ("a", "b")
+    ]
+    names = ["target", "member", "horizon", "origin", "region_id", "observed", "crps", "pit"]
+    frame = pd.DataFrame(rows, columns=names)
+    return frame.astype({"target": "category", "member": "category", "origin": "category", "crps": "float32"})
+
+
+def test_cases_become_sums_by_origin(cases: pd.DataFrame) -> None:
+    scored = origin_scores(cases)
+    assert set(scored["member"]) == {"pool", "zero", "conflictology_12"}
+    pool = scored[(scored["member"] == "pool") & (scored["horizon"] == 1)]
+    assert pool["cases"].tolist() == [2] * 4
+    assert pool["crps"].to_numpy() == pytest.approx(0.8)
+    drawn = cases[(cases["member"] == "pool") & (cases["horizon"] == 1)]["pit"]
+    assert pool["inside_80"].sum() == ((drawn > 0.1) & (drawn < 0.9)).sum()
+
+
+def test_the_rival_of_a_first_champion_is_the_best_baseline(cases: pd.DataFrame) -> None:
+    assert "conflictology_12" in BASELINES
+    assert set(best_baselines(origin_scores(cases))["member"]) == {"conflictology_12"}

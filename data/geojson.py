@@ -14,11 +14,19 @@ import pandas as pd
 import shapely
 from shapely.geometry import shape
 
+from .country_names import country_code, country_name
 from .errors import RegionError, SourceError
 
 _ID_KEYS = ("region_id",)
-_COUNTRY_KEYS = ("country_iso3", "iso3", "adm0_a3", "adm0_pcode", "shapegroup", "gid_0")
-_NAME_KEYS = ("adm1_name", "name", "shapename", "name_1", "adm1_en", "adm1_fr")
+#: Where common files keep the country: codes first (Natural Earth, GADM, geoBoundaries, OCHA), then names.
+_COUNTRY_KEYS = (
+    *("country_iso3", "iso3", "iso_a3", "adm0_a3", "gid_0", "shapegroup", "iso2", "iso_a2", "adm0_pcode"),
+    *("country_code", "country", "country_name", "admin", "adm0_en", "adm0_name", "name_0"),
+)
+_NAME_KEYS = (
+    *("adm1_name", "name", "shapename", "name_1", "adm1_en", "adm1_fr", "adm1_es", "adm1_pt"),
+    *("name_en", "region", "state", "province", "department"),
+)
 _SHAPES = ("Polygon", "MultiPolygon")
 
 
@@ -50,7 +58,50 @@ def read_features(path: Path) -> tuple[list[dict[str, Any]], str]:
         raise SourceError(
             "there are no features.", where=str(path), remedy="Give a FeatureCollection of polygons."
         )
+    system = _system(document, path)
+    if system:
+        features = [_in_degrees(feature, system) for feature in features]
     return features, str(document.get("name", path.stem))
+
+
+def _system(document: dict[str, Any], path: Path) -> str:
+    """The reference system that a file names, such as ``EPSG:32629``; empty for longitude and latitude."""
+    named = document.get("crs")
+    properties = named.get("properties") if isinstance(named, dict) else None
+    name = str(properties.get("name", "")) if isinstance(properties, dict) else ""
+    if not name or re.search(r"CRS:?84|EPSG:+4326$", name.upper()):
+        return ""
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        CRS.from_user_input(name)
+    except CRSError:
+        raise RegionError(
+            f"'{name[:60]}' is not a known reference system.",
+            where=str(path),
+            remedy="Export the polygons in EPSG:4326, longitude first.",
+        ) from None
+    return name
+
+
+def _in_degrees(feature: Any, system: str) -> Any:
+    """A feature with its coordinates as longitude and latitude; one that cannot be read is left to be told."""
+    geometry = feature.get("geometry") if isinstance(feature, dict) else None
+    if not isinstance(geometry, dict) or geometry.get("type") not in _SHAPES:
+        return feature
+    from pyproj import Transformer
+
+    transformer = Transformer.from_crs(system, "EPSG:4326", always_xy=True)
+
+    def moved(xy: np.ndarray) -> np.ndarray:
+        return np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])).round(7)
+
+    try:
+        found = shapely.transform(shape(geometry), moved)
+    except (KeyError, TypeError, ValueError, IndexError, shapely.errors.ShapelyError):
+        return feature
+    return {**feature, "geometry": shapely.geometry.mapping(found)}
 
 
 def parse_features(
@@ -64,12 +115,13 @@ def parse_features(
         where = f"{path}, feature {i}"
         given = feature.get("properties") if isinstance(feature, dict) else None
         properties = {str(k).lower(): v for k, v in given.items()} if isinstance(given, dict) else {}
-        country, name = _first(properties, _COUNTRY_KEYS), _first(properties, _NAME_KEYS)
-        if not country and re.fullmatch(r"[A-Z]{3}", str(properties.get("country", ""))):
-            country = str(properties["country"])
-        if not re.fullmatch(r"[A-Z]{3}", country):
+        said, name = _first(properties, _COUNTRY_KEYS), _first(properties, _NAME_KEYS)
+        country = _country(said)
+        if not country:
             raise RegionError(
-                f"the country code is '{country}'.", where=where, remedy="Give 'iso3', three capital letters."
+                f"the country code is '{said[:40]}'.",
+                where=where,
+                remedy="Give 'iso3', three capital letters.",
             )
         if not name:
             raise RegionError("the region has no name.", where=where, remedy="Give 'adm1_name' or 'name'.")
@@ -81,8 +133,8 @@ def parse_features(
                 remedy="Use letters, digits and hyphens.",
             )
         shapes.append(_polygon(feature.get("geometry"), where))
-        country_name = properties.get("country_name", properties.get("country", country))
-        names.setdefault(country, str(country_name))
+        full = _first(properties, ("country_name", "country"))
+        names.setdefault(country, country_name(country) if full in ("", country) else full)
         rows.append(
             {
                 "region_id": region_id,
@@ -104,8 +156,16 @@ def parse_features(
     return frame, np.array(shapes, dtype=object), names
 
 
+def _country(given: str) -> str:
+    """The code of a country; empty where it is neither a code nor the name of a country."""
+    # Three capitals are taken as they are: simulated and disputed places have codes of their own.
+    return given if re.fullmatch(r"[A-Z]{3}", given) else country_code(given)
+
+
 def _first(properties: dict[str, Any], keys: Sequence[str]) -> str:
-    return next((str(properties[k]).strip() for k in keys if properties.get(k)), "")
+    """The first property that says something; ``-99`` is Natural Earth's for nothing."""
+    texts = (str(properties.get(key) or "").strip() for key in keys)
+    return next((text for text in texts if text not in ("", "-99")), "")
 
 
 def _polygon(geometry: object, where: str) -> shapely.Geometry:

@@ -92,7 +92,9 @@ def forecast(
     config: Annotated[
         Path | None, typer.Option(help="Settings file; ./harmattan.toml where there is one.")
     ] = None,
-    source: Annotated[str | None, typer.Option(help="snapshot, or ucdp:FILE.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="snapshot, ucdp:FILE, acled:FILE, table:FILE or store:FOLDER.")
+    ] = None,
     panel: Annotated[
         Path | None, typer.Option(help="A ready panel (parquet or CSV) instead of a source.")
     ] = None,
@@ -101,6 +103,12 @@ def forecast(
     ] = None,
     links: Annotated[
         Path | None, typer.Option(help="Links between regions, instead of those of --regions.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns of an own table, ours=theirs,... or a TOML file.")
+    ] = None,
+    coverage: Annotated[
+        str | None, typer.Option(help="What the source observed, such as MLI=1989-01:2023-12.")
     ] = None,
     as_of: Annotated[
         str | None, typer.Option(help="Origin, such as 2023-08: the last month to be seen.")
@@ -139,6 +147,7 @@ def forecast(
       harmattan forecast
       harmattan forecast --as-of 2023-08 --no-track
       harmattan forecast --panel counts.parquet --regions regions.geojson --json
+      harmattan forecast --source table:mine.csv --columns date=Day,latitude=Lat,longitude=Lon --regions states.geojson
     """
     from .config import Settings
 
@@ -181,9 +190,11 @@ def _print_plan(settings: Any, as_json: bool, quiet: bool) -> None:
     """What a run would do, its settings and input having been checked."""
     from .inputs import load_inputs
     from .main_job import check_writable
+    from .publishable import check_level
 
     check_writable(settings.out)
     inputs = load_inputs(settings)
+    check_level(inputs.panel, inputs.regions, settings.allow_grid)
     origin = settings.as_of or str(inputs.panel.last_month)
     inputs.panel.position(origin)
     plan = {

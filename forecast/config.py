@@ -44,9 +44,14 @@ class Settings:
     Attributes
     ----------
     source : str
-        ``snapshot`` (the counts that the package ships) or ``ucdp:FILE``.
+        ``snapshot`` (the counts that the package ships), ``ucdp:FILE``, ``acled:FILE``, ``table:FILE`` (an own
+        table) or ``store:FOLDER``.
     panel, regions, links : Path or None
         A ready panel, polygons and links instead of the shipped ones.
+    columns : tuple of str
+        ``ours=theirs`` for each column of an own table that is called otherwise.
+    coverage : tuple of str
+        ``MLI=1989-01:2023-12``: what the source observed, in place of what it claims.
     targets : tuple of str
         ``events``, ``deaths``.
     horizons : tuple of int
@@ -90,6 +95,8 @@ class Settings:
     panel: Path | None = None
     regions: Path | None = None
     links: Path | None = None
+    columns: tuple[str, ...] = ()
+    coverage: tuple[str, ...] = ()
     targets: tuple[str, ...] = ("events", "deaths")
     horizons: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
     as_of: str | None = None
@@ -212,6 +219,32 @@ def _countries(value: Any) -> tuple[str, ...]:
     return tuple(sorted(set(chosen)))
 
 
+def _columns(value: Any) -> tuple[str, ...]:
+    """``ours=theirs`` pairs from a text, a list, a table of a settings file, or the ``[columns]`` of a TOML file."""
+    if isinstance(value, Path):
+        value = _read(value).get("columns", {})
+    if isinstance(value, Mapping):
+        value = [f"{ours}={theirs}" for ours, theirs in value.items()]
+    pairs = _words(value)
+    for pair in pairs:
+        ours, _, theirs = pair.partition("=")
+        if not ours.strip() or not theirs.strip():
+            raise ConfigError(
+                f"'{pair}' is not a column mapping.", remedy="Write ours=theirs, such as date=Day."
+            )
+    return pairs
+
+
+def _coverage(value: Any) -> tuple[str, ...]:
+    if isinstance(value, Mapping):
+        value = [f"{country}={span}" for country, span in value.items()]
+    spans = _words(value)
+    for span in spans:
+        if not re.fullmatch(r"[A-Z]{3}=\d{4}-(0[1-9]|1[0-2]):\d{4}-(0[1-9]|1[0-2])", span):
+            raise ConfigError(f"'{span}' is not a coverage.", remedy="Write MLI=1989-01:2023-12.")
+    return spans
+
+
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -249,6 +282,8 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "panel": Path,
     "regions": Path,
     "links": Path,
+    "columns": _columns,
+    "coverage": _coverage,
     "targets": _targets,
     "horizons": parse_horizons,
     "as_of": _month,
@@ -334,6 +369,8 @@ def _check_known(key: str, where: str) -> None:
 
 def _parse(key: str, value: Any, where: str, base: Path) -> Any:
     """One value, checked; relative paths start at ``base``."""
+    if key == "columns" and isinstance(value, str) and value.endswith(".toml"):
+        value = base / Path(value).expanduser()
     try:
         parsed = PARSERS[key](value)
     except ConfigError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -140,10 +140,13 @@ def _from_snapshot(settings: Settings) -> Inputs:
 def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     """A file of incidents and polygons."""
     from ..data.build import build_panel
+    from ..data.coverage import coverage_of
     from ..data.sources import read_source
 
-    incidents = read_source(settings.source)
     polygons = Regions.read(regions)
+    incidents = read_source(settings.source, columns=_mapping(settings), only=_only(polygons.countries))
+    if settings.coverage:
+        incidents = replace(incidents, coverage=coverage_of(_spans(settings)))
     inside = incidents.covers(polygons.countries)
     if not inside:
         covered = sorted(set(incidents.coverage["country"]))
@@ -163,6 +166,23 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     return Inputs(panel, chosen, borders, coverage, built.ledger.summary(), built=built)
 
 
+def _mapping(settings: Settings) -> dict[str, str]:
+    """Our names of columns to the user's."""
+    pairs = (pair.split("=", 1) for pair in settings.columns)
+    return {ours.strip(): theirs.strip() for ours, theirs in pairs}
+
+
+def _spans(settings: Settings) -> dict[str, tuple[object, object]]:
+    """First and last month of each country, as the user says."""
+    spans = (text.split("=", 1) for text in settings.coverage)
+    return {country: tuple(span.split(":", 1)) for country, span in spans}  # type: ignore[misc]
+
+
+def _only(countries: Sequence[str]) -> str:
+    """The country of polygons that are all of one; empty where there are more."""
+    return countries[0] if len(set(countries)) == 1 else ""
+
+
 def _from_panel(settings: Settings, path: Path) -> Inputs:
     """A ready panel, with polygons or links where the user has them."""
     from ..data.links import links_of
@@ -171,10 +191,11 @@ def _from_panel(settings: Settings, path: Path) -> Inputs:
         raise ConfigError(
             "a ready panel and a source of incidents exclude each other.", "--panel", "Name one of them."
         )
-    panel = read_panel(path)
+    polygons = None if settings.regions is None else Regions.read(settings.regions)
+    only = "" if polygons is None else _only(polygons.countries)
+    panel = read_panel(path, _mapping(settings), only)
     regions = None
-    if settings.regions is not None:
-        polygons = Regions.read(settings.regions)
+    if polygons is not None:
         missing = sorted(set(panel.region_ids) - set(polygons.region_ids))
         if missing:
             raise UsageError(
@@ -203,12 +224,21 @@ def _coverage(panel: Panel) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["country", "name", "first_month", "last_month"])
 
 
-def read_panel(path: Path) -> Panel:
-    """A panel from parquet, or from a table of ``month, region_id, events[, ...]``."""
+def read_panel(path: Path, columns: Mapping[str, str] | None = None, only: str = "") -> Panel:
+    """A panel from parquet, or from a table of ``month, region_id, events[, ...]``.
+
+    Parameters
+    ----------
+    path : Path
+    columns : mapping, optional
+        Our name to the user's.
+    only : str
+        ISO3 of the country of a table that names regions and no country.
+    """
     from ..data.sources import tabular
 
-    own = path.suffix == ".parquet" and path.is_file()
-    return Panel.read_parquet(path) if own else tabular.read_panel(path)
+    own = path.suffix == ".parquet" and path.is_file() and not columns
+    return Panel.read_parquet(path) if own else tabular.read_panel(path, columns=columns, only=only)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

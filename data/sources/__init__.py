@@ -26,10 +26,12 @@ def read_source(
     unclear: str = "keep",
     columns: Mapping[str, str] | None = None,
     today: date | None = None,
+    only: str = "",
 ) -> Incidents:
     """Incidents from ``ucdp:FILE``, ``acled:FILE``, ``table:FILE`` or ``store:FOLDER@DAY``.
 
-    A bare ``FILE`` is UCDP's; without ``@DAY`` a store says what is known today.
+    A bare ``FILE`` is UCDP's; without ``@DAY`` a store says what is known today. ``only`` is the country of an own
+    table that names none.
 
     >>> read_source("gdelt:events.csv")
     Traceback (most recent call last):
@@ -50,7 +52,7 @@ def read_source(
     if kind == "table":
         from .tabular import read as read_own
 
-        return read_own(path, columns=columns, today=today)
+        return read_own(path, columns=columns, today=today, only=only)
     if kind == "store":
         return _from_store(path, today)
     raise UsageError(f"'{kind}' is not a source.", remedy=nearest(kind, SOURCES))

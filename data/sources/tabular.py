@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -38,7 +39,7 @@ INCIDENT_FIELDS = {
     "date_end": "last day",
     "latitude": "degrees (needed, or region)",
     "longitude": "degrees",
-    "country": "name, ISO3 or Gleditsch-Ward number (needed)",
+    "country": "name, ISO code or Gleditsch-Ward number (needed, unless all regions are of one country)",
     "region": "region id, or name within the country",
     "type": "type of violence",
     "side_a": "one side",
@@ -96,6 +97,7 @@ def read(
     columns: Mapping[str, str] | None = None,
     coverage: Mapping[str, tuple[object, object]] | None = None,
     today: date | None = None,
+    only: str = "",
 ) -> Incidents:
     """A user's table of single incidents.
 
@@ -109,6 +111,8 @@ def read(
         ISO3 to first and last month; from the first to the last month of the table where None.
     today : datetime.date, optional
         A later date in the file is an error (the day of the call where None).
+    only : str
+        ISO3 of the country of every row, for a table without a column that names it.
 
     Returns
     -------
@@ -122,6 +126,7 @@ def read(
         See :func:`harmattan.data.sources.tables.read_table`; a cell breaks a rule.
     """
     table = _renamed(read_table(path), columns or {}, INCIDENT_FIELDS)
+    table = _with_country(table, only)
     raw = table.frame
     table.require(["country"])
     if "date_end" not in raw:
@@ -148,7 +153,11 @@ def read(
 
 
 def read_panel(
-    path: str | Path, *, columns: Mapping[str, str] | None = None, links: pd.DataFrame | None = None
+    path: str | Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    links: pd.DataFrame | None = None,
+    only: str = "",
 ) -> Panel:
     """A user's ready monthly table as a panel.
 
@@ -160,6 +169,9 @@ def read_panel(
         Our name to the user's.
     links : pandas.DataFrame, optional
         Neighbours.
+    only : str
+        ISO3 of the country of every row, for a table without a column that names it. A table with ``name`` and a
+        country needs no ``region_id``.
 
     Raises
     ------
@@ -169,6 +181,8 @@ def read_panel(
     table = read_table(path)
     fields = dict.fromkeys((*PANEL_KEYS, "events", *(str(c) for c in table.frame.columns)), "")
     table = _renamed(table, columns or {}, fields)
+    if "region_id" not in table.frame and "name" in table.frame:
+        table = _with_ids(_with_country(table, only))
     table.require(["month", "region_id", "events"])
     raw, problems = table.frame, Problems(str(path))
     out = pd.DataFrame({"month": text(raw["month"]), "region_id": text(raw["region_id"])})
@@ -176,6 +190,8 @@ def read_panel(
     for name in ("name", "country"):
         if name in raw:
             out[name] = text(raw[name])
+    if "country" in out:
+        out["country"] = _codes(out["country"])
     if "observed" in raw:
         out["observed"] = text(raw["observed"]).str.lower().isin(["true", "1", "yes"])
     for name in (str(c) for c in raw.columns if c not in PANEL_KEYS):
@@ -211,6 +227,27 @@ def _renamed(table: RawTable, columns: Mapping[str, str], fields: Mapping[str, s
     return RawTable(frame.loc[:, ~frame.columns.duplicated()], table.path, table.repairs, table.delimiter)
 
 
+def _with_country(table: RawTable, only: str) -> RawTable:
+    """The table with the one country that it is about, where it names none."""
+    if "country" in table.frame or not only:
+        return table
+    return replace(table, frame=table.frame.assign(country=only))
+
+
+def _with_ids(table: RawTable) -> RawTable:
+    """The table with region ids made of country and name."""
+    table.require(["country"])
+    country, name = _codes(text(table.frame["country"])), text(table.frame["name"])
+    pairs = zip(country, name, strict=True)
+    ids = [region_slug(c, n) if c and n else "" for c, n in pairs]
+    return replace(table, frame=table.frame.assign(region_id=ids))
+
+
+def _codes(names: pd.Series) -> pd.Series:
+    """ISO3 of countries given by name or code; what is not known stays, in capitals."""
+    return names.map({n: iso3(n) or n.upper() for n in names.unique()}).astype("str")
+
+
 def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...], RawTable]:
     raw, problems = table.frame, Problems(table.path)
     comma = table.delimiter == ";"
@@ -234,7 +271,7 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...
             blank = "region" in raw or name.endswith("precision")
             out[name] = number(raw[name], problems, low=low, high=high, nullable=blank, decimal_comma=comma)
     names = text(raw["country"])
-    out["country"] = names.map({n: iso3(n) or n.upper() for n in names.unique()}).astype("str")
+    out["country"] = _codes(names)
     problems.add(names == "", raw["country"], "empty")
     if "region" in raw:
         given = text(raw["region"])

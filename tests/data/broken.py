@@ -227,7 +227,7 @@ BROKEN = (
     Broken("metres for degrees", "regions", regions(reshaped([[[4e5, 1.5e6], [5e5, 1.5e6], [5e5, 1.6e6], [4e5, 1.5e6]]])), "feature 4", "not degrees", "EPSG:4326"),
     Broken("polygon without area", "regions", regions(reshaped([[[-4, 14], [-3, 14], [-4, 14], [-4, 14]]])), "", "MLI-mopti has no area", "Mend or drop it"),
     Broken("two regions overlap", "regions", regions([*SQUARES, feature("MLI", "Mali", "Segou", -3.6, 14.4)]), "", "overlap by", "one boundary vintage"),
-    Broken("region without country", "regions", regions(changed_region(iso3="")), "feature 1", "the country code is ''", "three capital letters"),
+    Broken("region without country", "regions", regions(changed_region(iso3="", country="")), "feature 1", "the country code is ''", "three capital letters"),
     Broken("region without name", "regions", regions(changed_region(adm1_name="")), "feature 1", "the region has no name", "adm1_name"),
     Broken("region twice", "regions", regions([*SQUARES, feature("MLI", "Mali", "Mopti", 3, 14)]), "feature 5", "'MLI-mopti' is given twice", "Give 'region_id'"),
     Broken("region id climbs out", "regions", regions(changed_region(region_id="../../etc")), "feature 1", "cannot be a region id", "letters, digits and hyphens"),

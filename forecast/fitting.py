@@ -15,10 +15,11 @@ from .version import version
 if TYPE_CHECKING:
     from ..features.recipe import Recipe
     from ..training.backtest import HorizonRecord, Record
-    from ..training.dependence import Template
+    from ..training.dependence import PastErrors, Template
     from ..training.evaluation import Evaluation
     from ..training.models.base import Problem
     from ..training.models.diffusion import Diffusion
+    from ..training.reliability import Told
     from ..training.trained import Trained
     from .config import Settings
 
@@ -86,8 +87,9 @@ def fit_models(
     past = {(t, h): record for (kind, t, h), record in done.items() if kind == "judge"}
     target = _leading(settings)
     errors = {h: record.errors for (t, h), record in past.items() if t == target}
-    scores = _scores(past, settings)
-    return _put_together(settings, problems, recipe, done, _template(errors, problems, settings), scores)
+    told = {key: record.told for key, record in past.items() if record.told is not None}
+    tables = {"scores": _scores(past, settings), **_record_tables(told, target)}
+    return _put_together(settings, problems, recipe, done, _template(errors, problems, settings), tables)
 
 
 def train(
@@ -128,17 +130,26 @@ def train(
     learned = {(t, r.horizon): learn_pool(r) for t, each in records.items() for r in each}
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 2]))
     evaluation = {t: evaluate(each, rng, _borders(problems[t])) for t, each in records.items()}
-    errors = {r.horizon: _errors(r) for r in records[_leading(settings)]}
-    errors = {h: e for h, e in errors.items() if e is not None}
+    target = _leading(settings)
+    known = {(t, r.horizon): _known(r) for t, each in records.items() for r in each}
+    past = {r.horizon: _errors(r, known[target, r.horizon]) for r in records[target]}
+    errors = {h: e for h, e in past.items() if e is not None}
+    told = {
+        (t, r.horizon): _told(r, known[t, r.horizon], rng)
+        for t, each in records.items()
+        for r in each
+        if known[t, r.horizon]
+    }
+    board = pd.concat([e.leaderboard for e in evaluation.values()], ignore_index=True)
     trained = _put_together(
         settings,
         problems,
         recipe,
         done,
         _template(errors, problems, settings),
-        pd.concat([e.leaderboard for e in evaluation.values()], ignore_index=True),
+        {"scores": board, **_record_tables(told, target)},
         learned,
-        backtest={"origins": origins, "first": str(records[_leading(settings)][0].origins[0])},
+        backtest={"origins": origins, "first": str(records[target][0].origins[0])},
     )
     return Training(trained, records, evaluation)
 
@@ -231,11 +242,15 @@ def _recent(
     )
 
 
-def _errors(record: Record) -> Any:
+def _known(record: Record) -> list[int]:
+    """Origins whose outcome is known."""
+    return [i for i, row in enumerate(record.observed) if np.isfinite(row).any()]
+
+
+def _errors(record: Record, known: Sequence[int]) -> PastErrors | None:
     """The pool's past errors on the normal scale; None where no outcome is known yet."""
     from ..training.dependence import PastErrors, normal_scores
 
-    known = [i for i, row in enumerate(record.observed) if np.isfinite(row).any()]
     if not known:
         return None
     each = [
@@ -246,8 +261,29 @@ def _errors(record: Record) -> Any:
     return PastErrors(origins, np.stack([e[0] for e in each]), np.stack([e[1] for e in each]))
 
 
+def _told(record: Record, known: Sequence[int], rng: np.random.Generator) -> Told:
+    """What the pool said at the origins whose outcome is known."""
+    from ..training.reliability import tell
+
+    said, reference = ([record.margins[name][i] for i in known] for name in ("pool", "conflictology_12"))
+    origins = [record.origins[i] for i in known]
+    observed = record.observed[list(known)]
+    return tell(record.target, record.horizon, origins, record.region_ids, said, reference, observed, rng)
+
+
+def _record_tables(told: Mapping[tuple[str, int], Told], target: str) -> dict[str, pd.DataFrame]:
+    """How often what was said came true, and the last month as it would have been forecast."""
+    from ..training.reliability import REHEARSED, rehearsal, reliability_table
+
+    leading = told.get((target, 1))
+    return {
+        "reliability": reliability_table(told.values()),
+        "rehearsal": pd.DataFrame(columns=REHEARSED) if leading is None else rehearsal(leading),
+    }
+
+
 def _template(
-    errors: Mapping[int, Any], problems: Mapping[str, Problem], settings: Settings
+    errors: Mapping[int, PastErrors], problems: Mapping[str, Problem], settings: Settings
 ) -> Template | None:
     from ..training.dependence import fit_template
 
@@ -271,7 +307,7 @@ def _put_together(
     recipe: Recipe,
     done: Mapping[tuple[str, str, int], Any],
     template: Template | None,
-    scores: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     learned: Mapping[tuple[str, int], Any] | None = None,
     **card: Any,
 ) -> Trained:
@@ -291,7 +327,7 @@ def _put_together(
         pools,
         template,
         diffusion,
-        scores,
+        tables,
         seed=settings.seed,
         draws=settings.draws,
         package_version=version(),

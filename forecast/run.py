@@ -199,6 +199,8 @@ def _result(settings: Settings, ready: Ready, trained: Trained, model: Mapping[s
         models=trained.to_files(),
         answers=answers,
         quality=quality.frame(),
+        reliability=trained.table("reliability"),
+        rehearsal=_rehearsal(ready, trained),
         model={"trained_to": str(trained.origin), "digest": trained.digest, **model},
     )
     return _published(result, settings.countries)
@@ -293,6 +295,25 @@ def _say(
                 for family, values in parts.items()
             ]
     return said, pd.concat(tables, ignore_index=True)
+
+
+def _rehearsal(ready: Ready, trained: Trained) -> pd.DataFrame:
+    """The last month as it would have been forecast: by this very model, where it is older than that."""
+    from ..training.models.baselines import Conflictology
+    from ..training.reliability import rehearsal, tell
+
+    before = ready.origin - 1
+    target = "events" if "events" in ready.problems else next(iter(ready.problems))
+    if trained.origin > before or (target, 1) not in trained.pools:
+        return trained.table("rehearsal")
+    problem = ready.problems[target]
+    row = problem.row(ready.origin)
+    observed = np.where(problem.observed[row], problem.counts[row], np.nan)[None]
+    said = [trained.pools[target, 1].margins(problem, before)["pool"]]
+    usual = [Conflictology(12).margins(problem, before)]
+    rng = np.random.default_rng(trained.seed)
+    regions = problem.panel.region_ids
+    return rehearsal(tell(target, 1, [before], regions, said, usual, observed, rng, trained.origin))
 
 
 def _ranks(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Version of the files' layout; a reader refuses any other.
 FORMAT = 1
-CARD, RECIPE, PLACES, SCORES = "model.json", "recipe.json", "places.json", "scores.json"
+CARD, RECIPE, PLACES = "model.json", "recipe.json", "places.json"
 TEMPLATE, DIFFUSION = "template.json", "diffusion.json"
 AGAIN = "Fetch the model again, or train a new one with: harmattan train."
 
@@ -116,7 +116,12 @@ class Trained:
     @cached_property
     def scores(self) -> pd.DataFrame:
         """The recent record of every member, one row per target, member and horizon."""
-        return pd.DataFrame(self._read(SCORES, json.loads))
+        return self.table("scores")
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the recent record: ``scores, reliability, rehearsal``."""
+        stored = self._read(f"{name}.json", json.loads)
+        return pd.DataFrame(stored["rows"], columns=stored["columns"])
 
     def diffusion(self, panel: Panel) -> Diffusion | None:
         """The spillover model on a panel of the same regions; None where there was no border to cross."""
@@ -259,7 +264,7 @@ def make_trained(
     pools: Mapping[tuple[str, int], Mapping[str, str]],
     template: Template | None,
     diffusion: Diffusion | None,
-    scores: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     **card: Any,
 ) -> Trained:
     """Put the pieces of a training run together.
@@ -273,12 +278,13 @@ def make_trained(
         Files of each pool (:meth:`FittedPool.to_files`) by target and horizon.
     template, diffusion
         Where there are any.
-    scores : pandas.DataFrame
-        The recent record.
+    tables : mapping of str to pandas.DataFrame
+        The recent record: ``scores, reliability, rehearsal``.
     **card
         ``seed, draws, package_version, settings`` and whatever else is to be told.
     """
-    files = {RECIPE: recipe.to_json(), PLACES: places_of(panel), SCORES: json_text(_records(scores))}
+    files = {RECIPE: recipe.to_json(), PLACES: places_of(panel)}
+    files |= {f"{name}.json": json_text(_plain(table)) for name, table in tables.items()}
     for (target, horizon), texts in pools.items():
         files |= {f"{pool_folder(target, horizon)}/{name}": text for name, text in texts.items()}
     if template is not None:
@@ -303,9 +309,11 @@ def at_horizons(template: Template, horizons: tuple[int, ...]) -> Template:
     return replace(template, horizons=horizons, near=near, far=far)
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(k): v.item() if hasattr(v, "item") else v for k, v in row.items()} for row in rows]
+def _plain(frame: pd.DataFrame) -> dict[str, Any]:
+    """A table as columns and rows of plain values, nothing for NaN."""
+    cells = frame.astype(object).where(frame.notna(), None).to_numpy(dtype=object).tolist()
+    rows = [[cell.item() if hasattr(cell, "item") else cell for cell in row] for row in cells]
+    return {"columns": list(frame.columns), "rows": rows}
 
 
 def _check_version(written: str, layout: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 #: Written last, and the first thing that a reader checks.
@@ -25,6 +26,15 @@ def replace_text(text: str, path: Path) -> None:
     finally:
         aside.unlink(missing_ok=True)
     flush(path.parent)
+
+
+def clear_leftovers(out: Path) -> None:
+    """Remove what a job that was killed had begun to write; only for whoever holds the lock."""
+    for left in out.glob(".tmp-*"):
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def settle(path: Path) -> None:

@@ -13,39 +13,37 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from ..data.errors import ReleaseError
 from . import hub
-from .config import LOCAL
-from .disk import SUMS, files_of, flush, read_sums, settle, sums_of, write_sums, write_text
+from .disk import SUMS, clear_leftovers, files_of, flush, read_sums, settle, sums_of, write_sums, write_text
 from .locks import writing
+from .manifest import json_text, manifest, public_settings, status
+from .tombstone import refuse_withdrawn
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from .result import ForecastResult
 
-__all__ = ["SUMS", "Release", "files_of", "publish_release", "read_sums", "sums_of", "write_release"]
+__all__ = [
+    "SUMS",
+    "Release",
+    "files_of",
+    "manifest",
+    "public_settings",
+    "publish_release",
+    "read_sums",
+    "sums_of",
+    "write_release",
+]
 
 #: The one file that may differ between two releases of the same numbers: the day, and what is revised.
 STATUS = "status.json"
-#: Libraries whose version can change a number.
-LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "lightgbm", "scikit-learn", "pyarrow", "shapely")
-LICENCES = {
-    "software": "MIT",
-    "forecasts": "CC BY 4.0",
-    "events": (
-        "UCDP Georeferenced Event Dataset, CC BY 4.0 (Sundberg & Melander 2013, "
-        "doi:10.1177/0022343313484347; Davies, Pettersson & Öberg 2024, doi:10.1177/00223433241262912)"
-    ),
-    "regions": "Natural Earth, public domain",
-}
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,11 @@ def write_release(result: ForecastResult, html: str, out: Path) -> Path:
 
 
 def publish_release(
-    result: ForecastResult, html: str, out: Path, on_file: Callable[[str], None] | None = None
+    result: ForecastResult,
+    html: str,
+    out: Path,
+    on_file: Callable[[str], None] | None = None,
+    check: Callable[[Path], object] | None = None,
 ) -> Release:
     """Write one forecast as ``out/YYYY-MM`` (or ``YYYY-MM_r2`` beside an earlier one that differs).
 
@@ -87,9 +89,13 @@ def publish_release(
         Folder of all releases; made where absent.
     on_file : callable, optional
         Called with each file's name before it is written.
+    check : callable, optional
+        Called with the finished folder before it gets its name; what it raises keeps the release away.
 
     Raises
     ------
+    WithdrawnError
+        The same numbers were withdrawn before.
     ReleaseError
         Tables that break a check, a region id that is no name, a folder that cannot be written.
     LockError
@@ -100,12 +106,11 @@ def publish_release(
     try:
         out.mkdir(parents=True, exist_ok=True)
         with writing(out):
-            for left in out.glob(".tmp-*"):
-                shutil.rmtree(left)
+            clear_leftovers(out)
             fresh = out / f".tmp-{result.origin}"
             try:
                 _fill(fresh, tables, result, html, on_file)
-                return _place(fresh, out, result)
+                return _place(fresh, out, result, check or (lambda folder: None))
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
     except OSError as reason:
@@ -145,40 +150,6 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table]
     }
 
 
-def manifest(result: ForecastResult) -> dict[str, Any]:
-    """What a release was made from and by: nothing of when, where or with how many processes."""
-    panel = result.panel
-    return {
-        "format": 1,
-        "origin": str(result.origin),
-        "horizons": list(result.horizons),
-        "targets": list(result.draws),
-        "draws": max(d.values.shape[0] for d in result.draws.values()),
-        "level": result.level,
-        "banner": result.banner,
-        "seed": result.seed,
-        "data": {
-            "sha256": result.data_hash,
-            "source": panel.source,
-            "first_month": str(panel.months[0]),
-            "last_month": str(panel.last_month),
-            "regions": len(panel.region_ids),
-            "countries": sorted(set(panel.countries)),
-            "coverage": json.loads(result.coverage_note.to_json(orient="records")),
-            "ledger": json.loads(result.ledger.to_json(orient="records")),
-        },
-        "settings": public_settings(result.settings),
-        "versions": {"harmattan": result.package_version} | {name: version(name) for name in LIBRARIES},
-        "licences": LICENCES,
-    }
-
-
-def public_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings without those that only say where a run happens; files by name."""
-    kept = {k: v for k, v in settings.items() if k not in LOCAL}
-    return {k: v.name if isinstance(v, Path) else v for k, v in sorted(kept.items())}
-
-
 def csv_text(frame: pd.DataFrame) -> str:
     """A table as CSV in which no text cell starts a spreadsheet formula.
 
@@ -210,15 +181,6 @@ def _defused(column: pd.Series) -> pd.Series:
     return pd.Series(safe, dtype=object, index=column.index)
 
 
-def _json_text(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True, default=_plain) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """NumPy scalars as numbers; anything else as text."""
-    return value.item() if isinstance(value, np.generic) else str(value)
-
-
 def _fill(
     folder: Path,
     tables: Mapping[str, pd.DataFrame | pa.Table],
@@ -230,8 +192,8 @@ def _fill(
     folder.mkdir(mode=0o755)
     texts = {
         "report.html": html,
-        "manifest.json": _json_text(manifest(result)),
-        STATUS: _json_text(status(result)),
+        "manifest.json": json_text(manifest(result, tables)),
+        STATUS: json_text(status(result)),
     }
     for name, content in {**tables, **texts}.items():
         if on_file:
@@ -245,17 +207,6 @@ def _fill(
     for inner in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
         settle(inner)
     write_sums(folder)
-
-
-def status(result: ForecastResult, reason: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The day of a run, how far it can be trusted, and what it revises."""
-    return {
-        "origin": str(result.origin),
-        "run_date": str(result.run_date),
-        "level": result.level,
-        "banner": result.banner,
-        "revision_reason": list(reason),
-    }
 
 
 def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
@@ -273,18 +224,21 @@ def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
     settle(path)
 
 
-def _place(fresh: Path, out: Path, result: ForecastResult) -> Release:
+def _place(fresh: Path, out: Path, result: ForecastResult, check: Callable[[Path], object]) -> Release:
     """Move a finished folder to its name, unless the same forecast stands there already."""
     mine = _numbers(read_sums(fresh))
     earlier = revisions(out, str(result.origin))
     for folder in earlier:
         if _numbers(read_sums(folder)) == mine and read_sums(folder) == sums_of(folder):
+            refuse_withdrawn(folder)
             return Release(folder, "identical")
     if not earlier:
+        check(fresh)
         return Release(_move(fresh, out / str(result.origin)), "written")
     reason = differences(earlier[-1], fresh)
-    write_text(_json_text(status(result, reason)), fresh / STATUS)
+    write_text(json_text(status(result, reason)), fresh / STATUS)
     write_sums(fresh)
+    check(fresh)
     last = re.search(r"_r(\d+)$", earlier[-1].name)
     number = int(last[1]) + 1 if last else 2
     return Release(_move(fresh, out / f"{result.origin}_r{number}"), "revised", reason)
@@ -320,7 +274,7 @@ def differences(old: Path, new: Path) -> tuple[str, ...]:
     changed = [
         f"{key}: {before.get(key, 'absent')} -> {after.get(key, 'absent')}"
         for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
+        if before.get(key) != after.get(key) and not key.startswith(("tables.", "data.month_digests."))
     ]
     theirs, mine = _numbers(promised), _numbers(read_sums(new))
     files = sorted(n for n in theirs.keys() | mine.keys() if theirs.get(n) != mine.get(n))

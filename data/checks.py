@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -44,6 +44,10 @@ class Limits:
         Share of a country's precise events that may lie on one point.
     jump : float
         A region's month above this many times its highest month before is listed.
+    match_amber, match_red : float
+        Share of recent events that could be placed, below which the gate doubts, and refuses.
+    match_events : int
+        Fewer events than this have no match rate.
     mix_distance : float
         Total variation distance of the mix of violence types, last 3 months against the 12 before.
     """
@@ -60,6 +64,9 @@ class Limits:
     outside_share: float = 0.01
     piled_share: float = 0.25
     jump: float = 10.0
+    match_amber: float = 0.95
+    match_red: float = 0.85
+    match_events: int = 50
     mix_distance: float = 0.45
 
 
@@ -132,8 +139,14 @@ def freshness(panel: Panel, run_date: date, limits: Limits) -> Check:
     if age < 0:
         return Check("freshness", "red", f"The data reach {last}, which had not ended on {run_date}.", row)
     status: Status = "red" if age > limits.red_days else "amber" if age > limits.amber_days else "green"
-    said = {"green": "on schedule", "amber": "late", "red": "stale"}[status]
-    return Check("freshness", status, f"The last month is {last}, {age} days before {run_date}: {said}.", row)
+    due = last.end_time.date() + timedelta(days=limits.amber_days)
+    # Nothing that grows from day to day, so that a run repeated tomorrow gives the same bytes.
+    said = {
+        "green": f"The last month is {last}: on schedule.",
+        "amber": f"The last month is {last}: late, newer data were expected by {due}.",
+        "red": f"The last month is {last}, {age} days before {run_date}: stale.",
+    }
+    return Check("freshness", status, said[status], row)
 
 
 def holes(panel: Panel) -> Check:

@@ -66,6 +66,31 @@ def outside(built: Built, limits: Limits) -> Check:
     )
 
 
+#: Outcomes that say nothing about how well events are matched to regions.
+NOT_OURS = ("outside_regions", "outside_window", "superseded", "other_kind", "duplicate")
+
+
+def matched(built: Built, limits: Limits) -> Check:
+    """Recent events could be placed in a region and a month.
+
+    The two last years count, where they hold enough events: boundaries and names change with time.
+    """
+    table = built.ledger.by("year", "outcome")
+    table = table[~table["outcome"].isin(NOT_OURS)]
+    recent = table[table["year"] >= built.panel.last_month.year - 1]
+    used = recent if recent["events"].sum() >= limits.match_events else table
+    placed, read = used.loc[used["outcome"] == PLACED, "events"].sum(), used["events"].sum()
+    if read < limits.match_events:
+        return Check("match_rate", "green", "There are too few events for a match rate.", used.head(0))
+    rate = placed / read
+    status: Status = "red" if rate < limits.match_red else "amber" if rate < limits.match_amber else "green"
+    said = {"green": "", "amber": " That is few.", "red": " That is too few to publish from."}[status]
+    lost = used[used["outcome"] != PLACED].reset_index(drop=True)
+    return Check(
+        "match_rate", status, f"{rate:.1%} of {read:g} events could be placed in a region.{said}", lost
+    )
+
+
 def piled(built: Built, limits: Limits) -> Check:
     """No point holds an undue share of a country's events."""
     frame = built.incidents[(built.incidents["excluded"] == PLACED) & (built.incidents["record"] == "event")]

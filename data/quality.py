@@ -15,9 +15,11 @@ import pandas as pd
 from . import checks, checks_incidents
 from .build import Built
 from .checks import Check, Limits, Status
-from .errors import GateError
+from .errors import GateError, MatchError, StaleError
 from .panel import Panel
 
+#: Red checks with an error, and so an exit code, of their own.
+ERRORS: dict[str, type[GateError]] = {"freshness": StaleError, "match_rate": MatchError}
 _ORDER = {"green": 0, "amber": 1, "red": 2}
 
 __all__ = ["Check", "Limits", "Quality", "check_build", "check_panel"]
@@ -53,7 +55,7 @@ class Quality:
         """The same object, or a :class:`GateError` naming the red checks."""
         red = [c for c in self.checks if c.status == "red"]
         if red:
-            raise GateError(
+            raise ERRORS.get(red[0].name, GateError)(
                 " ".join(c.message for c in red),
                 where="quality gate, " + ", ".join(c.name for c in red),
                 remedy="Run `harmattan data check` to see the rows; nothing is published until they are right.",
@@ -121,6 +123,7 @@ def check_build(
         checks_incidents.repairs,
         checks_incidents.duplicates,
         checks_incidents.outside,
+        checks_incidents.matched,
         checks_incidents.piled,
         checks_incidents.left_out,
     )

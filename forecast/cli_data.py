@@ -187,7 +187,7 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run the quality gate; exit code 6 where a check is red.
+    """Run the quality gate; exit code 6 where a check is red (10 for stale data, 13 for a low match rate).
 
     \b
     Examples:
@@ -203,8 +203,12 @@ def check(
         for one in quality.checks:
             typer.echo(f"{one.status:<6} {one.name:<12} {one.message}")
     if quality.status == "red":
-        red = ", ".join(c.name for c in quality.checks if c.status == "red")
-        raise GateError(f"red: {red}.", where=file, remedy="See the messages above; --json lists the rows.")
+        from ..data.quality import ERRORS
+
+        red = [c.name for c in quality.checks if c.status == "red"]
+        raise ERRORS.get(red[0], GateError)(
+            f"red: {', '.join(red)}.", where=file, remedy="See the messages above; --json lists the rows."
+        )
 
 
 @app.command()

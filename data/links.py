@@ -34,6 +34,35 @@ def closed(geometry: np.ndarray) -> np.ndarray:
     return np.array(shapely.coverage_clean(geometry, gap_width=GAP_WIDTH), dtype=object)
 
 
+def unwrapped(geometry: np.ndarray) -> np.ndarray:
+    """Polygons on both sides of longitude 180 brought together; longitudes then run beyond 180.
+
+    Files cut what lies across that line in two. The parts west of the widest empty stretch of longitudes go
+    around the globe; anything that does not reach the line on both sides stays as it is.
+
+    >>> fiji = np.array([shapely.box(178, -18, 180, -17), shapely.box(-180, -18, -179, -17)])
+    >>> shapely.bounds(unwrapped(fiji))[:, [0, 2]].tolist()
+    [[178.0, 180.0], [180.0, 181.0]]
+    """
+    west, _, east, _ = shapely.total_bounds(geometry)
+    if not (west <= -180 + 1e-6 and east >= 180 - 1e-6):
+        return geometry
+    parts, owner = shapely.get_parts(geometry, return_index=True)
+    bounds = shapely.bounds(parts)
+    order = np.argsort(bounds[:, 0])
+    reach = np.maximum.accumulate(bounds[order, 2])
+    gaps = bounds[order[1:], 0] - reach[:-1]
+    if not len(gaps) or gaps.max() <= 0:
+        return geometry
+    seam = reach[int(np.argmax(gaps))]
+    over = bounds[:, 2] <= seam
+    parts[over] = shapely.transform(parts[over], lambda xy: xy + np.array([360.0, 0.0]))
+    joined = [
+        shapely.union_all(parts[owner == i]) if over[owner == i].any() else g for i, g in enumerate(geometry)
+    ]
+    return np.array(joined, dtype=object)
+
+
 def links_of(frame: pd.DataFrame, geometry: np.ndarray, measured: np.ndarray | None = None) -> pd.DataFrame:
     """Neighbours in a valid coverage: pairs whose boundaries share a line, with its geodesic length.
 
@@ -58,6 +87,8 @@ def links_of(frame: pd.DataFrame, geometry: np.ndarray, measured: np.ndarray | N
     >>> links.round(1).to_dict("records")
     [{'region_a': 'A-a', 'region_b': 'B-b', 'border_km': 110.6, 'crosses_border': True}]
     """
+    geometry = unwrapped(geometry)
+    measured = None if measured is None else unwrapped(measured)
     left, right = shapely.STRtree(geometry).query(geometry, predicate="intersects")
     once = left < right
     left, right = left[once], right[once]

@@ -9,11 +9,13 @@ import numpy as np
 import shapely
 from markupsafe import Markup
 
+from ...data.links import unwrapped
+from ...data.country_names import country_name
 from ..result import ForecastResult
 from .labels import Label, broken, place
 from .numbers import count
 from .svg import tag
-from .tables import Outlook, Spill, country_name, rows_of
+from .tables import Outlook, Spill, rows_of
 
 WIDTH = 1000.0
 MARGIN = 8.0
@@ -75,6 +77,7 @@ def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
     shapes = np.array([result.regions.geometry[row[region]] for region in ids], dtype=object)
     if not len(shapes) or shapely.is_empty(shapes).all():
         return None
+    shapes = unwrapped(shapes)
     west, south, east, north = shapely.total_bounds(shapes)
     squeeze = np.cos(np.radians((south + north) / 2))
     scale = (WIDTH - 2 * MARGIN) / max((east - west) * squeeze, 1e-9)

@@ -1,0 +1,143 @@
+"""A release as a hub: its configuration, its layout, and what its checks find."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import jsonschema
+import pandas as pd
+import pyarrow as pa
+import pytest
+import yaml
+from hubverse_rules import schema
+from make_result import make_result
+
+from harmattan.forecast import hub, hub_config
+
+RESULT = make_result()
+FILES = hub_config.hub_files(
+    hub.hub_table(RESULT.draws), hub.hub_table(RESULT.countries), "UCDP GED 24.1: counts", "0.1.0"
+)
+OUTPUT = "hub/model-output/harmattan-pool/2023-12-31-harmattan-pool.parquet"
+TASKS: dict[str, Any] = json.loads(str(FILES["hub/hub-config/tasks.json"]))
+
+
+def output() -> pd.DataFrame:
+    table = FILES[OUTPUT]
+    assert isinstance(table, pa.Table)
+    return table.to_pandas()
+
+
+def violations(name: str, content: dict[str, Any]) -> list[str]:
+    return [error.message for error in jsonschema.Draft202012Validator(schema(name)).iter_errors(content)]
+
+
+def test_files_are_where_a_hub_has_them() -> None:
+    assert sorted(FILES) == [
+        "hub/hub-config/admin.json",
+        "hub/hub-config/model-metadata-schema.json",
+        "hub/hub-config/tasks.json",
+        "hub/model-metadata/harmattan-pool.yml",
+        OUTPUT,
+    ]
+
+
+@pytest.mark.parametrize("name", ["tasks", "admin"])
+def test_the_configuration_keeps_hubverses_rules(name: str) -> None:
+    assert violations(name, json.loads(str(FILES[f"hub/hub-config/{name}.json"]))) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("rounds", 0, "model_tasks", 0, "output_type", "mean", "output_type_id"), {"required": ["NA"]}),
+        (("rounds", 0, "model_tasks", 0, "output_type", "cdf", "value"), {"type": "double"}),
+        (("rounds", 0, "model_tasks", 0, "output_type", "quantile", "is_required"), "yes"),
+        (("rounds", 0, "model_tasks", 0, "task_ids", "horizon"), {"required": [1]}),
+        (("rounds", 0, "model_tasks", 0, "target_metadata", 0, "time_unit"), "fortnight"),
+        (("rounds", 0, "submissions_due"), {"start": 1, "end": 2}),
+        (("derived_task_ids",), "target_end_date"),
+    ],
+)
+def test_the_rules_would_notice_a_wrong_configuration(where: tuple[Any, ...], value: Any) -> None:
+    broken = json.loads(json.dumps(TASKS))
+    node = broken
+    for key in where[:-1]:
+        node = node[key]
+    node[where[-1]] = value
+    assert violations("tasks", broken)
+
+
+def test_the_models_metadata_keeps_the_hubs_own_schema() -> None:
+    rules = json.loads(str(FILES["hub/hub-config/model-metadata-schema.json"]))
+    said = yaml.safe_load(str(FILES["hub/model-metadata/harmattan-pool.yml"]))
+    jsonschema.Draft202012Validator.check_schema(rules)
+    jsonschema.validate(said, rules)
+    assert f"{said['team_abbr']}-{said['model_abbr']}" == hub_config.MODEL_ID
+
+
+@pytest.mark.parametrize("text", ["a: b #c", 'quo"te', "- x\n- y", "!!python/object:os.system", "\u2028é"])
+def test_any_source_survives_the_metadata(text: str) -> None:
+    said = yaml.safe_load(hub_config._yaml(hub_config.metadata(text, "0.1.0")))
+    assert said["data_inputs"] == text
+
+
+def test_a_stand_in_says_so_in_the_metadata() -> None:
+    model = {"name": "harmattan", "version": "4", "reason": "the champion is unreadable."}
+    said = hub_config.metadata("counts", "0.1.0", model)
+    assert said["model_version"] == "0.1.0, harmattan 4"
+    assert said["methods"].startswith("A weighted linear pool")
+    assert len(said["methods"]) <= 200
+
+
+def test_the_output_has_the_columns_and_types_of_a_hub() -> None:
+    table = FILES[OUTPUT]
+    assert isinstance(table, pa.Table)
+    assert tuple(table.column_names) == hub.COLUMNS
+    types = {f.name: str(f.type) for f in table.schema}
+    assert types["origin_date"] == types["target_end_date"] == "date32[day]"
+    assert (types["horizon"], types["output_type_id"], types["value"]) == ("int32", "string", "double")
+    means = table.filter(pa.compute.equal(table["output_type"], "mean"))
+    assert means["output_type_id"].null_count == len(means)
+
+
+def test_regions_and_countries_are_both_locations() -> None:
+    places = set(output()["location"])
+    assert places == {*RESULT.panel.region_ids, "MLI", "BFA", "NER", "BEN"}
+
+
+def test_a_country_of_one_region_of_the_same_name_counts_once() -> None:
+    draws = {"events": replace(RESULT.countries["events"], region_ids=("MLI", "b", "c", "d"))}
+    regions, countries = hub.hub_table(draws), hub.hub_table({"events": RESULT.countries["events"]})
+    table = hub_config.hub_files(regions, countries, "", "")[OUTPUT]
+    assert isinstance(table, pa.Table)
+    assert table.to_pandas().query("location == 'MLI'").shape[0] == 6 * 29
+
+
+def test_every_output_is_complete_and_allowed() -> None:
+    assert hub_config.check_tasks(output(), TASKS).empty
+    assert hub_config.check_dates(output()).empty
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda t: t.drop(index=40), "missing"),
+        (lambda t: pd.concat([t, t.tail(1)]), "more than once"),
+        (lambda t: t.assign(location=t["location"].replace({"MLI": "Atlantis"})), "not allowed"),
+        (lambda t: t.assign(value=t["value"].where(t.index != 3, -1.0)), "value outside its range"),
+        (lambda t: t.assign(value=t["value"].where(t.index != 25, 1.5)), "value outside its range"),
+        (lambda t: t.assign(value=t["value"].where(t.index != 7)), "value outside its range"),
+        (lambda t: t.assign(output_type_id=t["output_type_id"].replace({"0.5": "0.50"})), "not allowed"),
+    ],
+)
+def test_what_the_tasks_do_not_allow_is_found(change: Any, problem: str) -> None:
+    assert problem in set(hub_config.check_tasks(change(output()), TASKS)["problem"])
+
+
+def test_a_wrong_end_date_is_found() -> None:
+    table = output()
+    table.loc[5, "horizon"] = 2
+    assert hub_config.check_dates(table).index.tolist() == [5]

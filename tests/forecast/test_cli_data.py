@@ -109,7 +109,7 @@ def test_check_of_a_panel_green_then_stale(run, world: Path, tmp_path: Path) -> 
     run("build", "--source", world / "events.csv", *both(world), "--out", path)
     out, _ = run("check", path, "--run-date", "2012-01-31", "--json")
     assert json.loads(out)["status"] in ("green", "amber")
-    out, err = run("check", path, "--run-date", "2013-01-31", code=6)
+    out, err = run("check", path, "--run-date", "2013-01-31", code=10)
     assert "red    freshness" in out
     assert err.startswith("error: ")
 

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from ..data.errors import HarmattanError
 from .cli_backtest import backtest
+from .cli_releases import prune, releases, status, verify, withdraw
 from .cli_spillover import scenario, spillover
 from .cli_tools import config as config_group
 from .cli_tools import doctor
@@ -118,6 +119,9 @@ def forecast(
     countries: Annotated[str | None, typer.Option(help="Countries to publish, such as MLI,BFA.")] = None,
     draws: Annotated[int | None, typer.Option(help="Draws per forecast.")] = None,
     seed: Annotated[int | None, typer.Option(help="Root of every random stream.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A trained model: champion, a version, or a folder.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes; changes no number. 0: one per core.")
     ] = None,
@@ -146,6 +150,7 @@ def forecast(
     Examples:
       harmattan forecast
       harmattan forecast --as-of 2023-08 --no-track
+      harmattan forecast --model champion
       harmattan forecast --panel counts.parquet --regions regions.geojson --json
       harmattan forecast --source table:mine.csv --columns date=Day,latitude=Lat,longitude=Lon --regions states.geojson
     """
@@ -214,6 +219,11 @@ app.command()(backtest)
 app.command()(spillover)
 app.command()(scenario)
 app.command()(doctor)
+app.command()(verify)
+app.command()(status)
+app.command()(withdraw)
+app.command()(prune)
+app.add_typer(releases, name="releases")
 app.add_typer(config_group, name="config")
 
 

@@ -51,6 +51,7 @@ def manifest(result: ForecastResult, tables: Mapping[str, Any] | None = None) ->
         "level": result.level,
         "banner": result.banner,
         "seed": result.seed,
+        "model": dict(result.model),
         "data": {
             "sha256": result.data_hash,
             "source": panel.source,
@@ -117,6 +118,7 @@ def status(result: ForecastResult, reason: tuple[str, ...] = ()) -> dict[str, An
         "run_date": str(result.run_date),
         "level": result.level,
         "banner": result.banner,
+        "checks": json.loads(result.quality.to_json(orient="records")),
         "revision_reason": list(reason),
     }
 

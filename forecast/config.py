@@ -23,6 +23,7 @@ PREFIX = "HARMATTAN_"
 OTHER_VARIABLES = {"CONFIG", "DEBUG", "TEST_DATA"}
 #: Settings that say where a run happens, not what it computes: they never reach a release.
 LOCAL = {
+    "model",
     "workers",
     "out",
     "mlruns",
@@ -64,6 +65,9 @@ class Settings:
         Draws per forecast, 50..10000.
     seed : int
         Root of every random stream, >= 0.
+    model : str or None
+        A trained model instead of fitting at the origin: ``champion``, another alias or a version of the registry, or
+        the folder of one. Which one it was stands in the release.
     workers : int
         Processes; 0 for one per core. Changes no number.
     backtest_origins : int
@@ -103,6 +107,7 @@ class Settings:
     countries: tuple[str, ...] = ()
     draws: int = 1000
     seed: int = 20231
+    model: str | None = None
     workers: int = 0
     backtest_origins: int = 12
     out: Path = Path("releases")
@@ -290,6 +295,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "countries": _countries,
     "draws": _whole(50, 10_000),
     "seed": _whole(0, 10**18 - 1),
+    "model": _text,
     "workers": _whole(0, 1024),
     "backtest_origins": _whole(0, 120),
     "out": Path,

@@ -74,6 +74,7 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     HarmattanError
         Anything but a failing MLflow: nothing is written then.
     """
+    from .chosen import choose
     from .publish import publish_release
     from .publishable import check_level_early
     from .report.page import render
@@ -90,7 +91,8 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
         if progress:
             progress(stage, share)
 
-    result = run_forecast(settings, progress=watch)
+    chosen = choose(settings)
+    result = run_forecast(settings, watch, chosen.trained, model=chosen.about)
     watch("report", 0.92)
     html = render(result)
     watch("release", 0.95)

@@ -57,6 +57,16 @@ class Ledger:
         total = {"outcome": "read", **table[list(LEDGER_FIGURES)].sum().to_dict()}
         return pd.concat([table.drop(columns="_first"), pd.DataFrame([total])], ignore_index=True)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from .show import card
+
+        facts = {
+            "repairs": sum(repair.count for repair in self.repairs),
+            "moved to the nearest region": len(self.snapped),
+        }
+        return card("Ledger: where everything that was read has gone", facts, self.summary(), rows=20)
+
     def to_dict(self) -> dict[str, object]:
         """The ledger for JSON: totals by outcome, by country and outcome, and the repairs."""
         repairs = repairs_frame(self.repairs)

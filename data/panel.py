@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import OriginError, RegionError, SchemaError, SourceError, nearest
+from .frames import pandas_of
 from .schemas import PANEL_KEYS
 
 if TYPE_CHECKING:
@@ -147,6 +148,30 @@ class Panel:
             h.update(np.ascontiguousarray(self.measure(name, fill=0), dtype="<f4").tobytes())
         return h.hexdigest()
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from .show import card
+
+        months, regions = self.shape
+        facts = {
+            "source": self.source,
+            "measures": ", ".join(self.measures),
+            "observed": f"{self.observed.mean():.1%} of all months and regions",
+            "links": "none" if self.links is None else len(self.links),
+        }
+        title = f"Panel: {months} months ({self.months[0]} to {self.months[-1]}), {regions} regions"
+        return card(title, facts, self._overview())
+
+    def _overview(self) -> pd.DataFrame:
+        """Events by country: of all months and of the last twelve, the most shaken countries first."""
+        events, countries = self.measure("events", fill=0), np.array(self.countries)
+        rows = [
+            (c, int(here.sum()), events[:, here].sum(), events[-12:, here].sum())
+            for c, here in ((c, countries == c) for c in sorted(set(self.countries)))
+        ]
+        table = pd.DataFrame(rows, columns=["country", "regions", "events", "events, last 12 months"])
+        return table.sort_values("events", ascending=False, kind="stable", ignore_index=True)
+
     def to_frame(self) -> pd.DataFrame:
         """Long table: ``month, region_id, name, country, observed`` and every measure."""
         n_months, n_regions = self.shape
@@ -214,7 +239,7 @@ class Panel:
     @classmethod
     def from_frame(
         cls,
-        frame: pd.DataFrame,
+        frame: pd.DataFrame | Any,
         links: pd.DataFrame | None = None,
         source: str = "a frame",
         where: str = "panel",
@@ -224,7 +249,7 @@ class Panel:
 
         Parameters
         ----------
-        frame : pandas.DataFrame
+        frame : pandas.DataFrame, or a table of polars or Arrow
             One row per month and region; a row that is not there was not observed. Where ``country`` is
             absent, the part of ``region_id`` before the first hyphen is taken.
         links : pandas.DataFrame, optional
@@ -240,6 +265,7 @@ class Panel:
         RegionError
             A link names a region that is not in the table.
         """
+        frame = pandas_of(frame)
         for column in ("month", "region_id", "events"):
             if column not in frame:
                 raise SchemaError(

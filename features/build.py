@@ -25,16 +25,12 @@ def as_panel(data: Panel | Any, links: pd.DataFrame | None = None) -> Panel:
     """A panel, or a long pandas, polars or Arrow table made into one."""
     if isinstance(data, Panel):
         return data
-    if isinstance(data, pd.DataFrame):
-        return Panel.from_frame(data, links)
-    if not hasattr(data, "__arrow_c_stream__"):
+    if not isinstance(data, pd.DataFrame) and not hasattr(data, "__arrow_c_stream__"):
         raise UsageError(
             f"a recipe cannot be built from a {type(data).__name__}.",
             remedy="Give a Panel, or a long pandas, polars or Arrow table.",
         )
-    import pyarrow as pa
-
-    return Panel.from_frame(pa.table(data).to_pandas(), links)
+    return Panel.from_frame(data, links)
 
 
 def view_of(

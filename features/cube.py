@@ -75,6 +75,20 @@ class FeatureCube:
         n, r, f = self.values.shape
         return n, r, f
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from ..data.show import card
+
+        months, regions, features = self.shape
+        table = pd.DataFrame({"feature": self.names, "family": self.families, "unit": self.units})
+        facts = {
+            "months": f"{self.months[0]} to {self.months[-1]}",
+            "known": f"{np.isfinite(self.values[-1]).mean():.1%} of the last month's values",
+            "left out": ", ".join(name for name, _ in self.dropped) or "nothing",
+        }
+        title = f"FeatureCube: {months} months, {regions} regions, {features} features"
+        return card(title, facts, table)
+
     def position(self, month: pd.Period | str) -> int:
         """Row of a month; an :class:`OriginError` where the cube does not have it."""
         period = pd.Period(month, freq="M")

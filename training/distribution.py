@@ -242,6 +242,29 @@ class Draws:
         if not np.issubdtype(v.dtype, np.integer) or v.min(initial=0) < 0:
             raise ModelError("draws must be whole numbers >= 0.", remedy="Round or clip them at the source.")
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first horizon, the largest expectations first."""
+        from ..data.show import card
+
+        n, h, r = self.values.shape
+        low, high = self.quantile([0.1, 0.9])[:, 0]
+        table = pd.DataFrame(
+            {
+                "region_id": self.region_ids,
+                "mean": self.mean()[0],
+                "p10": low,
+                "p90": high,
+                "P(>= 1)": self.prob_at_least(1)[0],
+            }
+        ).sort_values("mean", ascending=False, kind="stable")
+        facts = {
+            "target": self.target,
+            "origin": self.origin,
+            "horizons": ", ".join(map(str, self.horizons)),
+            "month shown": self.origin + self.horizons[0],
+        }
+        return card(f"Draws: {n} draws, {h} horizons, {r} regions", facts, table)
+
     def quantile(self, levels: Sequence[float] | np.ndarray) -> np.ndarray:
         """Quantiles, shape (levels, horizons, regions), counts; never crossing."""
         return np.asarray(np.quantile(self.values, np.asarray(levels), axis=0, method="inverted_cdf"))

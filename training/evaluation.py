@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Skill is stated against this baseline, and against the best of all at each horizon.
 REFERENCE = "conflictology_12"
+#: Columns of the leaderboard that a notebook shows.
+SHOWN = ("horizon", "member", "crps", "skill_vs_best", "best_low", "best_high", "verdict")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,19 @@ class Evaluation:
     pit: pd.DataFrame
     weights: pd.DataFrame
     cases: pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the leaderboard, the best member of each horizon first."""
+        from ..data.show import card
+
+        board = self.leaderboard
+        facts = {
+            "horizons": ", ".join(map(str, sorted(set(board["horizon"])))),
+            "members": ", ".join(sorted(set(board["member"]))),
+            "cases": len(self.cases),
+        }
+        shown = board[[c for c in SHOWN if c in board]].sort_values(["horizon", "crps"], kind="stable")
+        return card("Evaluation of a back-test", facts, shown, rows=20)
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """By name, in the order of the attributes."""

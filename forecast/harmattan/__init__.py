@@ -3,8 +3,12 @@
 The names below are loaded when they are first used, so that ``import harmattan`` costs nothing.
 
 >>> import harmattan
->>> "Panel" in dir(harmattan)
-True
+>>> panel = harmattan.load_snapshot().panel
+>>> panel.shape, str(panel.last_month)
+((420, 89), '2023-12')
+>>> cube = harmattan.Recipe.default().build(panel.select(countries=["MLI"]))
+>>> cube.shape[:2]
+(420, 9)
 """
 
 from __future__ import annotations
@@ -22,10 +26,12 @@ if TYPE_CHECKING:
     from .features.recipe import FeatureCube, Recipe
     from .forecast.backtest_job import backtest
     from .forecast.config import Settings
+    from .forecast.public import simulate_scenario
     from .forecast.publish import write_release
     from .forecast.report.page import render
     from .forecast.result import ForecastResult
     from .forecast.run import run_forecast
+    from .forecast.spillover_job import run_spillover
     from .training.distribution import Draws
 
 __all__ = [
@@ -43,6 +49,8 @@ __all__ = [
     "load_snapshot",
     "render",
     "run_forecast",
+    "run_spillover",
+    "simulate_scenario",
     "write_release",
 ]
 
@@ -61,6 +69,8 @@ _HOME = {
     "load_snapshot": "data.embedded",
     "render": "forecast.report.page",
     "run_forecast": "forecast.run",
+    "run_spillover": "forecast.spillover_job",
+    "simulate_scenario": "forecast.public",
     "write_release": "forecast.publish",
 }
 

@@ -298,7 +298,7 @@ def score_horizon(
     pool, fitted = None, None
     for i, origin in enumerate(origins):
         if pool is None or i % refit_every == 0:
-            pool, fitted = fit_pool(problem, origin, horizon), origin
+            pool, fitted = fit_pool(problem, origin, horizon, members), origin
         at = problem.row(origin) + horizon
         seen, observed = problem.observed[at], problem.counts[at].astype(np.int64)
         uniform = rng.random(len(observed))

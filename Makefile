@@ -60,7 +60,7 @@ types: $(READY)
 
 # The tested versions, with hashes; those that are locked stay, unless UPGRADE=--upgrade.
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --extra dev --extra dask \
+	$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --extra dev --extra dask --extra tune \
 	  --no-header --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 # The runs, in a browser on this machine.

@@ -54,10 +54,12 @@ class Record:
         SHA-256 of the data.
     source : str
         What the data are, for people.
-    texts : mapping of str to str
-        Text artifacts by path: models in their native formats.
+    texts : mapping of str to str or bytes
+        Artifacts by path: models in their native formats, tables, pictures.
     files : sequence of Path
         Files that are copied as they are.
+    root : Path or None
+        Folder of the files, whose folders inside it are kept; None to put all of them side by side.
     children : sequence of Record
         One per member of the pool, never per region.
     """
@@ -71,6 +73,7 @@ class Record:
     source: str = ""
     texts: Mapping[str, str | bytes] = field(default_factory=dict)
     files: Sequence[Path] = ()
+    root: Path | None = None
     children: Sequence[Record] = ()
 
 
@@ -208,7 +211,8 @@ def _write_files(client: Any, run_id: str, record: Record) -> None:
             stage(record.texts, Path(aside))
             client.log_artifacts(run_id, aside)
     for path in record.files:
-        client.log_artifact(run_id, str(path))
+        inside = path.parent.relative_to(record.root).as_posix() if record.root else "."
+        client.log_artifact(run_id, str(path), None if inside == "." else inside)
 
 
 def stage(texts: Mapping[str, str | bytes], folder: Path) -> None:

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from make_result import make_result
 
+from harmattan.data.errors import ReleaseError
 from harmattan.forecast.config import Settings
 from harmattan.forecast.publish import write_release
-from harmattan.forecast.record import metrics, record_of
+from harmattan.forecast.record import metrics, record_of, record_of_release
 from harmattan.training.tracking import Record
 
 
@@ -56,7 +57,43 @@ def test_runs_are_found_by_tags(record: Record) -> None:
 def test_every_file_of_the_release_is_an_artifact(record: Record) -> None:
     names = {Path(path).name for path in record.files}
     assert {"forecast.parquet", "report.html", "spillover.csv", "SHA256SUMS"} <= names
-    assert record.texts == {"models/events/pool_h01.json": "{}"}
+    assert record.texts["models/events/pool_h01.json"] == "{}"
+
+
+def test_settings_environment_quality_and_pictures_are_artifacts(record: Record) -> None:
+    wanted = {"configuration.json", "environment.txt", "data_quality.csv"}
+    assert wanted | {"plots/skill_by_horizon.png", "plots/feature_contributions.png"} <= set(record.texts)
+    assert "numpy==" in str(record.texts["environment.txt"])
+    assert all(
+        bytes(v).startswith(b"\x89PNG")
+        for k, v in record.texts.items()
+        if isinstance(v, bytes) or k.endswith("png")
+    )
+
+
+def test_every_member_has_a_run_of_its_own(record: Record) -> None:
+    names = {child.name for child in record.children}
+    assert names == {"conflictology", "endemic-epidemic", "boosting", "pool"}
+    assert all(set(child.metrics) >= {"crps.events", "crps.deaths"} for child in record.children)
+    assert {name.rsplit(".", 1)[1] for name in record.metrics if not name.startswith("seconds")} == {"pool"}
+
+
+def test_a_release_can_be_recorded_from_its_files_alone(tmp_path: Path) -> None:
+    result = make_result()
+    release = write_release(result, "<p>", tmp_path)
+    whole, later = record_of(result, release, Settings()), record_of_release(release)
+    same = [key for key in whole.tags if key != "config_hash"]
+    assert [later.tags[key] for key in same] == [whole.tags[key] for key in same]
+    assert later.metrics == {k: v for k, v in whole.metrics.items() if not k.startswith("seconds")}
+    assert later.files == whole.files
+
+
+def test_a_folder_that_is_no_release_cannot_be_recorded(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="not a release that can be recorded"):
+        record_of_release(tmp_path)
+    (tmp_path / "manifest.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(ReleaseError, match="no table"):
+        record_of_release(tmp_path)
 
 
 def test_the_profile_counts_what_the_panel_holds(record: Record) -> None:

@@ -1,0 +1,47 @@
+"""The model as MLflow serves it: a trained model's text files, and code that turns a panel into the hub table.
+
+MLflow copies this file beside the model and runs the copy, outside the package: so it asks for the package by name.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas
+from mlflow.models import set_model
+
+
+class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """A panel as a long table in, the published table out."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the model's files; one that has changed is refused."""
+        trained = import_module("harmattan.training.trained").Trained
+        self._trained = trained.read(Path(context.artifacts["trained"]))
+
+    def predict(self, context: Any, model_input: pandas.DataFrame, params: Any = None) -> pandas.DataFrame:
+        """Forecast from the last month of a panel.
+
+        Parameters
+        ----------
+        context : PythonModelContext
+            Given by MLflow.
+        model_input : pandas.DataFrame
+            ``month, region_id, events`` and the other measures that the model was trained with, one row per region
+            and month.
+        params : mapping, optional
+            None are known.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``origin_date, target, horizon, target_end_date, location, output_type, output_type_id, value``.
+        """
+        serve = import_module("harmattan.forecast.serving").serve
+        return serve(self._trained, model_input)
+
+
+set_model(ServedModel())

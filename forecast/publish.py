@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from ..data.errors import ReleaseError
-from . import hub
 from .disk import SUMS, clear_leftovers, files_of, flush, read_sums, settle, sums_of, write_sums, write_text
 from .locks import writing
 from .manifest import json_text, manifest, public_settings, status
+from .release_tables import release_tables
 from .tombstone import refuse_withdrawn
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ __all__ = [
     "public_settings",
     "publish_release",
     "read_sums",
+    "release_tables",
     "sums_of",
     "write_release",
 ]
@@ -131,25 +132,6 @@ def check_ids(result: ForecastResult) -> None:
             )
 
 
-def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table]:
-    """Every table of a release by file name, checked."""
-    forecast = hub.checked(result.draws)
-    panel = result.panel
-    names = pd.DataFrame({"region_id": panel.region_ids, "name": panel.names, "country": panel.countries})
-    return {
-        "forecast.parquet": forecast,
-        "forecast.csv": forecast,
-        "draws.parquet": hub.draws_table(result.draws),
-        "wide.csv": hub.wide_table(result.draws, names),
-        "countries.csv": hub.checked(result.countries),
-        "spillover.csv": result.spillover,
-        "pairs.csv": result.pairs,
-        "scores.csv": result.scores,
-        "contributions.csv": result.contributions,
-        **{f"spillover_{name}.csv": table for name, table in result.answers.items()},
-    }
-
-
 def csv_text(frame: pd.DataFrame) -> str:
     """A table as CSV in which no text cell starts a spreadsheet formula.
 
@@ -183,7 +165,7 @@ def _defused(column: pd.Series) -> pd.Series:
 
 def _fill(
     folder: Path,
-    tables: Mapping[str, pd.DataFrame | pa.Table],
+    tables: Mapping[str, pd.DataFrame | pa.Table | str],
     result: ForecastResult,
     html: str,
     on_file: Callable[[str], None] | None,

@@ -32,14 +32,27 @@ FILES = {
     "countries.csv",
     "draws.parquet",
     "forecast.csv",
+    "forecast.geojson",
     "forecast.parquet",
+    "hub/hub-config/admin.json",
+    "hub/hub-config/model-metadata-schema.json",
+    "hub/hub-config/tasks.json",
+    "hub/model-metadata/harmattan-pool.yml",
+    "hub/model-output/harmattan-pool/2023-12-31-harmattan-pool.parquet",
     "manifest.json",
     "pairs.csv",
     "report.html",
     "scores.csv",
     "spillover.csv",
     "status.json",
+    "views/about.json",
+    "views/cm_deaths.parquet",
+    "views/cm_events.parquet",
+    "views/harmattan_admin1_deaths.parquet",
+    "views/harmattan_admin1_events.parquet",
+    "webmap.json",
     "wide.csv",
+    "withheld.csv",
 }
 
 
@@ -49,7 +62,8 @@ def result() -> ForecastResult:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {name: found[name] for name in sorted(found)}
 
 
 def visible(out: Path) -> list[str]:
@@ -249,7 +263,7 @@ def test_the_parquet_files_read_back_as_they_were(result: ForecastResult, tmp_pa
 
 def test_parquet_files_carry_no_pandas_version(result: ForecastResult, tmp_path: Path) -> None:
     folder = publish.write_release(result, HTML, tmp_path)
-    for path in folder.glob("*.parquet"):
+    for path in folder.rglob("*.parquet"):
         assert b"pandas" not in path.read_bytes()
 
 

@@ -1,0 +1,65 @@
+"""Every table of a release by file name: for people, for spreadsheets, for hubs, for VIEWS and for maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from . import hub
+from .geo_tables import geo_files
+from .hub_config import hub_files
+from .publishable import WITHHELD, check_level, enough_events
+from .views import views_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .result import ForecastResult
+
+
+def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table | str]:
+    """Every table of a release by path, checked; texts are files as they are.
+
+    Parameters
+    ----------
+    result : ForecastResult
+        What the run knows.
+
+    Raises
+    ------
+    ReleaseError
+        Numbers that break a check.
+    UsageError
+        Regions finer than admin-1 that nobody has allowed.
+    """
+    panel = result.panel
+    check_level(panel, result.regions, bool(result.settings.get("allow_grid", False)))
+    forecast, countries = hub.checked(result.draws), hub.checked(result.countries)
+    names = pd.DataFrame({"region_id": panel.region_ids, "name": panel.names, "country": panel.countries})
+    wide = hub.wide_table(result.draws, names)
+    return {
+        "forecast.parquet": forecast,
+        "forecast.csv": forecast,
+        "draws.parquet": hub.draws_table(result.draws),
+        "wide.csv": wide,
+        "countries.csv": countries,
+        "spillover.csv": result.spillover,
+        "pairs.csv": result.pairs,
+        "scores.csv": result.scores,
+        "contributions.csv": result.contributions,
+        **_answers(result),
+        **geo_files(result, wide),
+        **hub_files(forecast, countries, panel.source, result.package_version, result.model),
+        **views_files(result.draws, result.countries),
+    }
+
+
+def _answers(result: ForecastResult) -> dict[str, pd.DataFrame]:
+    """Spillover taken apart, without rows about armed groups of too few events, which ``withheld.csv`` counts."""
+    tables = {f"spillover_{name}.csv": table for name, table in result.answers.items()}
+    withheld = pd.DataFrame(columns=list(WITHHELD))
+    groups = tables.get("spillover_groups.csv")
+    if groups is not None and "past_events" in groups:
+        tables["spillover_groups.csv"], withheld = enough_events(groups)
+    return {**tables, "withheld.csv": withheld}

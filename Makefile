@@ -1,5 +1,5 @@
 # Everything sets itself up: a virtual environment in .venv, once, from requirements.lock.
-.PHONY: forecast test test-all setup lint tests tests-all types lock ui clean
+.PHONY: forecast test test-all setup lint tests tests-all types lock docs docs-cli ui clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -62,6 +62,15 @@ types: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --extra dev --extra dask --extra tune \
 	  --no-header --no-emit-index-url --output-file requirements.lock pyproject.toml
+
+# The documents as pages in site/, readable without a network; broken links and pages that nobody links to stop it.
+docs: $(READY) docs-cli
+	DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
+# The page of every command, from the program itself.
+docs-cli: $(READY)
+	@$(BIN)/python docs/make_cli.py
 
 # The runs, in a browser on this machine.
 ui: $(READY)

@@ -9,8 +9,8 @@ import numpy as np
 import shapely
 from markupsafe import Markup
 
-from ...data.links import unwrapped
 from ...data.country_names import country_name
+from ...data.links import unwrapped
 from ..result import ForecastResult
 from .labels import Label, broken, place
 from .numbers import count

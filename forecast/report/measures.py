@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from ..past import PastRelease
 from ..result import ForecastResult
 from .numbers import chance, count, interval, month_name, percent, signed
-from .previous import PreviousRelease
 from .tables import THRESHOLDS, Outlook
 
 ROUND = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
@@ -111,7 +111,7 @@ def _change(key: str, label: str, values: np.ndarray) -> Measure:
 
 
 def map_measures(
-    result: ForecastResult, outlooks: Mapping[str, Outlook], previous: PreviousRelease | None = None
+    result: ForecastResult, outlooks: Mapping[str, Outlook], previous: PastRelease | None = None
 ) -> list[Measure]:
     """All measures on offer, the default first."""
     events = outlooks["events"]
@@ -132,9 +132,7 @@ def map_measures(
     return found
 
 
-def since_release(
-    result: ForecastResult, events: Outlook, previous: PreviousRelease | None
-) -> np.ndarray | None:
+def since_release(result: ForecastResult, events: Outlook, previous: PastRelease | None) -> np.ndarray | None:
     """Expected events less what the earlier release expected of the same month; NaN where it reached none."""
     old = previous.draws.get("events") if previous else None
     if old is None:

@@ -11,17 +11,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ...data.country_names import country_name
 from ...data.errors import ModelError
+from ..past import PastRelease
 from ..result import ForecastResult
 from ..spillover import SHOCK_RATE
 from . import map as maps
-from . import numbers, sections, words
-from .measures import Measure, map_measures, page_data, safe_json
-from .previous import PreviousRelease, hindsight
+from . import numbers, sections, sections_past, words, words_past
+from .measures import Measure, map_measures, page_data, safe_json, since_release
 from .tables import (
     Outlook,
     blind_spots,
-    country_name,
     country_outlook,
     main_reasons,
     region_outlook,
@@ -29,14 +29,14 @@ from .tables import (
 )
 
 
-def render(result: ForecastResult, previous: PreviousRelease | None = None) -> str:
+def render(result: ForecastResult, previous: PastRelease | None = None) -> str:
     """The whole page as HTML text, the same bytes for the same input.
 
     Parameters
     ----------
     result : ForecastResult
         A finished forecast with draws of ``events``; ``deaths`` are shown where there are any.
-    previous : PreviousRelease, optional
+    previous : PastRelease, optional
         The release before, to be held against what has been observed since.
 
     Returns
@@ -61,26 +61,30 @@ def _numbers(
     result: ForecastResult,
     outlooks: Mapping[str, Outlook],
     countries: Mapping[str, Outlook],
-    previous: PreviousRelease | None,
+    previous: PastRelease | None,
 ) -> dict[str, Any]:
     """What the sections show."""
-    events, past = outlooks["events"], hindsight(result, previous)
+    events = outlooks["events"]
     spill, reasons = spillover(result, events), main_reasons(result, events)
+    changed = words_past.change_sentence(result, events, previous)
     measures = map_measures(result, outlooks, previous)
     shapes, order = maps.project(result, events), words.ranking_order(events)
     return {
         "json": safe_json(page_data(result, outlooks, countries, measures, reasons)),
         "measures": measures,
         "title": words.title(result, events),
-        "sentences": words.headline(result, events, spill),
-        "past": past,
-        "past_sentence": words.hindsight_sentence(past) if past else None,
+        "sentences": words.headline(result, events, spill, changed),
+        "past": sections_past.past_section(result, previous),
         "skill": sections.skill_section(result),
+        "reliability": sections_past.reliability_section(result),
+        "vintage": sections_past.vintage_section(result, previous),
         "shock_rate": f"{SHOCK_RATE:.0%}",
         "origins": result.settings.get("backtest_origins"),
         "map": _map(result, shapes, events, measures, order),
         "order": order,
-        "ranking": sections.ranking_rows(events, outlooks.get("deaths"), reasons, order),
+        "ranking": sections.ranking_rows(
+            events, outlooks.get("deaths"), reasons, order, since_release(result, events, previous)
+        ),
         "fans": sections.fan_panels(result, events, countries["events"], order),
         "country_order": words.ranking_order(countries["events"]),
         "country_names": countries["events"].names,

@@ -1,49 +1,17 @@
-"""The release before this one, and what became of it."""
+"""The forecast before this one, and what became of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ...data.errors import ReleaseError
-from ...training.distribution import Draws, empirical
+from ...data.panel import Panel
+from ...training.distribution import empirical
+from ..past import PastRelease
 from ..result import ForecastResult
 from .tables import RECENT
-
-
-@dataclass(frozen=True)
-class PreviousRelease:
-    """What is needed of an earlier release: its name and its draws.
-
-    Attributes
-    ----------
-    name : str
-        Its folder's name, such as ``2023-11``.
-    draws : dict of str to Draws
-        By target: int32 (draws, horizons, regions), >= 0.
-    """
-
-    name: str
-    draws: Mapping[str, Draws]
-
-    @classmethod
-    def read(cls, folder: Path) -> PreviousRelease:
-        """A release from its folder; :class:`ReleaseError` where its draws are missing or unreadable."""
-        path = folder / "draws.parquet"
-        try:
-            table = pd.read_parquet(path)
-            draws = {str(t): Draws.from_frame(part) for t, part in table.groupby("target", observed=True)}
-        except (OSError, ValueError, KeyError) as error:
-            raise ReleaseError(
-                "the draws of the previous release cannot be read.",
-                where=str(path),
-                remedy="Verify that release, or render the report without it.",
-            ) from error
-        return cls(folder.name, draws)
 
 
 @dataclass(frozen=True)
@@ -53,7 +21,7 @@ class Hindsight:
     Attributes
     ----------
     name : str
-        The release that made it.
+        The release that made it; empty for a forecast that was never released, and is made again now.
     month : pandas.Period
         The month that was forecast, and is the last observed now.
     horizon : int
@@ -62,9 +30,11 @@ class Hindsight:
         Per region observed: ``region_id, name, country, expected, low, high, observed, inside``,
         most observed first.
     expected, low, high, observed : float
-        The same for the sum of these regions (mean, 80 % interval, count).
+        The same for the sum of these regions (mean, 80 % interval, count); the interval is NaN without joint draws.
     crps, crps_conflictology : float
         Mean score over regions of the forecast and of each region's own twelve months before it.
+    fitted : pandas.Period or None
+        The last month that the parameters of a forecast made again have seen.
     """
 
     name: str
@@ -77,10 +47,23 @@ class Hindsight:
     observed: float
     crps: float
     crps_conflictology: float
+    fitted: pd.Period | None = None
+
+    @property
+    def origin(self) -> pd.Period:
+        """The last month that it had seen."""
+        return self.month - self.horizon
+
+    @property
+    def missed(self) -> pd.DataFrame:
+        """Regions outside their 80 % interval, the farthest outside first."""
+        out = self.table[~self.table["inside"].astype(bool)]
+        beyond = np.maximum(out["observed"] - out["high"], out["low"] - out["observed"])
+        return out.assign(beyond=beyond).sort_values(["beyond", "region_id"], ascending=[False, True])
 
 
 def hindsight(
-    result: ForecastResult, previous: PreviousRelease | None, target: str = "events"
+    result: ForecastResult, previous: PastRelease | None, target: str = "events"
 ) -> Hindsight | None:
     """Set the earlier forecast of the origin month beside what was observed in it.
 
@@ -96,13 +79,14 @@ def hindsight(
     row = draws.horizons.index(ahead)
     column = {region: i for i, region in enumerate(panel.region_ids)}
     outcome = panel.target(target)[-1]
+    before = _twelve_before(result, previous, target, ahead)
     both = [
         (k, column[region])
         for k, region in enumerate(draws.region_ids)
-        if region in column and not np.isnan(outcome[column[region]])
+        if region in column
+        and not np.isnan(outcome[column[region]])
+        and not np.isnan(before[:, column[region]]).any()
     ]
-    past = panel.target(target)[: -ahead or None][-RECENT:] if ahead < len(panel.months) else outcome[None]
-    both = [(k, i) for k, i in both if not np.isnan(past[:, i]).any()]
     if not both:
         return None
     of_draws, of_panel = (list(side) for side in zip(*both, strict=True))
@@ -111,26 +95,107 @@ def hindsight(
     table = pd.DataFrame(
         {
             "region_id": [panel.region_ids[i] for i in of_panel],
-            "name": [panel.names[i] for i in of_panel],
-            "country": [panel.countries[i] for i in of_panel],
             "expected": draws.mean()[row, of_draws],
             "low": low,
             "high": high,
             "observed": observed,
-            "inside": (observed >= low) & (observed <= high),
         }
-    ).sort_values(["observed", "expected", "region_id"], ascending=[False, False, True], ignore_index=True)
+    )
     total = np.quantile(values.sum(axis=1), [0.1, 0.9], method="inverted_cdf")
     whole = observed.astype(np.int64)
     return Hindsight(
         name=previous.name,
         month=result.origin,
         horizon=ahead,
-        table=table,
+        table=_told(result, table),
         expected=float(table["expected"].sum()),
         low=float(total[0]),
         high=float(total[1]),
         observed=float(observed.sum()),
         crps=float(empirical(values).crps(whole).mean()),
-        crps_conflictology=float(empirical(past[:, of_panel]).crps(whole).mean()),
+        crps_conflictology=float(empirical(before[:, of_panel]).crps(whole).mean()),
     )
+
+
+def rehearsed(result: ForecastResult) -> Hindsight | None:
+    """The origin month as it would have been forecast a month before; None where the run did not judge itself."""
+    table = result.rehearsal
+    if table.empty or str(table["month"].iloc[0]) != str(result.origin):
+        return None
+    first = table.iloc[0]
+    return Hindsight(
+        name="",
+        month=pd.Period(str(first["month"]), freq="M"),
+        horizon=int(first["horizon"]),
+        table=_told(result, table),
+        expected=float(table["expected"].sum()),
+        low=float("nan"),
+        high=float("nan"),
+        observed=float(table["observed"].sum()),
+        crps=float(table["crps"].mean()),
+        crps_conflictology=float(table["crps_conflictology"].mean()),
+        fitted=pd.Period(str(first["fitted"]), freq="M"),
+    )
+
+
+def _told(result: ForecastResult, table: pd.DataFrame) -> pd.DataFrame:
+    """The regions with their names, and whether the count lay inside the interval."""
+    panel = result.panel
+    names = dict(zip(panel.region_ids, panel.names, strict=True))
+    countries = dict(zip(panel.region_ids, panel.countries, strict=True))
+    return table.assign(
+        name=table["region_id"].map(names),
+        country=table["region_id"].map(countries),
+        inside=(table["observed"] >= table["low"]) & (table["observed"] <= table["high"]),
+    ).sort_values(["observed", "expected", "region_id"], ascending=[False, False, True], ignore_index=True)
+
+
+def _twelve_before(result: ForecastResult, previous: PastRelease, target: str, ahead: int) -> np.ndarray:
+    """The twelve months up to the earlier origin, (12, regions), as they were known then where that is kept."""
+    panel = result.panel.until(result.origin)
+    now = panel.target(target)[: len(panel.months) - ahead][-RECENT:].astype(float)
+    kept = previous.history
+    if kept is None or kept.months[-1] != previous.origin or len(kept.months) < RECENT:
+        return now
+    column = {region: i for i, region in enumerate(kept.region_ids)}
+    then = kept.target(target)[-RECENT:]
+    found = [then[:, column[r]] if r in column else np.full(RECENT, np.nan) for r in panel.region_ids]
+    return np.stack(found, axis=1).astype(float)
+
+
+def revisions(result: ForecastResult, previous: PastRelease | None) -> pd.DataFrame | None:
+    """What has become of the counts that the earlier release had seen; None where it kept none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per country in which anything changed: ``country, then, now, change`` (events of the months both have
+        seen) and ``region_months`` (how many counts differ). Empty where nothing was revised.
+    """
+    kept = previous.history if previous else None
+    if kept is None:
+        return None
+    panel = result.panel.until(result.origin)
+    months = kept.months.intersection(panel.months)
+    regions = [r for r in kept.region_ids if r in set(panel.region_ids)]
+    if not len(months) or not regions:
+        return None
+    then, now = (_counts(p, months, regions) for p in (kept, panel))
+    country = dict(zip(kept.region_ids, kept.countries, strict=True))
+    differ = (np.nan_to_num(then, nan=-1) != np.nan_to_num(now, nan=-1)).sum(axis=0)
+    table = pd.DataFrame(
+        {
+            "country": [country[r] for r in regions],
+            "then": np.nansum(then, axis=0),
+            "now": np.nansum(now, axis=0),
+            "region_months": differ,
+        }
+    )
+    table = table.groupby("country", as_index=False).sum()
+    table.insert(3, "change", table["now"] - table["then"])
+    return table[table["region_months"] > 0].reset_index(drop=True)
+
+
+def _counts(panel: Panel, months: pd.PeriodIndex, regions: list[str]) -> np.ndarray:
+    rows, ids = panel.months.get_indexer(months), panel.region_ids
+    return np.asarray(panel.target("events")[rows][:, [ids.index(r) for r in regions]], dtype=float)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...data.country_names import country_name
 from ..result import ForecastResult
 from . import charts, numbers, words
 from . import map as maps
-from .tables import RECENT, Outlook, Spill, country_name, rows_of
+from .tables import RECENT, Outlook, Spill, rows_of
 
 #: Small charts of leading places; rows of tables shown at first.
 LEADING, ROWS = 6, 15
@@ -63,7 +64,11 @@ def skill_section(result: ForecastResult) -> dict[str, Any]:
 
 
 def ranking_rows(
-    events: Outlook, deaths: Outlook | None, reasons: np.ndarray, order: list[int]
+    events: Outlook,
+    deaths: Outlook | None,
+    reasons: np.ndarray,
+    order: list[int],
+    since: np.ndarray | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of the ranking table for the first horizon, most expected events first."""
     death = dict(zip(deaths.ids, deaths.mean[0], strict=True)) if deaths else {}
@@ -79,6 +84,7 @@ def ranking_rows(
             "span": numbers.interval(events.low[0, i], events.high[0, i]),
             "chances": [(k, numbers.chance(p[0, i]), round(100 * p[0, i])) for k, p in events.chance.items()],
             "change": numbers.signed(events.change[0, i]),
+            "since": None if since is None else numbers.signed(since[0, i]),
             "deaths": numbers.count(death[events.ids[i]]) if events.ids[i] in death else None,
             "reason": reasons[0, i],
         }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...data.country_names import country_name
 from ...training.distribution import Draws
 from ..result import ForecastResult
 
@@ -19,34 +20,6 @@ THRESHOLDS = (1, 5, 10)
 RECENT = 12
 #: A second reason is named from this share on; a spilled share from this many events on.
 TOLD_SHARE, TOLD_EVENTS = 0.05, 0.1
-
-COUNTRY_NAMES = {
-    "BEN": "Benin",
-    "BFA": "Burkina Faso",
-    "CIV": "Ivory Coast",
-    "CMR": "Cameroon",
-    "DZA": "Algeria",
-    "GHA": "Ghana",
-    "GIN": "Guinea",
-    "GNB": "Guinea-Bissau",
-    "LBY": "Libya",
-    "MLI": "Mali",
-    "MRT": "Mauritania",
-    "NER": "Niger",
-    "NGA": "Nigeria",
-    "SEN": "Senegal",
-    "TCD": "Chad",
-    "TGO": "Togo",
-}
-
-
-def country_name(code: str) -> str:
-    """The name of a country, or its code where the name is not known here.
-
-    >>> country_name("MLI"), country_name("XYZ")
-    ('Mali', 'XYZ')
-    """
-    return COUNTRY_NAMES.get(code, code)
 
 
 def rows_of(table: pd.DataFrame) -> list[Any]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from ...data.country_names import country_name
 from ..result import ForecastResult
-from .numbers import chance, count, count_whole, interval, listing, month_name, percent, plural
-from .previous import Hindsight
-from .tables import Outlook, Spill, country_name, rows_of
+from .numbers import chance, count, interval, listing, month_name, percent, plural
+from .tables import Outlook, Spill, rows_of
 
 #: A rise or fall is told from this ratio to the mean of the last twelve months on,
 #: and from one event a month on.
@@ -212,11 +212,14 @@ def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
     return Sentence(words, facts, topic)
 
 
-def headline(result: ForecastResult, outlook: Outlook, spill: Spill | None) -> list[Sentence]:
-    """The page's headline, most important first."""
+def headline(
+    result: ForecastResult, outlook: Outlook, spill: Spill | None, changed: Sentence | None = None
+) -> list[Sentence]:
+    """The page's headline, most important first; ``changed`` says what moved since the last release."""
     sentences = [
         total_sentence(result, outlook),
         leading_sentence(outlook),
+        changed,
         rise_sentence(result, outlook),
         fall_sentence(outlook),
         onset_sentence(result, outlook),
@@ -268,24 +271,3 @@ def skill_sentence(scores: pd.DataFrame, target: str) -> Sentence | None:
     )
     facts = {"horizons": rows["horizon"].tolist(), "skill": rows["skill_vs_conflictology"].tolist()}
     return Sentence(words, facts, target.capitalize())
-
-
-def hindsight_sentence(past: Hindsight) -> Sentence:
-    """What the release before this one said about the month that has since been observed."""
-    inside = int(past.table["inside"].sum())
-    better = 1 - past.crps / past.crps_conflictology if past.crps_conflictology > 0 else float("nan")
-    if math.isnan(better):
-        verdict = "The plain record of the twelve months before was exactly right."
-    else:
-        side = "better" if better >= 0 else "worse"
-        verdict = (
-            f"Its score was {100 * abs(better):.0f}% {side} than the plain record of the twelve months "
-            f"before (CRPS {past.crps:.2f} against {past.crps_conflictology:.2f}; lower is better)."
-        )
-    words = (
-        f"For {month_name(past.month)}, the release of {past.name} expected {count(past.expected)} events "
-        f"(80% interval {interval(past.low, past.high)}); {count_whole(past.observed)} were recorded. "
-        f"In {inside} of {plural(len(past.table), 'region')} the count lay inside the 80% interval. {verdict}"
-    )
-    facts = {"inside": inside, "regions": len(past.table), "skill": better}
-    return Sentence(words, facts, "Last forecast")

@@ -11,7 +11,8 @@ import shapely
 
 from harmattan.data.panel import Panel
 from harmattan.forecast.result import ForecastResult
-from harmattan.training.distribution import Draws
+from harmattan.training.distribution import Draws, empirical, negative_binomial
+from harmattan.training.reliability import Told, rehearsal, reliability_table, tell
 
 HORIZONS = (1, 2, 3, 4, 5, 6)
 FAMILIES = ("own history", "domestic neighbours", "across the border", "country", "calendar", "baseline")
@@ -155,6 +156,18 @@ def make_scores() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*names.split(), "coverage_50", "coverage_80", "coverage_90"])
 
 
+def make_told(panel: Panel, target: str, horizon: int, rng: np.random.Generator) -> Told:
+    """Twelve forecasts of the last months, about as good as a count's own past allows."""
+    counts = panel.target(target).astype(float)
+    last = len(counts) - 1
+    rows = np.arange(last - 11, last + 1) - horizon
+    recent = [counts[row - 11 : row + 1] for row in rows]
+    said = [negative_binomial(window.mean(axis=0) + 0.1, np.full(len(window[0]), 4.0)) for window in recent]
+    origins = [panel.months[row] for row in rows]
+    plain = [empirical(window) for window in recent]
+    return tell(target, horizon, origins, panel.region_ids, said, plain, counts[rows + horizon], rng)
+
+
 def make_contributions(draws: Draws, rng: np.random.Generator) -> pd.DataFrame:
     """Each region's mean, split at random into families, own history the largest on the whole."""
     weight = np.array([4.0, 1.5, 1.0, 0.5, 0.2, 0.8])
@@ -178,6 +191,7 @@ def make_result(
     panel = make_panel(regions, origin, rng)
     draws = {target: make_draws(panel, target, rng) for target in ("events", "deaths")}
     pairs = make_pairs(panel, declared, rng)
+    told = {(t, h): make_told(panel, t, h, rng) for t in draws for h in (1, 3, 6)}
     fields: dict[str, Any] = {
         "origin": panel.last_month,
         "horizons": HORIZONS,
@@ -204,5 +218,8 @@ def make_result(
         "package_version": "0.1.0",
         "data_hash": panel.digest(),
         "timings": {"fit": 1.0},
+        "reliability": reliability_table(told.values()),
+        "rehearsal": rehearsal(told["events", 1]),
+        "model": {"name": "fitted at the origin", "trained_to": origin},
     }
     return ForecastResult(**{**fields, **changes})

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from make_result import make_draws, make_result
 
+from harmattan.forecast.past import PastRelease
 from harmattan.forecast.report.page import render
-from harmattan.forecast.report.previous import PreviousRelease
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +54,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
     result = make_result(hostile=True)
     earlier = make_draws(result.panel.until("2023-11"), "events", np.random.default_rng(5))
-    path.write_text(render(result, PreviousRelease("2023-11", {"events": earlier})), encoding="utf-8")
+    path.write_text(render(result, PastRelease("2023-11", {"events": earlier})), encoding="utf-8")
     return path
 
 

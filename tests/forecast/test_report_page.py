@@ -17,8 +17,8 @@ import pytest
 from make_result import HOSTILE, make_draws, make_result
 
 from harmattan.data.errors import ModelError, ReleaseError
+from harmattan.forecast.past import PastRelease
 from harmattan.forecast.report.page import render
-from harmattan.forecast.report.previous import PreviousRelease
 
 VOID = {"meta", "link", "input", "br", "path", "use", "line", "circle", "img"}
 SECTIONS = ["past", "headline", "place", "ranking", "fans", "spillover", "skill", "data"]
@@ -180,7 +180,7 @@ def test_partly_blind_regions_are_named(page: Page) -> None:
 def test_previous_release_comes_first_and_gives_a_revision(html: str) -> None:
     result = make_result()
     earlier = make_draws(result.panel.until("2023-11"), "events", np.random.default_rng(5))
-    with_past = render(result, PreviousRelease("2023-11", {"events": earlier}))
+    with_past = render(result, PastRelease("2023-11", {"events": earlier}))
     assert with_past.index("the release of 2023-11 expected") < with_past.index('id="headline"')
     measure = {m["key"]: m for m in data_of(with_past)["measures"]}["revision"]  # type: ignore[attr-defined]
     expected = result.draws["events"].mean()[:5] - earlier.mean()[1:]
@@ -192,7 +192,7 @@ def test_previous_release_comes_first_and_gives_a_revision(html: str) -> None:
 def test_previous_release_is_read_from_its_folder(tmp_path: Path) -> None:
     result = make_result()
     pd.concat([d.to_frame() for d in result.draws.values()]).to_parquet(tmp_path / "draws.parquet")
-    back = PreviousRelease.read(tmp_path)
+    back = PastRelease.read(tmp_path)
     assert back.name == tmp_path.name
     assert np.array_equal(back.draws["events"].values, result.draws["events"].values)
 
@@ -200,7 +200,7 @@ def test_previous_release_is_read_from_its_folder(tmp_path: Path) -> None:
 def test_unreadable_previous_release_is_a_named_error(tmp_path: Path) -> None:
     (tmp_path / "draws.parquet").write_text("not parquet")
     with pytest.raises(ReleaseError, match="draws of the previous release cannot be read"):
-        PreviousRelease.read(tmp_path)
+        PastRelease.read(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["scores", "spillover", "contributions", "coverage_note", "ledger", "pairs"])

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 from make_result import make_draws, make_result
 
-from harmattan.forecast.report import tables, words
-from harmattan.forecast.report.numbers import count, month_name, percent
-from harmattan.forecast.report.previous import PreviousRelease, hindsight
+from harmattan.data.panel import Panel
+from harmattan.forecast.past import PastRelease, history_table
+from harmattan.forecast.report import tables, words, words_past
+from harmattan.forecast.report.numbers import count, month_name, percent, signed
+from harmattan.forecast.report.previous import hindsight, rehearsed, revisions
 from harmattan.forecast.result import ForecastResult
 from harmattan.training.distribution import Draws
 
@@ -196,13 +198,13 @@ def test_title_of_a_quiet_month_promises_no_violence(result: ForecastResult) -> 
 
 
 @pytest.fixture(scope="module")
-def previous(result: ForecastResult) -> PreviousRelease:
+def previous(result: ForecastResult) -> PastRelease:
     earlier = result.panel.until("2023-11")
-    return PreviousRelease("2023-11", {"events": make_draws(earlier, "events", np.random.default_rng(5))})
+    return PastRelease("2023-11", {"events": make_draws(earlier, "events", np.random.default_rng(5))})
 
 
 def test_hindsight_holds_the_last_forecast_against_what_came(
-    result: ForecastResult, previous: PreviousRelease
+    result: ForecastResult, previous: PastRelease
 ) -> None:
     past = hindsight(result, previous)
     assert past is not None
@@ -221,17 +223,93 @@ def test_hindsight_holds_the_last_forecast_against_what_came(
         axis=(0, 1)
     )
     assert past.crps_conflictology == pytest.approx(naive.mean(), rel=1e-5)
-    sentence = words.hindsight_sentence(past)
-    inside = int(past.table.inside.sum())
-    assert f"In {inside} of 14 regions" in sentence.text
-    assert f"For {month_name(past.month)}" in sentence.text
-    assert f"{observed.sum():.0f} were recorded" in sentence.text
+    total, hits, verdict = words_past.past_sentences(past)
+    ordered = np.sort(values, axis=0)
+    low, high = (ordered[int(np.ceil(q * len(values))) - 1] for q in (0.1, 0.9))
+    inside = (observed >= low) & (observed <= high)
+    assert f"In {inside.sum()} of 14 regions" in hits.text
+    assert set(past.missed.region_id) == {
+        r for r, i in zip(result.panel.region_ids, inside, strict=True) if not i
+    }
+    assert total.text.startswith(f"For {month_name(past.month)}, the release of 2023-11 expected")
+    assert f"{observed.sum():.0f} were recorded, " in total.text
+    better = 100 * (1 - past.crps / past.crps_conflictology)
+    assert f"{abs(better):.0f}% {'better' if better >= 0 else 'worse'}" in verdict.text
 
 
-def test_hindsight_needs_a_forecast_of_this_very_month(
-    result: ForecastResult, previous: PreviousRelease
+def test_the_farthest_miss_is_named_first(result: ForecastResult, previous: PastRelease) -> None:
+    old = previous.draws["events"]
+    values = np.full_like(old.values, 3)
+    at = int(np.argmax(np.abs(result.panel.measure("events")[-1] - 3)))
+    flat = PastRelease("2023-11", {"events": dataclasses.replace(old, values=values)})
+    past = hindsight(result, flat)
+    assert past is not None
+    hits = words_past.past_sentences(past)[1]
+    assert hits.facts["missed"][0] == result.panel.region_ids[at]  # type: ignore[index]
+    assert f"{result.panel.measure('events')[-1, at]:.0f} against 3–3" in hits.text
+
+
+def test_without_a_release_the_last_month_is_forecast_again(result: ForecastResult) -> None:
+    past = rehearsed(result)
+    assert past is not None
+    table, observed = result.rehearsal, result.panel.measure("events")[-1]
+    total, _, verdict = words_past.past_sentences(past)
+    assert total.text.startswith("No earlier release stands beside this one")
+    assert f"{count(table.expected.sum())} events were to be expected in December 2023" in total.text
+    assert f"{observed.sum():.0f} were recorded" in total.text
+    assert f"CRPS {table.crps.mean():.2f} against {table.crps_conflictology.mean():.2f}" in verdict.text
+    assert "as they are known today" in words_past.past_note(past)
+
+
+def test_a_rehearsal_of_another_month_is_not_shown(result: ForecastResult) -> None:
+    other = dataclasses.replace(result, rehearsal=result.rehearsal.assign(month="2023-10"))
+    assert rehearsed(other) is None
+
+
+def test_change_since_the_last_release_names_the_steepest(
+    result: ForecastResult, previous: PastRelease
 ) -> None:
-    same = PreviousRelease("2023-12", {"events": result.draws["events"]})
+    outlook = tables.region_outlook(result, "events")
+    moved = result.draws["events"].values[:, 0].mean(axis=0) - previous.draws["events"].values[:, 1].mean(
+        axis=0
+    )
+    sentence = words_past.change_sentence(result, outlook, previous)
+    assert sentence is not None
+    up = int(np.argmax(moved))
+    assert sentence.facts["region_ids"][0] == outlook.ids[up]  # type: ignore[index]
+    assert f"({signed(moved[up])}, to {count(outlook.mean[0, up])})" in sentence.text
+    assert words_past.change_sentence(result, outlook, None) is None
+
+
+def test_an_unmoved_expectation_says_so(result: ForecastResult) -> None:
+    outlook = tables.region_outlook(result, "events")
+    old = result.draws["events"]
+    same = dataclasses.replace(old, origin=old.origin - 1, values=np.roll(old.values, 1, axis=1))
+    sentence = words_past.change_sentence(result, outlook, PastRelease("2023-11", {"events": same}))
+    assert sentence is not None
+    assert sentence.text.startswith("No region’s expectation for January 2024 has moved")
+
+
+def test_revisions_are_counted_by_country(result: ForecastResult, previous: PastRelease) -> None:
+    seen = history_table(result.panel.until("2023-11"))
+    at = seen.index[(seen.region_id == "MLI-north") & (seen.month == "2023-10")][0]
+    now = float(seen.events[at])
+    seen.loc[at, "events"] = now + 4
+    kept = dataclasses.replace(previous, history=Panel.from_frame(seen))
+    table = revisions(result, kept)
+    assert table is not None
+    assert table[["country", "change", "region_months"]].to_numpy().tolist() == [["MLI", -4.0, 1]]
+    same = dataclasses.replace(
+        previous, history=Panel.from_frame(history_table(result.panel.until("2023-11")))
+    )
+    untouched = revisions(result, same)
+    assert untouched is not None
+    assert untouched.empty
+    assert revisions(result, previous) is None
+
+
+def test_hindsight_needs_a_forecast_of_this_very_month(result: ForecastResult, previous: PastRelease) -> None:
+    same = PastRelease("2023-12", {"events": result.draws["events"]})
     assert hindsight(result, None) is None
     assert hindsight(result, same) is None
     assert hindsight(make_result(origin="2025-06"), previous) is None

@@ -121,6 +121,7 @@
         cells[c++].style.setProperty("--v", Math.round(by[k].values[month][i] * 100));
       });
       cells[c++].textContent = by.change.text[month][i];
+      if (by.revision) cells[c++].textContent = by.revision.text[month][i];
       if (by.deaths) cells[c++].textContent = by.deaths.text[month][i];
       cells[c].textContent = D.reasons[month][i];
     });

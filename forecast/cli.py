@@ -15,6 +15,8 @@ from typer.core import TyperGroup
 
 from ..data.errors import HarmattanError
 from .cli_backtest import backtest
+from .cli_models import promote, runs, track, train
+from .cli_publish import publish
 from .cli_releases import prune, releases, status, verify, withdraw
 from .cli_spillover import scenario, spillover
 from .cli_tools import config as config_group
@@ -218,13 +220,18 @@ def _print_plan(settings: Any, as_json: bool, quiet: bool) -> None:
 app.command()(backtest)
 app.command()(spillover)
 app.command()(scenario)
+app.command()(train)
+app.command()(promote)
+app.command()(track)
 app.command()(doctor)
+app.command()(publish)
 app.command()(verify)
 app.command()(status)
 app.command()(withdraw)
 app.command()(prune)
 app.add_typer(releases, name="releases")
 app.add_typer(config_group, name="config")
+app.add_typer(runs, name="runs")
 
 
 @app.command()

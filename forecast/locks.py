@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..data.errors import LockError
+from ..data.errors import LockError, ReleaseError
 
 #: Seconds that a second writer waits for the first one.
 PATIENCE = 60.0
@@ -42,14 +42,22 @@ def publishing(out: Path) -> Iterator[bool]:
     ------
     LockError
         At once where another job holds it, with its process, machine and start.
+    ReleaseError
+        The folder cannot be made or written.
     """
     from filelock import FileLock, Timeout
 
-    out.mkdir(parents=True, exist_ok=True)
     note = out / ".publishing.json"
     lock = FileLock(out / ".publishing.lock")
     try:
+        out.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
+    except OSError as reason:
+        raise ReleaseError(
+            f"the folder cannot be locked ({reason.strerror or reason}).",
+            str(out),
+            "Free space or permissions there, or choose another --out.",
+        ) from reason
     except Timeout:
         raise LockError(
             f"another publishing job is at work here{_holder(note)}.", str(out), "Wait for it to end."
@@ -57,10 +65,12 @@ def publishing(out: Path) -> Iterator[bool]:
     try:
         stale = note.exists()
         held = {"process": os.getpid(), "machine": socket.gethostname(), "since": _now()}
-        note.write_text(json.dumps(held) + "\n", encoding="utf-8")
+        with suppress(OSError):
+            note.write_text(json.dumps(held) + "\n", encoding="utf-8")
         yield stale
     finally:
-        note.unlink(missing_ok=True)
+        with suppress(OSError):
+            note.unlink(missing_ok=True)
         lock.release()
 
 

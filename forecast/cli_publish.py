@@ -1,0 +1,97 @@
+"""``harmattan publish``: the scheduled job on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .cli_options import ConfigFile, DryRun, Json, Out, Quiet, RunDate
+
+if TYPE_CHECKING:
+    from .config import Settings
+
+
+def publish(
+    config: ConfigFile = None,
+    out: Out = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="champion (default), another alias or version, or a folder of a trained model."),
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="snapshot, ucdp:FILE or another source.")] = None,
+    panel: Annotated[Path | None, typer.Option(help="A ready panel instead of a source.")] = None,
+    regions: Annotated[Path | None, typer.Option(help="Polygons (GeoJSON) of the regions.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Origin, such as 2023-08; default the newest month.")
+    ] = None,
+    run_date: RunDate = None,
+    mlruns: Annotated[Path | None, typer.Option(help="Folder of MLflow's records and models.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="Another MLflow store.")] = None,
+    track: Annotated[
+        bool | None, typer.Option("--track/--no-track", help="Record the run in MLflow.")
+    ] = None,
+    notify: Annotated[
+        str | None, typer.Option(help="A command that is given the outcome as JSON, or file:PATH.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; changes no number. 0: one per core.")
+    ] = None,
+    log_json: Annotated[
+        str | None, typer.Option(help="Append a line of JSON per stage to this file; - for standard error.")
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Publish the newest forecast: checks, data, champion, release, verification, latest, word of it.
+
+    Made for a scheduler: nothing is asked, running it again changes nothing, and every way to fail has its exit code.
+    All other settings come from the settings file.
+
+    \b
+    Examples:
+      harmattan publish --config /etc/harmattan.toml
+      harmattan publish --out /srv/forecasts --json --log-json /var/log/harmattan.jsonl
+      harmattan publish --dry-run
+    """
+    from .config import Settings
+
+    given = dict(locals())
+    others = {"config", "log_json", "dry_run", "as_json", "quiet", "Settings"}
+    settings = Settings.load({k: v for k, v in given.items() if k not in others}, config)
+    if dry_run:
+        _print_plan(settings, as_json, quiet)
+        return
+    from .job_log import JobLog
+    from .progress import Bar
+    from .publish_job import publish as run
+
+    with JobLog(log_json) as log, Bar(quiet=quiet or log_json == "-") as progress:
+        done = run(settings, log, progress)
+    if as_json:
+        typer.echo(json.dumps(done.to_dict(), indent=2, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(done.sentence)
+    for error in (done.tracking_error, done.notify_error):
+        if error is not None:
+            raise error
+
+
+def _print_plan(settings: Settings, as_json: bool, quiet: bool) -> None:
+    """What a job would do, everything that needs no writing having been checked."""
+    from .publish_job import plan
+
+    found = plan(settings)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(_sentence(found))
+
+
+def _sentence(plan: dict[str, Any]) -> str:
+    skipped = f" Not usable: {'; '.join(plan['tried'])}." if plan["tried"] else ""
+    lead = f" It would not become the latest: {plan['why_not_latest']}." if plan["why_not_latest"] else ""
+    return f"Would forecast from {plan['origin']} with {plan['model']}, and write {plan['release']}.{skipped}{lead}"

@@ -1,0 +1,56 @@
+"""What a publishing job looks at before any work: the folder, the disk, the data."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..data.errors import ReleaseError
+from .main_job import check_writable
+from .releases import newest
+
+if TYPE_CHECKING:
+    from .config import Settings
+    from .inputs import Inputs
+
+__all__ = ["check_space", "check_writable", "read_inputs"]
+
+#: Bytes that have to be free: so many, and so many times the size of the last release.
+FREE, TIMES = 20_000_000, 3
+
+
+def read_inputs(settings: Settings, day: date) -> Inputs:
+    """The newest data, which have passed the gate on this day.
+
+    Raises
+    ------
+    GateError
+        A check is red: :class:`StaleError`, :class:`MatchError`, or the gate's own.
+    """
+    from .inputs import load_inputs
+    from .publishable import check_level_early
+
+    check_level_early(settings)
+    inputs = load_inputs(settings)
+    if settings.as_of is not None:
+        inputs = replace(inputs, panel=inputs.panel.until(settings.as_of))
+    else:
+        inputs = replace(inputs, panel=inputs.panel.until(inputs.panel.last_month))
+    inputs.quality(day).require()
+    return inputs
+
+
+def check_space(out: Path) -> None:
+    """A :class:`ReleaseError` before the work where the disk is all but full."""
+    last = newest(out)
+    size = sum(p.stat().st_size for p in last.path.rglob("*") if p.is_file()) if last else 0
+    free, needed = shutil.disk_usage(out).free, FREE + TIMES * size
+    if free < needed:
+        raise ReleaseError(
+            f"only {free / 1e6:.1f} MB are free, {needed / 1e6:.0f} MB are needed.",
+            str(out),
+            "Free some, for example with harmattan prune, or choose another --out.",
+        )

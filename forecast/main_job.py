@@ -75,6 +75,7 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
         Anything but a failing MLflow: nothing is written then.
     """
     from .chosen import choose
+    from .past import newest_before
     from .publish import publish_release
     from .publishable import check_level_early
     from .report.page import render
@@ -94,7 +95,8 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     chosen = choose(settings)
     result = run_forecast(settings, watch, chosen.trained, model=chosen.about)
     watch("report", 0.92)
-    html = render(result)
+    before = newest_before(settings.out, result.origin, result.panel.region_ids)
+    html = render(result, before)
     watch("release", 0.95)
     release = publish_release(result, html, settings.out)
     run_id, error = None, None

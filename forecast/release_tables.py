@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..training.reliability import COLUMNS, REHEARSED
 from . import hub
 from .geo_tables import geo_files
 from .hub_config import hub_files
+from .past import HISTORY, history_table
 from .publishable import WITHHELD, check_level, enough_events
 from .views import views_files
 
@@ -48,6 +50,9 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         "pairs.csv": result.pairs,
         "scores.csv": result.scores,
         "contributions.csv": result.contributions,
+        "reliability.csv": result.reliability.reindex(columns=COLUMNS),
+        "rehearsal.csv": result.rehearsal.reindex(columns=REHEARSED),
+        HISTORY: history_table(panel),
         **_answers(result),
         **geo_files(result, wide),
         **hub_files(forecast, countries, panel.source, result.package_version, result.model),

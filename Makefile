@@ -1,5 +1,5 @@
 # Everything sets itself up: a virtual environment in .venv, once, from requirements.lock.
-.PHONY: forecast test test-all setup lint tests tests-all types lock docs docs-cli ui clean
+.PHONY: forecast test test-all setup lint tests tests-all types lock docs docs-cli docs-replay ui clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -71,6 +71,10 @@ docs: $(READY) docs-cli
 # The page of every command, from the program itself.
 docs-cli: $(READY)
 	@$(BIN)/python docs/make_cli.py
+
+# The page that sets a forecast of August 2023 beside what followed.
+docs-replay: $(READY)
+	$(BIN)/python docs/make_replay.py
 
 # The runs, in a browser on this machine.
 ui: $(READY)

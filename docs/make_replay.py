@@ -1,0 +1,183 @@
+"""Write docs/replay.md: what the package says from August 2023, beside what followed. `make docs-replay` runs this."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from harmattan.data.country_names import country_name
+from harmattan.data.embedded import load_snapshot
+from harmattan.data.panel import Panel
+from harmattan.forecast.config import Settings
+from harmattan.forecast.result import ForecastResult
+from harmattan.forecast.run import run_forecast
+
+PAGE = Path(__file__).with_name("replay.md")
+ORIGIN = pd.Period("2023-08", freq="M")
+#: September to December 2023: all that is known of what followed.
+AHEAD = (1, 2, 3, 4)
+NAMED = ("MLI-timbuktu", "MLI-gao", "MLI-kidal", "MLI-mopti", "MLI-koulikoro", "MLI-bamako")
+#: Whose border with which countries: the ring around Mali, then the way to the coast.
+RING = {"BFA": ("MLI", "NER"), "NER": ("MLI", "BFA"), "BEN": ("BFA", "NER"), "TGO": ("BFA",)}
+
+
+def border_regions(panel: Panel) -> list[str]:
+    """Regions of the ring that share a border with the country that violence comes from."""
+    assert panel.links is not None
+    found = set()
+    for row in panel.links.itertuples():
+        for here, there in ((row.region_a, row.region_b), (row.region_b, row.region_a)):
+            if str(there)[:3] in RING.get(str(here)[:3], ()):
+                found.add(str(here))
+    order = list(RING)
+    return sorted(found, key=lambda r: (order.index(r[:3]), r))
+
+
+def number(value: float) -> str:
+    """Whole numbers from ten on, one digit below."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+
+
+class Table:
+    """Forecast and outcome of some regions."""
+
+    def __init__(self, result: ForecastResult, truth: Panel) -> None:
+        self.result, self.truth = result, truth
+        self.draws = result.draws["events"]
+        self.rows = [truth.position(ORIGIN + h) for h in AHEAD]
+        self.names = dict(zip(truth.region_ids, truth.names, strict=True))
+        self.counts = truth.measure("events", fill=0)
+
+    def at(self, regions: list[str]) -> list[int]:
+        """Where regions stand in the draws."""
+        return [self.draws.region_ids.index(r) for r in regions]
+
+    def line(self, label: str, regions: list[str]) -> tuple[str, str]:
+        """Four months together for one region, or for several as one, and where the outcome lay."""
+        values = self.draws.values[:, :, self.at(regions)][:, : len(AHEAD)].sum(axis=(1, 2))
+        low, high = np.quantile(values, [0.1, 0.9], method="inverted_cdf")
+        columns = [self.truth.region_ids.index(r) for r in regions]
+        came = self.counts[self.rows][:, columns].sum()
+        last = self.truth.position(ORIGIN)
+        before = self.counts[last - 3 : last + 1, columns].sum()
+        year_ago = self.counts[last - 11 : last + 1, columns].sum() / 3
+        mean = self.draws.mean()[: len(AHEAD)][:, self.at(regions)].sum()
+        where = "yes" if low <= came <= high else ("above" if came > high else "below")
+        cells = (
+            label,
+            number(before),
+            number(year_ago),
+            number(mean),
+            f"{low:.0f} to {high:.0f}",
+            f"**{came:.0f}**",
+            where,
+        )
+        return "| " + " | ".join(cells) + " |", where
+
+    def four_months(self, regions: list[str], country: bool = False) -> tuple[str, dict[str, list[str]]]:
+        """One row per region, and the names of those inside, above and below."""
+        found: dict[str, list[str]] = {"yes": [], "above": [], "below": []}
+        lines = [HEAD_SUM, RULE_SUM]
+        for region in regions:
+            label = f"{self.names[region]} ({country_name(region[:3])})" if country else self.names[region]
+            text, where = self.line(label, [region])
+            lines.append(text)
+            found[where].append(self.names[region])
+        return "\n".join(lines), found
+
+    def by_month(self, regions: list[str]) -> str:
+        """Mean, interval and outcome, month by month."""
+        mean, (low, high) = self.draws.mean(), self.draws.quantile([0.1, 0.9])
+        months = [str(ORIGIN + h) for h in AHEAD]
+        lines = ["| region | " + " | ".join(months) + " |", "|---|" + "---|" * len(months)]
+        for region, i in zip(regions, self.at(regions), strict=True):
+            column = self.truth.region_ids.index(region)
+            cells = [
+                f"{number(mean[h, i])} ({low[h, i]} to {high[h, i]}), came **{self.counts[r, column]:.0f}**"
+                for h, r in enumerate(self.rows)
+            ]
+            lines.append(f"| {self.names[region]} | " + " | ".join(cells) + " |")
+        return "\n".join(lines)
+
+
+HEAD_SUM = (
+    "| region | May to Aug 2023 | a third of the year before | expected Sep to Dec | 80 % interval "
+    "| came | inside |"
+)
+RULE_SUM = "|---|---|---|---|---|---|---|"
+
+
+def missed(found: dict[str, list[str]]) -> str:
+    """Which outcomes lay outside, in words."""
+    said = [f"{', '.join(found[w])} lay {w}" for w in ("above", "below") if found[w]]
+    return f"{'; '.join(said)}." if said else "None lay outside."
+
+
+def borders(result: ForecastResult) -> str:
+    """What the run declared across borders."""
+    pairs = result.pairs
+    said = pairs[pairs["declared"]] if len(pairs) else pairs
+    if not len(said):
+        return "No border carried a measurable signal at this origin."
+    lines = ["| from | to | permeability | p after Holm |", "|---|---|---|---|"]
+    for row in said.itertuples():
+        source, target = country_name(str(row.source_country)), country_name(str(row.target_country))
+        lines.append(f"| {source} | {target} | {row.permeability:.2f} | {row.p_holm:.3f} |")
+    return "\n".join(lines)
+
+
+def counts_of_2023(truth: Panel) -> dict[str, float]:
+    """What UCDP counts for Mali in 2023."""
+    at = [i for i, c in enumerate(truth.countries) if c == "MLI"]
+    year = slice(truth.position("2023-01"), truth.position("2023-12") + 1)
+    return {n: float(truth.measure(n, fill=0)[year][:, at].sum()) for n in truth.measures}
+
+
+def page(result: ForecastResult, truth: Panel) -> str:
+    """The whole page."""
+    table, ring = Table(result, truth), border_regions(truth)
+    named, inside_named = table.four_months(list(NAMED))
+    around, inside_ring = table.four_months(ring, country=True)
+    mali = [r for r, c in zip(truth.region_ids, truth.countries, strict=True) if c == "MLI"]
+    countries = [
+        table.line(name, [r for r, c in zip(truth.region_ids, truth.countries, strict=True) if c == code])[0]
+        for code, name in (
+            ("MLI", "Mali"),
+            ("BFA", "Burkina Faso"),
+            ("NER", "Niger"),
+            ("BEN", "Benin"),
+            ("TGO", "Togo"),
+        )
+    ]
+    year = counts_of_2023(truth)
+    assert len(mali) == 9
+    return TEXT.format(
+        named=named,
+        inside_named=len(inside_named["yes"]),
+        missed=missed(inside_named),
+        all_named=len(NAMED),
+        monthly=table.by_month(list(NAMED)),
+        around=around,
+        inside_ring=len(inside_ring["yes"]),
+        missed_ring=missed(inside_ring),
+        all_ring=len(ring),
+        countries="\n".join([HEAD_SUM.replace("region", "country", 1), RULE_SUM, *countries]),
+        borders=borders(result),
+        events=f"{year['events']:.0f}",
+        deaths=f"{year['deaths_best']:,.0f}",
+        islamist=f"{sum(year.get(f'events_{g}', 0.0) for g in ('jnim', 'islamic_state', 'jnim_vs_is')):.0f}",
+    )
+
+
+TEXT = (Path(__file__).with_name("replay.template.txt")).read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workers", type=int, default=0, help="processes; changes no number")
+    chosen = parser.parse_args()
+    settings = Settings.load({"as_of": str(ORIGIN), "horizons": "1:4", "workers": chosen.workers}, environ={})
+    PAGE.write_text(page(run_forecast(settings), load_snapshot().panel), encoding="utf-8")

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..training.distribution import Draws
 from . import hub
+from .read_back import read_back
 from .verify import Finding
 
 #: Quantiles and probabilities are published with six decimals.
@@ -38,6 +39,7 @@ def check_tables(folder: Path) -> list[Finding]:
             findings.append(_of_rows(name, "forecast.parquet", rows))
     if not findings:
         findings += _check_agreement(folder, table, draws)
+        findings += [_of_rows(check, name, rows) for name, check, rows in read_back(folder, draws)]
     return findings
 
 

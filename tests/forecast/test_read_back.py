@@ -1,0 +1,141 @@
+"""Tables made for others, read back from a folder: what each check finds when a file is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from make_result import make_result
+
+from harmattan.forecast import publish
+from harmattan.forecast.read_back import check_formulas, read_back
+from harmattan.forecast.verify_tables import check_tables, read_draws
+
+OUTPUT = "hub/model-output/harmattan-pool/2023-12-31-harmattan-pool.parquet"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    names = ("NA", "null", "=x", 'O\'Brien, "q"', *("n" * k for k in range(1, 11)))
+    result = make_result()
+    panel = result.panel
+    assert len(names) == len(panel.names)
+    changed = replace(result, panel=replace(panel, names=names))
+    return publish.write_release(changed, "<html>", tmp_path_factory.mktemp("releases"))
+
+
+@pytest.fixture
+def release(whole: Path, tmp_path: Path) -> Path:
+    shutil.copytree(whole, tmp_path / whole.name)
+    return tmp_path / whole.name
+
+
+def found(folder: Path) -> list[tuple[str, str, int]]:
+    return [(n, c, len(rows)) for n, c, rows in read_back(folder, read_draws(folder / "draws.parquet"))]
+
+
+def test_a_finished_release_has_nothing_wrong_with_it(whole: Path) -> None:
+    assert found(whole) == []
+
+
+def csv_change(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], None]:
+    def apply(path: Path) -> None:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        change(table).to_csv(path, index=False)
+
+    return apply
+
+
+def parquet_change(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], None]:
+    def apply(path: Path) -> None:
+        change(pd.read_parquet(path)).to_parquet(path, index=False)
+
+    return apply
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def put(column: str, row: int, value: object) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        table = table.copy()
+        table.loc[row, column] = value
+        return table
+
+    return change
+
+
+Damage = tuple[str, str, Callable[[Path], object]]
+WIDE: list[Damage] = [
+    ("wide.csv", "wide agrees", csv_change(put("p_ge_1", 4, "0.123"))),
+    ("wide.csv", "wide agrees", csv_change(lambda t: t.drop(index=3))),
+    ("wide.csv", "wide agrees", csv_change(lambda t: pd.concat([t, t.tail(1)]))),
+    ("wide.csv", "wide agrees", csv_change(lambda t: t[t["region_id"] != "MLI-north"])),
+    ("wide.csv", "readable", csv_change(lambda t: t.drop(columns="p50"))),
+]
+OTHERS: list[Damage] = [
+    ("countries.csv", "complete", csv_change(lambda t: t.drop(index=3))),
+    ("countries.csv", "not negative", csv_change(put("value", 0, "-1"))),
+    ("scores.csv", "no formula", csv_change(put("member", 2, "=HYPERLINK(1)"))),
+    ("pairs.csv", "no formula", csv_change(lambda t: t.rename(columns={"declared": "@SUM(1)"}))),
+    (OUTPUT, "hub tasks", parquet_change(lambda t: t.drop(index=9))),
+    (OUTPUT, "hub dates", parquet_change(put("target_end_date", 5, pd.Timestamp("2024-02-01").date()))),
+    (OUTPUT, "readable", cut_off),
+    ("views/cm_events.parquet", "views draws", parquet_change(lambda t: t.drop(index=9))),
+    ("views/cm_events.parquet", "views agree", parquet_change(put("outcome", 7, 10_000))),
+    ("views/harmattan_admin1_deaths.parquet", "views agree", parquet_change(put("outcome", 7, 10_000))),
+    ("views/cm_deaths.parquet", "readable", cut_off),
+    ("forecast.geojson", "readable", cut_off),
+]
+
+
+def one_at_a_time(damages: list[Damage]) -> list[list[Damage]]:
+    """Damages in as few groups as there can be, with no file twice in a group."""
+    groups: list[list[Damage]] = []
+    for damage in damages:
+        free = [g for g in groups if damage[0] not in [name for name, _, _ in g]]
+        (free[0] if free else groups.append([]) or groups[-1]).append(damage)
+    return groups
+
+
+@pytest.mark.parametrize("damages", [[damage] for damage in WIDE] + one_at_a_time(OTHERS))
+def test_damage_is_found_by_name(release: Path, damages: list[Damage]) -> None:
+    for name, _, damage in damages:
+        damage(release / name)
+    reported = [(n, c) for n, c, _ in found(release)]
+    assert sorted(reported) == sorted((name, check) for name, check, _ in damages)
+
+
+def test_a_hub_without_readable_tasks_is_reported_with_its_output(release: Path) -> None:
+    cut_off(release / "hub" / "hub-config" / "tasks.json")
+    assert (OUTPUT, "readable", 1) in found(release)
+
+
+def test_verifying_a_release_reports_the_same(release: Path) -> None:
+    path = release / "views" / "cm_events.parquet"
+    parquet_change(put("outcome", 7, 10_000))(path)
+    (finding,) = check_tables(release)
+    assert (finding.check, finding.file, finding.rows) == ("views agree", "views/cm_events.parquet", 1)
+
+
+def test_cells_that_only_look_like_formulas_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n-1.5,'=1\n+3,x-y\n-inf,-x\n", encoding="utf-8")
+    assert check_formulas(path).values.tolist() == [[4, "b", "-x"]]
+
+
+def test_about_lists_the_files_that_are_there(whole: Path) -> None:
+    about = json.loads((whole / "views" / "about.json").read_text(encoding="utf-8"))
+    assert about["left_out"] == []
+    assert sorted(p.name for p in (whole / "views").glob("*.parquet")) == [
+        "cm_deaths.parquet",
+        "cm_events.parquet",
+        "harmattan_admin1_deaths.parquet",
+        "harmattan_admin1_events.parquet",
+    ]

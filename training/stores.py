@@ -123,6 +123,15 @@ def connected(
         raise TrackingError(f"{doing} ({in_short(reason)}).", without_secrets(uri), remedy) from reason
 
 
+def check_folder(folder: Path) -> None:
+    """A :class:`TrackingError` before the work, not after it, where a database could not be made in ``folder``."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise TrackingError("runs cannot be recorded here.", str(folder), "Choose another --mlruns.")
+
+
 def is_local(folder: Path, tracking_uri: str | None = None) -> bool:
     """Whether the store is the database in ``folder``."""
     return store_uri(folder, tracking_uri) == f"sqlite:///{_database(folder.resolve())}"

@@ -1,0 +1,275 @@
+"""``harmattan train``, ``promote``, ``tune``, ``track`` and ``runs``: models and their record."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..data.errors import UsageError
+from .cli_options import (
+    AsOf,
+    ConfigFile,
+    Draws,
+    DryRun,
+    Horizons,
+    Json,
+    LinksFile,
+    Mlruns,
+    PanelFile,
+    Quiet,
+    RegionsFile,
+    Seed,
+    Source,
+    Targets,
+    TrackingUri,
+    Workers,
+)
+from .progress import Bar
+
+if TYPE_CHECKING:
+    from .config import Settings
+    from .promote_job import Promotion
+    from .train_job import TrainOutcome
+
+runs = typer.Typer(help="Runs as plain files: export, import.", rich_markup_mode=None, no_args_is_help=True)
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    """The options that are settings, over the file and the environment."""
+    from .config import PARSERS, Settings
+
+    return Settings.load({k: v for k, v in given.items() if k in PARSERS}, given["config"])
+
+
+def train(
+    config: ConfigFile = None,
+    source: Source = None,
+    panel: PanelFile = None,
+    regions: RegionsFile = None,
+    links: LinksFile = None,
+    as_of: AsOf = None,
+    horizons: Horizons = None,
+    targets: Targets = None,
+    draws: Draws = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    mlruns: Mlruns = None,
+    tracking_uri: TrackingUri = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit every model, back-test it on recent months, and register one version as challenger.
+
+    The first version that beats the best baselines becomes the champion; every later one waits for
+    `harmattan promote`.
+
+    \b
+    Examples:
+      harmattan train
+      harmattan train --as-of 2023-08 --json
+      harmattan train --panel counts.parquet --links links.csv --tracking-uri http://127.0.0.1:5000
+    """
+    settings = _settings(dict(locals()))
+    if dry_run:
+        _print_plan(settings, as_json, quiet)
+        return
+    from .train_job import run_train_job
+
+    with Bar(quiet=quiet or as_json) as progress:
+        outcome = run_train_job(settings, progress)
+    if as_json:
+        typer.echo(json.dumps(outcome.summary(), indent=2))
+    elif not quiet:
+        _print_training(outcome)
+
+
+def _print_plan(settings: Settings, as_json: bool, quiet: bool) -> None:
+    """What would be trained, data and store having been looked at."""
+    from ..training.stores import greet, store_uri, without_secrets
+    from .inputs import load_inputs
+
+    uri = store_uri(settings.mlruns, settings.tracking_uri)
+    try:
+        greet(uri)
+        store = "answers"
+    except ConnectionError as reason:
+        store = f"does not answer ({reason})"
+    inputs = load_inputs(settings)
+    origin = settings.as_of or str(inputs.panel.last_month)
+    inputs.panel.position(origin)
+    plan = {
+        "origin": origin,
+        "regions": len(inputs.panel.region_ids),
+        "store": without_secrets(uri),
+        "store_state": store,
+        "settings": settings.published(),
+    }
+    if as_json:
+        typer.echo(json.dumps(plan, indent=2, default=str))
+    elif not quiet:
+        typer.echo(
+            f"Would train on {plan['regions']} regions up to {origin}. The store {store}: {plan['store']}"
+        )
+
+
+def _print_training(outcome: TrainOutcome) -> None:
+    """Where the version is and what the gate says, in a few lines."""
+    typer.echo(f"Version  {outcome.version} of the model, origin {outcome.training.trained.origin}")
+    said = "passes the gate" if outcome.verdict.ok else "does not pass the gate"
+    typer.echo(f"Gate     it {said} against {outcome.rival}:")
+    for reason in outcome.verdict.reasons:
+        typer.echo(f"         {reason}")
+    if outcome.crowned:
+        typer.echo("Champion this version, the first")
+    elif outcome.verdict.ok:
+        typer.echo(f"Next     harmattan promote {outcome.version}")
+    typer.echo(f"MLflow   run {outcome.run_id}")
+
+
+def promote(
+    version: Annotated[
+        str | None, typer.Argument(help="Number of a version, or challenger (the default).")
+    ] = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Make the champion before the champion again.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go past a gate that refuses; needs --reason.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why; recorded with the version.")] = "",
+    config: ConfigFile = None,
+    mlruns: Mlruns = None,
+    tracking_uri: TrackingUri = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a version of the model the champion, which the scheduled job uses.
+
+    It has to be better than the champion on the same origins, not only seem so; see the page on tracking.
+
+    \b
+    Examples:
+      harmattan promote
+      harmattan promote 7 --dry-run
+      harmattan promote 7 --force --reason "new boundaries; the old model cannot serve them"
+      harmattan promote --rollback --reason "too many false alarms in Niger"
+    """
+    given = dict(locals())
+    if rollback and (version or force):
+        raise UsageError("--rollback takes neither a version nor --force.", remedy="Leave them out.")
+    from .promote_job import promote as go
+    from .promote_job import roll_back
+
+    settings = _settings(given)
+    if rollback:
+        done = roll_back(settings, reason, dry_run)
+    else:
+        done = go(settings, version or "challenger", force, reason, dry_run)
+    if as_json:
+        typer.echo(json.dumps(done.summary(), indent=2))
+    elif not quiet:
+        _print_promotion(done)
+
+
+def _print_promotion(done: Promotion) -> None:
+    said = {
+        "gate": "passed the gate",
+        "forced": "was forced past the gate",
+        "rollback": "is back",
+        "nothing": "is the champion already",
+        "would": "would become the champion",
+    }
+    typer.echo(f"Version {done.version} {said[done.how]}; the champion before it is {done.before or 'none'}.")
+    for reason in done.reasons:
+        typer.echo(f"  {reason}")
+
+
+def track(
+    release: Annotated[
+        Path,
+        typer.Option("--from", help="Folder of a release, such as releases/2023-12.", show_default=False),
+    ],
+    config: ConfigFile = None,
+    mlruns: Mlruns = None,
+    tracking_uri: TrackingUri = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Record a release in MLflow later, where that failed or was not wanted when it was made.
+
+    \b
+    Examples:
+      harmattan track --from releases/2023-12
+      harmattan track --from releases/2023-12 --tracking-uri http://127.0.0.1:5000 --json
+
+    A release that is recorded already is not recorded twice.
+    """
+    settings = _settings(dict(locals()))
+    from .track_job import track_release
+
+    run_id = track_release(release, settings)
+    if as_json:
+        typer.echo(json.dumps({"release": str(release), "run_id": run_id}, indent=2))
+    elif not quiet:
+        typer.echo(f"MLflow   run {run_id}")
+
+
+@runs.callback()
+def _group() -> None:
+    """Runs as plain files: export, import."""
+
+
+@runs.command("export")
+def export(
+    run: Annotated[str, typer.Argument(help="Id of the run.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    config: ConfigFile = None,
+    mlruns: Mlruns = None,
+    tracking_uri: TrackingUri = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a run, its artifacts and its children as plain files.
+
+    \b
+    Examples:
+      harmattan runs export 5d0e6a1c8a0f4c8b9e7a1b2c3d4e5f60 run-2023-12
+    """
+    settings = _settings(dict(locals()))
+    from ..training.run_files import export_run
+
+    where = export_run(run, folder, settings.mlruns, settings.tracking_uri)
+    if as_json:
+        typer.echo(json.dumps({"run_id": run, "folder": str(where)}, indent=2))
+    elif not quiet:
+        typer.echo(f"Files    {where}")
+
+
+@runs.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="What `harmattan runs export` wrote.")],
+    config: ConfigFile = None,
+    mlruns: Mlruns = None,
+    tracking_uri: TrackingUri = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write an exported run into a store, with its times; nothing is imported twice.
+
+    \b
+    Examples:
+      harmattan runs import run-2023-12 --tracking-uri http://127.0.0.1:5000
+    """
+    settings = _settings(dict(locals()))
+    from ..training.run_files import import_run
+
+    run_id = import_run(folder, settings.mlruns, settings.tracking_uri)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), "run_id": run_id}, indent=2))
+    elif not quiet:
+        typer.echo(f"MLflow   run {run_id}")

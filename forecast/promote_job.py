@@ -1,0 +1,150 @@
+"""Who is champion: promotion through the gate or by force, and the way back; each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..data.errors import GateError, ModelError, UsageError
+from .train_job import champion_of, face
+
+if TYPE_CHECKING:
+    from ..training.promotion import Verdict
+    from .config import Settings
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """Who is champion now.
+
+    Attributes
+    ----------
+    version : str
+        The champion.
+    before : str or None
+        The one before, which is ``previous`` now; None where there was none.
+    how : str
+        ``gate``, ``forced``, ``rollback``, ``nothing`` where it was champion already, or ``would`` in a dry run.
+    reasons : tuple of str
+        What is recorded.
+    rival : str
+        Whom it faced.
+    """
+
+    version: str
+    before: str | None
+    how: str
+    reasons: tuple[str, ...]
+    rival: str = ""
+
+    def summary(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "champion": self.version,
+            "previous": self.before,
+            "how": self.how,
+            "reasons": list(self.reasons),
+            "rival": self.rival,
+        }
+
+
+def promote(
+    settings: Settings,
+    reference: str = "challenger",
+    force: bool = False,
+    reason: str = "",
+    dry_run: bool = False,
+) -> Promotion:
+    """Make a version the champion, where the gate lets it through or force is used with a reason.
+
+    Parameters
+    ----------
+    settings : Settings
+        Name the store.
+    reference : str
+        The version: its number, or an alias.
+    force : bool
+        Go past a gate that refuses.
+    reason : str
+        Why; needed with ``force``, recorded in any case.
+    dry_run : bool
+        Ask the gate, and change nothing.
+
+    Raises
+    ------
+    UsageError
+        Force without a reason.
+    GateError
+        The gate refuses.
+    ModelError
+        No such version, or one whose files have changed.
+    TrackingError
+        The store cannot be used.
+    """
+    from ..training import registry
+
+    if force and not reason.strip():
+        raise UsageError("a forced promotion needs a reason.", "--force", "Say why with --reason '...'.")
+    challenger = registry.load_model(reference, settings.mlruns, settings.tracking_uri)
+    champion = _standing(settings, force)
+    if champion is not None and champion.version == challenger.version:
+        return Promotion(challenger.version, champion.version, "nothing", ("it is the champion already",))
+    verdict, rival = face(challenger.scores, champion, settings.seed)
+    if not verdict.ok and not force:
+        raise GateError(
+            f"version {challenger.version} is not better than {rival}: {'; '.join(verdict.reasons)}.",
+            remedy="Train a better one, or go past the gate with --force --reason '...'.",
+        )
+    before = champion.version if champion else None
+    if dry_run:
+        return Promotion(challenger.version, before, "would", verdict.reasons, rival)
+    how = "gate" if verdict.ok else "forced"
+    tags = _tags(how, verdict, rival, reason)
+    with registry.registry(settings.mlruns, settings.tracking_uri) as client:
+        before = registry.crown(client, challenger.version, tags)
+    return Promotion(challenger.version, before, how, verdict.reasons, rival)
+
+
+def _standing(settings: Settings, force: bool) -> Any:
+    """The champion; one whose files are broken only counts as none where force is used."""
+    try:
+        return champion_of(settings)
+    except ModelError:
+        if not force:
+            raise
+        return None
+
+
+def _tags(how: str, verdict: Verdict, rival: str, reason: str) -> dict[str, str]:
+    """Why a version became champion, for the registry."""
+    tags = {
+        "promoted_how": how,
+        "promoted_against": rival,
+        "promoted_because": reason.strip() or "; ".join(verdict.reasons),
+        "gate": "passes" if verdict.ok else "refuses",
+        "gate_reasons": "; ".join(verdict.reasons),
+    }
+    return tags | {f"gate_{name}": f"{value:.4f}" for name, value in verdict.figures.items()}
+
+
+def roll_back(settings: Settings, reason: str = "", dry_run: bool = False) -> Promotion:
+    """Make the champion before the champion again; the two change places.
+
+    Raises
+    ------
+    ModelError
+        There was no champion before, or its files have changed.
+    TrackingError
+        The store cannot be used.
+    """
+    from ..training import registry
+
+    earlier = registry.load_model(registry.PREVIOUS, settings.mlruns, settings.tracking_uri)
+    why = reason.strip() or "rolled back"
+    if dry_run:
+        return Promotion(earlier.version, None, "would", (why,))
+    with registry.registry(settings.mlruns, settings.tracking_uri) as client:
+        before = registry.crown(
+            client, earlier.version, {"promoted_how": "rollback", "promoted_because": why}
+        )
+    return Promotion(earlier.version, before, "rollback", (why,))

@@ -1,0 +1,38 @@
+"""A release recorded in MLflow after the day it was made, from its own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .record import record_of_release
+
+if TYPE_CHECKING:
+    from .config import Settings
+
+
+def track_release(release: Path, settings: Settings) -> str:
+    """Record a release, once; the run's id.
+
+    Parameters
+    ----------
+    release : Path
+        A finished release, whole.
+    settings : Settings
+        Name the store.
+
+    Raises
+    ------
+    ReleaseError
+        The folder is no release, or does not verify: a damaged release is not put on record.
+    TrackingError
+        The store cannot be used.
+    """
+    from ..training.tracking import log_run
+    from .verify import verify
+
+    verify(release).require()
+    record = record_of_release(release)
+    return log_run(
+        record, settings.mlruns, settings.tracking_uri, once_by=("run_kind", "release", "forecast_hash")
+    )

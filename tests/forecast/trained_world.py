@@ -1,0 +1,77 @@
+"""A model of a small world, trained once and registered in a store, and copies of it with other scores."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+from small_worlds import ladder_panel
+
+from harmattan.forecast.config import Settings
+from harmattan.forecast.train_job import TrainOutcome, run_train_job
+from harmattan.training import registry, stores
+from harmattan.training.trained import Trained
+
+
+@dataclass(frozen=True)
+class World:
+    """What was trained, on what, and where it is kept."""
+
+    outcome: TrainOutcome
+    settings: Settings
+    panel: Path
+
+    @property
+    def mlruns(self) -> Path:
+        return self.settings.mlruns
+
+
+def train_world(folder: Path, mlruns: Path) -> World:
+    """One training run on the ladder: two horizons, one target."""
+    panel = folder / "panel.parquet"
+    ladder_panel(months=132).write_parquet(panel)
+    settings = Settings(
+        panel=panel, horizons=(1, 2), targets=("events",), draws=200, workers=1, seed=5, mlruns=mlruns
+    )
+    return World(run_train_job(settings), settings, panel)
+
+
+def clear_aliases(mlruns: Path) -> None:
+    with stores.connected(mlruns) as client:
+        for alias in client.get_registered_model(registry.MODEL).aliases:
+            client.delete_registered_model_alias(registry.MODEL, alias)
+
+
+def copy_version(
+    world: World,
+    folder: Path,
+    scores: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
+    change: Callable[[Path], None] = lambda model: None,
+    card: dict[str, object] | None = None,
+) -> str:
+    """Register the world's first version again, its scores, files or card changed; the new number."""
+    with stores.connected(world.mlruns) as client:
+        first = client.get_model_version(registry.MODEL, "1")
+        model = Path(first.source.removeprefix("file://"))
+        saved = folder / f"copy-{len(registry.versions(client))}"
+        shutil.copytree(model, saved)
+        if card:
+            trained = Trained.read(saved / registry.TRAINED)
+            shutil.rmtree(saved / registry.TRAINED)
+            trained = replace(trained, card={**trained.card, **card})
+            trained.write(saved / registry.TRAINED)
+        digest = _digest(saved / registry.TRAINED)
+        record = saved / registry.RECORD / registry.SCORES
+        scores(pd.read_csv(record)).to_csv(record, index=False)
+        change(saved)
+        number = stores.experiment_of(client, world.mlruns)
+        return registry.register(client, first.run_id, number, saved, {"model_digest": digest})
+
+
+def _digest(folder: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256((folder / "model.json").read_bytes()).hexdigest()

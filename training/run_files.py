@@ -1,0 +1,207 @@
+"""A run as plain files, which need neither MLflow nor its database to be read, and back into any store."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ..data.errors import ModelError, ReleaseError, SourceError, nearest
+from .stores import connected, experiment_of, quiet_mlflow, store_uri
+from .tracking import find_run
+
+#: Holds everything of a run but its artifacts.
+FILE = "run.json"
+#: Version of the layout.
+FORMAT = 1
+#: Tags that only mean something in the store that wrote them.
+OF_THE_STORE = ("mlflow.parentRunId", "mlflow.runName", "mlflow.log-model.history", "mlflow.artifactLocation")
+
+
+def export_run(reference: str, out: Path, folder: Path, tracking_uri: str | None = None) -> Path:
+    """Write a run, its artifacts and its children below a folder.
+
+    Parameters
+    ----------
+    reference : str
+        Its id.
+    out : Path
+        Made here; must not hold anything.
+    folder, tracking_uri
+        The store, as for :func:`harmattan.training.tracking.log_run`.
+
+    Returns
+    -------
+    Path
+        ``out``: ``run.json``, ``artifacts/``, and ``children/NAME/`` of the same shape.
+
+    Raises
+    ------
+    ModelError
+        There is no such run.
+    ReleaseError
+        The folder holds something already, or cannot be written.
+    TrackingError
+        The store cannot be used.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ReleaseError("a run is exported into a new folder.", str(out), "Name one that is not there.")
+    if not re.fullmatch(r"[\w-]{1,64}", reference):
+        raise ModelError(
+            f"'{reference[:40]}' is no id of a run.", remedy="Copy it from MLflow's page of runs."
+        )
+    aside = out.with_name(f".{out.name}.new")
+    with connected(folder, tracking_uri, create=False) as client:
+        run = _run(client, reference)
+        try:
+            shutil.rmtree(aside, ignore_errors=True)
+            _write(client, run, aside, store_uri(folder, tracking_uri))
+            if out.exists():
+                out.rmdir()
+            aside.rename(out)
+        except OSError as reason:
+            raise ReleaseError(
+                f"the run cannot be written ({reason.strerror or reason}).",
+                str(out),
+                "Choose another folder.",
+            ) from None
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return out
+
+
+def _run(client: Any, reference: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(reference)
+    except MlflowException as reason:
+        if reason.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise ModelError(
+            f"there is no run '{reference}' in this store.", remedy="Copy its id from MLflow's page of runs."
+        ) from None
+
+
+def _write(client: Any, run: Any, out: Path, uri: str) -> None:
+    """One run, then its children."""
+    from mlflow.artifacts import download_artifacts
+
+    out.mkdir(parents=True)
+    (out / FILE).write_text(json.dumps(_told(client, run), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (out / "artifacts").mkdir()
+    if client.list_artifacts(run.info.run_id):
+        with quiet_mlflow():
+            download_artifacts(run_id=run.info.run_id, dst_path=str(out / "artifacts"), tracking_uri=uri)
+    children = client.search_runs(
+        [run.info.experiment_id], f"tags.mlflow.parentRunId = '{run.info.run_id}'", max_results=1000
+    )
+    for number, child in enumerate(sorted(children, key=lambda c: str(c.info.run_name))):
+        name = re.sub(r"[^\w.-]", "_", str(child.info.run_name)).strip(".") or "run"
+        _write(client, child, out / "children" / f"{number:02d}_{name}", uri)
+
+
+def _told(client: Any, run: Any) -> dict[str, Any]:
+    """A run in plain types; every value that a metric ever had."""
+    info, data = run.info, run.data
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    return {
+        "format": FORMAT,
+        "run_id": info.run_id,
+        "name": info.run_name,
+        "status": info.status,
+        "start_time": info.start_time,
+        "end_time": info.end_time,
+        "params": dict(data.params),
+        "tags": {k: v for k, v in data.tags.items() if k not in OF_THE_STORE},
+        "metrics": {
+            key: [[m.step, m.value, m.timestamp] for m in client.get_metric_history(info.run_id, key)]
+            for key in sorted(data.metrics)
+        },
+        "datasets": [
+            {**dict(i.dataset), "tags": {t.key: t.value for t in i.tags}}
+            for i in inputs
+        ],
+    }
+
+
+def import_run(source: Path, folder: Path, tracking_uri: str | None = None) -> str:
+    """Write an exported run into a store, with its times; the new id, or that of an earlier import.
+
+    Parameters
+    ----------
+    source : Path
+        What :func:`export_run` wrote.
+    folder, tracking_uri
+        The store.
+
+    Raises
+    ------
+    SourceError
+        The folder is no exported run.
+    TrackingError
+        The store cannot be used.
+    """
+    told = _read(source)
+    with connected(folder, tracking_uri, doing="the run could not be imported") as client:
+        number = experiment_of(client, folder, tracking_uri)
+        there = find_run(client, number, {"imported_from": told["run_id"]})
+        return there or _bring(client, number, source, told, None)
+
+
+def _read(source: Path) -> dict[str, Any]:
+    path = source / FILE
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        layout = told["format"]
+        for key in ("run_id", "name", "status", "params", "tags", "metrics", "datasets"):
+            told[key]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise SourceError(
+            "this is no exported run.", str(path), "Name a folder that `harmattan runs export` wrote."
+        ) from None
+    if layout != FORMAT or not re.fullmatch(r"[\w-]{1,64}", str(told["run_id"])):
+        raise SourceError(
+            f"this run was exported in another layout ({layout}).", str(path), "Export it again."
+        )
+    if told["status"] not in STATUSES:
+        raise SourceError(
+            f"'{told['status']}' is no status.", str(path), nearest(str(told["status"]), STATUSES)
+        )
+    return dict(told)
+
+
+STATUSES = ("FINISHED", "FAILED", "KILLED", "RUNNING", "SCHEDULED")
+
+
+def _bring(client: Any, experiment: str, source: Path, told: dict[str, Any], parent: str | None) -> str:
+    """One run and its children, in the order in which a reader expects them."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
+    tags = {"mlflow.parentRunId": parent} if parent else {}
+    run = client.create_run(experiment, start_time=told.get("start_time"), run_name=told["name"], tags=tags)
+    run_id = str(run.info.run_id)
+    params = [Param(k, str(v)) for k, v in told["params"].items()]
+    marks = [RunTag(k, str(v)) for k, v in {**told["tags"], "imported_from": told["run_id"]}.items()]
+    values = [Metric(k, v, at, step) for k, rows in told["metrics"].items() for step, v, at in rows]
+    for start in range(0, max(len(params), len(marks)), 100):
+        client.log_batch(run_id, params=params[start : start + 100], tags=marks[start : start + 100])
+    for start in range(0, len(values), 1000):
+        client.log_batch(run_id, metrics=values[start : start + 1000])
+    known = [
+        DatasetInput(
+            Dataset(**{k: v for k, v in data.items() if k != "tags"}),
+            tags=[InputTag(k, v) for k, v in data.get("tags", {}).items()],
+        )
+        for data in told["datasets"]
+    ]
+    if known:
+        client.log_inputs(run_id, datasets=known)
+    if (source / "artifacts").is_dir() and any((source / "artifacts").iterdir()):
+        client.log_artifacts(run_id, str(source / "artifacts"))
+    for child in sorted((source / "children").glob("*")):
+        _bring(client, experiment, child, _read(child), run_id)
+    client.set_terminated(run_id, told["status"], told.get("end_time"))
+    return run_id

@@ -60,12 +60,12 @@ types: $(READY)
 
 # The tested versions, with hashes; those that are locked stay, unless UPGRADE=--upgrade.
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --extra dev --extra dask --extra tune \
+	$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --extra dev --extra dask --extra tune --extra docs \
 	  --no-header --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 # The documents as pages in site/, readable without a network; broken links and pages that nobody links to stop it.
 docs: $(READY) docs-cli
-	DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
 
 # The page of every command, from the program itself.

@@ -52,16 +52,16 @@ def publishing(out: Path) -> Iterator[bool]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
+    except Timeout:
+        raise LockError(
+            f"another publishing job is at work here{_holder(note)}.", str(out), "Wait for it to end."
+        ) from None
     except OSError as reason:
         raise ReleaseError(
             f"the folder cannot be locked ({reason.strerror or reason}).",
             str(out),
             "Free space or permissions there, or choose another --out.",
         ) from reason
-    except Timeout:
-        raise LockError(
-            f"another publishing job is at work here{_holder(note)}.", str(out), "Wait for it to end."
-        ) from None
     try:
         stale = note.exists()
         held = {"process": os.getpid(), "machine": socket.gethostname(), "since": _now()}

@@ -62,6 +62,12 @@ types: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --extra dev --extra dask --extra tune --extra docs \
 	  --no-header --no-emit-index-url --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --constraints requirements.lock \
+	  --no-header --no-emit-index-url --output-file requirements-publish.lock pyproject.toml
+
+# Known weaknesses of what a publishing machine installs; needs a network.
+audit: $(READY)
+	$(BIN)/uv tool run pip-audit --requirement requirements-publish.lock --require-hashes --disable-pip --progress-spinner off
 
 # The documents as pages in site/, readable without a network; broken links and pages that nobody links to stop it.
 docs: $(READY) docs-cli

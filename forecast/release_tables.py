@@ -47,17 +47,26 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         "wide.csv": wide,
         "countries.csv": countries,
         "spillover.csv": result.spillover,
-        "pairs.csv": result.pairs,
+        "pairs.csv": _in_order(result.pairs),
         "scores.csv": result.scores,
         "contributions.csv": result.contributions,
         "reliability.csv": result.reliability.reindex(columns=COLUMNS),
         "rehearsal.csv": result.rehearsal.reindex(columns=REHEARSED),
+        "checks.csv": result.quality,
         HISTORY: history_table(panel),
         **_answers(result),
         **geo_files(result, wide),
         **hub_files(forecast, countries, panel.source, result.package_version, result.model),
         **views_files(result.draws, result.countries),
     }
+
+
+def _in_order(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of countries with their columns in the order in which they are read."""
+    from ..training.models.declare import PAIR_COLUMNS
+
+    known = [name for name in PAIR_COLUMNS if name in pairs]
+    return pairs[[*known, *(name for name in pairs if name not in known)]]
 
 
 def _answers(result: ForecastResult) -> dict[str, pd.DataFrame]:

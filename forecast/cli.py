@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from ..data.errors import HarmattanError
 from .cli_backtest import backtest
 from .cli_models import promote, runs, track, train
+from .cli_monitor import report, score
 from .cli_publish import publish
 from .cli_releases import prune, releases, status, verify, withdraw
 from .cli_spillover import scenario, spillover
@@ -225,6 +226,8 @@ app.command()(promote)
 app.command()(track)
 app.command()(doctor)
 app.command()(publish)
+app.command()(score)
+app.command()(report)
 app.command()(verify)
 app.command()(status)
 app.command()(withdraw)

@@ -75,6 +75,7 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
         Anything but a failing MLflow: nothing is written then.
     """
     from .chosen import choose
+    from .monitor import with_alarms
     from .past import newest_before
     from .publish import publish_release
     from .publishable import check_level_early
@@ -95,6 +96,7 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     chosen = choose(settings)
     result = run_forecast(settings, watch, chosen.trained, model=chosen.about)
     watch("report", 0.92)
+    result = with_alarms(result, settings.out)
     before = newest_before(settings.out, result.origin, result.panel.region_ids)
     html = render(result, before)
     watch("release", 0.95)

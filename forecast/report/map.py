@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from ...data.country_names import country_name
 from ...data.links import unwrapped
+from ..geo_tables import drawn
 from ..result import ForecastResult
 from .labels import Label, broken, place
 from .numbers import count
@@ -71,13 +72,11 @@ def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
     """
     if result.regions is None:
         return None
-    frame = result.regions.frame
-    row = {region: i for i, region in enumerate(frame["region_id"])}
-    ids = [region for region in outlook.ids if region in row]
-    shapes = np.array([result.regions.geometry[row[region]] for region in ids], dtype=object)
-    if not len(shapes) or shapely.is_empty(shapes).all():
+    published = drawn(result.regions, outlook.ids)
+    if not published:
         return None
-    shapes = unwrapped(shapes)
+    ids = list(published)
+    shapes = unwrapped(shapely.normalize(np.array(list(published.values()), dtype=object)))
     west, south, east, north = shapely.total_bounds(shapes)
     squeeze = np.cos(np.radians((south + north) / 2))
     scale = (WIDTH - 2 * MARGIN) / max((east - west) * squeeze, 1e-9)
@@ -87,17 +86,17 @@ def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
         y = MARGIN + (north - points[:, 1]) * scale
         return np.column_stack([x, y])
 
-    drawn = shapely.transform(shapes, to_page)
-    if shapely.get_num_coordinates(drawn).sum() > MANY_VERTICES:
-        drawn = shapely.simplify(drawn, 1.0)
+    placed = shapely.transform(shapes, to_page)
+    if shapely.get_num_coordinates(placed).sum() > MANY_VERTICES:
+        placed = shapely.simplify(placed, 1.0)
     country = dict(zip(outlook.ids, outlook.countries, strict=True))
     owners = tuple(country[region] for region in ids)
     outlines = {
-        c: shapely.union_all(shapely.buffer(drawn[[o == c for o in owners]], 0.05))
+        c: shapely.union_all(shapely.buffer(placed[[o == c for o in owners]], 0.05))
         for c in sorted(set(owners))
     }
     height = 2 * MARGIN + (north - south) * scale
-    return MapShapes(tuple(ids), owners, drawn, outlines, WIDTH, float(height))
+    return MapShapes(tuple(ids), owners, placed, outlines, WIDTH, float(height))
 
 
 def path(shape: shapely.Geometry) -> str:

@@ -220,6 +220,27 @@ def plain_table(table: pd.DataFrame, most: int = 60) -> dict[str, Any]:
     return {"columns": columns, "rows": rows, "more": max(len(table) - most, 0)}
 
 
+#: Columns of the tables of data, from left to right; others follow by name.
+COLUMNS = [
+    "country",
+    "name",
+    "first_month",
+    "last_month",
+    "outcome",
+    "reason",
+    "events",
+    "deaths_best",
+    "deaths_low",
+    "deaths_high",
+]
+
+
+def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns in the order of the page, whatever that of the table."""
+    place = {name: i for i, name in enumerate(COLUMNS)}
+    return table[sorted(table, key=lambda name: (place.get(str(name), len(place)), str(name)))]
+
+
 def data_section(result: ForecastResult) -> dict[str, Any]:
     """Freshness, coverage, ledger, and whose data and boundaries these are."""
     source = result.panel.source
@@ -234,7 +255,7 @@ def data_section(result: ForecastResult) -> dict[str, Any]:
         "candidate": "candidate" in source.lower(),
         "natural_earth": "natural-earth" in layers,
         "members": [_member(m) for m in members if m != "pool"],
-        "coverage_note": plain_table(result.coverage_note),
-        "ledger": plain_table(result.ledger),
+        "coverage_note": plain_table(_in_order(result.coverage_note)),
+        "ledger": plain_table(_in_order(result.ledger)),
         "quality": plain_table(result.quality.drop(columns="rows", errors="ignore")),
     }

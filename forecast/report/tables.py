@@ -15,6 +15,8 @@ from ..result import ForecastResult
 
 #: Quantile levels that charts draw: the 50, 80 and 90 % intervals and the median.
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+#: Decimals of the published means, so that the page says what the tables say.
+PUBLISHED = 6
 #: Exceedance thresholds of the tables, events a month.
 THRESHOLDS = (1, 5, 10)
 RECENT = 12
@@ -91,7 +93,7 @@ def _outlook(
         ids=draws.region_ids,
         names=names,
         countries=countries,
-        mean=draws.mean(),
+        mean=np.round(draws.mean(), PUBLISHED),
         quantiles=draws.quantile(LEVELS),
         chance={k: draws.prob_at_least(k) for k in THRESHOLDS},
         history=history,

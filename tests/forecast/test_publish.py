@@ -28,6 +28,7 @@ from harmattan.training.distribution import Draws
 HTML = "<!doctype html><title>Report</title>"
 FILES = {
     "SHA256SUMS",
+    "checks.csv",
     "contributions.csv",
     "countries.csv",
     "draws.parquet",

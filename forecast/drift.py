@@ -68,8 +68,8 @@ def input_drift(cube: FeatureCube, trained: pd.Period) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per family: ``features`` (how many), ``psi`` (their mean index), ``usual`` (what 95 of 100 windows of
-        three months stayed below before), ``worst, worst_psi`` (the feature that moved most), ``drifted``: a large
+        One row per family: ``features`` (how many), ``psi`` (their mean index), ``usual`` (the largest of
+        24 windows of three months before), ``worst, worst_psi`` (the feature that moved most), ``drifted``: a large
         shift that is also an unusual one. Empty where the record is too short.
     """
     last = len(cube.months) - 1
@@ -95,7 +95,7 @@ def _family(name: str, part: pd.DataFrame) -> tuple[object, ...]:
     if known.empty:
         return name, len(part), float("nan"), float("nan"), "", float("nan"), False
     psi = float(known["psi"].mean())
-    usual = float(np.nanquantile(known.iloc[:, 3:].to_numpy(float).mean(axis=0), 0.95))
+    usual = float(np.nanmax(known.iloc[:, 3:].to_numpy(float).mean(axis=0)))
     worst = known.sort_values("psi").iloc[-1]
     drifted = psi > LARGE and psi > usual
     return name, len(part), psi, usual, str(worst["feature"]), float(worst["psi"]), drifted

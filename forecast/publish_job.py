@@ -229,6 +229,7 @@ class _Job:
 
     def _release(self, inputs: Inputs) -> tuple[Release, ForecastResult | None, Mapping[str, Any]]:
         """Make the release with the first model of the chain that serves, unless it is there already."""
+        from .monitor import with_alarms
         from .past import newest_before
 
         origin = inputs.panel.last_month
@@ -243,10 +244,11 @@ class _Job:
                 with self.log.stage("model"):
                     self.say("model", 0.05)
                     chosen = candidate.choose(self.settings)
-                there = self._already(inputs, candidate, chosen)
+                given = candidate.inputs(inputs)
+                there = self._already(given, candidate, chosen)
                 if there is not None:
                     return there, None, read_release(there.path).manifest.get("model", {})
-                result = self._forecast(inputs, candidate, chosen, tried)
+                result = self._forecast(given, candidate, chosen, tried)
             except Exception as error:
                 self._refuse_wrong_requests(error)
                 unreachable = unreachable or isinstance(error, TrackingError)
@@ -255,6 +257,7 @@ class _Job:
                 continue
             problem = self._check(result, before)
             if problem is None:
+                result = with_alarms(result, self.settings.out)
                 return self._write(result, before), result, result.model
             held = held or (result, problem)
             tried.append(why(candidate.label, problem))

@@ -1,7 +1,8 @@
 """Which model a publishing job uses: the champion, or the best of what is left.
 
 The chain is: the model that is wanted (the champion), the champion before it, the endemic-epidemic model fitted on the
-spot, and last the region's own last twelve months. Whatever stands in is named, with the reason, in the release.
+spot, each region's own last twelve months, and at the very end these without any spillover. Whatever stands in is named,
+with the reason, in the release.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..data.errors import HarmattanError, TrackingError
 if TYPE_CHECKING:
     from .chosen import Chosen
     from .config import Settings
+    from .inputs import Inputs
 
 #: What is published where nothing else is named.
 WANTED = "champion"
@@ -34,15 +36,22 @@ class Candidate:
         ``champion``, ``previous``, or the member that is fitted.
     members : tuple of str or None
         What is fitted at the origin; None for a trained model.
+    links : bool
+        Whether neighbours are known to it; without them there is no spillover, and nothing left that can fail.
     """
 
     name: str
     members: tuple[str, ...] | None = None
+    links: bool = True
 
     @property
     def label(self) -> str:
         """The name as it may be published: of a folder only its last part."""
-        return PurePath(self.name).name
+        return PurePath(self.name).name + ("" if self.links else " without spillover")
+
+    def inputs(self, read: Inputs) -> Inputs:
+        """What the model is given of the data."""
+        return read if self.links else replace(read, panel=replace(read.panel, links=None))
 
     def choose(self, settings: Settings) -> Chosen:
         """The trained model, or what is told of the one to be fitted.
@@ -57,7 +66,7 @@ class Candidate:
         from .chosen import Chosen, choose
 
         if self.members is not None:
-            return Chosen(None, {"name": self.name})
+            return Chosen(None, {"name": self.label})
         return choose(replace(settings, model=self.name))
 
 
@@ -69,6 +78,7 @@ def chain(settings: Settings) -> Iterator[Candidate]:
         yield Candidate("previous")
     for name in FITTED:
         yield Candidate(name, (name,))
+    yield Candidate(FITTED[-1], FITTED[-1:], links=False)
 
 
 def why(name: str, error: Exception) -> str:

@@ -47,7 +47,7 @@ def same_inputs(
     if chosen.trained is not None:
         stands_in = bool(model.get("reason"))
         return model.get("digest") == chosen.trained.digest and not stands_in
-    return not model.get("reason") or model.get("name") == candidate.name
+    return not model.get("reason") or model.get("name") == candidate.label
 
 
 def _as_json(settings: dict[str, object]) -> dict[str, object]:

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from ..data.errors import HarmattanError
 from .cli_backtest import backtest
-from .cli_models import promote, runs, track, train
+from .cli_models import promote, runs, track, train, tune
 from .cli_monitor import report, score
 from .cli_publish import publish
 from .cli_releases import prune, releases, status, verify, withdraw
@@ -224,6 +224,7 @@ app.command()(scenario)
 app.command()(train)
 app.command()(promote)
 app.command()(track)
+app.command()(tune)
 app.command()(doctor)
 app.command()(publish)
 app.command()(score)

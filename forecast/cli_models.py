@@ -189,6 +189,66 @@ def _print_promotion(done: Promotion) -> None:
         typer.echo(f"  {reason}")
 
 
+def tune(
+    member: Annotated[str, typer.Option(help="Whose parameters are searched.")] = "boosted",
+    trials: Annotated[int, typer.Option(help="How many the study is to hold, earlier ones among them.")] = 20,
+    origins: Annotated[
+        str | None, typer.Option(help="Last months seen, such as 2019-01:2022-06; the last 24 if left out.")
+    ] = None,
+    target: Annotated[str, typer.Option(help="events or deaths.")] = "events",
+    horizons: Horizons = None,
+    countries: Annotated[str | None, typer.Option(help="Countries to score, such as MLI,BFA.")] = None,
+    config: ConfigFile = None,
+    panel: PanelFile = None,
+    links: LinksFile = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    mlruns: Mlruns = None,
+    tracking_uri: TrackingUri = None,
+    track: Annotated[
+        bool | None, typer.Option("--track/--no-track", help="Record the search in MLflow.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Search better parameters of one model over past months; nothing is changed, and the vault stays closed.
+
+    A search that was stopped goes on where it was: the same command again.
+
+    \b
+    Examples:
+      harmattan tune --trials 50
+      harmattan tune --member exponential_nb --target deaths --horizons 1,3,6 --json
+      harmattan tune --origins 2017-12:2022-06 --countries MLI,BFA,NER,BEN,TGO
+    """
+    given = dict(locals())
+    from .cli_backtest import parse_origins
+    from .tune_job import run_tune_job
+
+    settings = _settings({**given, "targets": target})
+    with Bar(quiet=quiet or as_json) as progress:
+        outcome = run_tune_job(settings, member, trials, parse_origins(origins), progress)
+    if as_json:
+        typer.echo(json.dumps(outcome.summary(), indent=2))
+    elif not quiet:
+        _print_search(outcome.summary())
+    if outcome.tracking_error:
+        raise outcome.tracking_error
+
+
+def _print_search(told: dict[str, Any]) -> None:
+    counts = ", ".join(f"{number} {state}" for state, number in told["trials"].items())
+    typer.echo(f"Study    {told['study']}: {counts}")
+    typer.echo("Score    CRPS over that of conflictology, mean of the horizons; below 1 is better")
+    typer.echo(f"Shipped  {told['shipped']:.4f}")
+    if told["best"]:
+        typer.echo(f"Best     {told['best']['score']:.4f}, trial {told['best']['trial']}")
+        for name, value in told["best"]["params"].items():
+            typer.echo(f"         {name} = {value:.4g}")
+    if told["run_id"]:
+        typer.echo(f"MLflow   run {told['run_id']}")
+
+
 def track(
     release: Annotated[
         Path,

@@ -237,7 +237,8 @@ def log_monitoring(
     ----------
     record : Record
         Metrics by name and step (a month's number, say). What the run holds already at a step with the same value
-        is not written again; tags are brought up to date; texts and files replace those of the same name.
+        is not written again; tags are brought up to date; texts and files replace those of the same name; children
+        are added, but for those whose name is there already.
     folder, tracking_uri
         The store, as for :func:`log_run`.
     key_tags : sequence of str
@@ -258,11 +259,11 @@ def log_monitoring(
         there = find_run(client, number, {key: record.tags[key] for key in key_tags})
         if there is None:
             return write_run(client, number, record)
-        _append(client, there, record)
+        _append(client, number, there, record)
         return there
 
 
-def _append(client: Any, run_id: str, record: Record) -> None:
+def _append(client: Any, experiment: str, run_id: str, record: Record) -> None:
     """Add to a run what it does not hold yet."""
     known = {key: dict(steps) for key, steps in _steps(client, run_id, record.metrics).items()}
     fresh = {
@@ -271,6 +272,12 @@ def _append(client: Any, run_id: str, record: Record) -> None:
     }
     _write_values(client, run_id, Record(record.name, metrics=fresh, tags=record.tags))
     _write_files(client, run_id, record)
+    if record.children:
+        inside = f"tags.mlflow.parentRunId = '{run_id}'"
+        there = {run.info.run_name for run in client.search_runs([experiment], inside, max_results=10_000)}
+        for child in record.children:
+            if child.name not in there:
+                write_run(client, experiment, child, run_id)
 
 
 def _steps(client: Any, run_id: str, names: Mapping[str, Any]) -> dict[str, dict[int, float]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from trained_world import World, copy_version, train_world
+from trained_world import World, copy_version
 
 from harmattan.data.errors import ModelError, OriginError, RegionError, TrackingError
 from harmattan.data.panel import Panel
@@ -29,11 +29,6 @@ def no_other_store() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         yield
-
-
-@pytest.fixture(scope="module")
-def world(store: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> World:
-    return train_world(tmp_path_factory.mktemp("world"), store())
 
 
 @pytest.fixture(scope="module")

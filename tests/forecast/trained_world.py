@@ -39,10 +39,17 @@ def train_world(folder: Path, mlruns: Path) -> World:
     return World(run_train_job(settings), settings, panel)
 
 
-def clear_aliases(mlruns: Path) -> None:
-    with stores.connected(mlruns) as client:
-        for alias in client.get_registered_model(registry.MODEL).aliases:
-            client.delete_registered_model_alias(registry.MODEL, alias)
+def own_store(world: World, folder: Path) -> World:
+    """The world with a registry of its own, in which nothing is named yet; files stay where they are."""
+    folder.mkdir(exist_ok=True)
+    shutil.copy(world.mlruns / "mlflow.db", folder)
+    with stores.connected(folder) as client:
+        for version in registry.versions(client):
+            for alias in version.aliases:
+                client.delete_registered_model_alias(registry.MODEL, alias)
+            if version.number != "1":
+                client.delete_model_version(registry.MODEL, version.number)
+    return replace(world, settings=replace(world.settings, mlruns=folder))
 
 
 def copy_version(

@@ -1,0 +1,161 @@
+"""Champion and challenger: only through the gate, or by force with a reason, and back in one command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from trained_world import World, copy_version, own_store
+
+from harmattan.data.errors import GateError, ModelError, UsageError
+from harmattan.forecast import cli
+from harmattan.forecast.promote_job import promote, roll_back
+from harmattan.training import registry
+
+Scores = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@pytest.fixture
+def mine(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return own_store(world, tmp_path / "mlruns")
+
+
+def gaining(gain: Callable[[pd.Series], float]) -> Scores:
+    """Scores of a well calibrated pool whose CRPS is lower by a share of each row's; baselines as they are."""
+
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        table = table.assign(cases=100, inside_50=50, inside_80=80, inside_90=90)
+        share = [gain(row) if row["member"] == "pool" else 0.0 for _, row in table.iterrows()]
+        # Twice what it was, so that nothing here depends on how good the small world's pool is.
+        level = table.groupby(["horizon", "origin"])["crps"].transform("max") + 0.1
+        return table.assign(crps=level * (1 - pd.Series(share, index=table.index)))
+
+    return change
+
+
+def lucky(row: pd.Series) -> float:
+    return (
+        0.5 if row["origin"] in {"2009-03", "2009-04", "2009-05", "2009-06", "2011-05", "2011-06"} else -0.03
+    )
+
+
+def crown_first(world: World, folder: Path) -> str:
+    """A champion to be beaten, forced: it gains nothing on anybody."""
+    version = copy_version(world, folder, gaining(lambda row: 0.0))
+    promote(world.settings, version, force=True, reason="the first of a test")
+    return version
+
+
+def champion(world: World) -> registry.Version:
+    with registry.registry(world.mlruns) as client:
+        return registry.find(client, "champion")
+
+
+@pytest.mark.parametrize(
+    ("gain", "why"),
+    [
+        (lambda row: -0.1, "loses"),
+        (lambda row: 0.0, "at least"),
+        (lambda row: 0.2 if row["horizon"] == 1 else 0.0, "rests on horizon 1 alone"),
+        (lucky, "may be luck"),
+    ],
+    ids=["worse", "equal", "better only at h=1", "lucky on six origins"],
+)
+def test_a_challenger_that_is_not_better_is_refused(
+    mine: World, tmp_path: Path, gain: Callable[[pd.Series], float], why: str
+) -> None:
+    first = crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(gain))
+    with pytest.raises(GateError, match=why):
+        promote(mine.settings, version)
+    assert champion(mine).number == first
+
+
+def test_a_better_challenger_becomes_champion_with_its_reasons(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    done = promote(mine.settings, version)
+    assert (done.version, done.before, done.how) == (version, first, "gate")
+    now = champion(mine)
+    assert now.number == version
+    assert now.tags["promoted_how"] == "gate"
+    assert "CRPS of events +10.0%" in now.tags["promoted_because"]
+    assert float(now.tags["gate_skill"]) == pytest.approx(0.1)
+
+
+def test_force_needs_a_reason_and_keeps_it(mine: World, tmp_path: Path) -> None:
+    crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(lambda row: -0.1))
+    with pytest.raises(UsageError, match="needs a reason"):
+        promote(mine.settings, version, force=True, reason=" ")
+    promote(mine.settings, version, force=True, reason="new boundaries")
+    tags = champion(mine).tags
+    assert (tags["promoted_how"], tags["promoted_because"], tags["gate"]) == (
+        "forced",
+        "new boundaries",
+        "refuses",
+    )
+    assert "loses" in tags["gate_reasons"]
+
+
+def test_roll_back_and_forth(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    second = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    with pytest.raises(ModelError, match="is the previous"):
+        roll_back(mine.settings)
+    promote(mine.settings, second)
+    done = roll_back(mine.settings, "too many false alarms")
+    assert (done.version, done.before) == (first, second)
+    assert champion(mine).tags["promoted_because"] == "too many false alarms"
+    assert roll_back(mine.settings).version == second
+
+
+def test_a_dry_run_changes_nothing(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    assert promote(mine.settings, version, dry_run=True).how == "would"
+    assert champion(mine).number == first
+    assert promote(mine.settings, first).how == "nothing"
+
+
+def test_a_broken_champion_stands_in_nobodys_way_but_by_force(mine: World, tmp_path: Path) -> None:
+    def wreck(model: Path) -> None:
+        (model / registry.TRAINED / "recipe.json").unlink()
+
+    broken = copy_version(mine, tmp_path, change=wreck)
+    with registry.registry(mine.mlruns) as client:
+        registry.crown(client, broken, {})
+    better = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    with pytest.raises(ModelError, match="missing"):
+        promote(mine.settings, better)
+    promote(mine.settings, better, force=True, reason="the champion is broken")
+    assert champion(mine).number == better
+
+
+def test_promote_on_the_command_line(
+    mine: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def call(*arguments: str) -> int:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["harmattan", *arguments, "--mlruns", str(mine.mlruns)])
+        try:
+            cli.main()
+        except SystemExit as stop:
+            return int(stop.code or 0)
+        return 0
+
+    first = crown_first(mine, tmp_path)
+    worse = copy_version(mine, tmp_path, gaining(lambda row: -0.1))
+    assert call("promote", worse) == 6
+    assert f"error: version {worse} is not better than version {first}:" in capsys.readouterr().err
+    assert call("promote", worse, "--force", "--reason", "a test", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["how"] == "forced"
+    assert call("promote", "--rollback") == 0
+    assert f"Version {first} is back" in capsys.readouterr().out
+    assert call("promote", "challenger") == 4
+    assert call("promote", "--rollback", "--force") == 2

@@ -1,0 +1,128 @@
+"""The search: inside its origins, resumable to the bit, worth what a plain loop says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tuning_world import months, plan_of, world
+
+from harmattan.data.errors import TrackingError, UsageError
+from harmattan.training import tuning
+from harmattan.training.models.baselines import Conflictology
+from harmattan.training.models.smoothed import SmoothedConflictology
+from harmattan.training.tuning import SPACE, Trial, best, block_score, defaults, search
+
+pytest.importorskip("optuna")
+
+
+def test_every_declared_parameter_is_one_and_its_default_lies_inside() -> None:
+    for member, space in SPACE.items():
+        shipped = defaults(member)
+        for name, part in space.items():
+            assert part.low <= shipped[name] <= part.high, (member, name)
+
+
+def test_the_shipped_parameters_come_first_and_score_what_a_loop_says(tmp_path: Path) -> None:
+    problem, plan = world(), plan_of()
+    (first,) = search(problem, plan, 1, tmp_path)
+    assert first.params == defaults("smoothed_conflictology")
+    ratios = []
+    for h in plan.horizons:
+        sums = np.zeros(2)
+        for block in plan.blocks:
+            for i, member in enumerate((SmoothedConflictology(), Conflictology(12))):
+                member.fit(problem, block[0], h)
+                for origin in block:
+                    counts = problem.counts[problem.row(origin) + h].astype(int)
+                    sums[i] += member.margins(problem, origin).crps(counts).sum()
+        ratios.append(sums[0] / sums[1])
+    assert first.score == pytest.approx(np.mean(ratios), rel=1e-12)
+
+
+def test_a_search_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    problem, plan = world(), plan_of()
+    whole = search(problem, plan, 11, tmp_path / "whole")
+    search(problem, plan, 4, tmp_path / "parts")
+    parts = search(problem, plan, 11, tmp_path / "parts")
+    assert whole == parts
+    assert len(whole) == 11
+    assert search(problem, plan, 5, tmp_path / "parts") == parts
+
+
+def test_a_trial_that_a_killed_process_left_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, plan = world(), plan_of()
+    search(problem, plan, 1, tmp_path)
+    real = tuning.block_score
+
+    def killed(*given: object) -> float:
+        if given[1] == "smoothed_conflictology":
+            raise KeyboardInterrupt
+        return real(*given)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "block_score", killed)
+        with pytest.raises(KeyboardInterrupt):
+            search(problem, plan, 2, tmp_path)
+    assert len([t for t in search(problem, plan, 2, tmp_path) if t.state == "complete"]) == 2
+
+
+def test_hopeless_trials_are_given_up(tmp_path: Path) -> None:
+    found = search(world(), plan_of(years=3), 16, tmp_path)
+    pruned = [t for t in found if t.state == "pruned"]
+    assert pruned
+    assert all(t.score is None and len(t.steps) < 3 for t in pruned)
+
+
+def test_no_month_after_the_last_outcome_matters() -> None:
+    problem, plan = world(), plan_of()
+    keep = np.ones(8, dtype=bool)
+    last = problem.row(plan.origins[-1]) + max(plan.horizons)
+    changed = world(lambda counts: np.where(np.arange(len(counts))[:, None] > last, 99, counts))
+    for block in plan.blocks:
+        one, other = (
+            block_score(p, "smoothed_conflictology", {}, 2, block, keep) for p in (problem, changed)
+        )
+        assert one == other
+
+
+def test_another_past_is_another_study() -> None:
+    one, other = plan_of(), plan_of(years=3)
+    assert one.name != other.name
+    assert one.name == plan_of().name
+
+
+@pytest.mark.parametrize("member", ["boosted_", "zero"])
+def test_a_member_without_a_space(member: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no parameters of"):
+        tuning.check_member(member)
+
+
+def test_a_study_that_cannot_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "tuning.db").write_text("this is not a database" * 50, encoding="utf-8")
+    with pytest.raises(TrackingError, match="cannot be remembered"):
+        search(world(), plan_of(), 1, tmp_path)
+
+
+def test_origins_without_events(tmp_path: Path) -> None:
+    def quiet(counts: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(len(counts))[:, None] >= 60, 0, counts)
+
+    with pytest.raises(UsageError, match="nothing happens"):
+        search(world(quiet), plan_of(first=months()[80]), 1, tmp_path)
+
+
+def test_the_best_is_the_lowest_that_was_finished() -> None:
+    trials = [
+        Trial(0, {}, "complete", 0.9, {}),
+        Trial(1, {}, "pruned", None, {0: 0.1}),
+        Trial(2, {}, "complete", 0.8, {}),
+        Trial(3, {}, "complete", 0.8, {}),
+    ]
+    winner = best(trials)
+    assert winner is not None
+    assert winner.number == 2
+    assert best(trials[1:2]) is None

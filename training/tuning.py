@@ -1,0 +1,377 @@
+"""A search for better parameters of one member, inside rolling origins, resumable; it changes nothing by itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..data.errors import ModelError, TrackingError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from .models.base import Member, Problem
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Whole numbers from ``low`` to ``high``, on a logarithmic scale."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Real:
+    """Numbers from ``low`` to ``high``, on a logarithmic scale where ``log``."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+#: What is searched, by member: every name is a parameter of its class.
+SPACE: Mapping[str, Mapping[str, Whole | Real]] = {
+    "boosted": {
+        "blend": Real(0.0, 0.8),
+        "trees": Whole(5, 80),
+        "learning_rate": Real(0.01, 0.1, log=True),
+        "leaves": Whole(4, 24),
+        "min_leaf": Whole(100, 1200),
+        "feature_share": Real(0.2, 0.9),
+        "penalty": Real(2.0, 100.0, log=True),
+    },
+    "endemic_epidemic": {
+        "recency_half_life": Real(20.0, 120.0, log=True),
+        "pooling": Real(0.1, 10.0, log=True),
+    },
+    "exponential_nb": {
+        "fast": Real(1.0, 6.0, log=True),
+        "slow": Real(8.0, 36.0, log=True),
+        "recency_half_life": Real(20.0, 120.0, log=True),
+        "local": Real(0.01, 0.5, log=True),
+    },
+    "smoothed_conflictology": {
+        "window": Whole(6, 24),
+        "pull": Real(0.005, 0.5, log=True),
+        "recency_half_life": Real(20.0, 120.0, log=True),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is tried, on which past.
+
+    Attributes
+    ----------
+    member : str
+        A key of :data:`SPACE`.
+    target : str
+    horizons : tuple of int
+        Months ahead; each counts the same.
+    origins : tuple of pandas.Period
+        In order; none whose outcomes lie in the vault.
+    region_ids : tuple of str
+        Scored regions.
+    refit_every : int
+        Months between refits.
+    seed : int
+        Of the search.
+    data_hash : str
+        SHA-256 of the data.
+    """
+
+    member: str
+    target: str
+    horizons: tuple[int, ...]
+    origins: tuple[pd.Period, ...]
+    region_ids: tuple[str, ...]
+    refit_every: int
+    seed: int
+    data_hash: str
+
+    @property
+    def name(self) -> str:
+        """The same for the same search, so that it can be taken up again."""
+        told = [self.target, self.horizons, [str(o) for o in self.origins], self.region_ids, self.refit_every]
+        whole = json.dumps([*told, self.seed, self.data_hash, repr(SPACE[self.member])]).encode()
+        return f"{self.member}-{self.target}-{hashlib.sha256(whole).hexdigest()[:12]}"
+
+    @property
+    def blocks(self) -> list[tuple[pd.Period, ...]]:
+        """Origins that share a fit; after each the search may give a trial up."""
+        step = self.refit_every
+        return [self.origins[i : i + step] for i in range(0, len(self.origins), step)]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of parameters, and what it was worth.
+
+    Attributes
+    ----------
+    number : int
+        From 0; the first are the parameters as they are shipped.
+    params : mapping of str to float
+    state : {"complete", "pruned"}
+    score : float or None
+        Mean over horizons of CRPS over that of conflictology: below 1 is better; None where it was given up.
+    steps : mapping of int to float
+        The score after each block of origins.
+    """
+
+    number: int
+    params: Mapping[str, float]
+    state: str
+    score: float | None
+    steps: Mapping[int, float]
+
+
+def check_member(member: str) -> None:
+    """A :class:`UsageError` for a member whose parameters are not searched, or without optuna."""
+    if member not in SPACE:
+        raise UsageError(
+            f"no parameters of '{member}' are declared for a search.", "--member", nearest(member, SPACE)
+        )
+    try:
+        import optuna  # noqa: F401
+    except ModuleNotFoundError:
+        raise UsageError(
+            "a search needs optuna.", remedy="Install it with: pip install 'harmattan[tune]'."
+        ) from None
+
+
+def defaults(member: str) -> dict[str, float]:
+    """The parameters as they are shipped.
+
+    >>> defaults("boosted")["trees"]
+    20
+    """
+    made = _make(member, {}).get_params(deep=False)
+    return {name: made[name] for name in SPACE[member]}
+
+
+def search(
+    problem: Problem,
+    plan: Search,
+    trials: int,
+    folder: Path,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Trial]:
+    """Try parameters until the study holds ``trials`` of them, from where an earlier call stopped.
+
+    Parameters
+    ----------
+    problem : Problem
+        Counts and features; nothing after the last target month.
+    plan : Search
+    trials : int
+        How many there are to be in all, those of earlier calls among them.
+    folder : Path
+        Holds ``tuning.db``, which remembers every trial.
+    workers : int
+        Processes within a trial; change no number.
+    progress : callable, optional
+        Called with how many trials are done, and of how many.
+
+    Returns
+    -------
+    list of Trial
+        All of the study, in order.
+
+    Raises
+    ------
+    UsageError
+        See :func:`check_member`.
+    TrackingError
+        The database cannot be read or written.
+    """
+    check_member(plan.member)
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    where = folder / "tuning.db"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        study = _open(plan, where)
+        usual = _usual(problem, plan)
+
+        def objective(trial: Any) -> float:
+            return _try(problem, plan, usual, trial, workers)
+
+        while (done := len(study.trials_done)) < trials:
+            study.tell_next(objective, done)
+            if progress:
+                progress(done + 1, trials)
+        return [_trial(i, t) for i, t in enumerate(study.trials_done)]
+    except (OSError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as reason:
+        raise TrackingError(
+            f"the search cannot be remembered ({type(reason).__name__}).",
+            str(where),
+            "Choose another --mlruns.",
+        ) from reason
+
+
+@dataclass(frozen=True)
+class _Study:
+    """An optuna study whose sampler depends on the number of the trial alone, so that a pause changes nothing."""
+
+    plan: Search
+    storage: Any
+    pruner: Any
+
+    @property
+    def trials_done(self) -> list[Any]:
+        """Trials that came to an end; one that was interrupted, or that a killed process left, is forgotten."""
+        return [t for t in self._load(0).trials if t.state.name in STATES]
+
+    def tell_next(self, objective: Callable[[Any], float], number: int) -> None:
+        study = self._load(number)
+        if number == 0:
+            study.enqueue_trial(defaults(self.plan.member), skip_if_exists=True)
+        study.optimize(objective, n_trials=1)
+
+    def _load(self, number: int) -> Any:
+        import optuna
+
+        sampler = optuna.samplers.TPESampler(
+            seed=int(np.random.SeedSequence([self.plan.seed, number]).generate_state(1)[0]),
+            n_startup_trials=8,
+        )
+        return optuna.create_study(
+            storage=self.storage,
+            study_name=self.plan.name,
+            sampler=sampler,
+            pruner=self.pruner,
+            direction="minimize",
+            load_if_exists=True,
+        )
+
+
+def _open(plan: Search, where: Path) -> _Study:
+    import optuna
+
+    storage = optuna.storages.RDBStorage(f"sqlite:///{where.resolve()}")
+    return _Study(plan, storage, optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1))
+
+
+def _try(problem: Problem, plan: Search, usual: np.ndarray, trial: Any, workers: int) -> float:
+    """The score of one set of parameters, block by block; given up where it is behind half of the others."""
+    import optuna
+
+    from .parallel import run_tasks
+
+    params = {
+        name: trial.suggest_int(name, part.low, part.high, log=True)
+        if isinstance(part, Whole)
+        else trial.suggest_float(name, part.low, part.high, log=part.log)
+        for name, part in SPACE[plan.member].items()
+    }
+    keep = _kept(problem, plan)
+    total = np.zeros(len(plan.horizons))
+    score = float("nan")
+    for step, block in enumerate(plan.blocks):
+        tasks = [(plan.member, params, h, block, keep) for h in plan.horizons]
+        try:
+            total += run_tasks(block_score, problem, tasks, workers=workers)
+        except ModelError:
+            raise optuna.TrialPruned from None
+        score = float(np.mean(total / usual[: step + 1].sum(axis=0)))
+        trial.report(score, step)
+        if step + 1 < len(plan.blocks) and trial.should_prune():
+            raise optuna.TrialPruned
+    return score
+
+
+def block_score(
+    problem: Problem,
+    member: str,
+    params: Mapping[str, float],
+    horizon: int,
+    origins: Sequence[pd.Period],
+    keep: np.ndarray,
+) -> float:
+    """Sum over origins and regions of the exact CRPS of a member that is fitted at the first origin.
+
+    Parameters
+    ----------
+    problem : Problem
+    member, params
+        Name and parameters.
+    horizon : int
+        Months ahead.
+    origins : sequence of pandas.Period
+        In order.
+    keep : numpy.ndarray
+        bool, (regions,): which are scored.
+    """
+    fitted = _make(member, params).fit(problem, origins[0], horizon)
+    total = 0.0
+    for origin in origins:
+        row = problem.row(origin) + horizon
+        scores = fitted.margins(problem, origin).crps(problem.counts[row].astype(np.int64))
+        total += float(scores[keep & problem.observed[row]].sum())
+    return total
+
+
+def _usual(problem: Problem, plan: Search) -> np.ndarray:
+    """The same sum for conflictology over 12 months, (blocks, horizons)."""
+    keep = _kept(problem, plan)
+    sums = [
+        [block_score(problem, "conflictology_12", {}, h, block, keep) for h in plan.horizons]
+        for block in plan.blocks
+    ]
+    if not (np.array(sums)[0] > 0).all():
+        raise UsageError(
+            "nothing happens in the first block of origins, so that nothing can be compared.",
+            "--origins",
+            "Choose months with events.",
+        )
+    return np.array(sums)
+
+
+def _kept(problem: Problem, plan: Search) -> np.ndarray:
+    return np.array([region in set(plan.region_ids) for region in problem.panel.region_ids])
+
+
+def _make(member: str, params: Mapping[str, float]) -> Member:
+    """A member by name with some of its parameters."""
+    from .models.baselines import Conflictology
+    from .models.boosting import BoostedEndemicEpidemic
+    from .models.endemic_epidemic import EndemicEpidemic
+    from .models.smoothed import SmoothedConflictology
+    from .models.smoothing import ExponentialNB
+
+    kinds: dict[str, Callable[..., Member]] = {
+        "boosted": BoostedEndemicEpidemic,
+        "endemic_epidemic": EndemicEpidemic,
+        "exponential_nb": ExponentialNB,
+        "smoothed_conflictology": SmoothedConflictology,
+        "conflictology_12": lambda: Conflictology(12),
+    }
+    return kinds[member](**params)
+
+
+#: States of a trial that came to an end, and what they are called here.
+STATES = {"COMPLETE": "complete", "PRUNED": "pruned"}
+
+
+def _trial(number: int, found: Any) -> Trial:
+    score = float(found.value) if found.state.name == "COMPLETE" else None
+    steps = {int(step): float(value) for step, value in found.intermediate_values.items()}
+    return Trial(number, dict(found.params), STATES[found.state.name], score, steps)
+
+
+def best(trials: Sequence[Trial]) -> Trial | None:
+    """The trial with the lowest score; None where none came to its end."""
+    whole = [t for t in trials if t.score is not None]
+    return min(whole, key=lambda t: (t.score, t.number)) if whole else None

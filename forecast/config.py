@@ -20,7 +20,17 @@ FILE = "harmattan.toml"
 #: Environment variables start with this: ``HARMATTAN_DRAWS=500``.
 PREFIX = "HARMATTAN_"
 #: Variables with the prefix that are no setting.
-OTHER_VARIABLES = {"CONFIG", "DEBUG", "TEST_DATA"}
+OTHER_VARIABLES = {
+    "CONFIG",
+    "DEBUG",
+    "TEST_DATA",
+    "HUB_SCHEMAS",
+    "UCDP_TOKEN",
+    "ACLED_USER",
+    "ACLED_PASSWORD",
+    "EVENT",
+    "SUMMARY",
+}
 #: Settings that say where a run happens, not what it computes: they never reach a release.
 LOCAL = {
     "model",

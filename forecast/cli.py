@@ -262,6 +262,8 @@ def main() -> None:
     """Run a command; a failure is one line on standard error and an exit code."""
     debug = "--debug" in sys.argv or os.environ.get("HARMATTAN_DEBUG", "") not in {"", "0"}
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    # Whatever is written, only its owner may change it; a stricter mask stays.
+    os.umask(os.umask(0o077) | 0o022)
     try:
         app(arguments, prog_name="harmattan")
     except Exception as failure:

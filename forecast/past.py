@@ -114,7 +114,10 @@ def _draws(table: pa.Table, target: str) -> Draws:
         and np.array_equal(draw, np.repeat(draw[:: n_h * n_r], n_h * n_r))
     )
     if not whole:
-        return Draws.from_frame(table.to_pandas())
+        # As plain text: a dictionary sorts its regions as they happen to come.
+        return Draws.from_frame(
+            table.to_pandas().astype(dict.fromkeys(["target", "origin", "region_id"], str))
+        )
     origin = pd.Period(str(table["origin"][0]), freq="M")
     values = table["value"].to_numpy().reshape(n, n_h, n_r).astype(np.int32)
     regions = tuple(str(r) for r in names[codes[:n_r]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -51,10 +52,17 @@ def render(result: ForecastResult, previous: PastRelease | None = None) -> str:
     """
     if "events" not in result.draws:
         raise ModelError("there are no draws of 'events' to report.", remedy="Forecast that target as well.")
+    result = _as_published(result)
     outlooks = {t: region_outlook(result, t) for t in sorted(result.draws, key=lambda t: t != "events")}
     countries = {t: country_outlook(result, t) for t in outlooks}
     context = _numbers(result, outlooks, countries, previous) | _frame(result, outlooks["events"])
     return _environment().get_template("page.html.j2").render(context)
+
+
+def _as_published(result: ForecastResult) -> ForecastResult:
+    """The tables with no more decimals than their files keep, so that a page made from those says the same."""
+    names = ("spillover", "pairs", "scores", "contributions", "reliability", "rehearsal")
+    return replace(result, **{name: getattr(result, name).round(8) for name in names})
 
 
 def _numbers(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...data.panel import Panel
 from ...training.distribution import empirical
-from ..past import PastRelease
+from ..past import HISTORY_MONTHS, PastRelease
 from ..result import ForecastResult
 from .tables import RECENT
 
@@ -169,14 +169,14 @@ def revisions(result: ForecastResult, previous: PastRelease | None) -> pd.DataFr
     Returns
     -------
     pandas.DataFrame
-        One row per country in which anything changed: ``country, then, now, change`` (events of the months both have
-        seen) and ``region_months`` (how many counts differ). Empty where nothing was revised.
+        One row per country in which anything changed: ``country, then, now, change`` (events of the months that both
+        keep) and ``region_months`` (how many counts differ). Empty where nothing was revised.
     """
     kept = previous.history if previous else None
     if kept is None:
         return None
     panel = result.panel.until(result.origin)
-    months = kept.months.intersection(panel.months)
+    months = kept.months.intersection(panel.months[-HISTORY_MONTHS:])
     regions = [r for r in kept.region_ids if r in set(panel.region_ids)]
     if not len(months) or not regions:
         return None

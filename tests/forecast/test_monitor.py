@@ -1,0 +1,294 @@
+"""Past releases against what came: scores by vintage, alarms, the record beside the releases and in MLflow."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from make_result import make_draws, make_result
+
+from harmattan.data.errors import CoverageError, ReleaseError, SkillError
+from harmattan.data.panel import Panel
+from harmattan.forecast import monitor, score_job
+from harmattan.forecast.config import Settings
+from harmattan.forecast.drift import input_drift, stability
+from harmattan.forecast.past import PastRelease
+from harmattan.forecast.publish import publish_release
+from harmattan.forecast.result import ForecastResult
+from harmattan.forecast.tombstone import Tombstone, note_of
+from harmattan.training.distribution import Draws
+
+HTML = "<!doctype html><title>Report</title>"
+
+
+@pytest.fixture(scope="module")
+def world() -> ForecastResult:
+    """Five years of counts to 2023-12."""
+    return make_result()
+
+
+def as_of(world: ForecastResult, month: str, factor: float = 1.0) -> ForecastResult:
+    """A forecast of the world from an earlier origin; ``factor`` scales what it expects."""
+    panel = world.panel.until(month)
+    rng = np.random.default_rng(pd.Period(month, "M").ordinal)
+    draws = {}
+    for target in ("events", "deaths"):
+        made = make_draws(panel, target, rng)
+        draws[target] = replace(made, values=(made.values * factor).round().astype(np.int32))
+    return replace(
+        world,
+        origin=panel.last_month,
+        panel=panel,
+        draws=draws,
+        countries={t: d.total(panel.countries) for t, d in draws.items()},
+        data_hash=panel.digest(),
+    )
+
+
+@pytest.fixture(scope="module")
+def shelf(world: ForecastResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two releases, made once and copied by the tests that need them."""
+    folder = tmp_path_factory.mktemp("shelf")
+    for month in ("2023-09", "2023-11"):
+        publish_release(as_of(world, month), HTML, folder)
+    return folder
+
+
+def published(shelf: Path, out: Path, *months: str) -> Path:
+    for month in months or ("2023-09", "2023-11"):
+        shutil.copytree(shelf / month, out / month)
+    return out
+
+
+def settings(world: ForecastResult, folder: Path) -> Settings:
+    """Settings that read the world from a file, with releases below ``folder``."""
+    path = folder / "panel.parquet"
+    world.panel.write_parquet(path)
+    given = {"panel": path, "out": folder / "out", "mlruns": folder / "mlruns", "run_date": date(2024, 1, 31)}
+    return replace(Settings.load({}, environ={}, cwd=folder), **given, track=False)
+
+
+def test_scores_are_those_of_the_released_draws(world: ForecastResult, shelf: Path) -> None:
+    made = as_of(world, "2023-09")
+    table = monitor.score_release(PastRelease.read(shelf / "2023-09"), world.panel)
+    assert table.month.unique().tolist() == ["2023-10", "2023-11", "2023-12"]
+    row = table[(table.target == "events") & (table.horizon == 3)].iloc[0]
+    values, observed = made.draws["events"].values[:, 2], world.panel.measure("events")[-1]
+    by_hand = np.abs(values - observed).mean(axis=0) - 0.5 * np.abs(values[:, None] - values[None]).mean(
+        axis=(0, 1)
+    )
+    before = made.panel.measure("events")[-12:]
+    naive = np.abs(before - observed).mean(axis=0) - 0.5 * np.abs(before[:, None] - before[None]).mean(
+        axis=(0, 1)
+    )
+    assert row.crps == pytest.approx(by_hand.mean())
+    assert row.crps_conflictology == pytest.approx(naive.mean(), rel=1e-5)
+    assert row.observed == observed.sum()
+    assert row.expected == pytest.approx(values.mean(axis=0).sum(), abs=1e-4)
+
+
+def test_a_month_not_observed_is_not_scored(world: ForecastResult, shelf: Path) -> None:
+    past = PastRelease.read(shelf / "2023-11")
+    assert monitor.score_release(past, world.panel.until("2023-11")).empty
+
+
+def test_a_revised_month_is_scored_again_and_the_first_score_is_kept(
+    world: ForecastResult, shelf: Path
+) -> None:
+    folder = shelf / "2023-11"
+    first = monitor.score_releases([folder], world.panel)
+    again = monitor.score_releases([folder], world.panel, first)
+    assert len(again) == len(first)
+    events = world.panel.measures["events"].copy()
+    events[-1, 0] += 7
+    revised = replace(world.panel, measures={**world.panel.measures, "events": events})
+    both = monitor.score_releases([folder], revised, first)
+    assert both[both.target == "events"].vintage.nunique() == 2
+    assert both[both.target == "deaths"].vintage.nunique() == 1
+    newest = monitor.newest_vintage(both.assign(data_to=both.vintage.eq(first.vintage[0]).map(str)))
+    assert len(newest) == len(first)
+
+
+def test_the_baseline_sees_the_counts_as_they_were_known(world: ForecastResult, shelf: Path) -> None:
+    past = PastRelease.read(shelf / "2023-11")
+    measures = {name: values * 3 for name, values in world.panel.measures.items()}
+    measures = {name: np.vstack([v[:-1], world.panel.measures[name][-1:]]) for name, v in measures.items()}
+    revised = replace(world.panel, measures=measures)
+    kept, lost = (
+        monitor.score_release(p, revised).query("target == 'events'").iloc[0]
+        for p in (past, replace(past, history=None))
+    )
+    assert (kept.reference, lost.reference) == ("as known then", "as known now")
+    plain = monitor.score_release(past, world.panel).query("target == 'events'").iloc[0]
+    assert kept.crps_conflictology == plain.crps_conflictology != lost.crps_conflictology
+
+
+def months_of(skill: list[float], coverage: float = 0.8, ratio: float = 1.0) -> pd.DataFrame:
+    """A record by month with some skill."""
+    n = len(skill)
+    return pd.DataFrame(
+        {
+            "target": "events",
+            "month": [str(m) for m in pd.period_range("2023-01", periods=n, freq="M")],
+            "cases": 80,
+            "skill": skill,
+            "expected": 50.0 * ratio,
+            "observed": 50.0,
+            "coverage_50": coverage - 0.3,
+            "coverage_80": coverage,
+            "coverage_90": min(coverage + 0.1, 1.0),
+        }
+    )
+
+
+def levels(months: pd.DataFrame) -> dict[str, str]:
+    return {alarm.name: alarm.level for alarm in monitor.alarms(months)}
+
+
+def test_skill_below_zero_for_three_months_is_red() -> None:
+    assert levels(months_of([0.1, -0.1, -0.2, -0.01]))["skill"] == "red"
+    assert levels(months_of([-0.1, -0.1, 0.01]))["skill"] == "green"
+    assert levels(months_of([-0.1, -0.1]))["skill"] == "green"
+
+
+def test_coverage_out_of_its_band_is_red() -> None:
+    assert levels(months_of([0.1] * 4, coverage=0.8))["coverage"] == "green"
+    assert levels(months_of([0.1] * 4, coverage=0.6))["coverage"] == "red"
+    assert levels(months_of([0.1] * 2, coverage=0.6))["coverage"] == "green"
+
+
+def test_expecting_twice_as_much_is_amber() -> None:
+    assert levels(months_of([0.1] * 3, ratio=2.0))["bias"] == "amber"
+    assert levels(months_of([0.1] * 3, ratio=1.2))["bias"] == "green"
+
+
+def test_bad_forecasts_raise_the_alarm_and_the_next_banner_says_so(
+    world: ForecastResult, tmp_path: Path
+) -> None:
+    publish_release(as_of(world, "2023-09", factor=4.0), HTML, tmp_path)
+    warned = monitor.with_alarms(replace(world, level="green", banner=""), tmp_path)
+    assert warned.level == "amber"
+    assert "events were worse than conflictology for 3 months in a row" in warned.banner
+    assert monitor.with_alarms(world, tmp_path / "elsewhere") is world
+
+
+def test_fair_forecasts_raise_none(world: ForecastResult, shelf: Path) -> None:
+    found = {a.name: a.level for a in monitor.watched(shelf, world.panel, world.origin)}
+    assert found["skill"] == "green"
+
+
+def test_a_withdrawn_release_is_left_out(world: ForecastResult, shelf: Path, tmp_path: Path) -> None:
+    chosen = settings(world, tmp_path)
+    published(shelf, chosen.out)
+    note_of(chosen.out / "2023-09").write_text(Tombstone("2023-09", "wrong", "2024-01-01").text())
+    scored = score_job.run_score(chosen)
+    assert set(scored.table.release) == {"2023-11"}
+
+
+def test_a_damaged_release_is_left_out(world: ForecastResult, shelf: Path, tmp_path: Path) -> None:
+    chosen = settings(world, tmp_path)
+    published(shelf, chosen.out)
+    (chosen.out / "2023-11" / "draws.parquet").write_bytes(b"PAR1")
+    assert set(score_job.run_score(chosen).table.release) == {"2023-09"}
+
+
+def test_scoring_again_adds_nothing_to_the_record(world: ForecastResult, shelf: Path, tmp_path: Path) -> None:
+    chosen = settings(world, tmp_path)
+    published(shelf, chosen.out)
+    first = score_job.run_score(chosen)
+    written = (chosen.out / "monitoring.csv").read_bytes()
+    again = score_job.run_score(chosen)
+    assert (first.fresh, again.fresh) == (len(first.table), 0)
+    assert (chosen.out / "monitoring.csv").read_bytes() == written
+    told = json.loads((chosen.out / "monitoring.json").read_text())
+    assert {e["name"] for e in told["entries"]} >= {"skill", "coverage", "bias"}
+    assert told["data_to"] == "2023-12"
+    assert told["age_days"] == 31
+
+
+def test_a_dry_run_writes_nothing(world: ForecastResult, shelf: Path, tmp_path: Path) -> None:
+    chosen = settings(world, tmp_path)
+    published(shelf, chosen.out, "2023-11")
+    before = sorted(p.name for p in chosen.out.iterdir())
+    assert len(score_job.run_score(chosen, write=False).table)
+    assert sorted(p.name for p in chosen.out.iterdir()) == before
+
+
+def test_each_red_alarm_has_its_own_error(world: ForecastResult, tmp_path: Path) -> None:
+    blank = pd.DataFrame(columns=monitor.COLUMNS)
+    for name, kind in (("skill", SkillError), ("coverage", CoverageError)):
+        red = (monitor.Alarm(name, "red", "Too bad."),)
+        error = score_job.Scored(tmp_path, "2023-12", blank, blank, 0, red, blank, 0).error
+        assert type(error) is kind
+
+
+def test_a_folder_that_is_not_there_is_a_named_error(world: ForecastResult, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="no such folder of releases"):
+        score_job.run_score(settings(world, tmp_path))
+
+
+def test_a_record_that_cannot_be_read_is_a_named_error(
+    world: ForecastResult, shelf: Path, tmp_path: Path
+) -> None:
+    chosen = settings(world, tmp_path)
+    published(shelf, chosen.out, "2023-11")
+    (chosen.out / "monitoring.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ReleaseError, match="record of scores cannot be read"):
+        score_job.run_score(chosen)
+
+
+def test_each_model_has_a_record_of_its_own(world: ForecastResult, tmp_path: Path) -> None:
+    chosen = settings(world, tmp_path)
+    for month, version in (("2023-10", 1), ("2023-11", 2)):
+        made = replace(as_of(world, month), model={"name": "champion", "version": version})
+        publish_release(made, HTML, chosen.out)
+    found = score_job.records(score_job.run_score(chosen))
+    assert [r.name for r in found] == ["monitoring champion 1", "monitoring champion 2"]
+    assert set(found[0].metrics["crps.events.h1"]) == {202311}
+    assert set(found[0].metrics["crps.events.h2"]) == set(found[1].metrics["crps.events.h1"]) == {202312}
+    assert "psi.own_history" in found[1].metrics
+    assert "psi.own_history" not in found[0].metrics
+
+
+def test_stability_is_zero_for_the_same_and_large_for_a_shift() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.poisson(0.3, 5000).astype(float)
+    assert stability(values, rng.poisson(0.3, 500).astype(float)) < 0.05
+    assert stability(values, rng.poisson(2.0, 500).astype(float)) > 0.25
+    assert np.isnan(stability(values, np.array([np.nan])))
+
+
+def test_a_jump_in_the_counts_is_seen_in_its_family() -> None:
+    from harmattan.features import Ewm, Lag, Recipe
+
+    rng = np.random.default_rng(2)
+    events = rng.poisson(1.0, size=(96, 40))
+
+    def drift(counts: np.ndarray) -> pd.Series:
+        months = pd.period_range("2016-01", periods=96, freq="M").astype(str)
+        ids = [f"AAA-{i:02d}" for i in range(40)]
+        frame = pd.DataFrame(
+            {"month": np.repeat(months, 40), "region_id": np.tile(ids, 96), "events": counts.ravel()}
+        )
+        cube = Recipe([Lag(0), Ewm(3.0)]).build(Panel.from_frame(frame))
+        return input_drift(cube, pd.Period("2023-09", "M")).iloc[0]
+
+    assert not drift(events).drifted
+    grown = events.copy()
+    grown[-3:] += 4
+    assert drift(grown).drifted
+
+
+def test_draws_of_an_unusual_order_are_read_all_the_same(world: ForecastResult, tmp_path: Path) -> None:
+    draws: Draws = world.draws["events"]
+    shuffled = draws.to_frame().sample(frac=1.0, random_state=3)
+    shuffled.to_parquet(tmp_path / "draws.parquet", index=False)
+    back = PastRelease.read(tmp_path).draws["events"]
+    assert np.array_equal(back.values, draws.values)
+    assert back.region_ids == draws.region_ids

@@ -121,7 +121,9 @@ class Trained:
     def table(self, name: str) -> pd.DataFrame:
         """A table of the recent record: ``scores, reliability, rehearsal``."""
         stored = self._read(f"{name}.json", json.loads)
-        return pd.DataFrame(stored["rows"], columns=stored["columns"])
+        table = pd.DataFrame(stored["rows"], columns=stored["columns"])
+        # JSON has no word for "not a number": a column of nothing else comes back as objects.
+        return table.astype({c: float for c in table if len(table) and table[c].isna().all()})
 
     def diffusion(self, panel: Panel) -> Diffusion | None:
         """The spillover model on a panel of the same regions; None where there was no border to cross."""

@@ -117,6 +117,6 @@ def change_sentence(
             [f"{outlook.label(i)} ({signed(change[i])}, to {count(outlook.mean[0, i])})" for i in places]
         )
 
-    clauses = [f"rose in {told(up)}"] * bool(up) + [f"fell in {told(down)}"] * bool(down)
+    clauses = [f"{verb} in {told(places)}" for verb, places in (("rose", up), ("fell", down)) if places]
     words = f"Since the release of {previous.name}, the expectation for {month} {' and '.join(clauses)}."
     return Sentence(words, facts, topic)

@@ -123,13 +123,20 @@ def track(
     settings: Settings,
     preparing: subprocess.Popen[bytes] | None = None,
 ) -> str:
-    """Record a finished forecast in MLflow, once; the run's id, or a :class:`TrackingError`."""
+    """Record a finished forecast in MLflow, once; the run's id, or a :class:`TrackingError` and a note beside it."""
     from ..training.tracking import log_run
     from .record import record_of
+    from .untracked import leave_note, remove_note
 
     record = record_of(result, release.path, settings)
     again = ("release", "forecast_hash") if release.status == "identical" else ()
-    return log_run(record, settings.mlruns, settings.tracking_uri, preparing, once_by=again)
+    try:
+        run_id = log_run(record, settings.mlruns, settings.tracking_uri, preparing, once_by=again)
+    except TrackingError as failure:
+        leave_note(release.path, failure)
+        raise
+    remove_note(release.path)
+    return run_id
 
 
 def check_writable(out: Path) -> None:

@@ -29,10 +29,12 @@ def track_release(release: Path, settings: Settings) -> str:
         The store cannot be used.
     """
     from ..training.tracking import log_run
+    from .untracked import remove_note
     from .verify import verify
 
     verify(release).require()
     record = record_of_release(release)
-    return log_run(
-        record, settings.mlruns, settings.tracking_uri, once_by=("run_kind", "release", "forecast_hash")
-    )
+    once_by = ("run_kind", "release", "forecast_hash")
+    run_id = log_run(record, settings.mlruns, settings.tracking_uri, once_by=once_by)
+    remove_note(release)
+    return run_id

@@ -118,15 +118,16 @@ def _plan(
 ) -> tuple[Problem, Search]:
     """The data up to the last outcome, and what is searched on them."""
     from ..training.problems import build_problems
-    from ..training.protocol import check_vault
     from ..training.tuning import Search
 
     target = settings.targets[0]
     if len(settings.targets) != 1:
         raise UsageError("a search has one target.", "--target", "Write events or deaths.")
+    if origins is not None:
+        _check_vault(origins[1] + max(settings.horizons))
     plan = make_plan(BacktestSettings(base=settings, target=target, origins=origins))
     # On data of one's own, too: a choice that has seen these months cannot be judged by them later.
-    check_vault(plan.protocol.last_target, unseal=False)
+    _check_vault(plan.protocol.last_target)
     problem = build_problems(plan.panel, [target], plan.inputs.training)[target]
     protocol = plan.protocol
     return problem, Search(
@@ -139,6 +140,18 @@ def _plan(
         settings.seed,
         plan.panel.digest(),
     )
+
+
+def _check_vault(last_target: pd.Period) -> None:
+    """No search opens the vault, and there is no option for it."""
+    from ..training.protocol import LAST_OPEN
+
+    if last_target > LAST_OPEN:
+        raise UsageError(
+            f"scoring {last_target} opens the vault: months after {LAST_OPEN} are kept from every choice.",
+            "--origins",
+            f"Choose origins whose furthest month is {LAST_OPEN} or earlier.",
+        )
 
 
 def _log(outcome: TuneOutcome, settings: Settings) -> str:

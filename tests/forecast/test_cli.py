@@ -44,7 +44,7 @@ def small_world(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The models replaced by a finished result, MLflow by a list; gives the settings that were used."""
     seen: list[Any] = []
 
-    def forecast(settings: Any, progress: Any) -> Any:
+    def forecast(settings: Any, progress: Any, *chosen: Any, **about: Any) -> Any:
         seen.append(settings)
         progress("models", 0.5)
         return make_result(seed=settings.seed)
@@ -127,7 +127,7 @@ def test_a_failing_mlflow_loses_no_release(
 
 
 def test_broken_data_write_nothing(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def fail(settings: Any, progress: Any) -> Any:
+    def fail(settings: Any, progress: Any, *chosen: Any, **about: Any) -> Any:
         raise SourceError("the file is empty.", "ged.csv", "Download it again.")
 
     monkeypatch.setattr("harmattan.forecast.run.run_forecast", fail)
@@ -221,7 +221,7 @@ def test_an_origin_outside_the_data(run: Run, tmp_path: Path, extra: tuple[str, 
 
 
 def test_an_unexpected_failure_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(settings: Any, progress: Any) -> Any:
+    def fail(settings: Any, progress: Any, *chosen: Any, **about: Any) -> Any:
         raise ZeroDivisionError("division\nby zero")
 
     monkeypatch.setattr("harmattan.forecast.run.run_forecast", fail)

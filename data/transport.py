@@ -20,6 +20,8 @@ _THROTTLED = ("too many", "rate limit", "throttl", "quota")
 _MAX_REDIRECTS = 5
 #: No file of incidents is larger, in bytes.
 MAX_BYTES = 2_000_000_000
+#: What is said of an address where there is nothing; all other failures have other words.
+ABSENT = "there is no such file"
 
 
 class _TryAgain(Exception):
@@ -185,7 +187,7 @@ class Transport:
         if code in _AGAIN or (code == 400 and any(word in body for word in _THROTTLED)):
             asked = response.headers.get("retry-after", "")
             raise _TryAgain(f"the server answers {code}", float(asked) if asked.isdigit() else None)
-        said = {401: "the token is missing or wrong", 403: "access is refused", 404: "there is no such file"}
+        said = {401: "the token is missing or wrong", 403: "access is refused", 404: ABSENT}
         raise _refused(said.get(code, f"the server answers {code}"), url)
 
     def _patiently(self, once: Callable[[], Any], url: str) -> Any:

@@ -23,6 +23,7 @@ from .cli_data_inputs import (
     quality_of,
     read_any_panel,
     require_folder,
+    tell_current,
 )
 
 app = typer.Typer(
@@ -218,6 +219,9 @@ def fetch(
         str | None, typer.Option(help="Annual or consolidated release: 25.1, 25.01.25.09.")
     ] = None,
     candidate: Annotated[str | None, typer.Option(help="Monthly candidate release: 26.0.4.")] = None,
+    current: Annotated[
+        bool, typer.Option("--current", help="UCDP: the newest annual release and all candidates after it.")
+    ] = False,
     api: Annotated[
         bool, typer.Option("--api", help="Through UCDP's API, with HARMATTAN_UCDP_TOKEN.")
     ] = False,
@@ -241,16 +245,22 @@ def fetch(
     Examples:
       harmattan data fetch ucdp --version 25.1
       harmattan data fetch ucdp --candidate 26.0.4 --store vintages
+      harmattan data fetch ucdp --current --store vintages
       harmattan data fetch acled --countries Mali,Niger --first 2023-01-01 --last 2023-12-31
     """
     from ..data import fetch as fetching
 
     if source not in ("ucdp", "acled"):
         raise UsageError(f"'{source}' cannot be fetched.", remedy="Use ucdp or acled.")
+    if current:
+        if source != "ucdp" or version or candidate or api:
+            raise UsageError("--current stands alone, for ucdp.", remedy="Leave the other options out.")
+        tell_current(cache, base_url, refresh, store, dry_run, as_json)
+        return
     if source == "ucdp":
         release = version or candidate
         if release is None or (version and candidate):
-            raise UsageError("which release?", remedy="Give --version 25.1 or --candidate 26.0.4.")
+            raise UsageError("which release?", remedy="Give --version 25.1, --candidate 26.0.4 or --current.")
         plan = {"url": fetching.ucdp_address(release, base_url or fetching.UCDP_FILES), "cache": str(cache)}
         note = plan if dry_run else fetched_ucdp(release, cache, base_url, api, refresh, store)
     else:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..data.errors import ConfigError, UsageError
 
@@ -179,6 +180,45 @@ def fetched_ucdp(
     if store is not None:
         note["vintage"] = Store(store).add(read(got.path, release=release), date.today()).message
     return note
+
+
+def fetched_current(cache: Path, server: str | None, refresh: bool, store: Path | None) -> dict[str, Any]:
+    """Fetch every UCDP release that a forecast from the newest month needs, and say what came."""
+    from ..data import fetch as fetching
+    from ..data.current import bring_current
+    from ..data.sources.ucdp import read
+    from ..data.vintages import Store
+
+    base, today = server or fetching.UCDP_FILES, date.today()
+    got = bring_current(lambda v: fetching.fetch_ucdp(v, cache, base=base, refresh=refresh), today)
+    notes: list[dict[str, str]] = []
+    for release, file in got.fetched:
+        note = {"release": release, **_fetched(file)}
+        if store is not None:
+            note["vintage"] = Store(store).add(read(file.path, release=release), today).message
+        notes.append(note)
+    return {"fetched": notes, "absent": list(got.absent)}
+
+
+def tell_current(
+    cache: Path, server: str | None, refresh: bool, store: Path | None, dry_run: bool, as_json: bool
+) -> None:
+    """Bring everything that is published, and say in a line each what came."""
+    import typer
+
+    if dry_run:
+        typer.echo(f"Would fetch the newest annual release and the candidates after it to {cache}.")
+        return
+    note = fetched_current(cache, server, refresh, store)
+    if as_json:
+        typer.echo(json.dumps(note, indent=2))
+        return
+    for one in note["fetched"]:
+        typer.echo(f"{one['release']:<8} {one['status']}: {one['path']}")
+        if one.get("vintage"):
+            typer.echo(f"{'':<8} {one['vintage']}")
+    if note["absent"]:
+        typer.echo(f"Not published yet: {', '.join(note['absent'])}.")
 
 
 def fetched_acled(

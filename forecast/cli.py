@@ -190,7 +190,10 @@ def _print_outcome(outcome: Any, settings: Any) -> None:
     for line in outcome.release.reason[:5]:
         typer.echo(f"         {line}")
     if outcome.run_id:
-        typer.echo(f"MLflow   run {outcome.run_id} in {settings.tracking_uri or settings.mlruns}")
+        from ..training.stores import without_secrets
+
+        store = without_secrets(settings.tracking_uri or str(settings.mlruns))
+        typer.echo(f"MLflow   run {outcome.run_id} in {store}")
     typer.echo(f"Report   {outcome.report}")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from airflow import DAG
-from airflow.providers.standard.operators.bash import BashOperator  # Airflow 3; airflow.operators.bash in Airflow 2
+from airflow.providers.standard.operators.bash import (
+    BashOperator,
+)  # Airflow 3; airflow.operators.bash in Airflow 2
 
 HARMATTAN = "/opt/harmattan/.venv/bin/harmattan"
 CONFIG = "/etc/harmattan/harmattan.toml"

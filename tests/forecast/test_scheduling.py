@@ -1,0 +1,239 @@
+"""The files for schedulers: systemd accepts them, their commands exist, and the workflow's steps run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from publishing_world import NEW_DAY, write_world
+
+HARMATTAN = Path(sys.executable).with_name("harmattan")
+INSTALLED = "/opt/harmattan/.venv/bin/harmattan"
+
+
+@pytest.fixture(scope="module")
+def folder(root: Path) -> Path:
+    return root / "docs" / "scheduling"
+
+
+def commands(text: str) -> list[list[str]]:
+    """Every call of the program in a text, as words."""
+    program = rf'(?:{INSTALLED}|"\$HARMATTAN"|\{{HARMATTAN\}}|\.venv/bin/harmattan)'
+    return [line.split() for line in re.findall(program + r" ([^|&\n]+)", text)]
+
+
+@pytest.mark.parametrize("name", ["publish", "status"])
+def test_systemd_accepts_the_units(folder: Path, tmp_path: Path, name: str) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if not analyze:
+        pytest.skip("systemd-analyze is not installed")
+    units = []
+    for kind in ("service", "timer"):
+        unit = tmp_path / f"harmattan-{name}.{kind}"
+        text = (folder / unit.name).read_text(encoding="utf-8").replace(INSTALLED, str(HARMATTAN))
+        unit.write_text(text.replace("/opt/harmattan/docs", str(folder.parent)), encoding="utf-8")
+        units.append(str(unit))
+    done = subprocess.run([analyze, "verify", *units], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["publish", "status"])
+def test_the_times_are_times(folder: Path, name: str) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if not analyze:
+        pytest.skip("systemd-analyze is not installed")
+    text = (folder / f"harmattan-{name}.timer").read_text(encoding="utf-8")
+    times = re.findall(r"^OnCalendar=(.+)$", text, flags=re.MULTILINE)
+    assert times
+    done = subprocess.run([analyze, "calendar", *times], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_and_option_exists(folder: Path) -> None:
+    from typer.main import get_command
+
+    from harmattan.forecast.cli import app
+
+    top: Any = get_command(app)
+    called = [
+        words for path in folder.iterdir() if path.is_file() for words in commands(path.read_text("utf-8"))
+    ]
+    assert {words[0] for words in called} >= {"publish", "status", "verify", "data"}
+    for words in called:
+        command = top.commands[words[0]]
+        if hasattr(command, "get_command"):
+            command = command.get_command(None, words[1])
+        known = {option for parameter in command.params for option in parameter.opts}
+        asked = {re.match(r"--[a-z-]+", word)[0] for word in words if word.startswith("--")}  # type: ignore[index]
+        assert asked <= known, words
+
+
+def test_the_settings_file_is_one(folder: Path) -> None:
+    from harmattan.forecast.config import Settings
+
+    settings = Settings.load(file=folder / "harmattan.toml", environ={})
+    assert str(settings.panel) == "/var/lib/harmattan/panel.parquet"
+
+
+def test_cron_lines_have_five_times_and_a_command(folder: Path) -> None:
+    lines = (folder / "crontab").read_text(encoding="utf-8").splitlines()
+    jobs = [line for line in lines if re.match(r"[\d*]", line)]
+    assert len(jobs) == 2
+    for job in jobs:
+        times = job.split()[:5]
+        assert all(re.fullmatch(r"\*|\d+(,\d+)*", time) for time in times)
+        # In a crontab an unescaped percent sign ends the command.
+        assert "%" not in job
+
+
+def test_the_shell_script_is_one_and_stops_at_the_first_failure(folder: Path, tmp_path: Path) -> None:
+    script = folder / "bring_data.sh"
+    assert script.stat().st_mode & 0o111
+    log = tmp_path / "log"
+    stand_in = tmp_path / "harmattan"
+    stand_in.write_text(
+        f'#!/bin/sh\necho "$@" >> {log}\n[ "$2" = "$FAILS" ] && exit 3\n'
+        'for last; do :; done\n[ "$2" = build ] && echo new > "$last"\nexit 0\n',
+        encoding="utf-8",
+    )
+    stand_in.chmod(0o755)
+    (tmp_path / "panel.parquet").write_text("old\n", encoding="utf-8")
+    environ = {
+        "HARMATTAN": str(stand_in),
+        "STATE": str(tmp_path),
+        "PATH": "/usr/bin:/bin",
+        "CANDIDATE": "23.0.10",
+    }
+    codes, panels = [], []
+    for fails in ("fetch", "build", ""):
+        done = subprocess.run([script], env={**environ, "FAILS": fails}, capture_output=True, check=False)
+        codes.append(done.returncode)
+        panels.append((tmp_path / "panel.parquet").read_text(encoding="utf-8").strip())
+    assert codes == [3, 3, 0]
+    assert panels == ["old", "old", "new"]
+    calls = log.read_text(encoding="utf-8").splitlines()
+    assert calls[0] == "data fetch ucdp --candidate 23.0.10 --store vintages"
+    assert len(calls) == 1 + 2 + 2
+
+
+def test_the_candidate_is_that_of_last_month(folder: Path, tmp_path: Path) -> None:
+    text = (folder / "bring_data.sh").read_text(encoding="utf-8")
+    expression = re.search(r"CANDIDATE:-(\$\(.*\))\}", text)
+    assert expression
+    code = expression[1].replace("date -u +%Y-%m-15", "echo 2024-01-15")
+    done = subprocess.run(["sh", "-c", f"echo {code}"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "23.0.12"
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """A stand-in for Airflow that takes down what a DAG file declares."""
+    declared: list[Any] = []
+
+    class Dag:
+        def __init__(self, **options: Any) -> None:
+            self.options, self.tasks = options, []
+            declared.append(self)
+
+        def __enter__(self) -> Dag:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+    class Task:
+        def __init__(self, **options: Any) -> None:
+            self.options, self.after = options, []
+            declared[-1].tasks.append(self)
+
+        def __rshift__(self, other: Task) -> Task:
+            other.after.append(self.options["task_id"])
+            return other
+
+    for name in (
+        "airflow",
+        "airflow.providers",
+        "airflow.providers.standard",
+        "airflow.providers.standard.operators",
+    ):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    bash: Any = types.ModuleType("bash")
+    bash.BashOperator = Task
+    monkeypatch.setitem(sys.modules, "airflow.providers.standard.operators.bash", bash)
+    top: Any = sys.modules["airflow"]
+    top.DAG = Dag
+    return declared
+
+
+def test_the_dag_publishes_after_the_data_once_at_a_time(folder: Path, airflow: list[Any]) -> None:
+    exec(compile((folder / "airflow_dag.py").read_text("utf-8"), "airflow_dag.py", "exec"), {})
+    publish, status = airflow
+    assert [task.options["task_id"] for task in publish.tasks] == ["data", "publish"]
+    assert publish.tasks[1].after == ["data"]
+    assert publish.options["max_active_runs"] == 1
+    assert publish.options["catchup"] is False
+    assert publish.tasks[1].options["bash_command"].startswith(f"{INSTALLED} publish --config")
+    assert [task.options["task_id"] for task in status.tasks] == ["status"]
+
+
+def workflow(folder: Path) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((folder / "github-actions.yml").read_text(encoding="utf-8"))
+    return read
+
+
+def test_the_workflow_is_one_job_of_steps_that_exist(folder: Path) -> None:
+    flow = workflow(folder)
+    assert flow[True]["schedule"] == [{"cron": "0 6 21,23 * *"}]  # YAML reads the key "on" as true
+    assert flow["permissions"] == {"contents": "write"}
+    steps = flow["jobs"]["publish"]["steps"]
+    assert [step["name"] for step in steps if "run" in step] == [
+        "Install",
+        "Bring the data",
+        "Publish",
+        "Verify",
+        "Keep",
+        "Status",
+    ]
+
+
+@pytest.mark.slow
+def test_the_workflows_steps_run_in_order(folder: Path, tmp_path: Path) -> None:
+    """Everything after installation, in an empty folder, with a branch of its own and a world that is there already."""
+    steps = {s["name"]: s for s in workflow(folder)["jobs"]["publish"]["steps"]}
+    write_world(tmp_path)
+    with (tmp_path / "harmattan.toml").open("a", encoding="utf-8") as settings:
+        settings.write(f'panel = "new/counts.parquet"\nrun_date = "{NEW_DAY}"\n')
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    for name in ("harmattan", "python"):
+        (tmp_path / ".venv" / "bin" / name).symlink_to(HARMATTAN.with_name(name))
+    git = ["git", "-c", "init.defaultBranch=forecasts"]
+    subprocess.run([*git, "init", "--quiet", "--bare", str(tmp_path / "origin.git")], check=True)
+    subprocess.run(
+        [*git, "clone", "--quiet", str(tmp_path / "origin.git"), str(tmp_path / "published")], check=True
+    )
+    (tmp_path / "published" / "vintages").mkdir()
+    (tmp_path / "published" / "vintages" / "kept").write_text("", encoding="utf-8")
+    shutil.copy(tmp_path / "new" / "counts.parquet", tmp_path / "published" / "panel.parquet")
+    for name in ("Publish", "Verify", "Keep", "Status"):
+        done = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", steps[name]["run"]],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
+    kept = subprocess.run(
+        ["git", "-C", str(tmp_path / "origin.git"), "ls-tree", "-r", "--name-only", "forecasts"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.search(r"^releases/\d{4}-\d{2}/SHA256SUMS$", kept.stdout, flags=re.MULTILINE)

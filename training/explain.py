@@ -104,18 +104,31 @@ def _(member: NeighbourConflictology, problem: Problem, origin: pd.Period, mean:
     return {**parts, OWN: mean - parts[DOMESTIC] - parts[ACROSS]}
 
 
-@explain_member.register
-def _(member: SmoothedConflictology, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
-    alone = SmoothedConflictology(member.window, pull=0.0)
-    own = (1 - member.pull) * alone.means(problem)[problem.row(origin)]
+def _seasoned(parts: Parts, mean: np.ndarray) -> Parts:
+    """Parts of a mean before the season, and what the season adds to it or takes away."""
+    plain = np.sum(list(parts.values()), axis=0)
+    return {**parts, CALENDAR: parts.get(CALENDAR, 0.0) + mean - plain}
+
+
+def _window_parts(member: SmoothedConflictology, problem: Problem, origin: pd.Period) -> Parts:
+    """A region's own last months, and the level of all; they sum to the mean before the season."""
+    row = problem.row(origin)
+    own = (1 - member.pull) * SmoothedConflictology(member.window, pull=0.0).means(problem)[row]
+    mean = member.means(problem)[row]
     own = np.minimum(own, mean)
     return {OWN: own, BASELINE: mean - own}
 
 
 @explain_member.register
+def _(member: SmoothedConflictology, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+    return _seasoned(_window_parts(member, problem, origin), mean)
+
+
+@explain_member.register
 def _(member: ExponentialNB, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
-    own = np.minimum(member.own_mean(problem, origin), mean)
-    return {OWN: own, BASELINE: mean - own}
+    plain = mean / member.season_.at(np.array(origin.ordinal + member.horizon_))
+    own = np.minimum(member.own_mean(problem, origin), plain)
+    return _seasoned({OWN: own, BASELINE: plain - own}, mean)
 
 
 @explain_member.register
@@ -128,16 +141,17 @@ def _(member: BoostedEndemicEpidemic, problem: Problem, origin: pd.Period, mean:
     row = problem.row(origin)
     base, recent = member.base_, member.recent_
     started = (
-        (1 - member.blend, explain_member(base, problem, origin, base.margins(problem, origin).mean)),
-        (member.blend, explain_member(recent, problem, origin, recent.means(problem)[row])),
+        (1 - member.blend, base.plain_contributions(problem, origin)),
+        (member.blend, _window_parts(recent, problem, origin)),
     )
     parts = {family: np.zeros(len(mean)) for family in FAMILIES}
     for weight, each in started:
         for family, part in each.items():
             parts[family] += weight * part
+    start = member.start(problem, origin)
+    parts = _seasoned(parts, start)
     if member.booster_ is None:
         return parts
-    start = np.sum(list(parts.values()), axis=0)
     logs = member.booster_.predict(problem.cube.values[row], pred_contrib=True)
     scale = logarithmic_mean(start * np.exp(logs.sum(axis=1)), start)
     # The last column is what the trees say on average.

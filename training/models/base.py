@@ -56,6 +56,11 @@ class Problem:
         """bool, (months, regions)."""
         return self.panel.observed
 
+    @cached_property
+    def months(self) -> np.ndarray:
+        """Ordinals of the months, (months,)."""
+        return np.asarray(self.panel.months.asi8)
+
     def row(self, month: pd.Period) -> int:
         """Row of a month."""
         return self.panel.position(month)
@@ -148,6 +153,16 @@ class Sample:
     def counts(self) -> np.ndarray:
         """Outcomes, (rows,)."""
         return np.concatenate([p.problem.counts[p.rows + self.horizon, p.regions] for p in self.pieces])
+
+    @property
+    def target(self) -> str:
+        """``events`` or ``deaths``."""
+        return self.pieces[0].problem.target
+
+    @cached_property
+    def months(self) -> np.ndarray:
+        """Month of each outcome, ordinals of :class:`pandas.Period`, (rows,)."""
+        return np.concatenate([p.problem.months[p.rows] for p in self.pieces]) + self.horizon
 
     def weights(self, half_life: float | None) -> np.ndarray:
         """How much each row counts: as many as it stands for, halved every ``half_life`` months before the newest."""

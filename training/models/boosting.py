@@ -13,6 +13,7 @@ from ..distribution import Margins, negative_binomial
 from .base import Member, Problem
 from .dispersion import SizeLaw, fit_size
 from .endemic_epidemic import EndemicEpidemic
+from .season import Season, season_of
 from .smoothed import SmoothedConflictology
 
 
@@ -20,7 +21,7 @@ class BoostedEndemicEpidemic(Member):
     """Poisson trees on the log of the endemic-epidemic mean.
 
     The trees learn only what the start misses: the endemic-epidemic mean, mixed with the region's own last twelve
-    months. Where they find nothing the forecast is the start itself.
+    months, and the season of both. Where they find nothing the forecast is the start itself.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class BoostedEndemicEpidemic(Member):
         self,
         base: EndemicEpidemic | None = None,
         blend: float = 0.4,
-        trees: int = 60,
+        trees: int = 20,
         learning_rate: float = 0.03,
         leaves: int = 8,
         min_leaf: int = 400,
@@ -81,8 +82,10 @@ class BoostedEndemicEpidemic(Member):
         self.base_, self.recent_ = base, SmoothedConflictology()
         sample = problem.sample(origin, horizon, self.burn_in)
         features = sample.take(lambda p: p.cube.values)
-        offset = np.log(sample.take(lambda p: self._start(p, np.arange(len(p.counts)))))
+        plain = sample.take(lambda p: self.plain_start(p, np.arange(len(p.counts))))
         counts, weights = sample.counts, sample.weights(self.recency_half_life)
+        self.season_ = season_of(sample, plain)
+        offset = np.log(plain * self.season_.at(sample.months))
         self.booster_: Any = None
         fitted = np.exp(offset)
         # LightGBM refuses a Poisson record without one event, and trees could learn nothing from it.
@@ -99,14 +102,19 @@ class BoostedEndemicEpidemic(Member):
             rounds = max(1, round(self.trees * min(1.0, 3.0 / horizon)))
             self.booster_ = lgb.train(self._settings(), data, num_boost_round=rounds)
             fitted = np.exp(offset + self.booster_.predict(features, raw_score=True))
-        self.size_ = fit_size(counts, fitted, sample.weights(base.recency_half_life))
+        self.size_ = fit_size(counts, fitted, sample.weights(base.recency_half_life), sample.target)
         self.fitted_ = fitted
         return self
 
-    def _start(self, problem: Problem, rows: np.ndarray) -> np.ndarray:
-        """Mean that the trees start from, (rows, regions), > 0."""
-        mean, _ = self.base_.mean_size(problem, rows)
+    def plain_start(self, problem: Problem, rows: np.ndarray) -> np.ndarray:
+        """Mean that the trees start from, before the season, (rows, regions), > 0."""
+        mean = self.base_.plain_mean(problem, rows)
         return np.asarray((1 - self.blend) * mean + self.blend * self.recent_.means(problem)[rows])
+
+    def start(self, problem: Problem, origin: pd.Period) -> np.ndarray:
+        """Mean that the trees start from at ``origin``, (regions,), > 0."""
+        plain = self.plain_start(problem, np.array([problem.row(origin)]))[0]
+        return np.asarray(plain * self.season_.at(origin.ordinal + self.horizon_))
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -129,7 +137,7 @@ class BoostedEndemicEpidemic(Member):
     def mean(self, problem: Problem, origin: pd.Period) -> np.ndarray:
         """Expected counts, (regions,)."""
         row = problem.row(origin)
-        start: np.ndarray = self._start(problem, np.array([row]))[0]
+        start = self.start(problem, origin)
         if self.booster_ is None:
             return start
         return np.asarray(start * np.exp(self.booster_.predict(problem.cube.values[row], raw_score=True)))
@@ -149,6 +157,7 @@ class BoostedEndemicEpidemic(Member):
             "name": self.name,
             "horizon": self.horizon_,
             "size": asdict(self.size_),
+            "season": self.season_.to_json(),
             "blend": self.blend,
             "leaves": self.leaves,
             "base": self.base_.to_json(),
@@ -160,7 +169,7 @@ class BoostedEndemicEpidemic(Member):
         member = cls(blend=stored["blend"], leaves=stored["leaves"])
         member.horizon_, member.size_ = int(stored["horizon"]), SizeLaw(**stored["size"])
         member.base_, member.recent_ = EndemicEpidemic.from_json(stored["base"]), SmoothedConflictology()
-        member.booster_ = None
+        member.season_, member.booster_ = Season(**stored["season"]), None
         if trees:
             import lightgbm as lgb
 

@@ -20,20 +20,13 @@ from .smoothing import ExponentialNB
 #: What skill is measured against.
 BASELINES = ("zero", "last_value", "conflictology_6", "conflictology_12", "conflictology_24")
 #: What the pool is made of.
-POOLED = (
-    "conflictology_12",
-    "smoothed_conflictology",
-    "exponential_nb",
-    "endemic_epidemic",
-    "boosted",
-    "leaf_calibrated",
-)
+POOLED = ("smoothed_conflictology", "exponential_nb", "endemic_epidemic", "boosted")
 #: What the pool of deaths is made of: what models deaths directly loses to events times deaths per event.
 POOLED_DEATHS = ("conflictology_12", "exponential_nb", "events_times_deaths")
 #: Members of no other target than deaths.
 DEATHS_ONLY = ("events_times_deaths",)
 #: Everything that can be asked for; ``log_linear_nb`` loses to conflictology and is kept for comparison only.
-MEMBERS = (*BASELINES, "neighbour_conflictology", *POOLED[1:], "log_linear_nb")
+MEMBERS = (*BASELINES, "neighbour_conflictology", *POOLED, "leaf_calibrated", "log_linear_nb")
 
 
 def pooled_members(target: str) -> tuple[str, ...]:

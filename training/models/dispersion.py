@@ -15,10 +15,23 @@ from scipy import optimize, special
 LEVEL_FLOOR = 0.1
 #: Means are sorted into this many levels; inside one the size hardly changes.
 LEVELS = 40
-#: Where the law is pulled to, and how hard (in units of the relative CRPS). Left alone it follows the first shock of
-#: each new war in the record, which no size can foresee, and is too wide everywhere else.
-PRIOR = (0.47, 0.5)
-PULL = 0.01
+
+
+@dataclass(frozen=True)
+class Pull:
+    """The law that a size is pulled to, and how hard (in units of the relative CRPS).
+
+    Left alone a law follows the first shock of each new war in the record, which no size can foresee, and is too wide
+    everywhere else.
+    """
+
+    intercept: float
+    slope: float
+    strength: float
+
+
+#: By target. One attack may cost a hundred lives: deaths are left more of their own spread.
+PULLS = {"events": Pull(0.6, 0.75, 0.03), "deaths": Pull(0.47, 0.5, 0.01)}
 
 
 @dataclass(frozen=True)
@@ -38,14 +51,18 @@ def size_at(mean: np.ndarray, intercept: float, slope: float) -> np.ndarray:
     return np.asarray(np.exp(np.clip(intercept + slope * np.log(mean + LEVEL_FLOOR), -5, 6)))
 
 
-def fit_size(counts: np.ndarray, mean: np.ndarray, weights: np.ndarray) -> SizeLaw:
+def fit_size(counts: np.ndarray, mean: np.ndarray, weights: np.ndarray, target: str = "events") -> SizeLaw:
     """The size law with the lowest weighted CRPS, the means held fixed.
 
     Parameters
     ----------
     counts, mean, weights : numpy.ndarray
         Shape (rows,): outcomes >= 0, forecast means > 0, weights >= 0.
+    target : str
+        Which of :data:`PULLS` holds.
     """
+    pull = PULLS[target]
+    start = np.array([pull.intercept, pull.slope])
     grid = count_grid(int(counts.max(initial=0)))
     level, share = _levels(np.searchsorted(grid, counts), len(grid), mean, weights)
     unit = float(np.average(counts, weights=weights)) + 1e-3
@@ -54,10 +71,10 @@ def fit_size(counts: np.ndarray, mean: np.ndarray, weights: np.ndarray) -> SizeL
         size = size_at(level, law[0], law[1])[:, None]
         cdf = special.betainc(size, grid + 1.0, size / (size + level[:, None]))
         score = float((share * crps_on_grid(cdf, grid)).sum())
-        return score / unit + PULL * float(((law - np.array(PRIOR)) ** 2).sum())
+        return score / unit + pull.strength * float(((law - start) ** 2).sum())
 
     options = {"xatol": 0.01, "fatol": 1e-7, "maxiter": 120}
-    found = optimize.minimize(loss, np.array(PRIOR), method="Nelder-Mead", options=options)
+    found = optimize.minimize(loss, start, method="Nelder-Mead", options=options)
     return SizeLaw(float(found.x[0]), float(np.clip(found.x[1], -0.5, 1.5)))
 
 

@@ -14,6 +14,7 @@ from .base import Member, Problem, Sample
 from .dispersion import SizeLaw, fit_size
 from .excitation import Excitation, HalfLives, excitation
 from .layout import Layout
+from .season import Season, season_of
 
 #: With more countries than this the indicators of a world's training rows are kept sparse: they would outgrow the rest.
 MANY_COUNTRIES = 30
@@ -23,7 +24,7 @@ class EndemicEpidemic(Member):
     """Additive-mean negative binomial on own, domestic, cross-border and country excitation.
 
     The background level is partially pooled by country; every excitation coefficient is >= 0, so that the
-    decomposition of a forecast into families adds up and no family can be negative.
+    decomposition of a forecast into families adds up and no family can be negative; the season multiplies them all.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class EndemicEpidemic(Member):
     def __init__(
         self,
         half_lives: HalfLives = HalfLives(),  # noqa: B008 - frozen
-        recency_half_life: float | None = 60.0,
+        recency_half_life: float | None = 40.0,
         burn_in: int = 24,
         pooling: float = 1.0,
     ) -> None:
@@ -78,7 +79,9 @@ class EndemicEpidemic(Member):
         model = AdditiveMeanNB(counts, self._background(sample), excite, ones, weights, ridge)
         self.params_, self.account_ = model.fit_bounded(start)
         self.layout_ = model.layout
-        self.size_ = fit_size(counts, model.mean_size(self.params_)[1], weights)
+        plain = model.mean_size(self.params_)[1]
+        self.season_ = season_of(sample, plain)
+        self.size_ = fit_size(counts, plain * self.season_.at(sample.months), weights, sample.target)
         return self
 
     def excitation(self, problem: Problem) -> Excitation:
@@ -108,10 +111,15 @@ class EndemicEpidemic(Member):
 
     def mean_size(self, problem: Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and size ``horizon`` months after each of ``rows``, shapes (rows, regions)."""
+        season = self.season_.at(problem.months[rows] + self.horizon_)
+        mean = self.plain_mean(problem, rows) * season[:, None]
+        return mean, self.size_.at(mean)
+
+    def plain_mean(self, problem: Problem, rows: np.ndarray) -> np.ndarray:
+        """Mean before the season, (rows, regions)."""
         level, slopes, _, _ = self.layout_.split(self.params_)
         endemic = np.exp(self._endemic(problem) @ level)
-        mean = endemic + self.excitation(problem).values[rows] @ slopes
-        return mean, self.size_.at(mean)
+        return np.asarray(endemic + self.excitation(problem).values[rows] @ slopes)
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""
@@ -119,7 +127,16 @@ class EndemicEpidemic(Member):
         return negative_binomial(mean[0], size[0])
 
     def contributions(self, problem: Problem, origin: pd.Period) -> dict[str, np.ndarray]:
-        """The expected count taken apart by family, shape (regions,) each; they sum to the mean."""
+        """The expected count taken apart by family, shape (regions,) each; they sum to the mean.
+
+        A season that lowers it is negative, under ``calendar``.
+        """
+        parts = self.plain_contributions(problem, origin)
+        season = float(self.season_.at(np.array(origin.ordinal + self.horizon_)))
+        return {**parts, "calendar": (season - 1) * np.sum(list(parts.values()), axis=0)}
+
+    def plain_contributions(self, problem: Problem, origin: pd.Period) -> dict[str, np.ndarray]:
+        """The mean before the season taken apart by family, shape (regions,) each."""
         level, slopes, _, _ = self.layout_.split(self.params_)
         columns = self.excitation(problem)
         parts = columns.by_family(columns.values[problem.row(origin)] * slopes)
@@ -136,6 +153,7 @@ class EndemicEpidemic(Member):
             "half_lives": {k: list(v) for k, v in vars(self.half_lives).items()},
             "params": [float(p) for p in self.params_],
             "size": asdict(self.size_),
+            "season": self.season_.to_json(),
             "fit": self.account_,
         }
 
@@ -145,6 +163,6 @@ class EndemicEpidemic(Member):
         member = cls(half_lives=HalfLives(**{k: tuple(v) for k, v in stored["half_lives"].items()}))
         member.horizon_, member.countries_ = int(stored["horizon"]), tuple(stored["countries"])
         member.params_, member.layout_ = np.array(stored["params"]), Layout(**stored["blocks"])
-        member.families_ = tuple(stored["families"])
+        member.families_, member.season_ = tuple(stored["families"]), Season(**stored["season"])
         member.size_, member.account_ = SizeLaw(**stored["size"]), dict(stored["fit"])
         return member

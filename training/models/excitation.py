@@ -25,7 +25,7 @@ FAMILIES = (OWN, DOMESTIC, ACROSS, COUNTRY)
 class HalfLives:
     """Half-lives in months of the exponential means, by family; an empty tuple leaves the family out."""
 
-    own: tuple[float, ...] = (0.5, 2.0, 6.0, 24.0)
+    own: tuple[float, ...] = (0.5, 2.0, 6.0, 24.0, 96.0)
     domestic: tuple[float, ...] = (2.0, 12.0)
     across: tuple[float, ...] = (2.0, 12.0)
     country: tuple[float, ...] = (3.0,)

@@ -74,7 +74,7 @@ class LogLinearNB(Member):
         self.params_, used = _first_that_converges(level, x, y, weights, self.alpha)
         self.most_ = LARGEST_FACTOR * (1.0 + float(problem.counts[: problem.row(origin) + 1].max()))
         self.account_ = {"family": used}
-        self.size_ = fit_size(y, self._mean(level, x), weights)
+        self.size_ = fit_size(y, self._mean(level, x), weights, sample.target)
         return self
 
     def _mean(self, level: np.ndarray, x: np.ndarray) -> np.ndarray:

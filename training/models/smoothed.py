@@ -12,10 +12,11 @@ import pandas as pd
 from ..distribution import Margins, negative_binomial
 from .base import Member, Problem
 from .dispersion import SizeLaw, fit_size
+from .season import Season, season_of
 
 
 class SmoothedConflictology(Member):
-    """A negative binomial around the mean of a region's last months.
+    """A negative binomial around the mean of a region's last months, and the season.
 
     Twelve values are few to draw a distribution with: their gaps cost CRPS that a smooth law does not pay.
 
@@ -40,10 +41,14 @@ class SmoothedConflictology(Member):
         self.burn_in = burn_in
 
     def fit(self, problem: Problem, origin: pd.Period, horizon: int) -> Self:
-        """Learn the size law of outcomes ``horizon`` months ahead; the mean has nothing to learn."""
+        """Learn the season and the size law of outcomes ``horizon`` months ahead."""
         self.horizon_ = horizon
         sample = problem.sample(origin, horizon, self.burn_in)
-        self.size_ = fit_size(sample.counts, sample.take(self.means), sample.weights(self.recency_half_life))
+        plain = sample.take(self.means)
+        self.season_ = season_of(sample, plain)
+        mean = plain * self.season_.at(sample.months)
+        weights = sample.weights(self.recency_half_life)
+        self.size_ = fit_size(sample.counts, mean, weights, sample.target)
         return self
 
     def means(self, problem: Problem) -> np.ndarray:
@@ -62,7 +67,7 @@ class SmoothedConflictology(Member):
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""
-        mean = self.means(problem)[problem.row(origin)]
+        mean = self.means(problem)[problem.row(origin)] * self.season_.at(origin.ordinal + self.horizon_)
         return negative_binomial(mean, self.size_.at(mean))
 
     def to_json(self) -> dict[str, Any]:
@@ -73,6 +78,7 @@ class SmoothedConflictology(Member):
             "window": self.window,
             "pull": self.pull,
             "size": asdict(self.size_),
+            "season": self.season_.to_json(),
         }
 
     @classmethod
@@ -80,4 +86,5 @@ class SmoothedConflictology(Member):
         """A fitted member from what :meth:`to_json` wrote."""
         member = cls(window=stored["window"], pull=stored["pull"])
         member.horizon_, member.size_ = int(stored["horizon"]), SizeLaw(**stored["size"])
+        member.season_ = Season(**stored["season"])
         return member

@@ -14,6 +14,7 @@ from ..distribution import Margins, negative_binomial
 from .base import Member, Problem
 from .dispersion import SizeLaw, fit_size
 from .excitation import exponential_means
+from .season import Season, season_of
 
 
 class ExponentialNB(Member):
@@ -38,7 +39,7 @@ class ExponentialNB(Member):
     def __init__(
         self,
         fast: float = 3.0,
-        slow: float = 18.0,
+        slow: float = 12.0,
         recency_half_life: float | None = 60.0,
         burn_in: int = 24,
         local: float = 0.05,
@@ -98,9 +99,9 @@ class ExponentialNB(Member):
         found = optimize.minimize(loss, np.array([0.0, -3.0, -1.0, 0.0, 0.3, 0.0]), method="L-BFGS-B")
         self.horizon_ = horizon
         self.params_ = found.x
-        self.size_ = fit_size(
-            counts, self._mean_size(moments, found.x)[0], sample.weights(self.recency_half_life)
-        )
+        plain = self._mean_size(moments, found.x)[0]
+        self.season_ = season_of(sample, plain)
+        self.size_ = fit_size(counts, plain * self.season_.at(sample.months), weights, sample.target)
         self.account_ = {
             "converged": bool(found.success),
             "iterations": int(found.nit),
@@ -111,7 +112,8 @@ class ExponentialNB(Member):
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""
         moments = self._moments(problem)[problem.row(origin)]
-        mean, _ = self._mean_size(moments, self.params_)
+        plain, _ = self._mean_size(moments, self.params_)
+        mean = plain * self.season_.at(origin.ordinal + self.horizon_)
         inverse = (1 - self.local) / self.size_.at(mean) + self.local * moments[:, 3]
         return negative_binomial(mean, 1 / inverse)
 
@@ -130,6 +132,7 @@ class ExponentialNB(Member):
             "half_lives": [self.fast, self.slow],
             "params": [float(p) for p in self.params_],
             "size": asdict(self.size_),
+            "season": self.season_.to_json(),
             "local": self.local,
             "fit": self.account_,
         }
@@ -141,4 +144,5 @@ class ExponentialNB(Member):
         member = cls(fast=fast, slow=slow, local=stored["local"])
         member.horizon_, member.params_ = int(stored["horizon"]), np.array(stored["params"])
         member.size_, member.account_ = SizeLaw(**stored["size"]), dict(stored["fit"])
+        member.season_ = Season(**stored["season"])
         return member

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from airflow import DAG
-from airflow.providers.standard.operators.bash import (
-    BashOperator,
-)  # Airflow 3; airflow.operators.bash in Airflow 2
+
+# Airflow 3; in Airflow 2 it is airflow.operators.bash.
+from airflow.providers.standard.operators.bash import BashOperator
 
 HARMATTAN = "/opt/harmattan/.venv/bin/harmattan"
 CONFIG = "/etc/harmattan/harmattan.toml"

@@ -25,6 +25,7 @@ from .cli_data_inputs import (
     require_folder,
     tell_current,
 )
+from .cli_options import Silent
 
 app = typer.Typer(
     help="Incidents in, panel out: build, snapshot, check, fetch, diff, simulate.",
@@ -61,6 +62,7 @@ def build(
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
+    quiet: Silent = False,
 ) -> None:
     """Count incidents by month and region, and print where each of them went.
 
@@ -109,6 +111,7 @@ def snapshot(
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
+    quiet: Silent = False,
 ) -> None:
     """Make the embedded snapshot; the same input gives the same bytes.
 
@@ -150,6 +153,7 @@ def delay(
     out: Annotated[Path, typer.Option(help="Folder for reporting_delay.csv.")],
     dry_run: DryRun = False,
     as_json: Json = False,
+    quiet: Silent = False,
 ) -> None:
     """Work out how much of the final deaths stood in the first release, by country.
 
@@ -187,6 +191,7 @@ def check(
         str | None, typer.Option(help="For table:FILE, ours=theirs,... or a TOML file.")
     ] = None,
     as_json: Json = False,
+    quiet: Silent = False,
 ) -> None:
     """Run the quality gate; exit code 6 where a check is red (10 for stale data, 13 for a low match rate).
 
@@ -236,6 +241,7 @@ def fetch(
     base_url: Annotated[str | None, typer.Option(help="Another server.", hidden=True)] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
+    quiet: Silent = False,
 ) -> None:
     """Bring a source's file, checked against what its server announces.
 
@@ -294,6 +300,7 @@ def diff(
     unclear: Annotated[str, typer.Option(help="Events not marked Clear: keep or drop.")] = "keep",
     dry_run: DryRun = False,
     as_json: Json = False,
+    quiet: Silent = False,
 ) -> None:
     """Show what a revision changed, by region and month.
 
@@ -340,6 +347,7 @@ def simulate(
     imprecise: Annotated[float, typer.Option(help="Share of events with a vague place.")] = 0.0,
     dry_run: DryRun = False,
     as_json: Json = False,
+    quiet: Silent = False,
 ) -> None:
     """Make a world with known truth: events, polygons, expected counts, shares across borders.
 

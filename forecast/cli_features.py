@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .cli_options import Silent
+
 if TYPE_CHECKING:
     from ..data.panel import Panel
     from ..features.recipe import Recipe
@@ -76,6 +78,7 @@ def build(
     threads: Annotated[int, typer.Option(min=1, help="Features computed at once; changes no number.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything; write nothing.")] = False,
     as_json: Json = False,
+    quiet: Silent = False,
 ) -> None:
     """Compute every feature for every month and region, and write one parquet file.
 
@@ -129,6 +132,7 @@ def audit(
     ] = None,
     origins: Annotated[int, typer.Option(min=1, help="How many months are tried.")] = 4,
     as_json: Json = False,
+    quiet: Silent = False,
 ) -> None:
     """Look for features that know what they cannot know yet; exit code 3 if there are any.
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+
+def _silence(context: typer.Context, asked: bool) -> bool:
+    """Send whatever a command prints nowhere until it ends; errors go to standard error as ever."""
+    if asked:
+        context.with_resource(redirect_stdout(io.StringIO()))
+    return asked
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+#: The same for commands that print in many places: nothing they print arrives.
+Silent = Annotated[bool, typer.Option("--quiet", "-q", callback=_silence, help="Print nothing but errors.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 ConfigFile = Annotated[Path | None, typer.Option(help="Settings file; ./harmattan.toml where there is one.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of releases.")]

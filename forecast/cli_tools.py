@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-ConfigFile = Annotated[Path | None, typer.Option(help="Settings file; ./harmattan.toml where there is one.")]
+from .cli_options import ConfigFile, Json, Quiet
 
 config = typer.Typer(
     help="Settings: what they are, and where each comes from.", rich_markup_mode=None, no_args_is_help=True

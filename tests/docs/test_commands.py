@@ -75,6 +75,17 @@ def test_every_option_is_explained(name: str) -> None:
     assert [p.name for p in options if not p.help] == []
 
 
+#: Commands that do nothing but print.
+PRINTING = {"version", "show", "list", "diff"}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_command_speaks_json_and_can_be_silent(name: str) -> None:
+    options = {o for p in LEAVES[name][0].params for o in p.opts}
+    assert "--json" in options
+    assert "--quiet" in options or name.split()[-1] in PRINTING
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(DOCS).as_posix())
 def test_what_a_page_tells_people_to_type_is_there(path: Path) -> None:
     if path.name != "cli.md":

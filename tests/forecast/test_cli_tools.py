@@ -107,6 +107,14 @@ def test_doctor_can_be_silent(run: Run) -> None:
     assert run("doctor", "--quiet") == (0, "", "")
 
 
+def test_a_silent_command_prints_nothing_but_errors(run: Run) -> None:
+    world = ("data", "simulate", "--out", "world", "--geometry", "grid", "--countries", "XXA,XXB")
+    assert run(*world, "--months", "24", "--quiet") == (0, "", "")
+    code, out, err = run("data", "check", "absent.csv", "--quiet")
+    assert (code, out) == (3, "")
+    assert "absent.csv" in err
+
+
 @pytest.mark.parametrize(
     ("words", "at", "offered"),
     [

@@ -88,7 +88,7 @@ def reliability_chart(rows: pd.DataFrame, names: dict[str, str]) -> Markup:
             size = float(np.clip(1.6 + 0.55 * np.log2(row.cases), 2.0, 7.0))
             marks.append(tag("circle", cx=cx, cy=cy, r=size, class_="came"))
             told.append(f"{title}: said {percent(row.forecast)}, came {percent(row.frequency)}")
-    return _drawing(marks, width, head + side + 34, "; ".join(told))
+    return _drawing(marks, width, head + side + 38, "; ".join(told))
 
 
 def _square(x0: float, y0: float, side: float, title: str, first: bool) -> list[Markup]:
@@ -99,12 +99,12 @@ def _square(x0: float, y0: float, side: float, title: str, first: bool) -> list[
         tag("text", title, x=x0, y=y0 - 9, class_="row"),
     ]
     for value, label, kind in ((0.0, "0%", "tick"), (1.0, "100%", "tick end")):
-        marks.append(tag("text", label, x=x0 + value * side, y=y0 + side + 14, class_=kind))
+        marks.append(tag("text", label, x=x0 + value * side, y=y0 + side + 17, class_=kind))
     for value in (0.0, 0.5, 1.0) if first else ():
         label = f"{100 * value:.0f}%"
         marks.append(tag("text", label, x=x0 - 5, y=y0 + (1 - value) * side + 4, class_="tick end"))
     if first:
-        marks.append(tag("text", "chance given →", x=x0, y=y0 + side + 30, class_="tick"))
+        marks.append(tag("text", "chance given →", x=x0, y=y0 + side + 34, class_="tick"))
     return marks
 
 

@@ -87,7 +87,7 @@ def _numbers(
         "reliability": sections_past.reliability_section(result),
         "vintage": sections_past.vintage_section(result, previous),
         "shock_rate": f"{SHOCK_RATE:.0%}",
-        "origins": result.settings.get("backtest_origins"),
+        "origins": sections.origins(result),
         "map": _map(result, shapes, events, measures, order),
         "order": order,
         "ranking": sections.ranking_rows(

@@ -41,6 +41,8 @@ def skill_section(result: ForecastResult) -> dict[str, Any]:
             "chart": charts.skill_chart(pool, sentence.text),
             "coverage": charts.coverage_chart(pool),
             "cases": int(pool["cases"].max()),
+            "months": int(pool["months"].max()) if "months" in pool else None,
+            "best": "skill_vs_best" in pool,
             "table": [
                 {
                     "member": _member(row.member),
@@ -53,6 +55,7 @@ def skill_section(result: ForecastResult) -> dict[str, Any]:
                     "interval": "–"
                     if row.member == "conflictology" or np.isnan(row.skill_low)
                     else f"{100 * row.skill_low:+.1f} to {100 * row.skill_high:+.1f}%".replace("-", "−"),
+                    "best": _against_best(row),
                     "coverage": [
                         numbers.percent(float(v)) for v in (row.coverage_50, row.coverage_80, row.coverage_90)
                     ],
@@ -61,6 +64,23 @@ def skill_section(result: ForecastResult) -> dict[str, Any]:
             ],
         }
     return found
+
+
+def origins(result: ForecastResult) -> int | None:
+    """How many past months the scores rest on; None where that is not known."""
+    if "months" in result.scores and len(result.scores):
+        return int(result.scores["months"].max())
+    asked = result.settings.get("backtest_origins")
+    return int(asked) if asked else None
+
+
+def _against_best(row: Any) -> str:
+    """Skill against the best of all baselines at that horizon, and which one that is."""
+    skill = getattr(row, "skill_vs_best", float("nan"))
+    if np.isnan(skill) or row.member == row.best_baseline:
+        return "–"
+    span = f"{100 * row.best_low:+.1f} to {100 * row.best_high:+.1f}"
+    return f"{100 * skill:+.1f}% ({span}), {_member(row.best_baseline)}".replace("-", "−")
 
 
 def ranking_rows(
@@ -183,7 +203,12 @@ MEMBER_NAMES = {
     "endemic_epidemic": "endemic-epidemic",
     "boosted": "boosted trees on the endemic-epidemic mean",
     "events_times_deaths": "events times deaths per event",
+    "leaf_calibrated": "boosted trees with spread from their leaves",
+    "log_linear_nb": "log-linear negative binomial",
+    "neighbour_conflictology": "conflictology with neighbours",
+    "negative_binomial_12": "negative binomial of the last 12 months",
     "pool": "pool (published)",
+    "pool_uncalibrated": "pool before calibration",
 }
 
 

@@ -98,6 +98,7 @@ def vintage_section(result: ForecastResult, previous: PastRelease | None) -> dic
         words += f", trained on months to {numbers.month_name(pd.Period(str(model['trained_to']), freq='M'))}"
     return {
         "model": words,
+        "equal": not model.get("name") or model["name"] == "fitted at the origin",
         "reason": str(model.get("reason") or ""),
         "previous": previous.name if previous else "",
         "kept": changed is not None,

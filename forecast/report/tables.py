@@ -22,6 +22,10 @@ THRESHOLDS = (1, 5, 10)
 RECENT = 12
 #: A second reason is named from this share on; a spilled share from this many events on.
 TOLD_SHARE, TOLD_EVENTS = 0.05, 0.1
+#: Reasons that hold everywhere and at all times are named second from this share on.
+PLAIN, TOLD_PLAIN = frozenset({"baseline", "calendar"}), 0.15
+#: Months that count as lately, and the ratio to the year from which a past is called rising or easing.
+LATELY, RISING = 3, 1.25
 
 
 def rows_of(table: pd.DataFrame) -> list[Any]:
@@ -139,8 +143,17 @@ def main_reasons(result: ForecastResult, outlook: Outlook) -> np.ndarray:
     values = np.zeros((*words.shape, len(families)))
     np.add.at(values, (rows[known], columns[known], family[known]), table["value"].to_numpy(float)[known])
     for row, column in np.argwhere((values > 0).any(axis=2)):
-        words[row, column] = reason(dict(zip(families, values[row, column].tolist(), strict=True)))
+        moving = _moving(outlook.history[-RECENT:, column])
+        words[row, column] = reason(dict(zip(families, values[row, column].tolist(), strict=True)), moving)
     return words
+
+
+def _moving(year: np.ndarray) -> str:
+    """Whether the last three months had a quarter more, or a quarter less, than the twelve to them."""
+    if len(year) < RECENT or np.isnan(year).any() or year.sum() < RECENT / 4:
+        return ""
+    now, usual = year[-LATELY:].mean(), year.mean()
+    return "rising" if now >= RISING * usual else "easing" if now * RISING <= usual else "steady"
 
 
 REASON_WORDS = {
@@ -153,21 +166,25 @@ REASON_WORDS = {
 }
 
 
-def reason(values: Mapping[str, float]) -> str:
-    """The one or two families that add most, with their share of what is added.
+def reason(values: Mapping[str, float], moving: str = "") -> str:
+    """The one or two families that add most, with their share of what is added; ``moving`` is told of the own past.
 
-    >>> reason({"own history": 6.0, "across the border": 3.0, "baseline": 1.0})
-    'own recent violence 60%, across the border 30%'
+    >>> reason({"own history": 6.0, "across the border": 3.0, "baseline": 1.0}, "rising")
+    'own recent violence 60%, rising; across the border 30%'
     """
     added = {family: float(value) for family, value in values.items() if value > 0}
     whole = sum(added.values())
     ordered = sorted(added.items(), key=lambda item: (-item[1], item[0]))
-    told = [(f, v / whole) for f, v in ordered[:2]]
-    return ", ".join(
-        f"{REASON_WORDS.get(family, family)} {100 * share:.0f}%"
-        for i, (family, share) in enumerate(told)
-        if i == 0 or share >= TOLD_SHARE
-    )
+    told = [
+        (family, value / whole)
+        for i, (family, value) in enumerate(ordered[:2])
+        if i == 0 or value / whole >= (TOLD_PLAIN if family in PLAIN else TOLD_SHARE)
+    ]
+    words = []
+    for family, share in told:
+        note = f", {moving}" if moving and family == "own history" else ""
+        words.append(f"{REASON_WORDS.get(family, family)} {100 * share:.0f}%{note}")
+    return "; ".join(words)
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,19 @@ def test_script_draws_the_same_first_month_as_the_file(page: Any, file: Path) ->
     assert texts(page, "#rank tbody tr") == moved
 
 
+def test_every_column_moves_with_the_month(page: Any, file: Path) -> None:
+    heads = texts(page, "#rank thead th")
+    at = heads.index("Since last release")
+    data = json.loads(page.execute_script("return document.getElementById('data-json').textContent"))
+    measures = {m["key"]: m["text"] for m in data["measures"]}
+    choose(page, "tablemonth", "3")
+    rows = page.execute_script("return [...document.querySelectorAll('#rank tbody tr')].map(r => r.dataset.i)")
+    cells = texts(page, f"#rank tbody tr > :nth-child({at + 1})")
+    assert cells == [measures["revision"][3][int(i)] for i in rows]
+    assert texts(page, "#rank tbody tr > :last-child") == [data["reasons"][3][int(i)] for i in rows]
+    choose(page, "tablemonth", "0")
+
+
 def test_every_measure_has_its_own_legend(page: Any) -> None:
     seen = set()
     for k in range(7):

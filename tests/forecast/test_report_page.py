@@ -268,3 +268,50 @@ def test_small_world_is_a_small_file(html: str) -> None:
 
 def test_no_text_says_nan(page: Page) -> None:
     assert not [text for text in page.text if re.search(r"\b(nan|NaT|None)\b", text)]
+
+
+def test_reliability_is_drawn_and_tabled_for_each_target(page: Page, html: str) -> None:
+    text = " ".join(page.text)
+    for target in ("Events", "Deaths"):
+        assert f"{target} in a month: chance given, and how often it came" in text
+        assert f"Reliability of {target.lower()} as tables" in text
+    table = make_result().reliability
+    row = table[(table.target == "events") & (table.question == "p1") & (table.cases > 20)].iloc[-1]
+    band = f"{100 * row.low:.0f}–{100 * row.high:.0f}%"
+    assert re.search(rf"<td>1 or more</td><td class=\"n\">{band}</td><td class=\"n\">{row.cases}</td>", html)
+
+
+def test_a_run_without_reliability_says_nothing_of_it() -> None:
+    bare = render(make_result(reliability=pd.DataFrame(), rehearsal=pd.DataFrame()))
+    assert "chance given" not in bare
+    assert "First, how past forecasts did" in bare
+
+
+def test_a_trained_model_is_named_with_its_version() -> None:
+    result = make_result(model={"name": "harmattan", "version": 3, "trained_to": "2023-10"})
+    html = render(result)
+    assert "harmattan, version 3, trained on months to October 2023" in html
+    assert "an equal mixture" not in html
+
+
+def test_a_stand_in_is_told_with_its_reason() -> None:
+    result = make_result(model={"name": "endemic-epidemic", "reason": "champion could not be loaded."})
+    assert "champion could not be loaded." in render(result)
+
+
+def test_countries_anywhere_are_named() -> None:
+    result = make_result()
+    far = {"MLI": "COL", "BFA": "IDN", "NER": "UKR", "BEN": "PHL"}
+    panel = dataclasses.replace(result.panel, countries=tuple(far[c] for c in result.panel.countries))
+    moved = dataclasses.replace(
+        result,
+        panel=panel,
+        countries={t: d.total(panel.countries) for t, d in result.draws.items()},
+        spillover=pd.DataFrame(),
+        pairs=pd.DataFrame(),
+        coverage_note=pd.DataFrame(),
+    )
+    text = " ".join(Page(render(moved)).text)
+    for name in ("Colombia", "Indonesia", "Ukraine", "Philippines"):
+        assert name in text
+    assert "Mali" not in text

@@ -76,15 +76,16 @@ class Resident:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._server = subprocess.Popen(
-            [sys.executable, __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(folder / "server.txt").open("w"),
-            text=True,
-            bufsize=1,
-            env={k: v for k, v in os.environ.items() if not k.startswith(("HARMATTAN_", "MLFLOW_"))},
-        )
+        with (folder / "server.txt").open("w") as complaints:
+            self._server = subprocess.Popen(
+                [sys.executable, __file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                text=True,
+                bufsize=1,
+                env={k: v for k, v in os.environ.items() if not k.startswith(("HARMATTAN_", "MLFLOW_"))},
+            )
         self.pid = 0
         assert self._read(120)["ready"], (folder / "server.txt").read_text()
 

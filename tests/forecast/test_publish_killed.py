@@ -1,51 +1,163 @@
-"""A job that is killed while it writes: what was released is whole, and the next job clears up."""
+"""A publishing job that is killed from outside: there is always a whole release, and the next job clears up."""
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
-from make_result import make_result
+from publishing_world import NEW, NEW_DAY, OLD, OLD_DAY
+from resident import Resident
 
-from harmattan.forecast.publish import publish_release, read_sums, sums_of
+from harmattan.forecast import latest
+from harmattan.forecast.disk import read_sums, sums_of
+from harmattan.forecast.releases import NAME, all_releases
+from harmattan.forecast.verify import verify
 
-# One process that starts once, and a child per moment that kills itself there.
-JOB = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from make_result import make_result
-from harmattan.forecast.publish import publish_release
-
-out, new = Path(sys.argv[2]), make_result(seed=2)
-names = []
-publish_release(make_result(seed=1), "<p>", out, on_file=names.append)
-for moment in names:
-    child = os.fork()
-    if not child:
-        def kill(name):
-            if name == moment:
-                os.kill(os.getpid(), signal.SIGKILL)
-        publish_release(new, "<p>", out, on_file=kill)
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == signal.SIGKILL
-    left = sorted(path.name for path in out.iterdir())
-    assert left == [".lock", ".tmp-2023-12", "2023-12"], left
-print(len(names))
-"""
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-def test_a_kill_at_any_file_leaves_the_old_release_whole(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", JOB, str(Path(__file__).parent), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.stderr, done.returncode) == ("", 0)
-    assert int(done.stdout) == 12
-    old = tmp_path / "2023-12"
-    assert read_sums(old) == sums_of(old)
-    new = publish_release(make_result(seed=2), "<p>", tmp_path)
-    assert new.path.name == "2023-12_r2"
-    assert read_sums(new.path) == sums_of(new.path)
-    assert list(tmp_path.glob(".tmp-*")) == []
+@dataclass(frozen=True)
+class Yard:
+    """A world with its first month published, and what its second month comes to undisturbed."""
+
+    world: Path
+    place: Path
+    jobs: Resident
+    sums: dict[str, str]
+    seconds: float
+
+    def words(self, out: Path, log: Path) -> list[object]:
+        """The command that publishes the second month."""
+        return [
+            *("publish", "--panel", "new/counts.parquet", "--run-date", NEW_DAY, "--quiet"),
+            *("--out", out, "--log-json", log),
+        ]
+
+
+@pytest.fixture(scope="module")
+def yard(six: Path, jobs: Resident, tmp_path_factory: pytest.TempPathFactory) -> Yard:
+    place = tmp_path_factory.mktemp("yard")
+    first = ["publish", "--panel", "old/counts.parquet", "--run-date", OLD_DAY, "--out", place / "before"]
+    assert jobs.run(first, six).code == 0
+    shutil.copytree(place / "before", place / "whole", symlinks=True)
+    start = Yard(six, place, jobs, {}, 0.0)
+    assert jobs.run(start.words(place / "whole", place / "whole.jsonl"), six).code == 0
+    return Yard(six, place, jobs, sums_of(place / "whole" / NEW), writing_seconds(place / "whole.jsonl"))
+
+
+def writing_seconds(log: Path) -> float:
+    """From the first byte of a release to the last of the folder's status."""
+    times = {
+        (line["stage"], line["state"]): datetime.fromisoformat(line["time"])
+        for line in map(json.loads, log.read_text(encoding="utf-8").splitlines())
+    }
+    return (times["publish", "done"] - times["release", "begin"]).total_seconds()
+
+
+def has_begun(log: Path) -> bool:
+    return log.exists() and '"stage": "release", "state": "begin"' in log.read_text(encoding="utf-8")
+
+
+def phase(log: Path) -> str:
+    """What the job was at: the last line that it could write."""
+    line = json.loads([x for x in log.read_text(encoding="utf-8").splitlines() if x.endswith("}")][-1])
+    if line["stage"] == "release":
+        return "writing files" if line.get("file") != "status.json" else "checking and renaming"
+    return {"publish": "after everything"}.get(line["stage"], str(line["stage"]))
+
+
+def kill_at(yard: Yard, moment: float, out: Path) -> str:
+    """Publish, and kill that long after the first byte; what the job was at."""
+    shutil.copytree(yard.place / "before", out, symlinks=True)
+    log = out.with_suffix(".jsonl")
+    yard.jobs.start(yard.words(out, log), yard.world)
+    done = None
+    while done is None and not has_begun(log):
+        done = yard.jobs.wait(0.002)
+    if done is None:
+        done = yard.jobs.wait(moment) or yard.jobs.kill()
+    assert done.code in (0, -9), done
+    return phase(log)
+
+
+def check(yard: Yard, out: Path) -> None:
+    """Every release there is whole, and ``latest`` leads to one of them."""
+    found = {info.name for info in all_releases(out)}
+    assert {OLD} <= found <= {OLD, NEW}
+    assert all(verify(out / name).whole for name in found)
+    assert read_sums(out / OLD) == read_sums(yard.place / "before" / OLD)
+    led = latest.target(out)
+    assert led is not None
+    assert led.name in found
+    strange = {p.name for p in out.iterdir() if not NAME.fullmatch(p.name) and not p.name.startswith(".")}
+    assert strange == {"latest", "status.json"}
+    assert json.loads((out / "status.json").read_text(encoding="utf-8"))["exit_code"] == 0
+
+
+def check_recovery(yard: Yard, out: Path) -> None:
+    """The next job needs nobody's help, and ends as if nothing had been."""
+    done = yard.jobs.run(yard.words(out, out.with_suffix(".again")), yard.world)
+    assert (done.code, done.err) == (0, "")
+    assert sums_of(out / NEW) == yard.sums
+    assert latest.name(out) == NEW
+    assert verify(out / NEW).whole
+    assert {p.name for p in out.iterdir() if p.name.startswith(".")} == {".lock", ".publishing.lock"}
+
+
+def kill_many(yard: Yard, tmp_path: Path, times: int, seed: int) -> Counter[str]:
+    """One kill in each of so many equal parts of the writing phase, at a random moment of it."""
+    moments = (np.arange(times) + np.random.default_rng(seed).random(times)) / times * yard.seconds
+    at: Counter[str] = Counter()
+    for number, moment in enumerate(moments):
+        out = tmp_path / f"out-{number}"
+        at[kill_at(yard, float(moment), out)] += 1
+        check(yard, out)
+        check_recovery(yard, out)
+        shutil.rmtree(out)
+    return at
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_release(yard: Yard, tmp_path: Path) -> None:
+    assert sum(kill_many(yard, tmp_path, 5, seed=1).values()) == 5
+
+
+@pytest.mark.slow
+def test_a_hundred_kills(
+    yard: Yard, tmp_path: Path, capsys: pytest.CaptureFixture[str], record_property: Callable[..., None]
+) -> None:
+    at = kill_many(yard, tmp_path, 100, seed=2)
+    record_property("kills", dict(at))
+    with capsys.disabled():
+        told = ", ".join(f"{n} {name}" for name, n in at.most_common())
+        print(f"\n100 kills over {yard.seconds:.2f} s of writing: {told}")
+    assert at["writing files"] >= 20
+    assert len(at) >= 3
+
+
+@pytest.mark.slow
+def test_kills_of_the_installed_command(yard: Yard, tmp_path: Path) -> None:
+    harmattan = str(Path(sys.executable).parent / "harmattan")
+    for number, share in enumerate((0.1, 0.5, 0.9)):
+        out = tmp_path / f"out-{number}"
+        shutil.copytree(yard.place / "before", out, symlinks=True)
+        log = out.with_suffix(".jsonl")
+        job = subprocess.Popen([harmattan, *map(str, yard.words(out, log))], cwd=yard.world)
+        while not has_begun(log):
+            assert job.poll() is None
+        stop = time.monotonic() + share * yard.seconds
+        while time.monotonic() < stop and job.poll() is None:
+            pass
+        job.kill()
+        job.wait()
+        check(yard, out)
+        check_recovery(yard, out)

@@ -1,0 +1,333 @@
+"""``harmattan publish`` as a scheduler runs it: each way to succeed or fail, by an outside process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from filelock import FileLock
+from publishing_world import IDS, MONTHS, NEW, NEW_DAY, OLD, OLD_DAY, six_regions
+from resident import Done, Resident
+from small_worlds import panel_of
+
+from harmattan.data.panel import Panel
+from harmattan.forecast import latest
+from harmattan.forecast.verify import verify
+from harmattan.training.trained import Trained
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+Publish = Callable[..., Done]
+DAYS = {"old": OLD_DAY, "new": NEW_DAY}
+
+
+@pytest.fixture
+def world(six: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change, with nothing published."""
+    return Path(shutil.copytree(six, tmp_path / "world"))
+
+
+@pytest.fixture
+def publish(jobs: Resident, world: Path) -> Publish:
+    """Publish one of the two months, ``old`` or ``new``, with more options."""
+
+    def run(month: str = "old", *more: object, **limits: Any) -> Done:
+        words = ["publish", "--panel", f"{month}/counts.parquet", "--run-date", DAYS[month], *more]
+        return jobs.run(words, world, **limits)
+
+    return run
+
+
+def manifest(world: Path, name: str) -> dict[str, Any]:
+    return dict(json.loads((world / "out" / name / "manifest.json").read_text(encoding="utf-8")))
+
+
+def status(world: Path) -> dict[str, Any]:
+    return dict(json.loads((world / "out" / "status.json").read_text(encoding="utf-8")))
+
+
+def visible(world: Path) -> set[str]:
+    return {p.name for p in (world / "out").iterdir() if not p.name.startswith(".")}
+
+
+def check_untouched(world: Path) -> None:
+    """The first month is published, whole and the latest; nothing else is there."""
+    assert visible(world) == {OLD, "latest", "status.json"}
+    assert list((world / "out").glob(".tmp-*")) == []
+    assert verify(world / "out" / OLD).whole
+    assert latest.name(world / "out") == OLD
+
+
+def test_a_month_is_published_once_and_said_in_one_line(publish: Publish, world: Path) -> None:
+    first = publish("old", "--notify", "file:told.json")
+    assert (first.code, first.err) == (0, "")
+    assert first.out == f"Published {OLD} (trained before, green); it is the latest.\n"
+    assert json.loads((world / "told.json").read_text(encoding="utf-8"))["event"] == "published"
+    check_untouched(world)
+    before = {
+        p: (p.stat().st_mtime_ns, p.read_bytes()) for p in (world / "out" / OLD).rglob("*") if p.is_file()
+    }
+    (world / "told.json").unlink()
+    again = publish("old", "--json", "--notify", "file:told.json")
+    told = json.loads(again.out)
+    assert (again.code, told["event"], told["status"], told["level"]) == (
+        0,
+        "unchanged",
+        "identical",
+        "green",
+    )
+    assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in before} == before
+    assert not (world / "told.json").exists()
+
+
+def test_a_new_month_moves_latest_and_a_revision_says_why(publish: Publish, world: Path) -> None:
+    publish("old")
+    done = json.loads(publish("new", "--json").out)
+    assert (done["latest"], done["latest_moved"], done["status"]) == (NEW, True, "written")
+    panel = Panel.read_parquet(world / "new" / "counts.parquet")
+    counts = panel.measure("events").copy()
+    counts[-2, 0] += 2
+    links = panel.links
+    panel_of(counts.astype(int), ids=IDS, links=links).write_parquet(world / "new" / "counts.parquet")
+    revised = json.loads(publish("new", "--json").out)
+    assert (Path(revised["release"]).name, revised["latest"]) == (f"{NEW}_r2", f"{NEW}_r2")
+    assert any(reason.startswith(f"data.recent.AAA.{OLD}: ") for reason in revised["reason"])
+    assert any(reason.startswith("data.sha256: ") for reason in revised["reason"])
+    earlier = json.loads(publish("old", "--json").out)
+    assert (earlier["latest"], earlier["why_not_latest"]) == (f"{NEW}_r2", f"{NEW}_r2 is newer")
+
+
+@pytest.mark.slow
+def test_dry_run_writes_nothing(publish: Publish, world: Path) -> None:
+    done = publish("old", "--dry-run")
+    assert done.code == 0
+    assert done.out == f"Would forecast from {OLD} with model, and write {world}/out/{OLD}.\n"
+    assert not (world / "out").exists()
+
+
+def test_stale_data_are_refused_and_remembered(publish: Publish, world: Path) -> None:
+    publish("old")
+    stale = publish("old", "--run-date", "2006-12-31", "--notify", "file:told.json")
+    assert (stale.code, stale.out) == (10, "")
+    assert "stale" in stale.err
+    assert stale.err.count("\n") == 1
+    check_untouched(world)
+    told = status(world)
+    assert (told["level"], told["exit_code"], told["last_job"]["exit_code"]) == ("red", 10, 10)
+    assert told["good_until"] is None
+    assert json.loads((world / "told.json").read_text(encoding="utf-8"))["event"] == "refused"
+
+
+def test_a_second_job_leaves_with_the_code_of_the_lock(publish: Publish, world: Path) -> None:
+    (world / "out").mkdir()
+    note = {"process": 4711, "machine": "here", "since": "2006-01-10T05:00:00+00:00"}
+    (world / "out" / ".publishing.json").write_text(json.dumps(note), encoding="utf-8")
+    with FileLock(world / "out" / ".publishing.lock"):
+        done = publish("old")
+    assert done.code == 7
+    assert "(process 4711 on here, since 2006-01-10T05:00:00+00:00)" in done.err
+    assert visible(world) == set()
+
+
+def test_a_lock_that_a_dead_job_left_stops_nobody(publish: Publish, world: Path) -> None:
+    (world / "out").mkdir()
+    for name in (".publishing.lock", ".publishing.json", ".lock"):
+        (world / "out" / name).write_text("left over", encoding="utf-8")
+    (world / "out" / ".tmp-2005-11").mkdir()
+    (world / "out" / ".tmp-latest").symlink_to("nowhere")
+    done = publish("old", "--log-json", "log.jsonl")
+    assert done.code == 0
+    assert "an earlier job had ended without letting go of its lock" in (world / "log.jsonl").read_text()
+    check_untouched(world)
+    assert {p.name for p in (world / "out").iterdir()} >= {".lock", ".publishing.lock"}
+    assert not (world / "out" / ".publishing.json").exists()
+
+
+def test_a_file_that_grows_too_large_leaves_the_old_state(publish: Publish, world: Path) -> None:
+    publish("old")
+    done = publish("new", file_size=12_000)
+    assert done.code == 5
+    assert "the release cannot be written (File too large)" in done.err
+    check_untouched(world)
+    assert publish("new").code == 0
+    assert latest.name(world / "out") == NEW
+
+
+@pytest.fixture
+def small_disk(world: Path) -> Iterator[Path]:
+    """A disk of its own under the folder of releases."""
+    disk = world / "out"
+    disk.mkdir()
+    mounted = shutil.which("mount") and os.geteuid() == 0
+    mount = ["mount", "-t", "tmpfs", "-o", "size=26m", "tmpfs", str(disk)]
+    if not mounted or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def fill(disk: Path) -> None:
+    """Write until nothing fits any more."""
+    with (disk / "rubbish").open("wb", buffering=0) as rubbish:
+        try:
+            while rubbish.write(b"x" * 65536):
+                pass
+        except OSError:
+            return
+
+
+def test_a_disk_that_fills_up_while_a_release_is_written(
+    publish: Publish, jobs: Resident, world: Path, small_disk: Path
+) -> None:
+    publish("old")
+    words = ["publish", "--panel", "new/counts.parquet", "--run-date", NEW_DAY, "--log-json", "log.jsonl"]
+    jobs.start(words, world)
+    done = None
+    while done is None and "forecast.csv" not in (
+        (world / "log.jsonl").read_text() if (world / "log.jsonl").exists() else ""
+    ):
+        done = jobs.wait(0.002)
+    fill(small_disk)
+    done = done or jobs.wait()
+    assert done is not None
+    assert done.code == 5
+    assert "No space left on device" in done.err
+    (small_disk / "rubbish").unlink()
+    check_untouched(world)
+    assert publish("new").code == 0
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_before_stops_the_job_early(
+    publish: Publish, world: Path, small_disk: Path
+) -> None:
+    fill(small_disk)
+    done = publish("old")
+    assert done.code == 5
+    assert "MB are free, 20 MB are needed" in done.err
+
+
+def without_model(world: Path) -> None:
+    text = (world / "harmattan.toml").read_text(encoding="utf-8")
+    (world / "harmattan.toml").write_text(text.replace('model = "model"\n', ""), encoding="utf-8")
+
+
+def test_without_a_champion_the_next_best_is_fitted_and_named(publish: Publish, world: Path) -> None:
+    without_model(world)
+    done = json.loads(publish("old", "--json").out)
+    tried = ["champion: no model has been trained here", "previous: no model has been trained here"]
+    assert (done["level"], done["model"]["name"], done["model"]["tried"]) == (
+        "amber",
+        "endemic_epidemic",
+        tried,
+    )
+    assert manifest(world, OLD)["model"] == done["model"]
+    page = (world / "out" / OLD / "report.html").read_text(encoding="utf-8")
+    for said in (manifest(world, OLD)["banner"], status(world)["entries"][0]["message"], page):
+        assert "Made by a fallback model, endemic_epidemic, since others could not be used" in said
+
+
+@pytest.mark.slow
+def test_the_last_resort_are_the_last_twelve_months(publish: Publish, world: Path) -> None:
+    """A sudden month after a long silence, from which the endemic-epidemic model would leap."""
+    without_model(world)
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(3 * rng.gamma(2, 0.5, (MONTHS, len(IDS))))
+    counts[-15:], counts[-1] = 0, 18
+    panel = panel_of(counts, ids=IDS, links=six_regions().links)
+    panel.until(OLD).write_parquet(world / "old" / "counts.parquet")
+    panel.write_parquet(world / "new" / "counts.parquet")
+    assert publish("old").code == 0
+    done = json.loads(publish("new", "--json").out)
+    assert done["model"]["name"] == "conflictology_12"
+    assert "endemic_epidemic: the forecast is not plausible" in done["model"]["tried"][-1]
+
+
+@pytest.mark.slow
+def test_a_stand_in_never_replaces_what_the_champion_said(publish: Publish, world: Path) -> None:
+    publish("old")
+    shutil.rmtree(world / "model")
+    done = json.loads(publish("old", "--json").out)
+    assert (done["status"], done["level"]) == ("identical", "green")
+    check_untouched(world)
+
+
+def change_scores(folder: Path, **values: float) -> None:
+    """The same model with another record of its past, hashes and all."""
+    trained = Trained.read(folder)
+    scores = trained.scores.assign(**values)
+    text = json.dumps({"columns": list(scores), "rows": scores.astype(object).to_numpy().tolist()})
+    shutil.rmtree(folder)
+    Trained(trained.card, {**trained.files, "scores.json": text}).write(folder)
+
+
+def test_intervals_out_of_band_are_held_back(publish: Publish, world: Path) -> None:
+    publish("old")
+    change_scores(world / "model", cases=500, coverage_90=0.6)
+    done = publish("new")
+    assert done.code == 12
+    assert "the 90 % intervals of events held 60% of what happened" in done.err
+    assert visible(world) == {OLD, "latest", "status.json", "held"}
+    assert latest.name(world / "out") == OLD
+    held = (world / "out" / "held" / NEW / "report.html").read_text(encoding="utf-8")
+    assert 'class="banner red"' in held
+    assert "Not published: In recent months" in held
+
+
+@pytest.mark.slow
+def test_a_changed_model_file_is_not_used(publish: Publish, world: Path) -> None:
+    (world / "model" / "recipe.json").write_text("{}", encoding="utf-8")
+    done = json.loads(publish("old", "--json").out)
+    assert done["model"]["tried"][0] == "model: a file of the trained model has changed"
+
+
+def test_a_notify_that_fails_loses_nothing(publish: Publish, world: Path) -> None:
+    done = publish("old", "--notify", "no-such-command")
+    assert done.code == 14
+    assert done.out.startswith(f"Published {OLD}")
+    check_untouched(world)
+
+
+@pytest.mark.slow
+def test_withdrawn_numbers_do_not_come_back(publish: Publish, jobs: Resident, world: Path) -> None:
+    publish("old")
+    publish("new")
+    taken = jobs.run(["withdraw", "latest", "--reason", "wrong polygons", "--run-date", NEW_DAY], world)
+    assert (taken.code, latest.name(world / "out")) == (0, OLD)
+    done = publish("new")
+    assert done.code == 9
+    assert "wrong polygons" in done.err
+    assert latest.name(world / "out") == OLD
+    for words in (["verify", NEW], ["releases", "show", NEW], ["releases", "diff", OLD, NEW]):
+        refused = jobs.run(words, world)
+        assert (refused.code, "wrong polygons" in refused.err) == (9, True)
+
+
+@pytest.mark.slow
+def test_the_folder_is_told_from_outside(publish: Publish, jobs: Resident, world: Path) -> None:
+    publish("old")
+    seen = jobs.run(["status", "--json", "--run-date", "2006-02-20"], world)
+    told = json.loads(seen.out)
+    assert (seen.code, told["level"], told["age_days"], told["next_due"]) == (0, "amber", 82, "2006-03-03")
+    late = jobs.run(["status", "--run-date", "2006-03-04", "--quiet"], world)
+    assert (late.code, late.out) == (11, "")
+    listed = json.loads(jobs.run(["releases", "list", "--json"], world).out)
+    assert [(r["name"], r["latest"]) for r in listed] == [(OLD, True)]
+    pruned = jobs.run(["prune", "--keep-months", "1", "--dry-run", "--json"], world)
+    assert json.loads(pruned.out)["removed"] == []
+
+
+@pytest.mark.slow
+def test_counts_of_a_panel_are_only_read(publish: Publish, world: Path) -> None:
+    before = (world / "old" / "counts.parquet").read_bytes()
+    publish("old")
+    assert (world / "old" / "counts.parquet").read_bytes() == before
+    assert pd.read_csv(world / "out" / OLD / "wide.csv")["region_id"].nunique() == len(IDS)

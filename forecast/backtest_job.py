@@ -276,12 +276,15 @@ def _track(outcome: BacktestOutcome, settings: BacktestSettings) -> str:
     """One run for the whole back-test; its id, or a :class:`TrackingError`."""
     from ..training.tracking import Record as RunRecord
     from ..training.tracking import git_state, log_run
+    from .record import POOL, children, metrics
+    from .run_plots import plots
 
-    name = outcome.plan.protocol.name
+    name, tables, board = outcome.plan.protocol.name, outcome.evaluation, outcome.evaluation.leaderboard
+    names = dict(zip(METRICS, METRICS, strict=True))
     record = RunRecord(
         name=f"backtest {name} {settings.target}",
         params={**outcome.summary["protocol"], "target": settings.target},
-        metrics=metrics(outcome.evaluation.leaderboard)
+        metrics=metrics(board[board["member"] == POOL], names)
         | {f"seconds.{stage}": {0: spent} for stage, spent in outcome.seconds.items()},
         tags={
             "run_kind": "backtest",
@@ -295,7 +298,16 @@ def _track(outcome: BacktestOutcome, settings: BacktestSettings) -> str:
         profile=outcome.plan.inputs.coverage,
         digest=outcome.summary["data_hash"],
         source=outcome.plan.panel.source,
+        texts=plots(
+            {
+                "scores": board,
+                "reliability": tables.reliability,
+                "pit": tables.pit,
+                "weights": tables.weights.assign(target=settings.target),
+            }
+        ),
         files=sorted(path for path in outcome.out.iterdir() if path.is_file()),
+        children=children(board, names),
     )
     return log_run(record, settings.base.mlruns, settings.base.tracking_uri)
 
@@ -313,21 +325,3 @@ METRICS = (
     "coverage_90",
     "ap_onset",
 )
-
-
-def metrics(board: pd.DataFrame, columns: Sequence[str] = METRICS) -> dict[str, dict[int, float]]:
-    """Scores as ``crps.events.pool`` -> horizon -> value; figures that do not exist are left out.
-
-    Examples
-    --------
-    >>> board = pd.DataFrame({"target": ["events"], "member": ["pool"], "horizon": [3], "crps": [0.4]})
-    >>> metrics(board, columns=("crps",))
-    {'crps.events.pool': {3: 0.4}}
-    """
-    found: dict[str, dict[int, float]] = {}
-    for row in board.to_dict("records"):
-        for column in columns:
-            if pd.notna(row[column]):
-                key = f"{column}.{row['target']}.{row['member']}"
-                found.setdefault(key, {})[int(row["horizon"])] = float(row[column])
-    return found

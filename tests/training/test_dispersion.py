@@ -14,7 +14,8 @@ def test_a_known_law_is_recovered() -> None:
     mean = np.exp(rng.uniform(-3, 3, size=40_000))
     size = size_at(mean, 0.2, 0.7)
     counts = rng.negative_binomial(size, size / (size + mean))
-    law = fit_size(counts, mean, np.ones(len(mean)))
+    # The pull of events is too strong to see a law through it.
+    law = fit_size(counts, mean, np.ones(len(mean)), "deaths")
     levels = np.array([2.0, 10.0])
     np.testing.assert_allclose(law.at(levels), size_at(levels, 0.2, 0.7), rtol=0.25)
 

@@ -208,7 +208,7 @@ def test_the_endemic_epidemic_member_finds_its_own_world(excited) -> None:
     assert np.abs(mean / truth - 1).mean() < 0.15
     fitted = stats.nbinom.logpmf(counts, size, size / (size + mean)).sum()
     true = stats.nbinom.logpmf(counts, spread, spread / (spread + truth)).sum()
-    assert fitted >= true - 1.0  # the weak prior costs less than the fit gains
+    assert fitted >= true - 3.0  # the pull of the size costs hardly more than the fit gains
 
 
 def test_contributions_add_up_to_the_mean(excited) -> None:

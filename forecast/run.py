@@ -254,12 +254,14 @@ class Crossing:
         from .fitting import events_problem
         from .spillover import COLUMNS, SPANS, spillover_table
         from .spillover_answers import View, exact_answers
+        from .spillover_stress import stress_response
 
         if self.model is None or self.worlds is None or draws is None:
             return pd.DataFrame(columns=list(COLUMNS)), {}
         table = spillover_table(self.model, self.worlds, self.ready.inputs.panel, draws, borders)
         view = View.at(self.model, events_problem(self.ready.problems), self.ready.origin)
-        return table, exact_answers(view, [s for s in SPANS if s <= self.months])
+        answers = exact_answers(view, [s for s in SPANS if s <= self.months])
+        return table, {**answers, "stress": stress_response(view, self.worlds.uniforms)}
 
 
 PAIR_COLUMNS = [

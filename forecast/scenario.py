@@ -13,7 +13,8 @@ import pandas as pd
 from ..data.errors import OriginError, RegionError, SourceError, UsageError, nearest
 from ..data.panel import Panel
 from ..training.models.base import Problem
-from ..training.models.diffusion import Diffusion, lag_states, simulate, size_at_origin
+from ..training.models.diffusion import Course, Diffusion, lag_states, simulate, size_at_origin
+from ..training.models.ensemble import Ensemble, spread
 from .spillover import stratified_uniforms
 
 COLUMNS = (
@@ -58,6 +59,11 @@ class Plan:
     factor: np.ndarray
     plus: np.ndarray
     given: np.ndarray
+
+    @property
+    def course(self) -> Course:
+        """The changes as the path model takes them."""
+        return Course(self.factor, self.plus, self.given)
 
     @property
     def touched(self) -> np.ndarray:
@@ -221,58 +227,49 @@ def run_scenario(
     pandas.DataFrame
         One row per region or country and month (and for the sum over all months): ``level`` (region, country),
         ``place, country, month``, expected events ``baseline, scenario, difference``; ``difference_low,
-        difference_high``: the expected difference with every border's coefficient at the ends of its 90 % interval;
-        ``path_05, path_95``: where nine of ten paths' differences lie; ``set``: whether the scenario sets it.
+        difference_high``: 90 % interval of the expected difference, every coefficient uncertain; ``path_05,
+        path_95``: where nine of ten paths' differences lie; ``set``: whether the scenario sets it.
     """
     panel = problem.panel
     states = lag_states(problem)[problem.row(origin)]
     months, regions = plan.factor.shape
     uniforms = stratified_uniforms(paths, months, regions, rng)
-
-    def pair(world: Diffusion) -> tuple[np.ndarray, np.ndarray]:
-        # One size for all worlds: no path may fall because another world is more certain.
-        size = size_at_origin(model, states)
-        with_plan = simulate(world, states, size, uniforms, plan.factor, plan.plus, plan.given)
-        return simulate(world, states, size, uniforms), with_plan
-
-    base, changed = pair(model)
-    ends = []
-    for end in ("low", "high"):
-        world = model
-        for source in sorted(set(model.countries)):
-            world = world.at_bound(source, end)
-        before, after = pair(world)
-        ends.append((after - before).astype(float))
+    # One size for both worlds: no path may fall because the other world is more certain.
+    size, ensemble = size_at_origin(model, states), Ensemble.of(model)
+    base = simulate(model, states, size, uniforms)
+    changed = simulate(model, states, size, uniforms, plan.course)
+    apart = ensemble.expect(states, months, course=plan.course).mean - ensemble.expect(states, months).mean
     of = np.array(model.countries)
-    tables = []
     labels = [str(origin + t + 1) for t in range(months)]
+    tables = []
     for i, (place, country) in enumerate(zip(panel.region_ids, model.countries, strict=True)):
-        tables.append(
-            _compare(
-                ("region", place, country, bool(plan.touched[i])),
-                labels,
-                [w[:, :, i] for w in (base, changed, *ends)],
-            )
-        )
+        label = ("region", place, country, bool(plan.touched[i]))
+        tables.append(_compare(label, labels, base[:, :, i], changed[:, :, i], apart[:, :, i]))
     for country in sorted(set(model.countries)):
         at = of == country
-        tables.append(
-            _compare(
-                ("country", country, country, bool(plan.touched[at].any())),
-                labels,
-                [w[:, :, at].sum(axis=2) for w in (base, changed, *ends)],
-            )
-        )
+        label = ("country", country, country, bool(plan.touched[at].any()))
+        sums = [w[:, :, at].sum(axis=2) for w in (base, changed, apart)]
+        tables.append(_compare(label, labels, sums[0], sums[1], sums[2]))
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 
 def _compare(
-    label: tuple[str, str, str, bool], months: Sequence[str], worlds: Sequence[np.ndarray]
+    label: tuple[str, str, str, bool],
+    months: Sequence[str],
+    base: np.ndarray,
+    changed: np.ndarray,
+    apart: np.ndarray,
 ) -> pd.DataFrame:
-    """Rows of one place: every month, and all of them together; ``worlds`` are (paths, months)."""
-    base, changed, low, high = (np.column_stack([w.astype(float), w.sum(axis=1)]) for w in worlds)
-    apart = changed - base
-    means = np.stack([apart.mean(axis=0), low.mean(axis=0), high.mean(axis=0)])
+    """Rows of one place: every month, and all of them together.
+
+    ``base`` and ``changed`` are paths (paths, months), ``apart`` exact differences (months, versions).
+    """
+    base, changed = (np.column_stack([w.astype(float), w.sum(axis=1)]) for w in (base, changed))
+    paths = changed - base
+    found = paths.mean(axis=0)
+    exact = np.vstack([apart, apart.sum(axis=0)]).T
+    # The exact differences say how far the simulated one could move with other coefficients.
+    _, low, high = spread(found + (exact - exact[0]))
     level, place, country, touched = label
     return pd.DataFrame(
         {
@@ -282,11 +279,11 @@ def _compare(
             "month": [*months, "all"],
             "baseline": base.mean(axis=0),
             "scenario": changed.mean(axis=0),
-            "difference": means[0],
-            "difference_low": means.min(axis=0),
-            "difference_high": means.max(axis=0),
-            "path_05": np.quantile(apart, 0.05, axis=0),
-            "path_95": np.quantile(apart, 0.95, axis=0),
+            "difference": found,
+            "difference_low": low,
+            "difference_high": high,
+            "path_05": np.quantile(paths, 0.05, axis=0),
+            "path_95": np.quantile(paths, 0.95, axis=0),
             "set": touched,
         }
     )

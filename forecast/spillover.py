@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,9 @@ import pandas as pd
 from ..data.panel import Panel
 from ..training.distribution import Draws
 from ..training.models.base import Problem
-from ..training.models.diffusion import Diffusion, lag_states, mean_paths, simulate, size_at_origin
+from ..training.models.declare import rows_of
+from ..training.models.diffusion import Diffusion, lag_states, simulate, size_at_origin
+from ..training.models.ensemble import Ensemble, risk_spread, size_of, spread
 
 #: Months over which events are added up, and the counts whose probability is asked.
 SPANS = (1, 3, 6)
@@ -20,11 +22,18 @@ THRESHOLDS = (1, 5, 25)
 SEEING = 0.6
 NO_SIGNAL = "no measurable signal"
 #: Share of simulated worlds in which a strong, lasting shock shared by both sides of a border, with nothing crossing,
-#: was declared a signal (docs/spillover.md). It stands beside every number that is put in words.
+#: was declared a signal, and the share in which it was also told apart from a shock (docs/spillover.md). One of them
+#: stands beside every number that is put in words.
 SHOCK_RATE = 0.29
+SHOCK_RATE_APART = 0.05
 SHOCK_NOTE = (
     f"a strong shock shared by both sides would pass for this in {SHOCK_RATE:.0%} of simulated worlds"
 )
+APART_NOTE = (
+    f"a strong shock shared by both sides would pass for this in {SHOCK_RATE_APART:.0%} of simulated worlds"
+)
+#: What stands beside a signal that is not told apart from a shock.
+SHARED_NOTE = f"not told apart from a shock on both sides; {SHOCK_NOTE}"
 COLUMNS = (
     "source_country",
     "target_region",
@@ -64,12 +73,13 @@ class Worlds:
     cut_mean, direct : dict of str to numpy.ndarray
         By source country: exact expectation with its links cut, and the part of the factual expectation that comes
         from it in one step, (months, regions).
-    bounds : dict of (str, str) to tuple
-        By source country and end (``low``, ``high``): paths and exact means of the factual world with the country's
-        outgoing coefficients at that end of their 90 % intervals.
-    share_ends : dict of str to numpy.ndarray
-        By source country: ends of the 90 % interval of its share within 1, 2, ... months, (2, months, regions), with
-        all coefficients uncertain; absent where the model has no alternatives.
+    totals : numpy.ndarray
+        Exact expected counts within 1, 2, ... months, for the fit and all its alternatives,
+        (months, versions, regions).
+    cut_totals : dict of str to numpy.ndarray
+        The same with one country's links cut.
+    uniforms : numpy.ndarray
+        The random numbers that all worlds share, (paths, months, regions).
     """
 
     paths: np.ndarray
@@ -77,8 +87,9 @@ class Worlds:
     mean: np.ndarray
     cut_mean: dict[str, np.ndarray]
     direct: dict[str, np.ndarray]
-    bounds: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
-    share_ends: dict[str, np.ndarray] = field(default_factory=dict)
+    totals: np.ndarray
+    cut_totals: dict[str, np.ndarray]
+    uniforms: np.ndarray
 
 
 def simulate_worlds(
@@ -89,57 +100,27 @@ def simulate_worlds(
     Past imports that are already in a region's own history at the origin stay there in every world.
     """
     states = lag_states(problem)[problem.row(origin)]
-    size = size_at_origin(model, states)
-    regions = len(states)
-    uniforms = stratified_uniforms(paths, months, regions, rng)
-    mean, lags = mean_paths(model, states, months)
+    size, ensemble = size_at_origin(model, states), Ensemble.of(model)
+    uniforms = stratified_uniforms(paths, months, len(states), rng)
+    whole = ensemble.expect(states, months)
     country = np.array(model.countries)
-    cut, cut_mean, direct, bounds = {}, {}, {}, {}
+    cut, cut_mean, direct, cut_totals = {}, {}, {}, {}
     for source in sorted(set(model.countries)):
         sender = country == source
         arriving = np.where(sender[None, :], model.across, 0.0)
         if not arriving.any():
             continue
-        closed = model.cut(source)
-        cut[source] = simulate(closed, states, size, uniforms)
-        cut_mean[source] = mean_paths(closed, states, months)[0]
-        direct[source] = lags @ arriving.T
-        for end in ("low", "high"):
-            bound = model.at_bound(source, end)
-            bounds[source, end] = (
-                simulate(bound, states, size, uniforms),
-                mean_paths(bound, states, months)[0],
-            )
-    ends = share_ends(model, states, months, list(cut))
-    return Worlds(simulate(model, states, size, uniforms), cut, mean, cut_mean, direct, bounds, ends)
+        cut[source] = simulate(model.cut(source), states, size, uniforms)
+        without = ensemble.expect(states, months, closed=ensemble.closed(sender))
+        cut_mean[source], cut_totals[source] = without.mean[:, 0], without.totals
+        direct[source] = whole.lag[:, 0] @ arriving.T
+    factual = simulate(model, states, size, uniforms)
+    return Worlds(factual, cut, whole.mean[:, 0], cut_mean, direct, whole.totals, cut_totals, uniforms)
 
 
-def share_ends(
-    model: Diffusion, states: np.ndarray, months: int, sources: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Ends of the 90 % interval of each country's share, by month, over models that fit about as well."""
-    found: dict[str, list[np.ndarray]] = {source: [] for source in sources}
-    for other in model.alternatives():
-        whole = mean_paths(other, states, months)[0].cumsum(axis=0)
-        for source in sources:
-            without = mean_paths(other.cut(source), states, months)[0].cumsum(axis=0)
-            found[source].append(1 - without / whole)
-    return {s: np.quantile(v, [0.05, 0.95], axis=0) for s, v in found.items() if v}
-
-
-def bounded_share(worlds: Worlds, source: str, end: str, span: int) -> np.ndarray:
-    """One end of the interval of a country's share over all generations, (regions,).
-
-    With alternatives all coefficients are uncertain; without, only those of the country's borders. The interval
-    holds the estimate.
-    """
-    best = 1 - worlds.cut_mean[source][:span].sum(axis=0) / worlds.mean[:span].sum(axis=0)
-    if source in worlds.share_ends:
-        found = worlds.share_ends[source][("low", "high").index(end), span - 1]
-    else:
-        whole = worlds.bounds[source, end][1][:span].sum(axis=0)
-        found = 1 - worlds.cut_mean[source][:span].sum(axis=0) / whole
-    return np.asarray(np.minimum(found, best) if end == "low" else np.maximum(found, best))
+def bounded_shares(worlds: Worlds, source: str, span: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A country's share over all generations and the ends of its 90 % interval, (regions,) each."""
+    return spread(1 - worlds.cut_totals[source][span - 1] / worlds.totals[span - 1])
 
 
 def stratified_uniforms(paths: int, months: int, regions: int, rng: np.random.Generator) -> np.ndarray:
@@ -168,70 +149,94 @@ def spillover_table(
         lies towards countries with data.
     """
     country = np.array(panel.countries)
-    declared = {
-        (p.source_country, p.target_country): bool(p.declared) for p in model.pairs.itertuples(index=False)
-    }
-    blind = _blindness(panel, borders)
     tables = []
     for source in worlds.cut:
-        reached = {target for (a, target) in declared if a == source}
+        reached = {str(r.target_country) for r in rows_of(model.pairs) if r.source_country == source}
         to = np.flatnonzero(np.isin(country, sorted(reached)))
         for span in (s for s in spans if s <= worlds.paths.shape[1]):
-            within = [i for i, h in enumerate(pool.horizons) if h <= span]
-            inside = pool.values[:, within].sum(axis=1)
-            factual, closed = worlds.paths[:, :span].sum(axis=1), worlds.cut[source][:, :span].sum(axis=1)
-            whole = worlds.mean[:span].sum(axis=0)
-            without_mean = worlds.cut_mean[source][:span].sum(axis=0)
+            shares = _share_columns(worlds, source, span, to)
             for threshold in thresholds:
-                risk, without = (factual >= threshold).mean(axis=0), (closed >= threshold).mean(axis=0)
-                at = {
-                    end: (worlds.bounds[source, end][0][:, :span].sum(axis=1) >= threshold).mean(axis=0)
-                    for end in ("low", "high")
+                labels = {
+                    "source_country": source,
+                    "target_region": np.array(panel.region_ids, dtype=object)[to],
+                    "target_country": country[to],
+                    "horizon": span,
+                    "threshold": threshold,
                 }
-                tables.append(
-                    pd.DataFrame(
-                        {
-                            "source_country": source,
-                            "target_region": np.array(panel.region_ids, dtype=object)[to],
-                            "target_country": country[to],
-                            "horizon": span,
-                            "threshold": threshold,
-                            "share_direct": (worlds.direct[source][:span].sum(axis=0) / whole)[to],
-                            "share_total": (1 - without_mean / whole)[to],
-                            "share_low": bounded_share(worlds, source, "low", span)[to],
-                            "share_high": bounded_share(worlds, source, "high", span)[to],
-                            "risk_factual": risk[to],
-                            "risk_cut": without[to],
-                            "risk_difference": (risk - without)[to],
-                            "risk_low": (at["low"] - without)[to],
-                            "risk_high": (at["high"] - without)[to],
-                            # Where the pool has not forecast every month of the span, it has no such risk.
-                            "pool_risk": (inside >= threshold).mean(axis=0)[to]
-                            if len(within) == span
-                            else np.nan,
-                        }
-                    )
-                )
+                risks = _risk_columns(worlds, source, span, threshold, to)
+                published = {"pool_risk": _pool_risk(pool, span, threshold)[to]}
+                tables.append(pd.DataFrame({**labels, **shares, **risks, **published}))
     if not tables:
         return pd.DataFrame(columns=list(COLUMNS))
     table = pd.concat(tables, ignore_index=True)
-    table["declared"] = [
-        declared[(a, b)] for a, b in zip(table["source_country"], table["target_country"], strict=True)
-    ]
+    keys = list(zip(table["source_country"], table["target_country"], strict=True))
+    sure, told = declared_pairs(model.pairs), apart_pairs(model.pairs)
+    table["declared"] = [key in sure for key in keys]
     table["statement"] = [
-        _statement(*row)
-        for row in zip(table["declared"], table["share_total"], table["risk_difference"], strict=True)
+        _statement(key in sure, key in told, share, risk)
+        for key, share, risk in zip(keys, table["share_total"], table["risk_difference"], strict=True)
     ]
-    return table.merge(blind, left_on="target_region", right_on="region_id").drop(columns="region_id")[
+    seen = _blindness(panel, borders)
+    return table.merge(seen, left_on="target_region", right_on="region_id").drop(columns="region_id")[
         list(COLUMNS)
     ]
 
 
-def _statement(declared: bool, share: float, risk: float) -> str:
+def _share_columns(worlds: Worlds, source: str, span: int, to: np.ndarray) -> dict[str, np.ndarray]:
+    """Attributable shares of one source within one span."""
+    total, low, high = bounded_shares(worlds, source, span)
+    direct = worlds.direct[source][:span].sum(axis=0) / worlds.mean[:span].sum(axis=0)
+    found = {"share_direct": direct, "share_total": total, "share_low": low, "share_high": high}
+    return {name: values[to] for name, values in found.items()}
+
+
+def _risk_columns(
+    worlds: Worlds, source: str, span: int, threshold: int, to: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Risks of one source, span and threshold, from coupled paths."""
+    factual, closed = (w[:, :span][:, :, to].sum(axis=1) for w in (worlds.paths, worlds.cut[source]))
+    risk, without = (factual >= threshold).mean(axis=0), (closed >= threshold).mean(axis=0)
+    means = (worlds.totals[span - 1][:, to], worlds.cut_totals[source][span - 1][:, to])
+    low, high = risk_spread(risk - without, *means, size_of(factual), threshold)
+    return {
+        "risk_factual": risk,
+        "risk_cut": without,
+        "risk_difference": risk - without,
+        "risk_low": low,
+        "risk_high": high,
+    }
+
+
+def _pool_risk(pool: Draws, span: int, threshold: int) -> np.ndarray:
+    """The published probability; missing where the pool has not forecast every month of the span."""
+    within = [i for i, h in enumerate(pool.horizons) if h <= span]
+    if len(within) < span:
+        return np.full(pool.values.shape[2], np.nan)
+    return np.asarray((pool.values[:, within].sum(axis=1) >= threshold).mean(axis=0))
+
+
+def declared_pairs(pairs: pd.DataFrame) -> set[tuple[str, str]]:
+    """Directed borders that carry a declared signal, (source country, target country)."""
+    return {(str(r.source_country), str(r.target_country)) for r in rows_of(pairs) if r.declared}
+
+
+def apart_pairs(pairs: pd.DataFrame) -> set[tuple[str, str]]:
+    """Those of them whose signal is told apart from a shock on both sides."""
+    return declared_pairs(pairs[pairs["apart"].astype(bool)]) if "apart" in pairs else set()
+
+
+def note_on(told: bool) -> str:
+    """How often a shock would pass for a signal, for the words of a declared border."""
+    return APART_NOTE if told else SHARED_NOTE
+
+
+def _statement(declared: bool, told: bool, share: float, risk: float) -> str:
     """One row in words; without a declared signal there is no number in them."""
     if not declared:
         return NO_SIGNAL
-    return f"{share:.0%} of expected events model-attributed; {100 * risk:.1f} points of risk; {SHOCK_NOTE}"
+    return (
+        f"{share:.0%} of expected events model-attributed; {100 * risk:.1f} points of risk; {note_on(told)}"
+    )
 
 
 def _blindness(panel: Panel, borders: pd.DataFrame | None) -> pd.DataFrame:

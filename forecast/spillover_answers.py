@@ -1,4 +1,4 @@
-"""Spillover taken apart: by source region, by armed group, by route, by chain of borders, and under stress.
+"""Spillover taken apart: by source region, by armed group, by route and by chain of borders.
 
 The model is linear in past counts, so that expected events can be traced exactly: what a border adds is the
 difference of two expectations, what passes two borders is the difference of two such differences.
@@ -6,17 +6,21 @@ difference of two expectations, what passes two borders is the difference of two
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..data.errors import SchemaError
 from ..training.models.base import Problem
-from ..training.models.diffusion import Diffusion, lag_states, mean_paths, simulate, size_at_origin
+from ..training.models.declare import rows_of
+from ..training.models.diffusion import Diffusion, lag_states, mean_paths
+from ..training.models.ensemble import Ensemble, Expected, spread
 from .publishable import with_past_events
-from .spillover import NO_SIGNAL, SHOCK_NOTE, SPANS, THRESHOLDS, stratified_uniforms
+from .spillover import NO_SIGNAL, SPANS, apart_pairs, declared_pairs, note_on
 
 #: Armed groups whose events are counted apart; every other event is "other".
 GROUP_MEASURES = {
@@ -25,9 +29,6 @@ GROUP_MEASURES = {
     "JNIM against Islamic State": "events_jnim_vs_is",
 }
 OTHER, BACKGROUND = "other", "new events"
-#: Months whose median and 90th percentile the stress test takes, and those percentiles.
-STRESS_MONTHS = 60
-CALM, STRESS = 50, 90
 #: Attributed events below which a row is left out.
 SMALLEST = 1e-6
 
@@ -73,25 +74,32 @@ class View:
         """Countries whose border links carry anything."""
         return sorted({str(c) for c in self.country[self.model.across.any(axis=0)]})
 
+    @cached_property
+    def ensemble(self) -> Ensemble:
+        """The model and its alternatives."""
+        return Ensemble.of(self.model)
+
+    @cached_property
+    def sure(self) -> set[tuple[str, str]]:
+        """Borders with a declared signal."""
+        return declared_pairs(self.model.pairs)
+
+    @cached_property
+    def told(self) -> set[tuple[str, str]]:
+        """Borders whose signal is told apart from a shock."""
+        return apart_pairs(self.model.pairs)
+
     def declared(self, source: str, target: str) -> bool:
         """Whether the border from one country into another carries a declared signal."""
-        p = self.model.pairs
-        row = p[(p["source_country"] == source) & (p["target_country"] == target)]
-        return bool(row["declared"].any())
+        return (source, target) in self.sure
+
+    def expect(self, months: int, closed: np.ndarray | None = None) -> Expected:
+        """Exact expectations of every version of the model, with some links closed."""
+        return self.ensemble.expect(self.states, months, closed)
 
     def expected(self, model: Diffusion, span: int, states: np.ndarray | None = None) -> np.ndarray:
         """Exact expected events within ``span`` months, (regions,)."""
         return np.asarray(mean_paths(model, self.states if states is None else states, span)[0].sum(axis=0))
-
-
-def _bounded(
-    view: View, sources: Sequence[str], traced: Callable[[Diffusion], np.ndarray]
-) -> tuple[np.ndarray, ...]:
-    """A traced share with the coefficients of ``sources`` at their estimates and at both ends of their intervals."""
-    low, high = view.model, view.model
-    for source in sources:
-        low, high = low.at_bound(source, "low"), high.at_bound(source, "high")
-    return tuple(traced(m) for m in (view.model, low, high))
 
 
 def by_region(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
@@ -104,17 +112,15 @@ def by_region(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
         declared, statement``.
     """
     tables = []
+    if not view.sources:
+        return _table([], ["source_region"])
+    whole = view.expect(max(spans)).totals
     for at in np.flatnonzero(view.model.across.any(axis=0)):
         source, sender = str(view.country[at]), np.arange(len(view.country)) == at
+        without = view.expect(max(spans), view.ensemble.closed(sender)).totals
         for span in spans:
-
-            def traced(m: Diffusion, span: int = span, sender: np.ndarray = sender) -> np.ndarray:
-                whole = view.expected(m, span)
-                return np.stack([whole - view.expected(m.without(sender), span), whole])
-
-            tables.append(
-                _rows(view, _bounded(view, [source], traced), source, span, source_region=view.ids[at])
-            )
+            crossing = whole[span - 1] - without[span - 1]
+            tables.append(_rows(view, crossing, whole[span - 1], source, span, source_region=view.ids[at]))
     return _table(tables, ["source_region"])
 
 
@@ -140,26 +146,20 @@ def by_group(
         )
     parts = {name: _group_states(view, measure) for name, measure in known.items()}
     parts[OTHER] = np.maximum(view.states - sum(parts.values()), 0.0)
+    parts[BACKGROUND] = np.zeros_like(view.states)
     tables = []
+    whole = view.expect(max(spans)).totals
     for source in view.sources:
-        sender = view.country == source
-        for name in (*parts, BACKGROUND):
-            states = parts.get(name, np.zeros_like(view.states))
+        closed = view.ensemble.closed(view.country == source)
+        for name, states in parts.items():
+            # Linear in events and background: each part of the history can be followed alone.
+            open_, shut = (
+                view.ensemble.expect(states, max(spans), links, background=name == BACKGROUND).totals
+                for links in (None, closed)
+            )
             for span in spans:
-
-                def traced(
-                    m: Diffusion, states: np.ndarray = states, span: int = span, name: str = name,
-                    sender: np.ndarray = sender,
-                ) -> np.ndarray:  # fmt: skip
-                    # Linear in events and background: each part of the history can be followed alone.
-                    endemic = m.endemic if name == BACKGROUND else np.zeros_like(m.endemic)
-                    alone = replace(m, endemic=endemic)
-                    crossing = view.expected(alone, span, states) - view.expected(
-                        alone.without(sender), span, states
-                    )
-                    return np.stack([crossing, view.expected(m, span)])
-
-                tables.append(_rows(view, _bounded(view, [source], traced), source, span, group=name))
+                crossing = open_[span - 1] - shut[span - 1]
+                tables.append(_rows(view, crossing, whole[span - 1], source, span, group=name))
     return _table(tables, ["group"])
 
 
@@ -181,19 +181,16 @@ def routes(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
         two countries), ``share_low, share_high, declared, statement``.
     """
     tables = []
-    for source in view.sources:
-        sender = view.country == source
-        for span in spans:
-
-            def traced(m: Diffusion, span: int = span, sender: np.ndarray = sender) -> np.ndarray:
-                means, lags = mean_paths(m, view.states, span)
-                flow = np.where(sender[None, :], m.across, 0.0) * lags.sum(axis=0)[None, :]
-                return np.stack([flow, np.broadcast_to(means.sum(axis=0)[:, None], flow.shape)])
-
-            best, low, high = _bounded(view, [source], traced)
-            for at in np.flatnonzero(best[0].any(axis=0)):
-                one = tuple(part[:, :, at] for part in (best, low, high))
-                tables.append(_rows(view, one, source, span, source_region=view.ids[at]))
+    if view.sources:
+        ensemble, expected = view.ensemble, view.expect(max(spans))
+        crossed = (ensemble.flow * expected.lag[:, :, ensemble.senders]).cumsum(axis=0)
+        for at in np.flatnonzero(view.model.across.any(axis=0)):
+            source, links = str(view.country[at]), np.flatnonzero(ensemble.senders == at)
+            for span in spans:
+                flow = np.zeros_like(expected.mean[0])
+                flow[:, ensemble.receivers[links]] = crossed[span - 1][:, links]
+                whole = expected.totals[span - 1]
+                tables.append(_rows(view, flow, whole, source, span, source_region=view.ids[at]))
     table = _table(tables, ["source_region"])
     if len(table):
         keys = ["source_country", "target_country", "horizon"]
@@ -215,23 +212,21 @@ def chains(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
         declared`` (both borders), ``statement``. A span of one month has no chains.
     """
     tables = []
-    for source, via, target in _triples(view):
+    longer = [s for s in spans if s > 1]
+    for source, via, target in _triples(view) if longer else ():
         a, b, c = (view.country == name for name in (source, via, target))
-        for span in (s for s in spans if s > 1):
-
-            def traced(
-                m: Diffusion, span: int = span, a: np.ndarray = a, b: np.ndarray = b, c: np.ndarray = c
-            ) -> np.ndarray:
-                first, second = m.without(a, b), m.without(b, c)
-                whole = view.expected(m, span)
-                both = view.expected(first.without(b, c), span)
-                through = whole - view.expected(first, span) - view.expected(second, span) + both
-                return np.stack([through, whole])
-
-            rows = _rows(view, _bounded(view, [source, via], traced), source, span, via_country=via)
+        into, on = view.ensemble.closed(a, b), view.ensemble.closed(b, c)
+        whole, first, second, both = (
+            view.expect(max(longer), links).totals for links in (None, into, on, into | on)
+        )
+        sure = view.declared(source, via) and view.declared(via, target)
+        told = {(source, via), (via, target)} <= view.told
+        for span in longer:
+            at = span - 1
+            through = whole[at] - first[at] - second[at] + both[at]
+            rows = _rows(view, through, whole[at], source, span, via_country=via)
             rows = rows[rows["target_country"] == target]
-            sure = view.declared(source, via) and view.declared(via, target)
-            tables.append(rows.assign(declared=sure))
+            tables.append(rows.assign(declared=sure, told=told))
     return _table(tables, ["via_country"])
 
 
@@ -250,91 +245,13 @@ def _triples(view: View) -> Iterator[tuple[str, str, str]]:
                 yield a, b, c
 
 
-def stress_response(
-    view: View,
-    months: int,
-    paths: int,
-    rng: np.random.Generator,
-    spans: Sequence[int] = SPANS,
-    thresholds: Sequence[int] = THRESHOLDS,
-) -> pd.DataFrame:
-    """Risk abroad when a country's border regions run at their 90th percentile instead of their median.
-
-    The two levels are those of each region's last 60 observed months. They are set as the expected counts of the
-    coming months in the regions whose links cross the border; all else follows the model, under the same random
-    numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``source_country, target_region, target_country, horizon, threshold, risk_calm, risk_stress, stress_response,
-        response_low, response_high, declared, statement``.
-    """
-    uniforms = stratified_uniforms(paths, months, len(view.country), rng)
-    recent = view.problem.panel.target(view.problem.target)[: view.row + 1][-STRESS_MONTHS:].astype(float)
-    seen = ~np.isnan(recent).all(axis=0)
-    levels = np.zeros((2, len(view.country)))
-    levels[:, seen] = np.nanpercentile(recent[:, seen], [CALM, STRESS], axis=0)
-    tables = []
-    for source in view.sources:
-        senders = (view.country == source) & view.model.across.any(axis=0)
-        worlds = {}
-        for end in ("best", "low", "high"):
-            model = view.model if end == "best" else view.model.at_bound(source, end)
-            size = size_at_origin(model, view.states)
-            for name, level in zip(("calm", "stress"), levels, strict=True):
-                given = np.broadcast_to(np.where(senders, level, np.nan), (months, len(senders)))
-                worlds[end, name] = simulate(model, view.states, size, uniforms, given=given)
-        for span in (s for s in spans if s <= months):
-            totals = {key: p[:, :span].sum(axis=1) for key, p in worlds.items()}
-            for threshold in thresholds:
-                risk = {key: (t >= threshold).mean(axis=0) for key, t in totals.items()}
-                frame = _responses(view, risk, source)
-                tables.append(frame.assign(horizon=span, threshold=threshold))
-    if not tables:
-        return pd.DataFrame(columns=["source_country", "target_region", "target_country", "horizon"])
-    return pd.concat(tables, ignore_index=True)
-
-
-def _responses(view: View, risk: Mapping[tuple[str, str], np.ndarray], source: str) -> pd.DataFrame:
-    """Rows of one source, span and threshold."""
-    difference = {end: risk[end, "stress"] - risk[end, "calm"] for end in ("best", "low", "high")}
-    reached = [c for c in sorted(set(view.country)) if _carries(view, source, c)]
-    to = np.flatnonzero(np.isin(view.country, reached))
-    declared = np.array([view.declared(source, str(c)) for c in view.country[to]], dtype=bool)
-    return pd.DataFrame(
-        {
-            "source_country": source,
-            "target_region": view.ids[to],
-            "target_country": view.country[to],
-            "risk_calm": risk["best", "calm"][to],
-            "risk_stress": risk["best", "stress"][to],
-            "stress_response": difference["best"][to],
-            "response_low": np.min([*difference.values()], axis=0)[to],
-            "response_high": np.max([*difference.values()], axis=0)[to],
-            "declared": declared,
-            "statement": [
-                f"{100 * value:.1f} points of risk model-attributed to stress; {SHOCK_NOTE}"
-                if sure
-                else NO_SIGNAL
-                for value, sure in zip(difference["best"][to], declared, strict=True)
-            ],
-        }
-    )
-
-
-def _carries(view: View, source: str, target: str) -> bool:
-    of = view.country
-    return source != target and bool(view.model.across[np.ix_(of == target, of == source)].any())
-
-
 def _rows(
-    view: View, traced: tuple[np.ndarray, ...], source: str, span: int, **labels: object
+    view: View, crossing: np.ndarray, whole: np.ndarray, source: str, span: int, **labels: object
 ) -> pd.DataFrame:
-    """Rows for every region abroad that something is traced in; ``traced`` are events and their whole."""
-    (events, whole), low, high = traced
-    at = np.flatnonzero((view.country != source) & (events > SMALLEST))
-    declared = [view.declared(source, str(c)) for c in view.country[at]]
+    """Rows for every region abroad that something is traced in; both arrays are (versions, regions)."""
+    at = np.flatnonzero((view.country != source) & (crossing[0] > SMALLEST))
+    share, low, high = spread(crossing[:, at] / whole[:, at])
+    keys = [(source, str(c)) for c in view.country[at]]
     return pd.DataFrame(
         {
             **labels,
@@ -342,12 +259,12 @@ def _rows(
             "target_region": view.ids[at],
             "target_country": view.country[at],
             "horizon": span,
-            "events": events[at],
-            "share": (events / whole)[at],
-            # Where everything rises at once a share can fall: the interval is the range of the three.
-            "share_low": np.minimum(events / whole, low[0] / low[1])[at],
-            "share_high": np.maximum(events / whole, high[0] / high[1])[at],
-            "declared": np.array(declared, dtype=bool),
+            "events": crossing[0][at],
+            "share": share,
+            "share_low": low,
+            "share_high": high,
+            "declared": np.array([k in view.sure for k in keys], dtype=bool),
+            "told": np.array([k in view.told for k in keys], dtype=bool),
         }
     )
 
@@ -357,16 +274,19 @@ def _table(tables: Sequence[pd.DataFrame], labels: Sequence[str]) -> pd.DataFram
     columns = [*labels, "source_country", "target_region", "target_country", "horizon", "events"]
     columns += ["share", "share_low", "share_high", "declared"]
     some = [t for t in tables if len(t)]
-    table = pd.concat(some, ignore_index=True)[columns] if some else pd.DataFrame(columns=columns)
+    table = pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=[*columns, "told"])
     table["statement"] = [
-        f"{share:.0%} of expected events model-attributed ({low:.0%} to {high:.0%}); {SHOCK_NOTE}"
-        if sure
+        f"{row.share:.0%} of expected events model-attributed{_between(row)}; {note_on(row.told)}"
+        if row.declared
         else NO_SIGNAL
-        for share, low, high, sure in zip(
-            table["share"], table["share_low"], table["share_high"], table["declared"], strict=True
-        )
+        for row in rows_of(table)
     ]
-    return table
+    return table[[*columns, "statement"]]
+
+
+def _between(row: Any) -> str:
+    """The interval in words, where there is one."""
+    return "" if np.isnan(row.share_low) else f" ({row.share_low:.0%} to {row.share_high:.0%})"
 
 
 def exact_answers(view: View, spans: Sequence[int] = SPANS) -> dict[str, pd.DataFrame]:

@@ -18,7 +18,8 @@ from ..training.models.diffusion import Diffusion, fit_diffusion
 from .config import Settings
 from .inputs import Inputs, load_inputs
 from .spillover import SPANS, Worlds, simulate_worlds, spillover_table
-from .spillover_answers import View, exact_answers, stress_response
+from .spillover_answers import View, exact_answers
+from .spillover_stress import stress_response
 
 Progress = Callable[[str, float], None]
 
@@ -135,7 +136,7 @@ def run_spillover(settings: Settings, progress: Progress | None = None) -> Spill
         **exact_answers(view, [s for s in SPANS if s <= months]),
     }
     say("stress", 0.8)
-    tables["stress"] = stress_response(view, months, settings.draws, rng)
+    tables["stress"] = stress_response(view, worlds.uniforms)
     if settings.countries:
         keep = set(settings.countries)
         tables = {k: t[t["source_country"].isin(keep)].reset_index(drop=True) for k, t in tables.items()}

@@ -168,7 +168,7 @@ def _fitted(panel: Panel) -> tuple[Design, Found, pd.DataFrame]:
         design, _ = make_design(problem_of(panel), panel.months[-1], None, 24, 2.0)
         likelihood = design.likelihood()
         best = design.fit(likelihood, design.start())
-        pairs = judge_borders(design, likelihood, best, _PERMUTATIONS, None, intervals=False)
+        pairs = judge_borders(design, likelihood, best, _PERMUTATIONS, None)
     return design, best, pairs
 
 

@@ -17,9 +17,9 @@ from harmattan.forecast.spillover_answers import (
     chains,
     exact_answers,
     routes,
-    stress_response,
 )
-from harmattan.training.models.diffusion import Diffusion, mean_paths
+from harmattan.forecast.spillover_stress import COLUMNS, stress_response
+from harmattan.training.models.diffusion import Alternatives, Diffusion, mean_paths
 from harmattan.training.models.excitation import border_weights
 
 IDS = ("AAA-1", "AAA-2", "BBB-1", "BBB-2", "CCC-1", "CCC-2")
@@ -50,14 +50,13 @@ def three_countries(a_to_b: float = 0.5, b_to_c: float = 0.5) -> View:
     far = border_weights(panel, crossing=True)
     pairs = pd.DataFrame(
         {
-            "source_country": ["AAA", "BBB"],
-            "target_country": ["BBB", "CCC"],
-            "coefficient": [a_to_b, b_to_c],
-            "coefficient_low": [a_to_b / 2, b_to_c / 2],
-            "coefficient_high": [a_to_b * 2, b_to_c * 2],
-            "declared": [True, True],
+            "source_country": ["AAA", "BBB", "BBB", "CCC"],
+            "target_country": ["BBB", "CCC", "AAA", "BBB"],
+            "coefficient": [a_to_b, b_to_c, 0.0, 0.0],
+            "declared": [True, True, False, False],
         }
     )
+    around = np.random.default_rng(6).uniform(0.5, 1.5, size=(40, 2))
     model = replace(
         diffusion(),
         endemic=np.full(6, 0.2),
@@ -67,6 +66,13 @@ def three_countries(a_to_b: float = 0.5, b_to_c: float = 0.5) -> View:
         pairs=pairs,
         countries=panel.countries,
         border=far,
+        phi=0.2,
+        alternatives=Alternatives(
+            endemic=0.2 * around[:, [0] * 6],
+            own=0.3 * around[:, [0, 1, 1]],
+            phi=0.2 * around[:, 1],
+            across=np.hstack([around * [a_to_b, b_to_c], np.zeros((40, 2))]),
+        ),
     )
     problem = problem_of(panel)
     return View.at(model, problem, panel.months[-1])
@@ -128,20 +134,44 @@ def test_a_chain_holds_what_passes_both_borders() -> None:
 def test_intervals_hold_their_estimate_and_words_follow_the_verdict() -> None:
     seen = three_countries()
     for table in exact_answers(seen, [1, 3]).values():
-        assert (table.share_low <= table.share + 1e-12).all()
-        assert (table.share_high >= table.share - 1e-12).all()
+        assert (table.share_low <= table.share).all()
+        assert (table.share_high >= table.share).all()
+        assert (table.share_low < table.share_high).all()
         assert table.statement[table.declared].str.contains("model-attributed").all()
     quiet = replace(seen, model=replace(seen.model, pairs=seen.model.pairs.assign(declared=False)))
     for table in exact_answers(quiet, [1, 3]).values():
         assert (table.statement == "no measurable signal").all()
 
 
+def test_without_alternatives_an_interval_is_missing_and_not_in_words(view: View) -> None:
+    table = by_region(view, [3])
+    assert table.share_low.isna().all()
+    assert not table.statement.str.contains("nan").any()
+
+
+def test_words_tell_a_signal_that_a_shock_would_pass_for(view: View) -> None:
+    pairs = view.model.pairs
+    for told, words in ((True, "5% of simulated worlds"), (False, "not told apart from a shock")):
+        seen = replace(view, model=replace(view.model, pairs=pairs.assign(apart=told)))
+        said = by_region(seen, [1]).query("source_country == 'AAA'").statement
+        assert len(said)
+        assert said.str.contains(words).all()
+
+
 def test_stress_at_the_source_never_lowers_a_risk_abroad(view: View) -> None:
-    table = stress_response(view, 6, 200, np.random.default_rng(1))
+    table = stress_response(view, np.random.default_rng(1).random((200, 6, 8)))
+    assert tuple(table.columns) == COLUMNS
     assert (table.stress_response >= 0).all()
     assert table.stress_response.max() > 0.02
     assert (table.risk_stress - table.risk_calm).to_numpy() == pytest.approx(table.stress_response.to_numpy())
     assert (table.source_country != table.target_country).all()
+
+
+def test_the_interval_of_a_stress_response_holds_it() -> None:
+    table = stress_response(three_countries(), np.random.default_rng(1).random((200, 6, 6)))
+    assert (table.response_low <= table.stress_response).all()
+    assert (table.response_high >= table.stress_response).all()
+    assert (table.response_low < table.response_high).any()
 
 
 def test_closed_borders_answer_nothing() -> None:

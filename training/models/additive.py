@@ -11,6 +11,7 @@ permuted borders then take about a second. The two-metric projection is that of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -109,6 +110,12 @@ class Likelihood:
         y = self.counts[self.some]
         self.constant = -float(self.weights[self.some] @ special.gammaln(y + 1))
 
+    def under(self, prior: Prior) -> Likelihood:
+        """The same rows under another prior."""
+        other = copy(self)
+        other.prior = prior
+        return other
+
     def natural(self, params: np.ndarray) -> np.ndarray:
         """The parameters with levels instead of their logarithms."""
         return np.where(self.prior.levels, np.exp(np.where(self.prior.levels, params, 0.0)), params)
@@ -184,6 +191,8 @@ class Likelihood:
 
 def _by_level(values: np.ndarray, level: np.ndarray) -> np.ndarray:
     """Each value replaced by the mean of those at about its level: an expectation instead of one outcome."""
+    if not len(level):
+        return values
     width = max(float(np.ptp(level)), 1e-9) / _BINS
     which = np.minimum(((level - level.min()) / width).astype(np.int64), _BINS - 1)
     total = np.bincount(which, values, minlength=_BINS)

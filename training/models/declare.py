@@ -1,4 +1,4 @@
-"""Which borders carry a signal: likelihood ratios on the boundary, Holm, permuted borders, profile intervals."""
+"""Which borders carry a signal: likelihood ratios on the boundary, Holm, permuted borders, shocks, intervals."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy import stats
 
 from .additive import Found, Likelihood, maximise
 from .diffusion_design import Design, Term
+from .shock import APART, shock_p_value
 
 #: Level of the tests, after Holm's adjustment over all borders.
 SIGNIFICANT = 0.05
@@ -36,11 +37,14 @@ PAIR_COLUMNS = (
     "permuted_95",
     "p_permuted",
     "permutations",
+    "p_shock",
     "declared",
+    "apart",
     "verdict",
 )
 #: Why a border is declared or not.
 SIGNAL = "signal"
+SHARED = "signal, or a shock on both sides"
 WEAK = "not significant"
 ANYWHERE = "no more than under permuted borders"
 UNCHECKED = "permutation check not run"
@@ -52,14 +56,13 @@ def judge_borders(
     best: Found,
     permutations: int,
     rng: np.random.Generator | None,
-    every: bool = False,
-    intervals: bool = True,
+    loose: tuple[Design, Found] | None = None,
 ) -> pd.DataFrame:
     """One row per directed pair of countries, with the verdict.
 
     A signal is declared where the likelihood ratio of a closed border is significant after Holm's adjustment, and
-    the estimate passes the 95th percentile of the estimates under permuted borders. Borders that fail the first
-    half are not permuted, unless ``every``.
+    the estimate passes the 95th percentile of the estimates under permuted borders; borders that fail the first
+    half are not permuted. ``apart`` says whether it can also be told apart from a shock on both sides.
 
     Parameters
     ----------
@@ -67,41 +70,47 @@ def judge_borders(
         Refits per border, >= 200 in earnest; close verdicts get up to five times as many.
     rng : numpy.random.Generator or None
         Draws the permutations; None leaves them out, and then nothing is declared.
-    every : bool
-        Permute every border with an estimate above zero.
-    intervals : bool
-        Whether to compute profile intervals; they are missing otherwise.
+    loose : tuple of Design and Found, optional
+        The design whose borders hardly anything pulls to zero, and its fit: standard errors and profile intervals
+        come from there. Without it they are missing.
     """
-    phi = float(best.params[design.position(Term("domestic"))])
-    sd = _standard_errors(best)
+    sd = None if loose is None else _standard_errors(loose[1])
     rows = []
     for term in (t for t in design.terms if t.kind == "across"):
-        at = design.position(term)
-        estimate, statistic = float(best.params[at]), 0.0
-        if estimate > 0:
-            closed = design.fit(likelihood, best.params, closed=[term])
-            statistic = max(0.0, 2 * (best.loglike - closed.loglike))
-        # On the boundary half of the mass of the likelihood ratio is at zero (Self & Liang 1987).
-        p = 0.5 * float(stats.chi2.sf(statistic, 1)) if statistic > 0 else 1.0
-        low, high = np.nan, np.nan
-        if intervals:
-            low, high = profile_interval(design, best, term, float(sd[at]))
-        rows.append(
-            (
-                term.source,
-                term.target,
-                estimate / phi if phi > 0 else np.nan,
-                estimate,
-                low,
-                high,
-                float(sd[at]),
-                statistic,
-                p,
-            )
-        )
-    pairs = pd.DataFrame(rows, columns=list(PAIR_COLUMNS[:9]))
+        interval = (np.nan, np.nan, np.nan)
+        if loose is not None and sd is not None:
+            at = design.position(term)
+            interval = _interval(*loose, term, float(best.params[at]), float(sd[at]))
+        rows.append((*_tested(design, likelihood, best, term), *interval))
+    pairs = pd.DataFrame(rows, columns=[*_TESTED, *_INTERVAL])
     pairs["p_holm"] = holm(pairs["p_value"].to_numpy(float))
-    return _permuted(design, best, pairs, permutations, rng, every)
+    return _permuted(design, best, pairs, permutations, rng)
+
+
+_TESTED = ("source_country", "target_country", "permeability", "coefficient", "lr_statistic", "p_value")
+_INTERVAL = ("coefficient_low", "coefficient_high", "standard_error")
+
+
+def _tested(
+    design: Design, likelihood: Likelihood, best: Found, term: Term
+) -> tuple[str, str, float, float, float, float]:
+    """Estimate and likelihood ratio of one border."""
+    phi = float(best.params[design.position(Term("domestic"))])
+    estimate, statistic = float(best.params[design.position(term)]), 0.0
+    if estimate > 0:
+        closed = design.fit(likelihood, best.params, closed=[term])
+        statistic = max(0.0, 2 * (best.loglike - closed.loglike))
+    # On the boundary half of the mass of the likelihood ratio is at zero (Self & Liang 1987).
+    p = 0.5 * float(stats.chi2.sf(statistic, 1)) if statistic > 0 else 1.0
+    return term.source, term.target, estimate / phi if phi > 0 else np.nan, estimate, statistic, p
+
+
+def _interval(
+    design: Design, found: Found, term: Term, pooled: float, sd: float
+) -> tuple[float, float, float]:
+    """Profile interval of one border, which holds the pooled estimate, and its standard error."""
+    low, high = profile_interval(design, found, term, sd)
+    return min(low, pooled), max(high, pooled), sd
 
 
 def _standard_errors(best: Found) -> np.ndarray:
@@ -111,36 +120,32 @@ def _standard_errors(best: Found) -> np.ndarray:
 
 
 def _permuted(
-    design: Design,
-    best: Found,
-    pairs: pd.DataFrame,
-    permutations: int,
-    rng: np.random.Generator | None,
-    every: bool,
+    design: Design, best: Found, pairs: pd.DataFrame, permutations: int, rng: np.random.Generator | None
 ) -> pd.DataFrame:
-    """Compare the estimates with those under permuted borders."""
-    reference, p_permuted, count = [], [], []
+    """Compare the estimates with those under permuted borders, and what passes with a shock on both sides."""
+    checked = []
     for row in rows_of(pairs):
-        asked = rng is not None and row.coefficient > 0 and (every or row.p_holm < SIGNIFICANT)
-        if rng is None or not asked:
-            reference.append(np.nan)
-            p_permuted.append(np.nan)
-            count.append(0)
-            continue
         term = Term("across", str(row.source_country), str(row.target_country))
-        estimates = _enough(design, best, term, permutations, rng)
-        reference.append(float(np.quantile(estimates, PERMUTED_LEVEL)))
-        p_permuted.append((1 + float((estimates >= row.coefficient).sum())) / (1 + len(estimates)))
-        count.append(len(estimates))
-    pairs["permuted_95"], pairs["p_permuted"], pairs["permutations"] = reference, p_permuted, count
+        reference, p, count, shock = np.nan, np.nan, 0, np.nan
+        if row.coefficient > 0 and row.p_holm < SIGNIFICANT:
+            shock = shock_p_value(design, best, term)
+            if rng is not None:
+                estimates = _enough(design, best, term, permutations, rng)
+                reference = float(np.quantile(estimates, PERMUTED_LEVEL))
+                p = (1 + float((estimates >= row.coefficient).sum())) / (1 + len(estimates))
+                count = len(estimates)
+        checked.append((reference, p, count, shock))
+    names = ["permuted_95", "p_permuted", "permutations", "p_shock"]
+    pairs = pd.concat([pairs, pd.DataFrame(checked, columns=names)], axis=1)
     pairs["declared"] = (pairs["p_holm"] < SIGNIFICANT) & (pairs["coefficient"] > pairs["permuted_95"])
+    pairs["apart"] = pairs["declared"] & (pairs["p_shock"] < APART)
     pairs["verdict"] = [_verdict(row) for row in rows_of(pairs)]
     return pairs[list(PAIR_COLUMNS)]
 
 
 def _verdict(row: Any) -> str:
     if row.declared:
-        return SIGNAL
+        return SIGNAL if row.apart else SHARED
     if row.p_holm >= SIGNIFICANT:
         return WEAK
     return ANYWHERE if row.permutations else UNCHECKED

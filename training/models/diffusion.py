@@ -9,7 +9,7 @@ them towards zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,9 @@ from ...data.errors import ModelError
 from .base import Problem
 from .declare import holm, judge_borders, rows_of
 from .diffusion_design import BORDER_PRECISION, LAG_HALF_LIVES, Term, lag_states, make_design
+from .ensemble import Alternatives
 from .excitation import border_weights
-from .paths import mean_paths, negative_binomial_quantile, simulate, size_at_origin, step_decay
+from .paths import Course, mean_paths, negative_binomial_quantile, simulate, size_at_origin, step_decay
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
@@ -34,6 +35,8 @@ __all__ = [
     "LAG_HALF_LIVES",
     "LARGEST_RADIUS",
     "PERMUTATIONS",
+    "Alternatives",
+    "Course",
     "Diffusion",
     "fit_diffusion",
     "holm",
@@ -50,8 +53,11 @@ __all__ = [
 LARGEST_RADIUS = 0.98
 #: Refits under permuted borders, for every border that passes the likelihood-ratio test.
 PERMUTATIONS = 400
+_NO_NUMBERS = ("declared", "apart", "verdict", "permutations")
 #: Sets of coefficients that stand for the uncertainty of the fit.
 SETS = 100
+#: They are spread this much wider than the fit's own errors say: without it simulated shares were held too seldom.
+WIDER = 1.25
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ class Diffusion:
     pairs : pandas.DataFrame
         One row per directed pair of countries: ``source_country, target_country, permeability, coefficient,
         coefficient_low, coefficient_high, standard_error, lr_statistic, p_value, p_holm, permuted_95, p_permuted,
-        permutations, declared, verdict``. Coefficients are those of the fit, before any scaling.
+        permutations, p_shock, declared, apart, verdict``. Coefficients are those of the fit, before any scaling.
     countries : tuple of str
         Per region.
     scaled_by : float
@@ -84,9 +90,8 @@ class Diffusion:
         w_ij across borders, whatever their coefficients, (regions, regions).
     phi : float
         Coefficient of domestic neighbours as fitted, before any scaling.
-    uncertain : tuple of numpy.ndarray
-        Other coefficients that fit about as well (normal approximation): ``endemic`` and ``own`` (sets, regions),
-        ``phi`` (sets,) and the borders' in the order of ``pairs`` (sets, pairs); empty where none were drawn.
+    alternatives : Alternatives or None
+        Other coefficients that fit about as well; None where none were drawn.
     """
 
     endemic: np.ndarray
@@ -102,7 +107,7 @@ class Diffusion:
     account: dict[str, Any]
     border: np.ndarray | None = None
     phi: float = float("nan")
-    uncertain: tuple[np.ndarray, ...] = ()
+    alternatives: Alternatives | None = None
 
     @property
     def propagation(self) -> np.ndarray:
@@ -125,33 +130,6 @@ class Diffusion:
             closed = closed & targets[:, None]
         return replace(self, across=np.where(closed, 0.0, self.across))
 
-    def at_bound(self, country: str, bound: str) -> Diffusion:
-        """The same world with a country's outgoing coefficients at the ``low`` or ``high`` end of their intervals."""
-        if self.border is None or f"coefficient_{bound}" not in self.pairs:
-            return self
-        of, across = np.array(self.countries), self.across.copy()
-        for row in rows_of(self.pairs[self.pairs["source_country"] == country]):
-            here = np.ix_(of == row.target_country, of == country)
-            across[here] = self.scaled_by * getattr(row, f"coefficient_{bound}") * self.border[here]
-        return replace(self, across=across)
-
-    def alternatives(self) -> Iterator[Diffusion]:
-        """Models with other coefficients that fit about as well; none for a model that was stored."""
-        if not self.uncertain or self.border is None:
-            return
-        near = self.domestic / self.phi if self.phi > 0 else self.domestic
-        for endemic, own, phi, gamma in zip(*self.uncertain, strict=True):
-            of = _coefficients(self.pairs.assign(coefficient=gamma), self.countries)
-            yield replace(
-                self,
-                endemic=endemic,
-                own=self.scaled_by * own,
-                # ``domestic`` carries the scaling already.
-                domestic=phi * near,
-                across=self.scaled_by * of * self.border,
-                uncertain=(),
-            )
-
     def to_json(self) -> dict[str, Any]:
         """Plain numbers."""
         return {
@@ -167,6 +145,7 @@ class Diffusion:
             # JSON has no NaN, and a permeability relative to nothing is none.
             "pairs": self.pairs.astype(object).where(self.pairs.notna(), None).to_dict("records"),
             "fit": self.account,
+            "alternatives": None if self.alternatives is None else self.alternatives.to_json(),
         }
 
     @classmethod
@@ -187,25 +166,30 @@ class Diffusion:
                 remedy="Use the panel that it was fitted to, or fit it again.",
             )
         pairs = pd.DataFrame(stored["pairs"])
-        for name in pairs.columns.difference(["source_country", "target_country", "declared", "verdict"]):
+        for name in pairs.columns.difference(["source_country", "target_country", *_NO_NUMBERS]):
             pairs[name] = pairs[name].astype(float)
         phi = float("nan") if stored["phi"] is None else float(stored["phi"])
         factor = float(stored["scaled_by"])
-        border = border_weights(panel, crossing=True)
+        near, far = (border_weights(panel, crossing=side) for side in (False, True))
+        # In the order of the fit, so that every bit comes back.
+        domestic, across = phi * near, _coefficients(pairs, panel.countries) * far
+        scale = factor < 1.0
+        others = stored.get("alternatives")
         return cls(
             endemic=np.array(stored["endemic"]),
             lag_shares=np.array(stored["lag_shares"]),
             own=np.array(stored["own"]),
-            domestic=factor * phi * border_weights(panel, crossing=False),
-            across=factor * _coefficients(pairs, panel.countries) * border,
+            domestic=domestic * factor if scale else domestic,
+            across=across * factor if scale else across,
             spread=float(stored["spread"]),
             slope=float(stored["slope"]),
             pairs=pairs,
             countries=panel.countries,
             scaled_by=factor,
             account=dict(stored["fit"]),
-            border=border,
+            border=far,
             phi=phi,
+            alternatives=None if others is None else Alternatives.from_json(others),
         )
 
 
@@ -265,24 +249,28 @@ def fit_diffusion(
         design, shares = make_design(problem, origin, recency_half_life, burn_in, pooling)
         likelihood = design.likelihood()
         best = design.fit(likelihood, design.start())
-        pairs = judge_borders(design, likelihood, best, permutations, rng, intervals=intervals)
-    model = assemble(design, best, pairs, shares)
-    return model if rng is None else replace(model, uncertain=_uncertain(design, best, rng))
+        free = design.freed()
+        loose = free.fit(likelihood.under(free.prior()), best.params)
+        pairs = judge_borders(
+            design, likelihood, best, permutations, rng, loose=(free, loose) if intervals else None
+        )
+        model = assemble(design, best, pairs, shares)
+        return model if rng is None else replace(model, alternatives=_alternatives(free, loose, rng))
 
 
-def _uncertain(design: Design, best: Found, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+def _alternatives(design: Design, best: Found, rng: np.random.Generator) -> Alternatives:
     """Coefficients around the maximum, by the normal approximation; none is negative."""
     info = best.information + 1e-6 * np.eye(len(best.params))
     root = np.linalg.cholesky(np.linalg.inv((info + info.T) / 2))
     n = len(design.country)
-    drawn = best.params + rng.standard_normal((SETS, len(best.params))) @ root.T
+    drawn = best.params + WIDER * rng.standard_normal((SETS, len(best.params))) @ root.T
     slopes = np.maximum(drawn[:, 1 + n : -2], 0.0)
     at = {term: i for i, term in enumerate(design.terms)}
-    own = [at[Term("own", str(c), str(c))] for c in design.country]
+    own = [at[Term("own", c, c)] for c in sorted(set(design.problem.panel.countries))]
     across = [i for i, term in enumerate(design.terms) if term.kind == "across"]
     # Levels of regions without any event are hardly known; the normal approximation ends where they vanish.
     levels = np.exp(np.clip(drawn[:, 1 : 1 + n], -20.0, best.params[1 : 1 + n] + 2.0))
-    return levels, slopes[:, own], slopes[:, at[Term("domestic")]], slopes[:, across]
+    return Alternatives(levels, slopes[:, own], slopes[:, at[Term("domestic")]], slopes[:, across])
 
 
 def assemble(design: Design, best: Found, pairs: pd.DataFrame, shares: np.ndarray) -> Diffusion:

@@ -19,6 +19,8 @@ LAG_HALF_LIVES = (0.5, 2.0, 6.0, 24.0)
 #: Precision of the prior on the coefficient of every border: a tiny border with a few chance coincidences would
 #: otherwise get a coefficient in the tens. The likelihood ratio of the penalised fit is the smaller one.
 BORDER_PRECISION = 1.0
+#: The same where an interval is wanted: the likelihood speaks nearly alone, so that nothing is pulled to zero.
+LOOSE_PRECISION = 0.1
 #: Rounds in which the shares of the half-lives and all other coefficients take turns.
 _ROUNDS = 1
 _WEAK = 1e-3
@@ -48,8 +50,12 @@ class Design:
         (rows,): outcome one month later, and its weight.
     terms : tuple of Term
         One per coefficient.
+    shares : numpy.ndarray
+        Shares of the half-lives in ``lag``, (lags,).
     pooling : float
         Precision with which the log levels are pulled together.
+    border_precision : float
+        Precision with which the coefficients of borders are pulled to zero.
     """
 
     problem: Problem
@@ -59,9 +65,11 @@ class Design:
     counts: np.ndarray
     weights: np.ndarray
     terms: tuple[Term, ...]
+    shares: np.ndarray
     near: np.ndarray
     far: np.ndarray
     pooling: float
+    border_precision: float = BORDER_PRECISION
 
     @property
     def country(self) -> np.ndarray:
@@ -80,11 +88,15 @@ class Design:
     def prior(self) -> Prior:
         """Levels pulled together, borders pulled to zero, the rest nearly free."""
         n = len(self.country)
-        across = [BORDER_PRECISION if t.kind == "across" else _WEAK for t in self.terms]
+        across = [self.border_precision if t.kind == "across" else _WEAK for t in self.terms]
         precision = np.array([0.0, *[self.pooling] * n, *across, _WEAK_SIZE, _WEAK_SIZE])
         levels = np.zeros(len(precision), dtype=bool)
         levels[1 : 1 + n] = True
         return Prior(precision, levels)
+
+    def freed(self) -> Design:
+        """The same with borders that hardly anything pulls to zero."""
+        return replace(self, border_precision=LOOSE_PRECISION)
 
     def arriving(self, source: str, target: str, far: np.ndarray | None = None) -> np.ndarray:
         """What arrives in each region of a country from another one, (months, regions of the target)."""
@@ -182,6 +194,7 @@ def make_design(
         counts=sample.counts,
         weights=sample.weights(recency_half_life),
         terms=_terms(panel.countries, far),
+        shares=np.full(len(LAG_HALF_LIVES), 1 / len(LAG_HALF_LIVES)),
         near=near,
         far=far,
         pooling=pooling,
@@ -191,7 +204,7 @@ def make_design(
         design = replace(design, lag=states @ shares)
         found = design.fit(design.likelihood(), design.start())
         shares = lag_shares(design, _excited(design, found.params, states))
-    return replace(design, lag=states @ shares), shares
+    return replace(design, lag=states @ shares, shares=shares), shares
 
 
 def _terms(countries: Sequence[str], far: np.ndarray) -> tuple[Term, ...]:

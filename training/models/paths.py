@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,14 +18,37 @@ if TYPE_CHECKING:
 _LOG_TINY = -680.0
 
 
+@dataclass(frozen=True)
+class Course:
+    """Means that are changed from outside: ``mean * factor + plus``, or ``given`` where that is not missing.
+
+    Attributes
+    ----------
+    factor, plus, given : numpy.ndarray or None
+        (months, regions), >= 0; None where nothing is changed in this way.
+    """
+
+    factor: np.ndarray | None = None
+    plus: np.ndarray | None = None
+    given: np.ndarray | None = None
+
+    def apply(self, mean: np.ndarray, month: int) -> np.ndarray:
+        """The means of one month, counted from 0, (..., regions)."""
+        if self.factor is not None:
+            mean = mean * self.factor[month]
+        if self.plus is not None:
+            mean = mean + self.plus[month]
+        if self.given is not None:
+            mean = np.where(np.isnan(self.given[month]), mean, self.given[month])
+        return mean
+
+
 def step_decay() -> np.ndarray:
     """Step of each exponential mean towards a new count, (lags,)."""
     return 1 - 0.5 ** (1 / np.array(LAG_HALF_LIVES))
 
 
-def mean_paths(
-    model: Diffusion, states: np.ndarray, months: int, given: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def mean_paths(model: Diffusion, states: np.ndarray, months: int) -> tuple[np.ndarray, np.ndarray]:
     """Expected counts of the coming months, exactly (the model is linear in past counts).
 
     Parameters
@@ -33,8 +57,6 @@ def mean_paths(
         Exponential means at the origin, (regions, lags).
     months : int
         How far ahead, >= 1.
-    given : numpy.ndarray, optional
-        Counts that are set from outside, (months, regions); NaN where the model is left to itself.
 
     Returns
     -------
@@ -42,11 +64,9 @@ def mean_paths(
         Means (months, regions), and the expected lag L that produced each of them, (months, regions).
     """
     steps, reach, means, lags = step_decay(), model.propagation, [], []
-    for t in range(months):
+    for _ in range(months):
         lag = states @ model.lag_shares
         mean = model.endemic + reach @ lag
-        if given is not None:
-            mean = np.where(np.isnan(given[t]), mean, given[t])
         states = states + steps * (mean[:, None] - states)
         means.append(mean)
         lags.append(lag)
@@ -58,9 +78,7 @@ def simulate(
     states: np.ndarray,
     size: np.ndarray,
     uniforms: np.ndarray,
-    factor: np.ndarray | None = None,
-    plus: np.ndarray | None = None,
-    given: np.ndarray | None = None,
+    course: Course | None = None,
 ) -> np.ndarray:
     """Simulate paths by inverse CDF, so that worlds which share ``uniforms`` are coupled.
 
@@ -72,10 +90,8 @@ def simulate(
         Negative-binomial size of each region, fixed for all months and worlds, (regions,).
     uniforms : numpy.ndarray
         One number in [0, 1) per path, month and region, (paths, months, regions).
-    factor, plus : numpy.ndarray, optional
-        Changes of the mean from outside, (months, regions): ``mean * factor + plus``; >= 0.
-    given : numpy.ndarray, optional
-        Means that are set from outside, (months, regions); NaN where they are not.
+    course : Course, optional
+        What is changed from outside.
 
     Returns
     -------
@@ -83,17 +99,11 @@ def simulate(
         Counts, int32, (paths, months, regions). No path falls when a mean rises.
     """
     paths, months, regions = uniforms.shape
-    steps, reach = step_decay(), model.propagation.T
+    steps, reach, course = step_decay(), model.propagation.T, course or Course()
     now = np.broadcast_to(states, (paths, *states.shape)).copy()
     out = np.empty((paths, months, regions), dtype=np.int32)
     for t in range(months):
-        mean = model.endemic + (now @ model.lag_shares) @ reach
-        if factor is not None:
-            mean = mean * factor[t]
-        if plus is not None:
-            mean = mean + plus[t]
-        if given is not None:
-            mean = np.where(np.isnan(given[t]), mean, given[t])
+        mean = course.apply(model.endemic + (now @ model.lag_shares) @ reach, t)
         out[:, t] = negative_binomial_quantile(uniforms[:, t], mean, size)
         now += steps * (out[:, t, :, None] - now)
     return out

@@ -190,9 +190,15 @@ def _spill_row(row: Mapping[str, Any]) -> dict[str, str]:
         "country": country_name(row["target_country"]),
         "direct": numbers.percent(float(row["share_direct"])),
         "total": numbers.percent(float(row["share_total"])),
+        "total_span": numbers.share_span(
+            float(row.get("share_low", np.nan)), float(row.get("share_high", np.nan))
+        ),
         "attributed": numbers.count(float(row["attributed"])),
         "risk": numbers.chance(float(row["pool_risk"])),
         "difference": f"{points:.0f}" if points >= 0.5 else "<1",
+        "difference_span": numbers.share_span(
+            float(row.get("risk_low", np.nan)), float(row.get("risk_high", np.nan))
+        ).rstrip("%"),
         "blind": f"partly blind: no data for {towards}" if row["partly_blind"] else "",
     }
 

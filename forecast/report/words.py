@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...data.country_names import country_name
 from ..result import ForecastResult
-from .numbers import chance, count, interval, listing, month_name, percent, plural
+from .numbers import chance, count, interval, listing, month_name, percent, plural, share_span
 from .tables import Outlook, Spill, rows_of
 
 #: A rise or fall is told from this ratio to the mean of the last twelve months on,
@@ -194,14 +194,15 @@ def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
     clauses = []
     for source in dict.fromkeys(rows["source_country"]):
         told = [
-            f"{percent(row.share_total)} of the events expected in {row.target_name} "
+            f"{percent(row.share_total)}{_doubt(row)} of the events expected in {row.target_name} "
             f"({country_name(row.target_country)})"
             for row in rows_of(rows[rows["source_country"] == source])
         ]
         clauses.append(f"{listing(told)} to violence in {country_name(source)}")
+    bounded = "share_low" in rows and bool(rows["share_low"].notna().all())
     words = (
         f"Over the next {plural(spill.horizon, 'month')} the model attributes {'; and '.join(clauses)} "
-        "(model-attributed shares, not proof of cause)."
+        f"(model-attributed shares{', with 90% intervals' if bounded else ''}, not proof of cause)."
     )
     facts = {
         "sources": rows["source_country"].tolist(),
@@ -210,6 +211,12 @@ def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
         "declared": len(spill.declared),
     }
     return Sentence(words, facts, topic)
+
+
+def _doubt(row: object) -> str:
+    """The interval of a share in brackets, where the table has one."""
+    span = share_span(*(float(getattr(row, name, math.nan)) for name in ("share_low", "share_high")))
+    return f" ({span})" if span else ""
 
 
 def headline(

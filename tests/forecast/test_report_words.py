@@ -128,6 +128,19 @@ def test_border_sentence_gives_the_declared_shares(result: ForecastResult) -> No
     assert "caused" not in sentence.text
 
 
+def test_border_sentence_gives_the_interval_of_a_share(result: ForecastResult) -> None:
+    table = result.spillover
+    bounded = table.assign(share_low=0.8 * table.share_total, share_high=1.2 * table.share_total)
+    changed = dataclasses.replace(result, spillover=bounded)
+    spill = tables.spillover(changed, tables.region_outlook(changed, "events"))
+    assert spill is not None
+    first = spill.declared.iloc[0]
+    told = f"{percent(first.share_total)} ({80 * first.share_total:.0f}–{120 * first.share_total:.0f}%) of"
+    text = words.border_sentence(spill).text
+    assert told in text
+    assert "(model-attributed shares, with 90% intervals, not proof of cause)" in text
+
+
 def test_border_sentence_without_signal_has_no_number() -> None:
     result = make_result(declared=False)
     spill = tables.spillover(result, tables.region_outlook(result, "events"))

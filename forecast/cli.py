@@ -163,9 +163,9 @@ def forecast(
     others = {"config", "dry_run", "as_json", "quiet", "Settings"}
     settings = Settings.load({k: v for k, v in given.items() if k not in others}, config)
     if settings.allow_grid and not quiet:
-        from .publishable import WHY_NOT_FINER
+        from .publishable import warning
 
-        typer.echo(f"--allow-grid: {WHY_NOT_FINER}", err=True)
+        typer.echo(warning(settings), err=True)
     if dry_run:
         _print_plan(settings, as_json, quiet)
         return

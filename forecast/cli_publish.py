@@ -62,6 +62,10 @@ def publish(
     given = dict(locals())
     others = {"config", "log_json", "dry_run", "as_json", "quiet", "Settings"}
     settings = Settings.load({k: v for k, v in given.items() if k not in others}, config)
+    if settings.allow_grid and not quiet:
+        from .publishable import warning
+
+        typer.echo(warning(settings), err=True)
     if dry_run:
         _print_plan(settings, as_json, quiet)
         return

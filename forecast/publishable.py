@@ -83,6 +83,11 @@ def check_level_early(settings: Settings) -> None:
         check_level(read_panel(settings.panel), None, allow_grid=False)
 
 
+def warning(settings: Settings) -> str:
+    """What whoever allows finer regions is told; empty where nobody does."""
+    return f"--allow-grid: {WHY_NOT_FINER}" if settings.allow_grid else ""
+
+
 def past_events(panel: Panel, groups: Mapping[str, str]) -> dict[tuple[str, str], int]:
     """Events of each armed group in each country, over all months of a panel.
 

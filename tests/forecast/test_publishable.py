@@ -65,6 +65,40 @@ def test_a_ready_panel_of_cells_is_refused_before_the_work(tmp_path: Path) -> No
     check_level_early(Settings(panel=path, allow_grid=True))
 
 
+def test_whoever_allows_it_is_told_why_not_to() -> None:
+    assert publishable.WHY_NOT_FINER in publishable.warning(Settings(allow_grid=True))
+    assert publishable.warning(Settings()) == ""
+
+
+def test_the_command_refuses_cells_and_warns_who_allows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from harmattan.forecast.cli import app
+
+    rng = np.random.default_rng(3)
+    months = pd.period_range("2019-01", periods=60, freq="M").astype(str)
+    ids = ["pg-152000", "pg-152001"]
+    frame = pd.DataFrame(
+        {
+            "month": np.repeat(months, 2),
+            "region_id": np.tile(ids, 60),
+            "country": "MLI",
+            "events": rng.poisson(2, 120),
+        }
+    )
+    frame.to_csv(tmp_path / "cells.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    asked = ["forecast", "--panel", "cells.csv", "--dry-run", "--out", "out"]
+    refused = CliRunner().invoke(app, asked)
+    assert isinstance(refused.exception, UsageError)
+    allowed = CliRunner().invoke(app, [*asked, "--allow-grid"])
+    assert allowed.exit_code == 0
+    assert publishable.WHY_NOT_FINER in allowed.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_past_events_are_those_of_the_group_in_the_source_country() -> None:
     panel = make_result().panel
     counts = np.zeros(panel.shape, dtype=np.float32)

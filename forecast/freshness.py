@@ -240,7 +240,7 @@ def _schedule(due: date, day: date) -> Entry:
     return Entry("schedule", "green", f"The next release is due by {due}.")
 
 
-def coverage_of(scores: Sequence[Mapping[str, Any]]) -> Entry:
+def coverage_of(scores: Sequence[Mapping[Any, Any]]) -> Entry:
     """Whether the pool's intervals hold about as many outcomes as they promise, over all its recent cases.
 
     Parameters

@@ -130,7 +130,7 @@ def _reasons(old: ReleaseInfo, new: ReleaseInfo) -> Iterator[Reason]:
     if a.get("model") != b.get("model"):
         yield Reason("model", f"The model was {old.model}, and is now {new.model}.")
     asked = [{**m.get("settings", {}), "seed": m.get("seed"), "draws": m.get("draws")} for m in (a, b)]
-    changed = _changed(*asked, ignore=("as_of",))
+    changed = _changed(asked[0], asked[1], ignore=("as_of",))
     if changed:
         yield Reason("settings", f"Settings changed: {'; '.join(changed)}.")
     changed = _changed(a.get("versions", {}), b.get("versions", {}))

@@ -120,10 +120,7 @@ def _told(client: Any, run: Any) -> dict[str, Any]:
             key: [[m.step, m.value, m.timestamp] for m in client.get_metric_history(info.run_id, key)]
             for key in sorted(data.metrics)
         },
-        "datasets": [
-            {**dict(i.dataset), "tags": {t.key: t.value for t in i.tags}}
-            for i in inputs
-        ],
+        "datasets": [{**dict(i.dataset), "tags": {t.key: t.value for t in i.tags}} for i in inputs],
     }
 
 

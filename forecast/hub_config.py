@@ -258,7 +258,8 @@ def check_tasks(table: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
         ["not allowed", "missing", "more than once", "value outside its range"],
         "",
     )
-    return joined.assign(problem=problem).loc[problem != "", [*keys, "value", "problem"]]
+    wrong: pd.DataFrame = joined.assign(problem=problem).loc[problem != "", [*keys, "value", "problem"]]
+    return wrong
 
 
 def _asked(group: Mapping[str, Any]) -> pd.DataFrame:
@@ -280,9 +281,7 @@ def _asked(group: Mapping[str, Any]) -> pd.DataFrame:
 def check_dates(table: pd.DataFrame) -> pd.DataFrame:
     """Rows whose ``target_end_date`` is not the last day of the month ``horizon`` months after ``origin_date``."""
     origin = pd.PeriodIndex(pd.to_datetime(table["origin_date"]), freq="M")
-    wanted = pd.PeriodIndex(
-        pd.arrays.PeriodArray(origin.asi8 + table["horizon"].to_numpy(np.int64), dtype=origin.dtype)
-    )
+    wanted = pd.PeriodIndex.from_ordinals(origin.asi8 + table["horizon"].to_numpy(np.int64), freq="M")
     end = pd.to_datetime(table["target_end_date"]).dt.date.to_numpy()
     wrong: pd.DataFrame = table[end != wanted.end_time.date]
     return wrong

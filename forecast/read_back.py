@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,31 +70,37 @@ def _run(name: str, checks: Checks) -> Iterator[Broken]:
 
 def _checks(folder: Path, draws: Mapping[str, Draws], countries: Mapping[str, Draws]) -> dict[str, Checks]:
     """What is to be done with each file, by name; nothing is read yet."""
-    checks: dict[str, Checks] = {}
-    for path in sorted(folder.glob("*.csv")):
-        checks[path.name] = lambda path=path: {"no formula": check_formulas(path)}
-    checks["countries.csv"] = lambda: {
-        **hub.check_all(_table(folder / "countries.csv"), countries),
-        "no formula": check_formulas(folder / "countries.csv"),
-    }
+    checks: dict[str, Checks] = {p.name: partial(_check_sheet, p) for p in sorted(folder.glob("*.csv"))}
+    checks["countries.csv"] = partial(_check_sheet, folder / "countries.csv", countries)
     if (folder / hub_config.FOLDER).is_dir():
         output = next(folder.glob(f"{hub_config.FOLDER}/model-output/*/*.parquet"))
-        checks[output.relative_to(folder).as_posix()] = lambda: _check_hub(folder, output)
+        checks[output.relative_to(folder).as_posix()] = partial(_check_hub, folder, output)
     wanted = views.views_files(draws, countries)
     for path in sorted(folder.glob("views/*.parquet")):
         name = path.relative_to(folder).as_posix()
-        checks[name] = lambda path=path, name=name: check_challenge(path, wanted.get(name))
+        checks[name] = partial(check_challenge, path, wanted.get(name))
     return checks
 
 
 def _maps(folder: Path, wide: pd.DataFrame) -> dict[str, Checks]:
-    checks: dict[str, Checks] = {}
-    for name, check in ((GEOJSON, check_features), (WEBMAP, check_webmap)):
-        if (folder / name).is_file():
-            checks[name] = lambda name=name, check=check: {
-                "map agrees": check((folder / name).read_text(encoding="utf-8"), wide)
-            }
-    return checks
+    found = {GEOJSON: check_features, WEBMAP: check_webmap}
+    return {
+        name: partial(_check_map, check, folder / name, wide)
+        for name, check in found.items()
+        if (folder / name).is_file()
+    }
+
+
+def _check_map(
+    check: Callable[[str, pd.DataFrame], pd.DataFrame], path: Path, wide: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    return {"map agrees": check(path.read_text(encoding="utf-8"), wide)}
+
+
+def _check_sheet(path: Path, draws: Mapping[str, Draws] | None = None) -> dict[str, pd.DataFrame]:
+    """A CSV has no formulas; one in hub layout, whose draws are given, passes the checks of a hub table."""
+    found = {} if draws is None else hub.check_all(_table(path), draws)
+    return {**found, "no formula": check_formulas(path)}
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -172,7 +179,8 @@ def check_wide(wide: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
         ["missing", "unknown", "more than once", "not as drawn"],
         "",
     )
-    return joined.assign(problem=problem).loc[problem != "", [*keys, "problem"]]
+    wrong: pd.DataFrame = joined.assign(problem=problem).loc[problem != "", [*keys, "problem"]]
+    return wrong
 
 
 def check_formulas(path: Path) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from ..data.errors import CoverageError, GateError, HarmattanError, ReleaseError
 from . import monitor
 from .freshness import MONITORING, STATUS, month_end
 from .monitor import Alarm
+from .past import usable
 
 if TYPE_CHECKING:
     from ..training.tracking import Record
@@ -118,7 +119,7 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
     last = pd.Period(settings.as_of, freq="M") if settings.as_of else inputs.panel.last_month
     panel = inputs.panel.until(last)
     known = read_scores(settings.out / SCORES)
-    found = list(monitor.usable(settings.out, last))
+    found = list(usable(settings.out, last))
     table = known
     for i, info in enumerate(reversed(found)):
         say("scores", 0.1 + 0.6 * i / len(found))
@@ -234,9 +235,8 @@ def records(scored: Scored) -> list[Record]:
         measured = monitor.metrics(monitor.by_month(part), part)
         if model == newest:
             measured |= {
-                f"psi.{str(row.family).replace(' ', '_')}": {step: float(row.psi)}
-                for row in scored.drift.itertuples()
-                if pd.notna(row.psi)
+                f"psi.{str(family).replace(' ', '_')}": {step: float(psi)}
+                for family, psi in scored.drift.set_index("family")["psi"].dropna().items()
             }
             measured["age_days"] = {step: float(scored.age_days)}
         tags = {

@@ -157,8 +157,8 @@ def _table(path: Path) -> pd.DataFrame:
     """One CSV of a release, texts as they were before spreadsheets had to be guarded against."""
 
     def parse(path: Path) -> pd.DataFrame:
-        kept = dict.fromkeys(TEXT | PLAIN, str)
-        table = pd.read_csv(path, dtype=kept, keep_default_na=False, na_values={"NA"})
+        kept: dict[str, type[str]] = dict.fromkeys(TEXT | PLAIN, str)
+        table: pd.DataFrame = pd.read_csv(path, dtype=kept, keep_default_na=False, na_values=["NA"])
         for column in table.columns.intersection(list(TEXT | PLAIN)):
             table[column] = table[column].fillna("").str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
         return table

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from ...data.country_names import country_name
 from ...data.errors import ModelError
 from ..past import PastRelease
+from ..freshness import AMBER_DAYS, next_due
 from ..result import ForecastResult
 from ..spillover import SHOCK_RATE
 from . import map as maps
@@ -108,6 +109,7 @@ def _frame(result: ForecastResult, events: Outlook) -> dict[str, Any]:
     codes = sorted(set(events.countries), key=country_name)
     return {
         "result": result,
+        "due": None if _demonstration(result) else next_due(str(result.origin), AMBER_DAYS),
         "events": events,
         "style": Markup(_asset("style.css")),
         "script": Markup(script),
@@ -120,6 +122,11 @@ def _frame(result: ForecastResult, events: Outlook) -> dict[str, Any]:
         "words": numbers,
         "country": country_name,
     }
+
+
+def _demonstration(result: ForecastResult) -> bool:
+    """Made from the counts that come with the package: never current, and says so anyway."""
+    return result.settings.get("source") == "snapshot" and not result.settings.get("panel")
 
 
 def _map(

@@ -2,6 +2,8 @@
   "use strict";
   var D = JSON.parse(document.getElementById("data-json").textContent);
   var at = function (id) { return document.getElementById(id); };
+  var outdated = at("outdated");
+  if (outdated && new Date() > new Date(outdated.dataset.until + "T23:59:59Z")) outdated.hidden = false;
   var NS = "http://www.w3.org/2000/svg";
   var month = 0, measure = 0, picked = null;
   var DARK = ["q5", "q6", "q7", "d0", "d6"];

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: The file that tells a back-test's folder from any other.
 MARK = "leaderboard.json"
 #: Tables for people, beside their parquet files.
-AS_CSV = ("leaderboard", "splits", "onsets", "coverage")
+AS_CSV = ("leaderboard", "splits", "onsets", "coverage", "leave_one_out")
 
 
 def check_target(out: Path) -> None:

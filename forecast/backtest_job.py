@@ -16,17 +16,24 @@ import pandas as pd
 from ..data.errors import OriginError, TrackingError
 from .backtest_files import check_target, write_folder
 from .backtest_plan import BacktestSettings, Plan, inputs_of, make_plan
+from .backtest_vintages import as_known, store_at
 from .config import Settings, parse_horizons
 from .version import version
 
 if TYPE_CHECKING:
     from ..data.panel import Panel
+    from ..data.regions import Regions
+    from ..data.vintages import Store
     from ..training.backtest import Record
     from ..training.evaluation import Evaluation
     from ..training.models.base import Problem
     from ..training.protocol import Protocol
 
 Progress = Callable[[str, float], None]
+#: What the releases that models saw were, as the summary names them.
+Releases = Sequence[Mapping[str, str]]
+#: Share of the work that is building what was known at each origin.
+VINTAGE_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -84,13 +91,13 @@ def run_backtest_job(settings: BacktestSettings, progress: Progress | None = Non
     plan = make_plan(settings)
     clock.append(time.perf_counter())
     say("models", 0.02)
-    records = _records(settings, plan, lambda share: say("models", 0.02 + 0.88 * share))
+    records, releases = _records(settings, plan, lambda share: say("models", 0.02 + 0.88 * share))
     clock.append(time.perf_counter())
     say("scores", 0.9)
-    tables = _evaluate(plan, records)
+    tables = _evaluate(settings, plan, records)
     clock.append(time.perf_counter())
     say("files", 0.97)
-    summary = _summary(settings, plan, tables)
+    summary = _summary(settings, plan, tables, releases)
     write_folder(settings.out, tables.tables(), summary)
     seconds = dict(zip(("data", "models", "scores"), np.diff(clock).tolist(), strict=True))
     outcome = BacktestOutcome(plan, tables, summary, settings.out, seconds)
@@ -117,6 +124,9 @@ def backtest(
     scheduler: str | None = None,
     benchmark: bool = False,
     unseal: bool = False,
+    vintages: Store | str | Path | None = None,
+    regions: Regions | None = None,
+    leave_one_out: bool = False,
     seed: int = 20231,
 ) -> Evaluation:
     """Judge the models on past months; nothing is written.
@@ -141,6 +151,12 @@ def backtest(
         Local processes (0: one per core), or the address of a Dask scheduler; change no number.
     benchmark, unseal : bool
         The house benchmark, and whether target months of the vault may be scored.
+    vintages : Store or path, optional
+        Releases by the day they were obtained: models see what was known at each origin, outcomes are final.
+    regions : Regions, optional
+        Polygons of the panel's regions, which vintages are placed in.
+    leave_one_out : bool
+        Whether the pool is also tried without each of its members.
     seed : int
         Root of every random stream.
 
@@ -175,31 +191,42 @@ def backtest(
         scheduler=scheduler,
         benchmark=benchmark,
         unseal=unseal,
+        vintages=Path(vintages) if isinstance(vintages, str) else vintages,
+        leave_one_out=leave_one_out,
     )
-    plan = make_plan(settings, None if panel is None else inputs_of(panel))
-    return _evaluate(plan, _records(settings, plan, lambda share: None))
+    plan = make_plan(settings, None if panel is None else inputs_of(panel, regions))
+    records, _ = _records(settings, plan, lambda share: None)
+    return _evaluate(settings, plan, records)
 
 
-def _evaluate(plan: Plan, records: Sequence[Record]) -> Evaluation:
+def _evaluate(settings: BacktestSettings, plan: Plan, records: Sequence[Record]) -> Evaluation:
     """Every table, from random streams of their own."""
     from ..training.evaluation import evaluate
 
     rng = np.random.default_rng(np.random.SeedSequence([plan.protocol.seed, 3]))
-    return evaluate(records, rng, border_regions(plan.panel))
+    return evaluate(records, rng, border_regions(plan.panel), leave_out=settings.leave_one_out)
 
 
-def _records(settings: BacktestSettings, plan: Plan, progress: Callable[[float], None]) -> list[Record]:
-    """One record per horizon; horizons that share their origins are forecast together."""
+def _records(
+    settings: BacktestSettings, plan: Plan, progress: Callable[[float], None]
+) -> tuple[list[Record], Releases]:
+    """One record per horizon, and the releases that models saw; horizons that share origins are forecast together."""
     from ..training.backtest import run_backtest
     from ..training.problems import build_problems
 
     protocol = plan.protocol
     problem = build_problems(plan.panel, [settings.target], plan.inputs.training)[settings.target]
     records: list[Record] = []
+    releases: Releases = ()
     done = 0
     for origins, group in groupby(protocol.horizons, key=protocol.origins):
         horizons = tuple(group)
         start, part = done / len(protocol.horizons), len(horizons) / len(protocol.horizons)
+        hook = _as_published(protocol)
+        if (store := store_at(settings.base.source, settings.vintages)) is not None:
+            hook = _known(store, plan, origins, partial(_told, progress, start, VINTAGE_SHARE * part))
+            releases = hook["as_of"].releases
+            start, part = start + VINTAGE_SHARE * part, (1 - VINTAGE_SHARE) * part
         records += run_backtest(
             problem,
             origins,
@@ -211,7 +238,7 @@ def _records(settings: BacktestSettings, plan: Plan, progress: Callable[[float],
             workers=settings.base.workers,
             scheduler=settings.scheduler,
             progress=partial(_told, progress, start, part),
-            **_as_published(protocol),
+            **hook,
         )
         done += len(horizons)
     if not any(np.isfinite(record.observed).any() for record in records):
@@ -220,7 +247,20 @@ def _records(settings: BacktestSettings, plan: Plan, progress: Callable[[float],
             "--origins",
             "Choose months in which the data cover these regions.",
         )
-    return records
+    return records, releases
+
+
+def _known(
+    store: Path | Store, plan: Plan, origins: Sequence[pd.Period], progress: Callable[[float], None]
+) -> dict[str, Any]:
+    """The hook that shows models what a store knew at each origin, and how far back it can."""
+    from ..training.backtest import WARM_UP
+
+    lag = plan.protocol.data_lag
+    known, warm_up = as_known(
+        store, plan.panel, plan.inputs.regions, origins, data_lag=lag, warm_up=WARM_UP, progress=progress
+    )
+    return {"as_of": known, "warm_up": warm_up}
 
 
 def _told(progress: Callable[[float], None], start: float, part: float, share: float) -> None:
@@ -255,8 +295,11 @@ def border_regions(panel: Panel) -> dict[str, bool] | None:
     return {region: region in at for region in panel.region_ids}
 
 
-def _summary(settings: BacktestSettings, plan: Plan, tables: Evaluation) -> dict[str, Any]:
+def _summary(
+    settings: BacktestSettings, plan: Plan, tables: Evaluation, releases: Releases = ()
+) -> dict[str, Any]:
     """What a reader of the JSON file has to know; nothing that depends on where or how fast it ran."""
+    left_out = tables.leave_one_out
     return {
         "protocol": plan.protocol.published(),
         "target": settings.target,
@@ -267,8 +310,11 @@ def _summary(settings: BacktestSettings, plan: Plan, tables: Evaluation) -> dict
         "data": plan.panel.source,
         "data_hash": plan.panel.digest(),
         "package_version": version(),
+        "notes": list(plan.notes),
+        "vintages": [dict(release) for release in releases],
         "leaderboard": tables.leaderboard.to_dict("records"),
         "onsets": tables.onsets.to_dict("records"),
+        **({} if left_out is None else {"leave_one_out": left_out.to_dict("records")}),
     }
 
 

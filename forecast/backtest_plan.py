@@ -13,6 +13,8 @@ from .config import Settings
 
 if TYPE_CHECKING:
     from ..data.panel import Panel
+    from ..data.regions import Regions
+    from ..data.vintages import Store
     from ..training.protocol import Protocol
     from .inputs import Inputs
 
@@ -46,6 +48,10 @@ class BacktestSettings:
         The house benchmark; with ``data_lag`` 1 the live table, with ``unseal`` the vault.
     unseal : bool
         Months in the vault may be scored.
+    vintages : Path, Store or None
+        A store of releases: models see what it knew at each origin. A source that is a store is one by itself.
+    leave_one_out : bool
+        Whether the pool is also tried without each of its members.
     out : Path
         Folder that is written.
     """
@@ -59,6 +65,8 @@ class BacktestSettings:
     scheduler: str | None = None
     benchmark: bool = False
     unseal: bool = False
+    vintages: Path | Store | None = None
+    leave_one_out: bool = False
     out: Path = Path("backtests")
 
 
@@ -85,6 +93,15 @@ class Plan:
     panel: Panel
     unsealed: bool
     inputs: Inputs
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know about what the models could not see."""
+        if self.panel.links is None:
+            return ("The panel has no links between regions: no model sees neighbours.",)
+        if not self.panel.links["crosses_border"].any():
+            return ("No link crosses a border: no model sees across one.",)
+        return ()
 
 
 def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
@@ -121,14 +138,14 @@ def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
     return Plan(protocol, scored_regions(panel, protocol), panel, unsealed, inputs)
 
 
-def inputs_of(panel: Panel) -> Inputs:
-    """A panel in memory, as if it had been read."""
+def inputs_of(panel: Panel, regions: Regions | None = None) -> Inputs:
+    """A panel in memory, and polygons of its regions, as if they had been read."""
     from .inputs import Inputs
 
     first, last = str(panel.months[0]), str(panel.last_month)
     rows = [(country, country, first, last) for country in sorted(set(panel.countries))]
     coverage = pd.DataFrame(rows, columns=["country", "name", "first_month", "last_month"])
-    return Inputs(panel, None, None, coverage, pd.DataFrame({"outcome": [], "events": []}))
+    return Inputs(panel, regions, None, coverage, pd.DataFrame({"outcome": [], "events": []}))
 
 
 def _benchmark(settings: BacktestSettings) -> Protocol:
@@ -145,6 +162,7 @@ def _benchmark(settings: BacktestSettings) -> Protocol:
         "--countries": base.countries != usual.countries,
         "--refit": settings.refit_every != HOUSE.refit_every,
         "--seed": base.seed != usual.seed,
+        "--vintages": settings.vintages is not None,
     }
     for option, given in fixed.items():
         if given:

@@ -52,6 +52,12 @@ def backtest(
     unseal: Annotated[
         bool, typer.Option("--unseal", help="Open the vault: score target months after 2022. Recorded.")
     ] = False,
+    vintages: Annotated[
+        Path | None, typer.Option(help="A store of releases: models see what was known at each origin.")
+    ] = None,
+    leave_one_out: Annotated[
+        bool, typer.Option("--leave-one-out", help="Try the pool without each of its members as well.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Root of every random stream.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; backtests/NAME if left out.")] = None,
     mlruns: Annotated[Path | None, typer.Option(help="Folder of MLflow's records.")] = None,
@@ -76,10 +82,13 @@ def backtest(
       harmattan backtest --benchmark --target deaths --out backtests/deaths
       harmattan backtest --benchmark --data-lag 1
       harmattan backtest --panel counts.parquet --links links.csv --refit 1 --json
+      harmattan backtest --benchmark --leave-one-out
+      harmattan backtest --source store:vintages --regions regions.geojson
       harmattan backtest --benchmark --scheduler tcp://host:8786
 
     Every member is scored on the same origins beside the baselines. Skill is stated against conflictology and
-    against the best baseline, with a 95 % interval; where it covers zero the table says so.
+    against the best baseline, with a 95 % interval; where it covers zero the table says so. Where the source is a
+    store of releases, or --vintages names one, models see only what had been released at each origin.
     """
     given = dict(locals())
     settings = _settings(given)
@@ -144,6 +153,8 @@ def _settings(given: dict[str, Any]) -> BacktestSettings:
         scheduler=given["scheduler"],
         benchmark=given["benchmark"],
         unseal=given["unseal"],
+        vintages=given["vintages"],
+        leave_one_out=given["leave_one_out"],
         out=out,
     )
 
@@ -216,6 +227,10 @@ def _print_outcome(outcome: BacktestOutcome) -> None:
     if outcome.plan.unsealed:
         console.print("The vault was opened for this table, and the record says so.")
     console.print(leaderboard_table(outcome))
+    if outcome.evaluation.leave_one_out is not None:
+        console.print(left_out_table(outcome.evaluation.leave_one_out))
+    for note in outcome.plan.notes:
+        typer.echo(note)
     typer.echo(f"Tables   {outcome.out}")
     if outcome.run_id:
         typer.echo(f"MLflow   run {outcome.run_id}")
@@ -244,6 +259,28 @@ def leaderboard_table(outcome: BacktestOutcome) -> Any:
         cells = [_cell(str(member), by.loc[(member, h)]) if (member, h) in by.index else "" for h in horizons]
         table.add_row(str(member), *cells, style="bold" if member == "pool" else None)
     return table
+
+
+def left_out_table(table: pd.DataFrame) -> Any:
+    """What the pool loses without each member, in % of its CRPS, for a terminal; what may be nothing is in brackets."""
+    from rich.table import Table
+
+    horizons = sorted(table["horizon"].unique())
+    shown = Table(
+        title="What the pool loses without each member, in % of its CRPS",
+        caption="Equal weights. In brackets: the interval covers zero (95 %). Below zero: better off without.",
+    )
+    shown.add_column("without", overflow="fold")
+    for horizon in horizons:
+        shown.add_column(f"h={horizon}", justify="right", no_wrap=True)
+    members = [m for m in dict.fromkeys(table["left_out"]) if m]
+    by = table.set_index(["left_out", "horizon"])
+    for member in members:
+        rows = [by.loc[(member, h)] for h in horizons]
+        said = [f"{100 * row['worth']:+.2f}" for row in rows]
+        clear = [row["worth_low"] > 0 or row["worth_high"] < 0 for row in rows]
+        shown.add_row(member, *(s if c else f"({s})" for s, c in zip(said, clear, strict=True)))
+    return shown
 
 
 def _cell(member: str, row: pd.Series) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,8 @@ class Record:
     observed : numpy.ndarray
         Outcomes, (origins, regions), counts; NaN where not observed.
     history : numpy.ndarray
-        Counts of the 12 months up to the last one published at each origin, (origins, 12, regions).
+        Counts of the 12 months up to the last one published at each origin, as they stood then, (origins, 12,
+        regions); NaN where not observed.
     margins : mapping of str to sequence of Margins
         By member and ``pool``, one per origin, (regions,).
     weights : pandas.DataFrame
@@ -131,8 +133,9 @@ def run_backtest(
     records = []
     for i, horizon in enumerate(horizons):
         mine = pieces[i * len(blocks) : (i + 1) * len(blocks)]
-        said = {name: [m for piece in mine for m in piece[name]] for name in names}
-        records.append(_record(shared, horizon, every, tuple(origins), said, pooled))
+        said = {name: [m for piece in mine for m in piece.said[name]] for name in names}
+        history = np.concatenate([piece.history for piece in mine])[len(every) - len(origins) :]
+        records.append(_record(shared, horizon, every, tuple(origins), said, history, pooled))
     return records
 
 
@@ -151,16 +154,26 @@ def _with_warm_up(
     return tuple(problem.panel.months[earliest:first]) + tuple(origins)
 
 
-def _block(shared: _Shared, horizon: int, origins: Sequence[pd.Period]) -> dict[str, list[Margins]]:
+class _Said(NamedTuple):
+    """What one task found out: forecasts by member, and the counts of 12 months that each origin saw."""
+
+    said: dict[str, list[Margins]]
+    history: np.ndarray
+
+
+def _block(shared: _Shared, horizon: int, origins: Sequence[pd.Period]) -> _Said:
     """Fit once, at the first origin of the block, and forecast from each."""
     lag = shared.data_lag
     fitted = fit_members(shared.seen(origins[0]), origins[0] - lag, horizon + lag, shared.members)
     said: dict[str, list[Margins]] = {name: [] for name in fitted}
+    history = []
     for origin in origins:
         problem = shared.seen(origin)
+        months = problem.row(origin - lag) + np.arange(-11, 1)
+        history.append(_outcomes(problem, np.maximum(months, 0), shared.keep))
         for name, member in fitted.items():
             said[name].append(_slim(member.margins(problem, origin - lag), shared.keep))
-    return said
+    return _Said(said, np.stack(history))
 
 
 def _slim(margins: Margins, keep: np.ndarray) -> Margins:
@@ -176,6 +189,7 @@ def _record(
     every: Sequence[pd.Period],
     origins: tuple[pd.Period, ...],
     said: dict[str, list[Margins]],
+    history: np.ndarray,
     pooled: tuple[str, ...],
 ) -> Record:
     """Weights and calibration origin by origin, each from those already scored then."""
@@ -184,7 +198,6 @@ def _record(
     observed = _outcomes(problem, rows + horizon, keep)
     pool, plain, weights = _pool([said[n] for n in pooled], observed, horizon + shared.data_lag)
     start = len(every) - len(origins)
-    window = rows[start:, None] - shared.data_lag + np.arange(-11, 1)
     table = pd.DataFrame(
         {
             "origin": [str(o) for o in origins for _ in pooled],
@@ -201,7 +214,7 @@ def _record(
         tuple(problem.panel.region_ids[i] for i in keep),
         tuple(problem.panel.countries[i] for i in keep),
         observed[start:],
-        problem.counts[np.maximum(window, 0)][:, :, keep],
+        history,
         {name: each[start:] for name, each in said.items()},
         table,
     )

@@ -12,6 +12,7 @@ import pandas as pd
 from .case_scores import CaseScores, score_record
 from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
 from .diagnostics import coverage, covered, pit_table, pooled_rankings, reliability_table
+from .leave_out import leave_one_out
 from .models.catalogue import BASELINES
 from .rival import RIVAL
 from .scores import average_precision, brier
@@ -45,6 +46,8 @@ class Evaluation:
         Weights of the pool: ``horizon, origin, member, weight``.
     cases : pandas.DataFrame
         One row per member, horizon, origin and region.
+    leave_one_out : pandas.DataFrame or None
+        What each member is worth to the pool, where that was asked for.
     """
 
     leaderboard: pd.DataFrame
@@ -55,6 +58,7 @@ class Evaluation:
     pit: pd.DataFrame
     weights: pd.DataFrame
     cases: pd.DataFrame
+    leave_one_out: pd.DataFrame | None = None
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the leaderboard, the best member of each horizon first."""
@@ -70,12 +74,17 @@ class Evaluation:
         return card("Evaluation of a back-test", facts, shown, rows=20)
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """By name, in the order of the attributes."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """By name, in the order of the attributes; what was not asked for is left out."""
+        every = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: table for name, table in every.items() if table is not None}
 
 
 def evaluate(
-    records: Sequence[Record], rng: np.random.Generator, border: Mapping[str, bool] | None = None
+    records: Sequence[Record],
+    rng: np.random.Generator,
+    border: Mapping[str, bool] | None = None,
+    *,
+    leave_out: bool = False,
 ) -> Evaluation:
     """Score the records of a back-test and make every table.
 
@@ -87,6 +96,8 @@ def evaluate(
         Randomises the PIT and draws the bootstrap samples.
     border : mapping of str to bool, optional
         Whether a region touches another country of the panel; without it that split is left out.
+    leave_out : bool
+        Whether to try the pool without each member as well.
     """
     scored = [score_record(record, rng) for record in records]
     weights = [record.weights.assign(horizon=record.horizon) for record in records]
@@ -99,6 +110,7 @@ def evaluate(
         pit=pit_table(scored),
         weights=pd.concat(weights, ignore_index=True),
         cases=pd.concat([_plain(s.to_frame()) for s in scored], ignore_index=True),
+        leave_one_out=leave_one_out(records, rng) if leave_out else None,
     )
 
 

@@ -34,9 +34,10 @@ def leave_one_out(records: Sequence[Record], rng: np.random.Generator) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        ``target, horizon, left_out, crps, best_baseline, skill_vs_best, worth, worth_low, worth_high``. ``worth`` is
-        what the pool loses without the member, as a share of its CRPS: below zero the pool is better off without. The
-        row of the whole pool has an empty ``left_out``.
+        ``target, horizon, left_out, crps, best_baseline, skill_vs_best, worth, worth_low, worth_high, skill_vs_zero,
+        verdict``. ``worth`` is what the pool loses without the member, as a share of its CRPS: below zero the pool is
+        better off without. ``skill_vs_zero`` is the member's own, alone. The row of the whole pool has an empty
+        ``left_out``.
     """
     rows = []
     for record in records:
@@ -45,12 +46,14 @@ def leave_one_out(records: Sequence[Record], rng: np.random.Generator) -> pd.Dat
         cases = max(int(np.isfinite(record.observed).sum()), 1)
         whole = _by_month(record, names)
         baselines = {b: _by_month(record, [b]).sum() / cases for b in BASELINES if b in record.margins}
+        nothing = float(_by_month(record, ["zero"]).sum()) / cases if "zero" in record.margins else np.nan
         best = min(baselines, key=lambda b: baselines[b]) if baselines else ""
         for left_out in (NOBODY, *(names if len(names) > 1 else ())):
             without = _by_month(record, [n for n in names if n != left_out])
             # The skill of the whole pool against the one that lacks the member.
             worth = (0.0, 0.0, 0.0) if left_out == NOBODY else skill_from_blocks(whole, without, blocks)
             crps = float(without.sum()) / cases
+            alone = float(_by_month(record, [left_out] if left_out else names).sum()) / cases
             rows.append(
                 {
                     "target": record.target,
@@ -60,9 +63,22 @@ def leave_one_out(records: Sequence[Record], rng: np.random.Generator) -> pd.Dat
                     "best_baseline": best,
                     "skill_vs_best": 1 - crps / baselines[best] if best else np.nan,
                     **dict(zip(("worth", "worth_low", "worth_high"), worth, strict=True)),
+                    "skill_vs_zero": 1 - alone / nothing if nothing > 0 else np.nan,
+                    "verdict": _verdict(left_out, worth, not alone >= nothing),
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _verdict(left_out: str, worth: tuple[float, float, float], beats_zero: bool) -> str:
+    """What to do about a member, in words."""
+    if left_out == NOBODY:
+        return "the whole pool"
+    if not beats_zero:
+        return "no better than zero: to be dropped"
+    if worth[2] < 0:
+        return "in the way: to be dropped"
+    return "of use" if worth[1] > 0 else "no measurable use: the interval covers zero"
 
 
 def _by_month(record: Record, names: Sequence[str]) -> np.ndarray:

@@ -72,7 +72,7 @@ audit: $(READY)
 # The documents as pages in site/, readable without a network; broken links and pages that nobody links to stop it.
 docs: $(READY) docs-cli
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "Open site/index.html"
+	@echo "Open site/index.html; to search as well: $(BIN)/python -m http.server --directory site"
 
 # The page of every command, from the program itself.
 docs-cli: $(READY)

@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 
 HARMATTAN = "/opt/harmattan/.venv/bin/harmattan"
 CONFIG = "/etc/harmattan/harmattan.toml"
+STORE = "/var/lib/harmattan/vintages"
 #: Wrong requests, data and models do not become right by trying again: only a second job (7) and a full disk (5) may.
 DEFAULTS = {"owner": "forecasts", "retries": 1, "retry_delay": timedelta(hours=2)}
 
@@ -22,8 +23,9 @@ with DAG(
     max_active_runs=1,
     default_args=DEFAULTS,
 ) as publish:
-    # The space keeps Airflow from taking a name that ends in .sh for a template file.
-    data = BashOperator(task_id="data", bash_command="/opt/harmattan/docs/scheduling/bring_data.sh ")
+    data = BashOperator(
+        task_id="data", bash_command=f"{HARMATTAN} data fetch ucdp --current --store {STORE} --quiet"
+    )
     release = BashOperator(
         task_id="publish",
         bash_command=f"{HARMATTAN} publish --config {CONFIG} --json",

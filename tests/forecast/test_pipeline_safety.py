@@ -226,7 +226,8 @@ def test_training_and_serving_unpickle_nothing(forecast: Ran) -> None:
         ("train",),
         ("forecast", "--model", "1", "--out", "served"),
         ("verify", "out/2023-12"),
-        ("runs", "export", "--help"),
+        ("publish", "--out", "served", "--run-date", "2024-01-31"),
+        ("releases", "list", "--out", "served"),
     ):
         done = run(forecast.folder, *arguments)
         assert done.code == 0, done.said

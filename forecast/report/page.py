@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from ...data.country_names import country_name
 from ...data.errors import ModelError
-from ..past import PastRelease
 from ..freshness import AMBER_DAYS, next_due
+from ..past import PastRelease
 from ..result import ForecastResult
 from ..spillover import SHOCK_RATE
 from . import map as maps

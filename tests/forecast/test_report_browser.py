@@ -139,7 +139,9 @@ def test_every_column_moves_with_the_month(page: Any, file: Path) -> None:
     data = json.loads(page.execute_script("return document.getElementById('data-json').textContent"))
     measures = {m["key"]: m["text"] for m in data["measures"]}
     choose(page, "tablemonth", "3")
-    rows = page.execute_script("return [...document.querySelectorAll('#rank tbody tr')].map(r => r.dataset.i)")
+    rows = page.execute_script(
+        "return [...document.querySelectorAll('#rank tbody tr')].map(r => r.dataset.i)"
+    )
     cells = texts(page, f"#rank tbody tr > :nth-child({at + 1})")
     assert cells == [measures["revision"][3][int(i)] for i in rows]
     assert texts(page, "#rank tbody tr > :last-child") == [data["reasons"][3][int(i)] for i in rows]
@@ -217,3 +219,20 @@ def test_a_page_without_map_still_runs(browser: Any, tmp_path: Path) -> None:
     choose(browser, "tablemonth", "2")
     assert texts(browser, ".themonth") == ["March 2024"]
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize(("origin", "shown"), [("2023-12", True), ("2199-12", False)])
+def test_a_page_that_is_out_of_date_says_so_by_itself(
+    browser: Any, tmp_path: Path, origin: str, shown: bool
+) -> None:
+    path = tmp_path / "report.html"
+    result = make_result(origin=origin, banner="", level="green", settings={"panel": "mine.csv"})
+    path.write_text(render(result), encoding="utf-8")
+    browser.get(path.as_uri())
+    banner = browser.find_element("id", "outdated")
+    assert banner.is_displayed() is shown
+    assert ("This page is out of date: the next forecast was due by 2024-04-02." in banner.text) is shown
+
+
+def test_a_demonstration_is_not_called_out_of_date() -> None:
+    assert 'id="outdated"' not in render(make_result(settings={"source": "snapshot"}))

@@ -1,8 +1,8 @@
 """Which model a publishing job uses: the champion, or the best of what is left.
 
 The chain is: the model that is wanted (the champion), the champion before it, the endemic-epidemic model fitted on the
-spot, each region's own last twelve months, and at the very end these without any spillover. Whatever stands in is named,
-with the reason, in the release.
+spot, each region's own last twelve months, and at the very end these without any spillover. Whatever stands in is
+named, with the reason, in the release.
 """
 
 from __future__ import annotations

@@ -167,17 +167,17 @@ def metadata(source: str, package_version: str, model: Mapping[str, Any] | None 
     """
     known = model or {}
     trained = f", {known.get('name', 'model')} {known['version']}" if known.get("version") else ""
-    stands_in = f" Stands in for another model: {known['reason']}" if known.get("reason") else ""
+    reason = str(known.get("reason", ""))
     return {
         "team_name": "Harmattan",
         "team_abbr": TEAM,
-        "model_name": "Pool of calibrated count models",
+        "model_name": "Stand-in for the pool" if reason else "Pool of calibrated count models",
         "model_abbr": MODEL,
         "model_version": f"{package_version or 'unknown'}{trained}",
         "license": "CC-BY-4.0",
         "designated_model": True,
         "data_inputs": source or "monthly counts of events by region",
-        "methods": f"{METHODS}{stands_in}"[:200],
+        "methods": (reason or METHODS)[:200],
     }
 
 

@@ -85,11 +85,13 @@ def test_any_source_survives_the_metadata(text: str) -> None:
 
 
 def test_a_stand_in_says_so_in_the_metadata() -> None:
-    model = {"name": "harmattan", "version": "4", "reason": "the champion is unreadable."}
-    said = hub_config.metadata("counts", "0.1.0", model)
-    assert said["model_version"] == "0.1.0, harmattan 4"
-    assert said["methods"].startswith("A weighted linear pool")
-    assert len(said["methods"]) <= 200
+    reason = "Made by a fallback model, conflictology, since others could not be used: no champion."
+    said = hub_config.metadata("counts", "0.1.0", {"name": "conflictology", "reason": reason + 200 * "x"})
+    assert said["model_name"] == "Stand-in for the pool"
+    assert said["methods"] == (reason + 200 * "x")[:200]
+    champion = hub_config.metadata("counts", "0.1.0", {"name": "harmattan", "version": "4"})
+    assert champion["model_version"] == "0.1.0, harmattan 4"
+    assert champion["methods"].startswith("A weighted linear pool")
 
 
 def test_the_output_has_the_columns_and_types_of_a_hub() -> None:

@@ -40,8 +40,9 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         pandas.DataFrame
             ``origin_date, target, horizon, target_end_date, location, output_type, output_type_id, value``.
         """
-        serve = import_module("harmattan.forecast.serving").serve
-        return serve(self._trained, model_input)
+        serving = import_module("harmattan.forecast.serving")
+        table: pandas.DataFrame = serving.serve(self._trained, model_input)
+        return table
 
 
 set_model(ServedModel())

@@ -176,7 +176,8 @@ class _Months:
     def by_horizon(self) -> np.ndarray:
         """Gain at each horizon, (horizons,)."""
         theirs = self.theirs.sum(axis=0)
-        return 1 - np.divide(self.mine.sum(axis=0), theirs, out=np.ones(len(theirs)), where=theirs > 0)
+        lost = np.divide(self.mine.sum(axis=0), theirs, out=np.ones(len(theirs)), where=theirs > 0)
+        return np.asarray(1 - lost)
 
 
 def _gain(table: _Months, blocks: np.ndarray) -> dict[str, float]:

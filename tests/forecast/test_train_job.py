@@ -6,22 +6,27 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from trained_world import World, copy_version
+from servers import mlflow_server
+from trained_world import World, copy_version, own_store, train_world
 
 from harmattan.data.errors import ModelError, OriginError, RegionError, TrackingError
 from harmattan.data.panel import Panel
 from harmattan.forecast.config import Settings
+from harmattan.forecast.promote_job import promote
 from harmattan.forecast.publish import write_release
 from harmattan.forecast.run import run_forecast
 from harmattan.forecast.serving import example_of, serve
 from harmattan.forecast.train_job import run_train_job
 from harmattan.training import registry, stores
 from harmattan.training.registry import load_model
+from harmattan.training.run_files import export_run
+from harmattan.training.trained import Trained
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -245,6 +250,45 @@ def test_a_model_of_a_newer_package(world: World, tmp_path: Path) -> None:
     version = copy_version(world, tmp_path, card={"package_version": "99.0"})
     with pytest.raises(ModelError, match=r"version 99\.0 of this package"):
         load_model(version, world.mlruns)
+
+
+@pytest.mark.slow
+def test_a_tracking_server_holds_it_all(tmp_path: Path) -> None:
+    """A real server on loopback: train, promote, load, forecast from the champion; nothing lands in mlruns."""
+    (tmp_path / "server").mkdir()
+    with mlflow_server(tmp_path / "server") as uri:
+        there = train_world(tmp_path, tmp_path / "unused", uri)
+        promote(there.settings, "challenger", force=True, reason="the first of a test")
+        loaded = load_model("champion", there.mlruns, uri)
+        assert loaded.trained == there.outcome.training.trained
+        assert not loaded.scores.empty
+        with pytest.raises(ModelError, match="no version of the model is the previous"):
+            load_model("previous", there.mlruns, uri)
+        out = export_run(there.outcome.run_id, tmp_path / "run", there.mlruns, uri)
+        assert (out / "artifacts" / "tables" / "leaderboard.csv").is_file()
+    assert not (tmp_path / "unused").exists()
+    with pytest.raises(TrackingError, match="no answer"):
+        load_model("champion", there.mlruns, uri)
+
+
+def test_a_model_that_could_not_be_registered_is_kept(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is well before the work and fails after it."""
+
+    def fails(*given: Any) -> str:
+        raise TrackingError("the disk is full.", "here", "Free space.")
+
+    monkeypatch.setattr(
+        "harmattan.forecast.run.train_models", lambda settings, progress: world.outcome.training
+    )
+    monkeypatch.setattr(registry, "register", fails)
+    settings = replace(own_store(world, tmp_path / "mlruns").settings)
+    with pytest.raises(TrackingError, match="the disk is full") as caught:
+        run_train_job(settings)
+    (kept,) = (tmp_path / "mlruns" / "unregistered").iterdir()
+    assert str(kept) in caught.value.remedy
+    assert Trained.read(kept) == world.outcome.training.trained
 
 
 def test_a_store_that_cannot_be_used_is_told_before_the_work(tmp_path: Path, world: World) -> None:

@@ -29,12 +29,19 @@ class World:
         return self.settings.mlruns
 
 
-def train_world(folder: Path, mlruns: Path) -> World:
+def train_world(folder: Path, mlruns: Path, tracking_uri: str | None = None) -> World:
     """One training run on the ladder: two horizons, one target."""
     panel = folder / "panel.parquet"
     ladder_panel(months=132).write_parquet(panel)
     settings = Settings(
-        panel=panel, horizons=(1, 2), targets=("events",), draws=200, workers=1, seed=5, mlruns=mlruns
+        panel=panel,
+        horizons=(1, 2),
+        targets=("events",),
+        draws=200,
+        workers=1,
+        seed=5,
+        mlruns=mlruns,
+        tracking_uri=tracking_uri,
     )
     return World(run_train_job(settings), settings, panel)
 

@@ -77,8 +77,8 @@ def mlflow_server(folder: Path) -> Iterator[str]:
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    """Until a server answers, at most a minute."""
-    until = time.monotonic() + 60
+    """Until a server answers, at most four minutes: a new database and a busy machine take their time."""
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         if server.poll() is not None:
             raise RuntimeError("the server has ended")

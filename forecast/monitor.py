@@ -14,7 +14,7 @@ import pandas as pd
 from ..data.panel import Panel
 from ..training.distribution import Draws, empirical
 from ..training.scores import interval_coverage, randomised_pit
-from .past import PastRelease, usable
+from .past import PastRelease, readable, usable
 
 if TYPE_CHECKING:
     from .result import ForecastResult
@@ -153,18 +153,19 @@ def _record(past: PastRelease, draws: Draws, panel: Panel, target: str) -> tuple
     return np.stack([counts[:, column[r]] if r in column else blank for r in draws.region_ids], axis=1), word
 
 
-def score_releases(folders: Iterable[Path], panel: Panel, known: pd.DataFrame | None = None) -> pd.DataFrame:
+def score_releases(
+    releases: Iterable[PastRelease], panel: Panel, known: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Score some releases, and keep what was scored before of other vintages.
 
     Parameters
     ----------
-    folders : iterable of Path
-        Releases that verify.
+    releases : iterable of PastRelease
     panel : Panel
     known : pandas.DataFrame, optional
         What was scored before; a month that has been revised since keeps its earlier rows.
     """
-    fresh = [score_release(PastRelease.read(folder), panel) for folder in folders]
+    fresh = [score_release(past, panel) for past in releases]
     tables = [t for t in ([] if known is None else [known]) + fresh if len(t)]
     if not tables:
         return pd.DataFrame(columns=COLUMNS)
@@ -302,8 +303,9 @@ def watched(out: Path, panel: Panel, origin: pd.Period, longest: int = 6) -> lis
     """
     known = panel.until(origin)
     oldest = str(origin - WINDOW - longest)
-    folders = [info.path for info in usable(out, origin) if info.origin >= oldest]
-    return alarms(by_month(score_releases(folders, known))) if folders else []
+    found = readable(info for info in usable(out, origin) if info.origin >= oldest)
+    table = score_releases(found, known)
+    return alarms(by_month(table)) if len(table) else []
 
 
 def with_alarms(result: ForecastResult, out: Path) -> ForecastResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -194,10 +194,21 @@ def usable(out: Path, before: pd.Period | None = None) -> Iterator[ReleaseInfo]:
             yield info
 
 
+def readable(releases: Iterable[ReleaseInfo]) -> Iterator[PastRelease]:
+    """The releases, read; one whose tables are of another make than these is passed over.
+
+    Looking back must never cost a forecast; ``harmattan score`` says what is wrong with such a release.
+    """
+    for info in releases:
+        try:
+            yield PastRelease.read(info.path)
+        except ReleaseError:
+            continue
+
+
 def newest_before(out: Path, origin: pd.Period, regions: Sequence[str]) -> PastRelease | None:
     """The newest usable release of an earlier origin that forecasts any of some regions; None where there is none."""
-    for info in usable(out, origin):
-        past = PastRelease.read(info.path)
+    for past in readable(usable(out, origin)):
         if set(regions) & set(past.draws.get("events", next(iter(past.draws.values()))).region_ids):
             return past
     return None

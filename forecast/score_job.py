@@ -14,7 +14,7 @@ from ..data.errors import CoverageError, GateError, HarmattanError, ReleaseError
 from . import monitor
 from .freshness import MONITORING, STATUS, month_end
 from .monitor import Alarm
-from .past import usable
+from .past import PastRelease, usable
 
 if TYPE_CHECKING:
     from ..training.tracking import Record
@@ -123,7 +123,7 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
     table = known
     for i, info in enumerate(reversed(found)):
         say("scores", 0.1 + 0.6 * i / len(found))
-        table = monitor.score_releases([info.path], panel, table)
+        table = monitor.score_releases([PastRelease.read(info.path)], panel, table)
     months = monitor.by_month(table)
     say("inputs", 0.7)
     drift = _drift(inputs, last, found[0].manifest if found else None)

@@ -101,14 +101,14 @@ def test_a_month_not_observed_is_not_scored(world: ForecastResult, shelf: Path) 
 def test_a_revised_month_is_scored_again_and_the_first_score_is_kept(
     world: ForecastResult, shelf: Path
 ) -> None:
-    folder = shelf / "2023-11"
-    first = monitor.score_releases([folder], world.panel)
-    again = monitor.score_releases([folder], world.panel, first)
+    past = PastRelease.read(shelf / "2023-11")
+    first = monitor.score_releases([past], world.panel)
+    again = monitor.score_releases([past], world.panel, first)
     assert len(again) == len(first)
     events = world.panel.measures["events"].copy()
     events[-1, 0] += 7
     revised = replace(world.panel, measures={**world.panel.measures, "events": events})
-    both = monitor.score_releases([folder], revised, first)
+    both = monitor.score_releases([past], revised, first)
     assert both[both.target == "events"].vintage.nunique() == 2
     assert both[both.target == "deaths"].vintage.nunique() == 1
     newest = monitor.newest_vintage(both.assign(data_to=both.vintage.eq(first.vintage[0]).map(str)))
@@ -292,3 +292,21 @@ def test_draws_of_an_unusual_order_are_read_all_the_same(world: ForecastResult, 
     back = PastRelease.read(tmp_path).draws["events"]
     assert np.array_equal(back.values, draws.values)
     assert back.region_ids == draws.region_ids
+
+
+def test_a_release_of_another_make_never_costs_a_forecast(
+    world: ForecastResult, shelf: Path, tmp_path: Path
+) -> None:
+    from harmattan.forecast import disk
+    from harmattan.forecast.past import newest_before
+
+    published(shelf, tmp_path)
+    folder = tmp_path / "2023-11"
+    pd.DataFrame({"target": ["events"], "number": [1]}).to_parquet(folder / "draws.parquet")
+    disk.write_sums(folder)
+    before = newest_before(tmp_path, world.origin, world.panel.region_ids)
+    assert before is not None
+    assert before.name == "2023-09"
+    assert monitor.with_alarms(world, tmp_path).origin == world.origin
+    with pytest.raises(ReleaseError, match="draws of the previous release"):
+        PastRelease.read(folder)

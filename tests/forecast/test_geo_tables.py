@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import shapely
 from make_result import HOSTILE, grid_regions, make_result
 
 from harmattan.data.embedded import load_snapshot
+from harmattan.data.regions import Regions
 from harmattan.forecast import geo_tables, hub
 from harmattan.forecast.geo_tables import check_features, check_webmap, drawn, geo_files
 
@@ -98,6 +100,13 @@ def test_many_vertices_are_thinned_and_small_islands_stay() -> None:
     assert shapely.get_num_coordinates(polygons).sum() <= geo_tables.MOST_VERTICES
     assert shapely.is_valid(polygons).all()
     assert not shapely.is_empty(polygons).any()
+
+
+def test_the_package_reads_its_own_map(tmp_path: Path) -> None:
+    (tmp_path / "forecast.geojson").write_text(GEO, encoding="utf-8")
+    regions = Regions.read(tmp_path / "forecast.geojson")
+    assert regions.region_ids == tuple(sorted(RESULT.panel.region_ids))
+    assert set(regions.countries) == {"MLI", "BFA", "NER", "BEN"}
 
 
 def test_own_files_pass_their_checks() -> None:

@@ -34,8 +34,9 @@ def _total(past: Hindsight) -> Sentence:
     month = month_name(past.month)
     if past.name:
         side = "above" if past.observed > past.high else "below" if past.observed < past.low else "inside"
+        ahead = f", {plural(past.horizon, 'month')} ahead," if past.horizon > 1 else ""
         words = (
-            f"For {month}, the release of {past.name} expected {count(past.expected)} events "
+            f"For {month}, the release of {past.name}{ahead} expected {count(past.expected)} events "
             f"(80% interval {interval(past.low, past.high)}); {recorded}, {side} that interval."
         )
     else:

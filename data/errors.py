@@ -47,6 +47,12 @@ class HarmattanError(Exception):
         File, row, column or region-month; empty where there is none.
     remedy : str
         What the user can do about it.
+
+    Examples
+    --------
+    >>> error = SourceError("the file does not exist.", where="counts.csv", remedy="Check the path.")
+    >>> error.message, error.exit_code
+    ('counts.csv: the file does not exist. Check the path.', 3)
     """
 
     exit_code: ClassVar[int] = 1

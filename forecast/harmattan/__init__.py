@@ -9,6 +9,25 @@ The names below are loaded when they are first used, so that ``import harmattan`
 >>> cube = harmattan.Recipe.default().build(panel.select(countries=["MLI"]))
 >>> cube.shape[:2]
 (420, 9)
+
+Counts of one's own to draws, and to a release with its report:
+
+>>> import numpy as np
+>>> import pandas as pd
+>>> from pathlib import Path
+>>> months = pd.period_range("2015-01", periods=60, freq="M")
+>>> counts = np.random.default_rng(7).poisson([1.0, 3.0], size=(60, 2)).ravel()
+>>> regions = ["AAA-a", "BBB-b"] * 60
+>>> frame = pd.DataFrame({"month": months.repeat(2).astype(str), "region_id": regions, "events": counts})
+>>> frame.to_csv("counts.csv", index=False)
+>>> small = {"targets": "events", "horizons": "1", "draws": 100, "backtest_origins": 0, "workers": 1}
+>>> result = harmattan.run_forecast(harmattan.Settings.load({"panel": "counts.csv", **small}))
+>>> draws = result.draws["events"]
+>>> draws.values.shape, draws.total(result.panel.countries).region_ids
+((100, 1, 2), ('AAA', 'BBB'))
+>>> release = harmattan.write_release(result, harmattan.render(result), Path("releases"))
+>>> release.name, (release / "report.html").is_file()
+('2019-12', True)
 """
 
 from __future__ import annotations

@@ -75,7 +75,9 @@ class ExponentialNB(Member):
         fast, slow, pooled, excess = np.moveaxis(moments, -1, 0)
         own = np.exp(params[5]) * (share * fast + (1 - share) * slow)
         mean = (1 - pull) * own + pull * pooled + 1e-6
-        inverse = (1 - local) * np.exp(-params[3] - params[4] * np.log(mean + 0.1)) + local * excess
+        # Bounded before the exponential: a search that strays far would overflow, and the clip below cuts it anyway.
+        log_inverse = np.minimum(-params[3] - params[4] * np.log(mean + 0.1), 50.0)
+        inverse = (1 - local) * np.exp(log_inverse) + local * excess
         return mean, 1 / np.clip(inverse, 1e-3, 1e3)
 
     def fit(self, problem: Problem, origin: pd.Period, horizon: int) -> Self:

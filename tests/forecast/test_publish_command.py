@@ -58,6 +58,12 @@ def visible(world: Path) -> set[str]:
     return {p.name for p in (world / "out").iterdir() if not p.name.startswith(".")}
 
 
+def told_by(done: Done) -> dict[str, Any]:
+    """What a job printed as JSON."""
+    assert done.out, done
+    return dict(json.loads(done.out))
+
+
 def check_untouched(world: Path) -> None:
     """The first month is published, whole and the latest; nothing else is there."""
     assert visible(world) == {OLD, "latest", "status.json"}
@@ -77,7 +83,7 @@ def test_a_month_is_published_once_and_said_in_one_line(publish: Publish, world:
     }
     (world / "told.json").unlink()
     again = publish("old", "--json", "--notify", "file:told.json")
-    told = json.loads(again.out)
+    told = told_by(again)
     assert (again.code, told["event"], told["status"], told["level"]) == (
         0,
         "unchanged",
@@ -90,18 +96,18 @@ def test_a_month_is_published_once_and_said_in_one_line(publish: Publish, world:
 
 def test_a_new_month_moves_latest_and_a_revision_says_why(publish: Publish, world: Path) -> None:
     publish("old")
-    done = json.loads(publish("new", "--json").out)
+    done = told_by(publish("new", "--json"))
     assert (done["latest"], done["latest_moved"], done["status"]) == (NEW, True, "written")
     panel = Panel.read_parquet(world / "new" / "counts.parquet")
     counts = panel.measure("events").copy()
     counts[-2, 0] += 2
     links = panel.links
     panel_of(counts.astype(int), ids=IDS, links=links).write_parquet(world / "new" / "counts.parquet")
-    revised = json.loads(publish("new", "--json").out)
+    revised = told_by(publish("new", "--json"))
     assert (Path(revised["release"]).name, revised["latest"]) == (f"{NEW}_r2", f"{NEW}_r2")
     assert any(reason.startswith(f"data.recent.AAA.{OLD}: ") for reason in revised["reason"])
     assert any(reason.startswith("data.sha256: ") for reason in revised["reason"])
-    earlier = json.loads(publish("old", "--json").out)
+    earlier = told_by(publish("old", "--json"))
     assert (earlier["latest"], earlier["why_not_latest"]) == (f"{NEW}_r2", f"{NEW}_r2 is newer")
 
 
@@ -222,7 +228,7 @@ def without_model(world: Path) -> None:
 
 def test_without_a_champion_the_next_best_is_fitted_and_named(publish: Publish, world: Path) -> None:
     without_model(world)
-    done = json.loads(publish("old", "--json").out)
+    done = told_by(publish("old", "--json"))
     tried = ["champion: no model has been trained here", "previous: no model has been trained here"]
     assert (done["level"], done["model"]["name"], done["model"]["tried"]) == (
         "amber",
@@ -246,7 +252,7 @@ def test_the_last_resort_are_the_last_twelve_months(publish: Publish, world: Pat
     panel.until(OLD).write_parquet(world / "old" / "counts.parquet")
     panel.write_parquet(world / "new" / "counts.parquet")
     assert publish("old").code == 0
-    done = json.loads(publish("new", "--json").out)
+    done = told_by(publish("new", "--json"))
     assert done["model"]["name"] == "conflictology_12"
     assert "endemic_epidemic: the forecast is not plausible" in done["model"]["tried"][-1]
 
@@ -255,7 +261,7 @@ def test_the_last_resort_are_the_last_twelve_months(publish: Publish, world: Pat
 def test_a_stand_in_never_replaces_what_the_champion_said(publish: Publish, world: Path) -> None:
     publish("old")
     shutil.rmtree(world / "model")
-    done = json.loads(publish("old", "--json").out)
+    done = told_by(publish("old", "--json"))
     assert (done["status"], done["level"]) == ("identical", "green")
     check_untouched(world)
 
@@ -285,7 +291,7 @@ def test_intervals_out_of_band_are_held_back(publish: Publish, world: Path) -> N
 @pytest.mark.slow
 def test_a_changed_model_file_is_not_used(publish: Publish, world: Path) -> None:
     (world / "model" / "recipe.json").write_text("{}", encoding="utf-8")
-    done = json.loads(publish("old", "--json").out)
+    done = told_by(publish("old", "--json"))
     assert done["model"]["tried"][0] == "model: a file of the trained model has changed"
 
 
@@ -315,7 +321,7 @@ def test_withdrawn_numbers_do_not_come_back(publish: Publish, jobs: Resident, wo
 def test_the_folder_is_told_from_outside(publish: Publish, jobs: Resident, world: Path) -> None:
     publish("old")
     seen = jobs.run(["status", "--json", "--run-date", "2006-02-20"], world)
-    told = json.loads(seen.out)
+    told = told_by(seen)
     assert (seen.code, told["level"], told["age_days"], told["next_due"]) == (0, "amber", 82, "2006-03-03")
     late = jobs.run(["status", "--run-date", "2006-03-04", "--quiet"], world)
     assert (late.code, late.out) == (11, "")

@@ -105,6 +105,38 @@ def test_every_table_is_written_and_readable(calls: list[Any], settings: Backtes
     assert len(cases) == 5 * 2 * 24 * 4  # members, horizons, origins, regions
 
 
+def test_the_pool_without_each_member_is_a_table_of_its_own(
+    calls: list[Any], settings: BacktestSettings
+) -> None:
+    outcome = run_backtest_job(replace(settings, leave_one_out=True))
+    table = pd.read_parquet(settings.out / "leave_one_out.parquet")
+    pd.testing.assert_frame_equal(table, outcome.evaluation.leave_one_out)
+    assert (settings.out / "leave_one_out.csv").is_file()
+    told = json.loads((settings.out / "leaderboard.json").read_text())
+    assert [row["verdict"] for row in told["leave_one_out"]] == table["verdict"].tolist()
+
+
+def test_the_terminal_shows_what_each_member_is_worth() -> None:
+    from rich.console import Console
+
+    from harmattan.forecast.cli_backtest import left_out_table
+
+    rows = [
+        {"left_out": who, "horizon": 1, "worth": w, "worth_low": low, "worth_high": high}
+        for who, w, low, high in (
+            ("", 0, 0, 0),
+            ("boosted", 0.004, 0.001, 0.007),
+            ("zero", -0.01, -0.02, 0.01),
+        )
+    ]
+    console = Console(width=80)
+    with console.capture() as said:
+        console.print(left_out_table(pd.DataFrame(rows)))
+    lines = [line.split() for line in said.get().splitlines()]
+    assert any("boosted" in line and "+0.40" in line for line in lines)
+    assert any("zero" in line and "(-1.00)" in line for line in lines)
+
+
 def test_the_same_settings_give_the_same_bytes(calls: list[Any], settings: BacktestSettings) -> None:
     run_backtest_job(settings)
     before = {p.name: p.read_bytes() for p in settings.out.iterdir()}

@@ -55,3 +55,16 @@ def test_a_pool_of_one_has_nobody_to_leave_out() -> None:
     table = leave_one_out([record_of(("pool",))], np.random.default_rng(1))
     assert table.left_out.tolist() == [""]
     assert table.worth.tolist() == [0.0]
+
+
+def test_every_member_has_a_verdict(table: pd.DataFrame) -> None:
+    assert table.verdict[""] == "the whole pool"
+    assert table.verdict["pool"] == "of use"
+    assert table.verdict["twice"] == "in the way: to be dropped"
+    assert table.skill_vs_zero["pool"] > table.skill_vs_zero["twice"] > 0
+
+
+def test_a_member_that_does_not_beat_zero_is_to_be_dropped() -> None:
+    table = leave_one_out([record_of(("pool", "zero"))], np.random.default_rng(1)).set_index("left_out")
+    assert table.verdict["zero"] == "no better than zero: to be dropped"
+    assert table.skill_vs_zero["zero"] == pytest.approx(0.0)

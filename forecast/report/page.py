@@ -18,6 +18,7 @@ from ..freshness import AMBER_DAYS, next_due
 from ..past import PastRelease
 from ..result import ForecastResult
 from ..spillover import SHOCK_RATE
+from ..spillover_stored import load_evaluation
 from . import map as maps
 from . import numbers, sections, sections_past, words, words_past
 from .measures import Measure, map_measures, page_data, safe_json, since_release
@@ -99,6 +100,7 @@ def _numbers(
         "country_names": countries["events"].names,
         "spill": sections.spill_section(result, spill, shapes, events),
         "blind": blind_spots(result, events),
+        "evaluation": sections.evaluation_section(load_evaluation()) if spill else None,
         "data": sections.data_section(result),
     }
 

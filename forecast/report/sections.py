@@ -203,6 +203,34 @@ def _spill_row(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def evaluation_section(table: pd.DataFrame | None) -> dict[str, Any] | None:
+    """How spillover numbers were tried before anybody was shown one, one row per statement; None where none is kept."""
+    if table is None or table.empty:
+        return None
+    about = table.attrs.get("about", {})
+    verdicts = {True: "as expected", False: "not as expected"}
+    judged = [bool(v) for v in table["as_expected"] if v is not None and not pd.isna(v)]
+    return {
+        "judged": len(judged),
+        "fine": sum(judged),
+        "month": str(about.get("last_month") or about.get("origin") or ""),
+        "rows": [
+            {
+                "part": row.part,
+                "words": row.words,
+                "expected": row.expected,
+                "verdict": "–"
+                if row.as_expected is None or pd.isna(row.as_expected)
+                else verdicts[bool(row.as_expected)],
+                "missed": row.as_expected is not None
+                and not pd.isna(row.as_expected)
+                and not row.as_expected,
+            }
+            for row in rows_of(table)
+        ],
+    }
+
+
 MEMBER_NAMES = {
     "conflictology": "conflictology (own last 12 months)",
     "exponential_nb": "exponentially weighted negative binomial",

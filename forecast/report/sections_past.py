@@ -71,6 +71,10 @@ def reliability_section(result: ForecastResult) -> dict[str, Any]:
                 }
                 for row in rows_of(chances)
             ],
+            "pit_rows": [
+                (f"{100 * row.low:.0f}–{100 * row.high:.0f}%", numbers.percent(float(row.frequency)))
+                for row in rows_of(pit.sort_values("low"))
+            ],
             "bins": _bins(mine[mine["question"] == "interval"]),
         }
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,9 @@ from make_result import make_result
 from typer.testing import CliRunner
 
 from harmattan.data.errors import ReleaseError, WithdrawnError
+from harmattan.forecast import main_job
 from harmattan.forecast.cli import app
+from harmattan.forecast.config import Settings
 from harmattan.forecast.past import newest_before
 from harmattan.forecast.publish import publish_release
 from harmattan.forecast.report.again import read_result, render_again, write_page
@@ -46,6 +49,15 @@ def test_the_page_made_again_knows_the_release_before(shelf: Path, copied: Path)
     shutil.rmtree(copied / "2023-11")
     assert "the release of 2023-11 expected" in render_again(shelf / "2023-12")
     assert "No earlier release stands beside this one" in render_again(copied / "2023-12")
+
+
+def test_the_main_job_looks_back_and_stays_the_same(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(copied / "2023-12")
+    monkeypatch.setattr("harmattan.forecast.run.run_forecast", lambda *given, **about: make_result())
+    settings = replace(Settings.load({}, environ={}, cwd=copied), out=copied, track=False)
+    first, again = (main_job.run_main_job(settings).release for _ in range(2))
+    assert (first.status, again.status) == ("written", "identical")
+    assert "the release of 2023-11 expected" in (first.path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_changed_release_is_refused(copied: Path) -> None:

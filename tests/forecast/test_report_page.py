@@ -315,3 +315,33 @@ def test_countries_anywhere_are_named() -> None:
     for name in ("Colombia", "Indonesia", "Ukraine", "Philippines"):
         assert name in text
     assert "Mali" not in text
+
+
+def test_trials_of_spillover_stand_with_their_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harmattan.forecast.report import page as pages
+
+    found = pd.DataFrame(
+        [
+            (
+                "simulated worlds",
+                "open",
+                "at least 90 %",
+                0.93,
+                0.9,
+                0.95,
+                100,
+                True,
+                "Open: 93 % of worlds.",
+            ),
+            ("history", "TGO", "a signal before 2021", None, None, None, 30, False, "Into TGO none."),
+            ("power", "weak", "no claim", 0.4, None, None, 100, None, "Weak: 40 %."),
+        ],
+        columns=["part", "what", "expected", "found", "low", "high", "cases", "as_expected", "words"],
+    )
+    found["as_expected"] = found["as_expected"].astype(object)
+    monkeypatch.setattr(pages, "load_evaluation", lambda: found)
+    text = " ".join(Page(render(make_result())).text)
+    assert "1 of 2 statements came out as expected" in text
+    assert "Into TGO none." in text
+    monkeypatch.setattr(pages, "load_evaluation", lambda: None)
+    assert "How these numbers were tried" not in render(make_result())

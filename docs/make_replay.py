@@ -122,10 +122,10 @@ def borders(result: ForecastResult) -> str:
     said = pairs[pairs["declared"]] if len(pairs) else pairs
     if not len(said):
         return "No border carried a measurable signal at this origin."
-    lines = ["| from | to | permeability | p after Holm |", "|---|---|---|---|"]
+    lines = ["| from | to | permeability | p after Holm | verdict |", "|---|---|---|---|---|"]
     for row in said.itertuples():
         source, target = country_name(str(row.source_country)), country_name(str(row.target_country))
-        lines.append(f"| {source} | {target} | {row.permeability:.2f} | {row.p_holm:.3f} |")
+        lines.append(f"| {source} | {target} | {row.permeability:.1f} | {row.p_holm:.3f} | {row.verdict} |")
     return "\n".join(lines)
 
 

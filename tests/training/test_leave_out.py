@@ -10,7 +10,7 @@ import pytest
 from make_records import StandIn, make_record
 
 from harmattan.training.distribution import mix
-from harmattan.training.leave_out import leave_one_out
+from harmattan.training.leave_out import _verdict, leave_one_out
 
 MEMBERS = ("conflictology_12", "twice", "pool")
 
@@ -60,8 +60,12 @@ def test_a_pool_of_one_has_nobody_to_leave_out() -> None:
 def test_every_member_has_a_verdict(table: pd.DataFrame) -> None:
     assert table.verdict[""] == "the whole pool"
     assert table.verdict["pool"] == "of use"
-    assert table.verdict["twice"] == "in the way: to be dropped"
+    assert table.verdict["twice"] == "no measurable use: the interval covers zero"
     assert table.skill_vs_zero["pool"] > table.skill_vs_zero["twice"] > 0
+
+
+def test_a_member_that_the_pool_is_clearly_better_without_is_to_be_dropped() -> None:
+    assert _verdict("twice", (-0.02, -0.03, -0.01), beats_zero=True) == "in the way: to be dropped"
 
 
 def test_a_member_that_does_not_beat_zero_is_to_be_dropped() -> None:

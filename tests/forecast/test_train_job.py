@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -223,9 +225,13 @@ def test_a_model_file_that_was_changed_is_refused(world: World, tmp_path: Path) 
             path.read_text(encoding="utf-8").replace("leaf_value=", "leaf_value=1"), encoding="utf-8"
         )
 
+    version = copy_version(world, tmp_path, change=change)
     with pytest.raises(ModelError, match=r"boosted\.trees\.txt.*has changed") as caught:
-        load_model(copy_version(world, tmp_path, change=change), world.mlruns)
+        load_model(version, world.mlruns)
     assert caught.value.exit_code == 4
+    (saved,) = tmp_path.glob("copy-*")
+    with stores.quiet_mlflow(), pytest.raises(ModelError, match="has changed"):
+        import_module("mlflow").pyfunc.load_model(str(saved))
 
 
 def test_a_model_changed_together_with_its_own_hashes_is_refused(world: World, tmp_path: Path) -> None:
@@ -238,12 +244,16 @@ def test_a_model_changed_together_with_its_own_hashes_is_refused(world: World, t
 
 
 def test_a_model_whose_files_are_gone(world: World, tmp_path: Path) -> None:
-    def change(model: Path) -> None:
+    def some(model: Path) -> None:
         for path in (model / registry.TRAINED).rglob("*.json"):
             path.unlink()
 
-    with pytest.raises(ModelError, match="missing"):
-        load_model(copy_version(world, tmp_path, change=change), world.mlruns)
+    def every(model: Path) -> None:
+        shutil.rmtree(model / registry.TRAINED)
+
+    for change in (some, every):
+        with pytest.raises(ModelError, match="missing"):
+            load_model(copy_version(world, tmp_path, change=change), world.mlruns)
 
 
 def test_a_model_of_a_newer_package(world: World, tmp_path: Path) -> None:

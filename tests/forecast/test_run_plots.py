@@ -1,0 +1,60 @@
+"""Pictures of a run: drawn from whatever tables there are, the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from make_result import make_result
+
+from harmattan.forecast.run_plots import DRAWN, plots
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pd.DataFrame]:
+    result = make_result()
+    edges = np.arange(10) / 10
+    return {
+        "scores": result.scores,
+        "contributions": result.contributions,
+        "reliability": pd.DataFrame(
+            {"target": "events", "member": "pool", "question": ["1", "5"], "forecast": 0.2, "frequency": 0.3}
+        ),
+        "pit": pd.DataFrame(
+            {
+                "target": "events",
+                "member": "pool",
+                "horizon": 1,
+                "low": edges,
+                "high": edges + 0.1,
+                "height": 1.0,
+            }
+        ),
+        "weights": pd.DataFrame(
+            {
+                "target": "events",
+                "horizon": 1,
+                "origin": ["2020-01", "2020-02"] * 2,
+                "member": list("aabb"),
+                "weight": 0.5,
+            }
+        ),
+    }
+
+
+def test_every_picture_is_a_png_and_repeats_to_the_byte(tables: dict[str, pd.DataFrame]) -> None:
+    made = plots(tables)
+    assert set(made) == {f"plots/{name}.png" for name in DRAWN}
+    assert all(picture.startswith(b"\x89PNG") for picture in made.values())
+    assert b"matplotlib" not in b"".join(made.values()).lower()
+    assert (
+        plots({"scores": tables["scores"]})["plots/skill_by_horizon.png"]
+        == made["plots/skill_by_horizon.png"]
+    )
+
+
+def test_what_cannot_be_drawn_is_left_out(tables: dict[str, pd.DataFrame]) -> None:
+    scores = tables["scores"]
+    assert plots({}) == {}
+    assert plots({"scores": scores[:0], "pit": tables["pit"].assign(member="zero")}) == {}
+    assert plots({"scores": scores[scores["member"] == "conflictology"]}) == {}

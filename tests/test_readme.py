@@ -80,3 +80,12 @@ def test_every_file_of_a_release_is_described(tmp_path: Path) -> None:
     tables = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
     files = {path.name for path in write_release(make_result(), "<p>", tmp_path).iterdir()}
     assert {name for name in files if f"`{name}" not in tables} == set()
+
+
+def test_the_skill_stated_is_that_of_the_page_about_skill() -> None:
+    skill = (ROOT / "docs" / "skill.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([136]) \| [\d.]+ \| \+([\d.]+) \(", skill, flags=re.MULTILINE)[:6]
+    text = " ".join(README.split())
+    said = re.search(r"lower by ([\d., and]+) % .* that of deaths by ([\d., and]+) %", text)
+    assert said
+    assert re.findall(r"\d\.\d", said[1]) + re.findall(r"\d\.\d", said[2]) == [value for _, value in rows]

@@ -317,9 +317,11 @@ def last_job(out: Path) -> dict[str, Any] | None:
 def write_status(out: Path, day: date, due_days: int, job: Mapping[str, Any] | None = None) -> FolderStatus:
     """Write the folder's ``status.json`` anew, with the outcome of a job or that of the one before."""
     from .disk import replace_text
+    from .locks import writing
     from .manifest import json_text
 
     kept = dict(job) if job is not None else last_job(out)
     found = folder_status(out, day, due_days, kept)
-    replace_text(json_text({**found.to_dict(), "last_job": kept}), out / STATUS)
+    with writing(out):
+        replace_text(json_text({**found.to_dict(), "last_job": kept}), out / STATUS)
     return found

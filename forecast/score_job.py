@@ -15,6 +15,7 @@ from . import monitor
 from .freshness import MONITORING, STATUS, month_end
 from .monitor import Alarm
 from .past import PastRelease, usable
+from .releases import all_releases
 
 if TYPE_CHECKING:
     from ..training.tracking import Record
@@ -118,7 +119,7 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
     inputs = load_inputs(settings)
     last = pd.Period(settings.as_of, freq="M") if settings.as_of else inputs.panel.last_month
     panel = inputs.panel.until(last)
-    known = read_scores(settings.out / SCORES)
+    known = _still_good(read_scores(settings.out / SCORES), settings.out)
     found = list(usable(settings.out, last))
     table = known
     for i, info in enumerate(reversed(found)):
@@ -163,6 +164,12 @@ def read_scores(path: Path) -> pd.DataFrame:
             str(path),
             "Restore it, or move it away: everything still known is scored again.",
         ) from reason
+
+
+def _still_good(table: pd.DataFrame, out: Path) -> pd.DataFrame:
+    """The scores without those of releases that have been withdrawn since."""
+    withdrawn = {info.name for info in all_releases(out) if info.withdrawn}
+    return table[~table["release"].isin(withdrawn)].reset_index(drop=True)
 
 
 def _drift(inputs: Inputs, last: pd.Period, manifest: Mapping[str, Any] | None) -> pd.DataFrame:

@@ -186,6 +186,7 @@ def test_fair_forecasts_raise_none(world: ForecastResult, shelf: Path) -> None:
 def test_a_withdrawn_release_is_left_out(world: ForecastResult, shelf: Path, tmp_path: Path) -> None:
     chosen = settings(world, tmp_path)
     published(shelf, chosen.out)
+    assert set(score_job.run_score(chosen).table.release) == {"2023-09", "2023-11"}
     note_of(chosen.out / "2023-09").write_text(Tombstone("2023-09", "wrong", "2024-01-01").text())
     scored = score_job.run_score(chosen)
     assert set(scored.table.release) == {"2023-11"}

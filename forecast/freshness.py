@@ -315,13 +315,28 @@ def last_job(out: Path) -> dict[str, Any] | None:
 
 
 def write_status(out: Path, day: date, due_days: int, job: Mapping[str, Any] | None = None) -> FolderStatus:
-    """Write the folder's ``status.json`` anew, with the outcome of a job or that of the one before."""
+    """Write the folder's ``status.json`` anew, with the outcome of a job or that of the one before.
+
+    Raises
+    ------
+    ReleaseError
+        There is no such folder, or it cannot be written.
+    LockError
+        Another job has been writing there for too long.
+    """
     from .disk import replace_text
     from .locks import writing
     from .manifest import json_text
 
     kept = dict(job) if job is not None else last_job(out)
     found = folder_status(out, day, due_days, kept)
-    with writing(out):
-        replace_text(json_text({**found.to_dict(), "last_job": kept}), out / STATUS)
+    try:
+        with writing(out):
+            replace_text(json_text({**found.to_dict(), "last_job": kept}), out / STATUS)
+    except OSError as reason:
+        raise ReleaseError(
+            f"the status cannot be written ({reason.strerror or reason}).",
+            str(out / STATUS),
+            "The releases are untouched; free space or permissions there, and run again.",
+        ) from reason
     return found

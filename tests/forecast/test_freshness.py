@@ -202,3 +202,10 @@ def test_a_failed_job_is_remembered_until_the_next(out: Path) -> None:
         write_status(out, FRESH, 62, {"day": "2024-01-27", "exit_code": 0, "message": "done"}).level
         == "green"
     )
+
+
+def test_a_status_that_cannot_be_written_is_told(out: Path) -> None:
+    (out / "status.json").mkdir()
+    with pytest.raises(ReleaseError, match="the status cannot be written"):
+        write_status(out, FRESH)
+    assert list(out.glob(".tmp-*")) == []

@@ -207,5 +207,5 @@ def test_a_failed_job_is_remembered_until_the_next(out: Path) -> None:
 def test_a_status_that_cannot_be_written_is_told(out: Path) -> None:
     (out / "status.json").mkdir()
     with pytest.raises(ReleaseError, match="the status cannot be written"):
-        write_status(out, FRESH)
+        write_status(out, FRESH, 62)
     assert list(out.glob(".tmp-*")) == []

@@ -37,7 +37,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything; write nothing.")]
 Source = Annotated[
     list[str],
-    typer.Option(help="ucdp:FILE, acled:FILE or table:FILE; several are combined, annual beats candidate."),
+    typer.Option(
+        help="ucdp:FILE, acled:FILE, table:FILE or store:FOLDER; several are combined, annual beats candidate."
+    ),
 ]
 Countries = Annotated[str | None, typer.Option(help="ISO3 codes to keep, such as MLI,BFA.")]
 Coverage = Annotated[
@@ -179,7 +181,8 @@ def delay(
 @app.command()
 def check(
     file: Annotated[
-        str, typer.Argument(help="A panel (parquet or CSV), or ucdp:FILE, acled:FILE, table:FILE.")
+        str,
+        typer.Argument(help="A panel (parquet or CSV), or ucdp:FILE, acled:FILE, table:FILE, store:FOLDER."),
     ],
     regions: Annotated[
         Path | None, typer.Option(help="Polygons for incidents; the shipped ones where absent.")

@@ -140,6 +140,10 @@ def promote(
     force: Annotated[
         bool, typer.Option("--force", help="Go past a gate that refuses; needs --reason.")
     ] = False,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="The champion's own recipe on newer months: no worse is enough."),
+    ] = False,
     reason: Annotated[str, typer.Option(help="Why; recorded with the version.")] = "",
     config: ConfigFile = None,
     mlruns: Mlruns = None,
@@ -156,12 +160,13 @@ def promote(
     Examples:
       harmattan promote
       harmattan promote 7 --dry-run
+      harmattan promote --refit
       harmattan promote 7 --force --reason "new boundaries; the old model cannot serve them"
       harmattan promote --rollback --reason "too many false alarms in Niger"
     """
     given = dict(locals())
-    if rollback and (version or force):
-        raise UsageError("--rollback takes neither a version nor --force.", remedy="Leave them out.")
+    if rollback and (version or force or refit):
+        raise UsageError("--rollback takes no version, --force or --refit.", remedy="Leave them out.")
     from .promote_job import promote as go
     from .promote_job import roll_back
 
@@ -169,7 +174,7 @@ def promote(
     if rollback:
         done = roll_back(settings, reason, dry_run)
     else:
-        done = go(settings, version or "challenger", force, reason, dry_run)
+        done = go(settings, version or "challenger", force, reason, dry_run, refit)
     if as_json:
         typer.echo(json.dumps(done.summary(), indent=2))
     elif not quiet:
@@ -179,6 +184,7 @@ def promote(
 def _print_promotion(done: Promotion) -> None:
     said = {
         "gate": "passed the gate",
+        "refit": "is the champion on newer months, and no worse",
         "forced": "was forced past the gate",
         "rollback": "is back",
         "nothing": "is the champion already",

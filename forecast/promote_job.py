@@ -10,6 +10,8 @@ from .train_job import champion_of, face
 
 if TYPE_CHECKING:
     from ..training.promotion import Verdict
+    from ..training.registry import Loaded
+    from ..training.trained import Trained
     from .config import Settings
 
 
@@ -24,7 +26,8 @@ class Promotion:
     before : str or None
         The one before, which is ``previous`` now; None where there was none.
     how : str
-        ``gate``, ``forced``, ``rollback``, ``nothing`` where it was champion already, or ``would`` in a dry run.
+        ``gate``, ``refit``, ``forced``, ``rollback``; ``nothing`` where it was champion already, ``would`` in a dry
+        run.
     reasons : tuple of str
         What is recorded.
     rival : str
@@ -54,6 +57,7 @@ def promote(
     force: bool = False,
     reason: str = "",
     dry_run: bool = False,
+    refit: bool = False,
 ) -> Promotion:
     """Make a version the champion, where the gate lets it through or force is used with a reason.
 
@@ -69,11 +73,13 @@ def promote(
         Why; needed with ``force``, recorded in any case.
     dry_run : bool
         Ask the gate, and change nothing.
+    refit : bool
+        The version is the champion's own recipe, fitted on newer months: it has to be no worse, not better.
 
     Raises
     ------
     UsageError
-        Force without a reason.
+        Force without a reason; a refit that is none.
     GateError
         The gate refuses.
     ModelError
@@ -89,23 +95,26 @@ def promote(
     champion = _standing(settings, force)
     if champion is not None and champion.version == challenger.version:
         return Promotion(challenger.version, champion.version, "nothing", ("it is the champion already",))
-    verdict, rival = face(challenger.scores, champion, settings.seed)
+    if refit:
+        _check_refit(challenger, champion)
+    verdict, rival = face(challenger.scores, champion, settings.seed, better=not refit)
     if not verdict.ok and not force:
         raise GateError(
-            f"version {challenger.version} is not better than {rival}: {'; '.join(verdict.reasons)}.",
+            f"version {challenger.version} is {'worse' if refit else 'not better'} than {rival}: "
+            f"{'; '.join(verdict.reasons)}.",
             remedy="Train a better one, or go past the gate with --force --reason '...'.",
         )
     before = champion.version if champion else None
     if dry_run:
         return Promotion(challenger.version, before, "would", verdict.reasons, rival)
-    how = "gate" if verdict.ok else "forced"
+    how = ("refit" if refit else "gate") if verdict.ok else "forced"
     tags = _tags(how, verdict, rival, reason)
     with registry.registry(settings.mlruns, settings.tracking_uri) as client:
         before = registry.crown(client, challenger.version, tags)
     return Promotion(challenger.version, before, how, verdict.reasons, rival)
 
 
-def _standing(settings: Settings, force: bool) -> Any:
+def _standing(settings: Settings, force: bool) -> Loaded | None:
     """The champion; one whose files are broken only counts as none where force is used."""
     try:
         return champion_of(settings)
@@ -113,6 +122,30 @@ def _standing(settings: Settings, force: bool) -> Any:
         if not force:
             raise
         return None
+
+
+def _check_refit(challenger: Loaded, champion: Loaded | None) -> None:
+    """An error unless a version is the champion's own recipe, members and package, fitted on newer months."""
+    if champion is None:
+        raise UsageError("there is no champion to be refitted.", "--refit", "Leave it out.")
+    new, old = challenger.trained, champion.trained
+    differs = {
+        "the recipe of the features": new.recipe.to_json() != old.recipe.to_json(),
+        "the package": new.package_version != old.package_version,
+        "the members of a pool": _members(new) != _members(old),
+        "the months, which are not newer": new.origin <= old.origin,
+    }
+    for what, differ in differs.items():
+        if differ:
+            raise UsageError(
+                f"version {challenger.version} is no refit of version {champion.version}: it differs in {what}.",
+                "--refit",
+                "Leave it out: the version then has to be better.",
+            )
+
+
+def _members(trained: Trained) -> dict[tuple[str, int], tuple[str, ...]]:
+    return {key: tuple(pool.members) for key, pool in trained.pools.items()}
 
 
 def _tags(how: str, verdict: Verdict, rival: str, reason: str) -> dict[str, str]:

@@ -167,7 +167,9 @@ def scored(training: Training) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def face(challenger: pd.DataFrame, champion: Loaded | None, seed: int) -> tuple[Verdict, str]:
+def face(
+    challenger: pd.DataFrame, champion: Loaded | None, seed: int, better: bool = True
+) -> tuple[Verdict, str]:
     """What the gate says of a challenger, and whom it faced: the champion, or the best baselines.
 
     Parameters
@@ -178,6 +180,8 @@ def face(challenger: pd.DataFrame, champion: Loaded | None, seed: int) -> tuple[
         With its own scores.
     seed : int
         Draws the blocks of months.
+    better : bool
+        Whether a gain is asked for; see :func:`harmattan.training.promotion.decide`.
     """
     from ..training.promotion import POOL, best_baselines, decide
 
@@ -186,7 +190,8 @@ def face(challenger: pd.DataFrame, champion: Loaded | None, seed: int) -> tuple[
     if champion is None:
         return decide(best_baselines(challenger), mine, rng), "the best baselines"
     theirs = champion.scores
-    return decide(theirs[theirs["member"] == POOL], mine, rng), f"version {champion.version}"
+    verdict = decide(theirs[theirs["member"] == POOL], mine, rng, better=better)
+    return verdict, f"version {champion.version}"
 
 
 def _register(

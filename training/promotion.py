@@ -92,6 +92,7 @@ def decide(
     challenger: pd.DataFrame,
     rng: np.random.Generator,
     leading: str = "events",
+    better: bool = True,
 ) -> Verdict:
     """Whether the challenger is better than the champion on the origins that both were scored on.
 
@@ -104,6 +105,9 @@ def decide(
         Draws the blocks of months.
     leading : str
         The target that has to be better; the others must not be worse. The first of all where it is absent.
+    better : bool
+        Whether a gain is asked for. The same recipe fitted on newer months cannot be better on the same origins: it
+        only has to be no worse.
 
     Returns
     -------
@@ -124,7 +128,7 @@ def decide(
         blocks = month_blocks(len(table.origins), rng)
         if target == leading:
             figures |= _gain(table, blocks)
-            reasons += _not_better(table, blocks, figures)
+            reasons += _not_better(table, blocks, figures) if better else _too_few(figures)
         reasons += [f"{target}: {reason}" for reason in _worse_horizons(table)]
         reasons += [f"{target}: {reason}" for reason in _out_of_band(table, blocks, figures, str(target))]
     if reasons:
@@ -197,8 +201,7 @@ def _gain(table: _Months, blocks: np.ndarray) -> dict[str, float]:
 
 def _not_better(table: _Months, blocks: np.ndarray, figures: Mapping[str, float]) -> Iterator[str]:
     """Why the gain of the leading target is none."""
-    if figures["months"] < ENOUGH_MONTHS:
-        yield f"only {figures['months']:.0f} common origins: {ENOUGH_MONTHS} are needed"
+    yield from _too_few(figures)
     if not figures["skill"] >= MARGIN:
         yield f"CRPS gains {figures['skill']:+.1%}: at least {MARGIN:+.1%} is needed"
     if not figures["low"] > 0:
@@ -211,6 +214,11 @@ def _not_better(table: _Months, blocks: np.ndarray, figures: Mapping[str, float]
                 f"the gain rests on horizon {table.horizons[best]} alone: without it {skill:+.1%}, "
                 f"interval from {low:+.1%}"
             )
+
+
+def _too_few(figures: Mapping[str, float]) -> Iterator[str]:
+    if figures["months"] < ENOUGH_MONTHS:
+        yield f"only {figures['months']:.0f} common origins: {ENOUGH_MONTHS} are needed"
 
 
 def _worse_horizons(table: _Months) -> Iterator[str]:

@@ -115,6 +115,21 @@ def test_roll_back_and_forth(mine: World, tmp_path: Path) -> None:
     assert roll_back(mine.settings).version == second
 
 
+def test_a_refit_only_has_to_be_no_worse(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    same = copy_version(mine, tmp_path, gaining(lambda row: 0.0))
+    with pytest.raises(UsageError, match="not newer"):
+        promote(mine.settings, same, refit=True)
+    newer = copy_version(mine, tmp_path, gaining(lambda row: 0.0), card={"origin": "2012-01"})
+    with pytest.raises(GateError, match="not better"):
+        promote(mine.settings, newer)
+    worse = copy_version(mine, tmp_path, gaining(lambda row: -0.1), card={"origin": "2012-02"})
+    with pytest.raises(GateError, match=f"is worse than version {first}"):
+        promote(mine.settings, worse, refit=True)
+    assert promote(mine.settings, newer, refit=True).how == "refit"
+    assert champion(mine).tags["promoted_how"] == "refit"
+
+
 def test_a_dry_run_changes_nothing(mine: World, tmp_path: Path) -> None:
     first = crown_first(mine, tmp_path)
     version = copy_version(mine, tmp_path, gaining(lambda row: 0.1))

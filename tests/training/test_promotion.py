@@ -97,6 +97,13 @@ def test_one_that_is_better_by_luck_on_six_origins_is_refused() -> None:
     assert few.reasons == ("only 6 common origins: 24 are needed",)
 
 
+def test_a_refit_has_to_be_no_worse() -> None:
+    champion, rng = record(seed=1), np.random.default_rng(3)
+    assert decide(champion, champion.copy(), rng, better=False).ok
+    assert not decide(champion, record(-0.06, seed=2), rng, better=False).ok
+    assert not decide(champion, champion[champion["origin"] < "2019-07"], rng, better=False).ok
+
+
 def test_one_horizon_that_loses_more_than_two_percent_is_enough_to_refuse() -> None:
     verdict = judge(
         record(lambda t, h: -0.04 if h == 6 else 0.15, seed=2, noise=0.01), record(seed=1, noise=0.01)

@@ -212,12 +212,23 @@ def test_a_group_without_events_in_a_country_is_withheld(forecast: Ran) -> None:
     assert (withheld["past_events"] < 10).all()
 
 
-def test_the_stores_address_is_told_without_its_password(forecast: Ran) -> None:
-    address = f"http://user:{PLANTED}@127.0.0.1:9"
-    for arguments in (("promote", "1", "--tracking-uri", address), ("config", "show", "--json")):
-        said = run(forecast.folder, "--debug", *arguments, HARMATTAN_TRACKING_URI=address)
-        assert "127.0.0.1:9" in said.said, said.said
-        assert PLANTED not in said.said
+#: An address with a password in it, at which nobody answers.
+ADDRESS = f"http://user:{PLANTED}@127.0.0.1:9"
+
+
+def test_settings_are_shown_without_the_stores_password(forecast: Ran) -> None:
+    said = run(forecast.folder, "config", "show", "--json", HARMATTAN_TRACKING_URI=ADDRESS)
+    assert "127.0.0.1:9" in said.said
+    assert PLANTED not in said.said
+
+
+@pytest.mark.slow
+def test_a_store_that_does_not_answer_is_named_without_its_password(forecast: Ran) -> None:
+    said = run(forecast.folder, "--debug", "promote", "1", "--tracking-uri", ADDRESS)
+    assert said.code != 0
+    assert "Traceback" in said.said
+    assert "127.0.0.1:9" in said.said
+    assert PLANTED not in said.said
 
 
 @pytest.mark.slow

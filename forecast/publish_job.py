@@ -340,7 +340,12 @@ class _Job:
             def on_file(name: str) -> None:
                 self.log.write("release", "note", file=name)
 
-            return publish_release(result, html, self.settings.out, on_file, lambda f: verify(f).require())
+            def check(folder: Path) -> None:
+                self.log.write("release", "note", step="read back")
+                verify(folder).require()
+                self.log.write("release", "note", step="rename")
+
+            return publish_release(result, html, self.settings.out, on_file, check)
 
     def _page(self, result: ForecastResult, before: PastRelease | None) -> str:
         from .report.page import render

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,25 +56,29 @@ def yard(six: Path, jobs: Resident, tmp_path_factory: pytest.TempPathFactory) ->
     return Yard(six, place, jobs, sums_of(place / "whole" / NEW), writing_seconds(place / "whole.jsonl"))
 
 
+def lines(log: Path) -> list[dict[str, Any]]:
+    """What a job has logged; its last line may be torn."""
+    text = log.read_text(encoding="utf-8") if log.exists() else ""
+    return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+
+
 def writing_seconds(log: Path) -> float:
-    """From the first byte of a release to the last of the folder's status."""
-    times = {
-        (line["stage"], line["state"]): datetime.fromisoformat(line["time"])
-        for line in map(json.loads, log.read_text(encoding="utf-8").splitlines())
-    }
-    return (times["publish", "done"] - times["release", "begin"]).total_seconds()
+    """From the first file of a release to the last byte of the folder's status."""
+    told = lines(log)
+    begun = next(line["time"] for line in told if "file" in line)
+    return (datetime.fromisoformat(told[-1]["time"]) - datetime.fromisoformat(begun)).total_seconds()
 
 
 def has_begun(log: Path) -> bool:
-    return log.exists() and '"stage": "release", "state": "begin"' in log.read_text(encoding="utf-8")
+    return any("file" in line for line in lines(log))
 
 
 def phase(log: Path) -> str:
     """What the job was at: the last line that it could write."""
-    line = json.loads([x for x in log.read_text(encoding="utf-8").splitlines() if x.endswith("}")][-1])
-    if line["stage"] == "release":
-        return "writing files" if line.get("file") != "status.json" else "checking and renaming"
-    return {"publish": "after everything"}.get(line["stage"], str(line["stage"]))
+    last = lines(log)[-1]
+    if last["stage"] == "publish":
+        return "all done"
+    return "writing files" if "file" in last else str(last.get("step") or last["stage"])
 
 
 def kill_at(yard: Yard, moment: float, out: Path) -> str:
@@ -140,7 +145,7 @@ def test_a_hundred_kills(
     with capsys.disabled():
         told = ", ".join(f"{n} {name}" for name, n in at.most_common())
         print(f"\n100 kills over {yard.seconds:.2f} s of writing: {told}")
-    assert at["writing files"] >= 20
+    assert at["writing files"] >= 10
     assert len(at) >= 3
 
 

@@ -128,11 +128,9 @@ def read(
     table = _renamed(read_table(path), columns or {}, INCIDENT_FIELDS)
     table = _with_country(table, only)
     raw = table.frame
-    table.require(["country"])
-    if "date_end" not in raw:
-        table.require(["date"])
+    _need(table, "country", *(() if "date_end" in raw else ("date",)))
     if "region" not in raw:
-        table.require(["latitude", "longitude"])
+        _need(table, "latitude", "longitude")
     frame, types, table = _convert(table, today or date.today())
     twice = require_unique(
         frame, str(path), ("date_end", "latitude", "longitude", "region_id", "deaths_best")
@@ -183,7 +181,7 @@ def read_panel(
     table = _renamed(table, columns or {}, fields)
     if "region_id" not in table.frame and "name" in table.frame:
         table = _with_ids(_with_country(table, only))
-    table.require(["month", "region_id", "events"])
+    _need(table, "month", "region_id", "events")
     raw, problems = table.frame, Problems(str(path))
     out = pd.DataFrame({"month": text(raw["month"]), "region_id": text(raw["region_id"])})
     problems.add(out["region_id"] == "", raw["region_id"], "empty")
@@ -227,6 +225,16 @@ def _renamed(table: RawTable, columns: Mapping[str, str], fields: Mapping[str, s
     return RawTable(frame.loc[:, ~frame.columns.duplicated()], table.path, table.repairs, table.delimiter)
 
 
+def _need(table: RawTable, *names: str) -> None:
+    """A :class:`SchemaError` that says how to name a column that is missing."""
+    try:
+        table.require(list(names))
+    except SchemaError as error:
+        missing = next(name for name in names if name not in table.frame)
+        remedy = f"{error.remedy} If it is called otherwise, say so: --columns {missing}=NAME."
+        raise SchemaError(error.what, error.where, remedy, error.failures) from None
+
+
 def _with_country(table: RawTable, only: str) -> RawTable:
     """The table with the one country that it is about, where it names none."""
     if "country" in table.frame or not only:
@@ -236,7 +244,7 @@ def _with_country(table: RawTable, only: str) -> RawTable:
 
 def _with_ids(table: RawTable) -> RawTable:
     """The table with region ids made of country and name."""
-    table.require(["country"])
+    _need(table, "country")
     country, name = _codes(text(table.frame["country"])), text(table.frame["name"])
     pairs = zip(country, name, strict=True)
     ids = [region_slug(c, n) if c and n else "" for c, n in pairs]

@@ -22,8 +22,13 @@ import pytest
 from small_files import BURKINA, EVENT, SQUARES
 
 from harmattan.data.current import last_complete_month
+from harmattan.data.fetch import fetch_ucdp
+from harmattan.data.sources import ucdp
+from harmattan.data.vintages import Store
 from harmattan.forecast import cli
 from harmattan.forecast.cli_data_inputs import fetched_current
+from harmattan.forecast.config import Settings
+from harmattan.forecast.inputs import load_inputs
 
 Run = Callable[..., tuple[int, str, str]]
 #: The month that a forecast of today starts from.
@@ -181,3 +186,25 @@ def test_publish_refuses_data_that_are_old(run: Run, store: Path, tmp_path: Path
     assert code == 10
     assert "stale" in err
     assert not (tmp_path / "releases" / str(LAST)).exists()
+
+
+@pytest.mark.slow
+def test_real_files_serve_all_fifteen_countries(real_data: Path, tmp_path: Path) -> None:
+    offered, cache, store = tmp_path / "server", tmp_path / "cache", Store(tmp_path / "vintages")
+    shutil.copytree(real_data / "candidate", offered / "candidateged")
+    (offered / "ged").mkdir()
+    with zipfile.ZipFile(offered / "ged" / "ged241-csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(real_data / "ged241_west_africa.csv", "GEDEvent_v24_1.csv")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(offered))) as http:
+        threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        for release in ("24.1", "26.0.1", "26.0.4"):
+            got = fetch_ucdp(release, cache, base=f"http://127.0.0.1:{http.server_port}")
+            store.add(ucdp.read(got.path, release=release), date.today())
+        http.shutdown()
+    regions = real_data / "regions" / "admin1_west_africa.geojson"
+    made = load_inputs(Settings(source=f"store:{store.root}", regions=regions))
+    assert len(set(made.panel.countries)) == 15
+    assert made.panel.shape[1] == 263
+    assert str(made.panel.last_month) == "2026-04"
+    assert made.panel.observed[-1].all()
+    assert not made.panel.observed[made.panel.position("2025-06")].any()

@@ -47,6 +47,8 @@ def record_of(result: ForecastResult, release: Path, settings: Settings) -> Reco
         What was asked for.
     """
     told = record_of_release(release)
+    # A registered version keeps its own files; what was fitted for this run alone is kept with it.
+    fitted = {} if result.model.get("version") else result.models
     return replace(
         told,
         params={**settings.published(), **public_settings(result.settings), **told.params},
@@ -55,7 +57,7 @@ def record_of(result: ForecastResult, release: Path, settings: Settings) -> Reco
         profile=profile(result.panel),
         texts={
             **told.texts,
-            **{f"models/{name}": text for name, text in result.models.items()},
+            **{f"models/{name}": text for name, text in fitted.items()},
             "data_quality.csv": result.quality.to_csv(index=False, lineterminator="\n"),
         },
     )

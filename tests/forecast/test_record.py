@@ -71,6 +71,13 @@ def test_settings_environment_quality_and_pictures_are_artifacts(record: Record)
     )
 
 
+def test_files_of_a_registered_model_are_not_copied_into_every_run(tmp_path: Path) -> None:
+    result = replace(make_result(), models={"a.json": "{}"}, model={"name": "champion", "version": "3"})
+    told = record_of(result, write_release(result, "<p>", tmp_path), Settings())
+    assert "models/a.json" not in told.texts
+    assert (told.tags["model_name"], told.tags["model_version"]) == ("champion", "3")
+
+
 def test_every_member_has_a_run_of_its_own(record: Record) -> None:
     names = {child.name for child in record.children}
     assert names == {"conflictology", "endemic-epidemic", "boosting", "pool"}

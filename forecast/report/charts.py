@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -158,21 +158,26 @@ def skill_chart(rows: pd.DataFrame, told: str) -> Markup:
                 class_="row",
             )
         )
-        if np.isnan(value):
-            continue
-        clear = row.skill_low > 0 or row.skill_high < 0
-        marks.append(tag("line", x1=x(row.skill_low), x2=x(row.skill_high), y1=y, y2=y, class_="whisker"))
-        marks.append(tag("circle", cx=x(value), cy=y, r=5.0, class_="dot" if clear else "dot open"))
-        sign = "+" if value >= 0 else "−"
-        span = f"{100 * row.skill_low:.0f} to {100 * row.skill_high:.0f}".replace("-", "−")
-        label = f"{sign}{100 * abs(value):.0f}%"
-        end = max(x(row.skill_high), x(value)) + 9
-        marks.append(
-            tag("text", tag("tspan", label, class_="strong"), f" ({span})", x=end, y=y + 4, class_="row")
-        )
+        if not np.isnan(value):
+            marks += _skill_marks(value, float(row.skill_low), float(row.skill_high), y, x)
     return tag(
         "svg", *marks, viewBox=f"0 0 {width:.0f} {height:.0f}", role="img", aria_label=told, class_="skill"
     )
+
+
+def _skill_marks(
+    value: float, low: float, high: float, y: float, x: Callable[[float], float]
+) -> list[Markup]:
+    """One dot with its whisker and its numbers; a record too short for an interval has the dot alone."""
+    known, marks, words = not (np.isnan(low) or np.isnan(high)), [], ""
+    if known:
+        marks.append(tag("line", x1=x(low), x2=x(high), y1=y, y2=y, class_="whisker"))
+        words = f" ({round(100 * low)} to {round(100 * high)})".replace("-", "−")
+    clear = known and (low > 0 or high < 0)
+    marks.append(tag("circle", cx=x(value), cy=y, r=5.0, class_="dot" if clear else "dot open"))
+    label = f"{'+' if value >= 0 else '−'}{100 * abs(value):.0f}%"
+    end = max(x(high) if known else x(value), x(value)) + 9
+    return [*marks, tag("text", tag("tspan", label, class_="strong"), words, x=end, y=y + 4, class_="row")]
 
 
 def coverage_chart(rows: pd.DataFrame) -> Markup:

@@ -6,6 +6,7 @@ import itertools
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from make_result import make_result
@@ -122,3 +123,18 @@ def test_attributes_and_text_are_escaped() -> None:
 def test_json_cannot_leave_its_element() -> None:
     text = str(safe_json(["</script>", "<!--", "&", "\u2028"]))
     assert not set(text) & set("<>&\u2028")
+
+
+def test_skill_without_an_interval_is_a_dot_alone() -> None:
+    rows = pd.DataFrame(
+        {
+            "horizon": [1, 3],
+            "skill_vs_conflictology": [0.05, 0.021],
+            "skill_low": [float("nan"), -0.004],
+            "skill_high": [float("nan"), 0.05],
+        }
+    )
+    drawn = str(charts.skill_chart(rows, "told"))
+    assert "nan" not in drawn
+    assert drawn.count('class="whisker"') == 1
+    assert " (0 to 5)" in drawn

@@ -120,3 +120,25 @@ class ForecastResult:
     def months(self) -> tuple[pd.Period, ...]:
         """The month that each horizon stands for."""
         return tuple(self.origin + h for h in self.horizons)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what the run is, and each country's first month."""
+        from ..data.show import card
+
+        facts = {
+            "origin": self.origin,
+            "horizons": ", ".join(map(str, self.horizons)),
+            "level": f"{self.level}. {self.banner}".strip(),
+            "targets": ", ".join(self.draws),
+            "regions": len(self.panel.region_ids),
+        }
+        return card(f"Forecast for {self.months[0]} to {self.months[-1]}", facts, self._overview())
+
+    def _overview(self) -> pd.DataFrame:
+        """Mean and central 80 % of each country in the first month, by target."""
+        rows = []
+        for target, draws in self.countries.items():
+            low, high = draws.quantile([0.1, 0.9])[:, 0]
+            for i, country in enumerate(draws.region_ids):
+                rows.append((target, country, draws.mean()[0, i], low[i], high[i]))
+        return pd.DataFrame(rows, columns=["target", "country", f"mean, {self.months[0]}", "p10", "p90"])

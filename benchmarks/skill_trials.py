@@ -11,11 +11,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from harmattan.data.embedded import load_snapshot
-from harmattan.training.models import dispersion
+from harmattan.training.models import dispersion, season
 from harmattan.training.models.base import Member, Problem
 from harmattan.training.models.baselines import Conflictology, NeighbourConflictology
 from harmattan.training.models.boosting import BoostedEndemicEpidemic
@@ -27,33 +28,50 @@ from harmattan.training.models.smoothing import ExponentialNB
 from harmattan.training.problems import build_problems
 from harmattan.training.protocol import HOUSE, scored_regions
 
-#: Name, whether it learns from the training country, pull of the size law (None: as shipped), member.
-VARIANTS: dict[str, tuple[bool, float | None, Callable[[], Member]]] = {
-    "endemic-epidemic": (True, None, EndemicEpidemic),
-    "  endemic-epidemic without the training country": (False, None, EndemicEpidemic),
-    "  size law not pulled": (True, 1e-4, EndemicEpidemic),
-    "  rows all alike, no recency": (True, None, lambda: EndemicEpidemic(recency_half_life=None)),
-    "boosted": (True, None, BoostedEndemicEpidemic),
-    "  boosted without the training country": (False, None, BoostedEndemicEpidemic),
-    "  from the endemic-epidemic mean alone": (True, None, lambda: BoostedEndemicEpidemic(blend=0.0)),
-    "  twice the trees": (True, None, lambda: BoostedEndemicEpidemic(trees=120)),
-    "  small leaves": (True, None, lambda: BoostedEndemicEpidemic(min_leaf=150)),
-    "leaf-calibrated": (True, None, LeafCalibrated),
-    "smoothed conflictology": (True, None, SmoothedConflictology),
-    "neighbour conflictology": (True, None, NeighbourConflictology),
-    "exponential NB": (True, None, ExponentialNB),
-    "log-linear NB": (True, None, LogLinearNB),
+
+@dataclass(frozen=True)
+class Variant:
+    """A member, and what is changed around it; None and True leave things as they are shipped."""
+
+    make: Callable[[], Member]
+    learns: bool = True
+    pull: float | None = None
+    season: bool = True
+
+
+VARIANTS: dict[str, Variant] = {
+    "endemic-epidemic": Variant(EndemicEpidemic),
+    "  without the season": Variant(EndemicEpidemic, season=False),
+    "  without the training country": Variant(EndemicEpidemic, learns=False),
+    "  size law not pulled": Variant(EndemicEpidemic, pull=1e-4),
+    "  rows all alike, no recency": Variant(lambda: EndemicEpidemic(recency_half_life=None)),
+    "boosted": Variant(BoostedEndemicEpidemic),
+    "  boosted without the season": Variant(BoostedEndemicEpidemic, season=False),
+    "  boosted without the training country": Variant(BoostedEndemicEpidemic, learns=False),
+    "  from the endemic-epidemic mean alone": Variant(lambda: BoostedEndemicEpidemic(blend=0.0)),
+    "  three times the trees": Variant(lambda: BoostedEndemicEpidemic(trees=60)),
+    "  small leaves": Variant(lambda: BoostedEndemicEpidemic(min_leaf=150)),
+    "leaf-calibrated": Variant(LeafCalibrated),
+    "smoothed conflictology": Variant(SmoothedConflictology),
+    "  smoothed without the season": Variant(SmoothedConflictology, season=False),
+    "neighbour conflictology": Variant(NeighbourConflictology),
+    "exponential NB": Variant(ExponentialNB),
+    "  exponential without the season": Variant(ExponentialNB, season=False),
+    "log-linear NB": Variant(LogLinearNB),
 }
 HORIZONS = (1, 3, 6)
 
 
 @contextmanager
-def pull(strength: float | None) -> Iterator[None]:
-    """Another strength of the size law's pull, for one variant."""
-    usual = dispersion.PULL
-    dispersion.PULL = usual if strength is None else strength
+def changed(variant: Variant) -> Iterator[None]:
+    """Another strength of the size law's pull, or no season, for one variant."""
+    pulls, precision = dict(dispersion.PULLS), season.PRECISION
+    if variant.pull is not None:
+        dispersion.PULLS["events"] = replace(pulls["events"], strength=variant.pull)
+    season.PRECISION = precision if variant.season else 1e12
     yield
-    dispersion.PULL = usual
+    dispersion.PULLS.update(pulls)
+    season.PRECISION = precision
 
 
 def score(problem: Problem, make: Callable[[], Member], horizon: int, keep: np.ndarray) -> float:
@@ -77,11 +95,11 @@ def main() -> None:
     }
     base = {h: score(problems[False], Conflictology, h, keep) for h in HORIZONS}
     print(f"{'conflictology over 12 months, CRPS':50}", *(f"{base[h]:8.4f}" for h in HORIZONS))
-    for name, (learns, strength, make) in VARIANTS.items():
+    for name, variant in VARIANTS.items():
         if sys.argv[1:] and not any(word in name for word in sys.argv[1:]):
             continue
-        with pull(strength):
-            skill = [1 - score(problems[learns], make, h, keep) / base[h] for h in HORIZONS]
+        with changed(variant):
+            skill = [1 - score(problems[variant.learns], variant.make, h, keep) / base[h] for h in HORIZONS]
         print(f"{name:50}", *(f"{100 * s:+7.2f} %" for s in skill), flush=True)
 
 

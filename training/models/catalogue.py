@@ -22,7 +22,7 @@ BASELINES = ("zero", "last_value", "conflictology_6", "conflictology_12", "confl
 #: What the pool is made of.
 POOLED = ("smoothed_conflictology", "exponential_nb", "endemic_epidemic", "boosted")
 #: What the pool of deaths is made of: what models deaths directly loses to events times deaths per event.
-POOLED_DEATHS = ("conflictology_12", "exponential_nb", "events_times_deaths")
+POOLED_DEATHS = ("exponential_nb", "events_times_deaths")
 #: Members of no other target than deaths.
 DEATHS_ONLY = ("events_times_deaths",)
 #: Everything that can be asked for; ``log_linear_nb`` loses to conflictology and is kept for comparison only.

@@ -1,0 +1,114 @@
+"""How well sums over countries are covered, by the template that the joint draws take their order from.
+
+    python benchmarks/country_totals.py [WORKERS]
+
+House benchmark, ``events``: share of country totals inside the central 50, 80 and 90 % intervals, by horizon pooled,
+and the same for sums over six months. Every template sees only outcomes known at its origin. Run by hand, one minute.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from harmattan.data.embedded import load_snapshot
+from harmattan.training.backtest import WARM_UP, Record, run_backtest
+from harmattan.training.dependence import PastErrors, Template, fit_template, normal_scores
+from harmattan.training.distribution import independent_ranks, joint_draws, stack
+from harmattan.training.problems import build_problems
+from harmattan.training.protocol import HOUSE, LAST_OPEN, scored_regions
+
+DRAWS, SEEDS, LEVELS = 1000, 3, (0.5, 0.8, 0.9)
+#: Name, horizons that errors are taken from, and of how many origins; None for all before.
+TEMPLATES: dict[str, tuple[tuple[int, ...], int | None]] = {
+    "past errors, all origins and horizons before": (HOUSE.horizons, None),
+    "past errors, 24 origins, horizons 1, 3 and 6": ((1, 3, 6), 24),
+    "past errors, 12 origins, horizons 1, 3 and 6": ((1, 3, 6), 12),
+}
+
+
+def errors_of(record: Record) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of the pool at every origin, and what they were expected to be, (origins, regions) each."""
+    each = [
+        normal_scores(said, came, np.isfinite(came))
+        for said, came in zip(record.margins["pool"], record.observed, strict=True)
+    ]
+    return np.stack([e[0] for e in each]), np.stack([e[1] for e in each])
+
+
+def past(
+    records: Sequence[Record],
+    errors: Sequence[tuple[np.ndarray, np.ndarray]],
+    at: int,
+    horizons: Sequence[int],
+    count: int | None,
+) -> dict[int, PastErrors]:
+    """Errors of the pool whose outcome was known at an origin."""
+    found = {}
+    for record, (scores, spreads) in zip(records, errors, strict=True):
+        if record.horizon in horizons:
+            stop = at - record.horizon + 1
+            rows = slice(0 if count is None else stop - count, stop)
+            found[record.horizon] = PastErrors(record.origins[rows], scores[rows], spreads[rows])
+    return found
+
+
+def inside(totals: np.ndarray, came: np.ndarray) -> np.ndarray:
+    """Share of each outcome's step that lies in each central interval, (levels, cases); totals are (draws, cases)."""
+    lower, upper = (totals < came).mean(axis=0), (totals <= came).mean(axis=0)
+    out = []
+    for level in LEVELS:
+        a, b = 0.5 - level / 2, 0.5 + level / 2
+        overlap = np.clip(np.minimum(upper, b) - np.maximum(lower, a), 0, None)
+        whole = (lower >= a) & (lower <= b)
+        out.append(np.where(upper > lower, overlap / np.maximum(upper - lower, 1e-12), whole))
+    return np.stack(out)
+
+
+def main() -> None:
+    workers = int(sys.argv[1]) if len(sys.argv) > 1 else 2
+    snapshot = load_snapshot()
+    panel = snapshot.panel.until(LAST_OPEN)
+    problem = build_problems(panel, ["events"], [snapshot.training])["events"]
+    origins = tuple(pd.period_range(HOUSE.first - WARM_UP, HOUSE.last, freq="M"))
+    records = run_backtest(
+        problem, origins, HOUSE.horizons, scored_regions(panel, HOUSE), warm_up=0, workers=workers
+    )
+    errors = [errors_of(record) for record in records]
+    countries = records[0].countries
+    names = sorted(set(countries))
+    groups = np.array([[c == n for n in names] for c in countries], dtype=np.int64)
+    print(f"{'order of the draws':48}", "50 / 80 / 90 %      sums over six months")
+    for name in ("independence", *TEMPLATES):
+        single, summed = [], []
+        for at in range(WARM_UP, len(origins)):
+            margins = stack([r.margins["pool"][at] for r in records])
+            came = np.stack([r.observed[at] for r in records]).astype(np.int64) @ groups
+            template: Template | None = None
+            if name in TEMPLATES:
+                template = fit_template(
+                    past(records, errors, at, *TEMPLATES[name]), countries, HOUSE.horizons
+                )
+            for seed in range(SEEDS):
+                rng = np.random.default_rng([seed, at])
+                shape = (len(HOUSE.horizons), len(countries))
+                ranks = (
+                    template.ranks(DRAWS, countries, rng)
+                    if template
+                    else independent_ranks(DRAWS, shape, rng)
+                )
+                totals = joint_draws(margins, ranks).astype(np.int64) @ groups
+                single.append(inside(totals.reshape(DRAWS, -1), came.ravel()))
+                summed.append(inside(totals.sum(axis=1), came.sum(axis=0)))
+        said = [
+            " / ".join(f"{100 * v:.1f}" for v in np.concatenate(each, axis=1).mean(axis=1))
+            for each in (single, summed)
+        ]
+        print(f"{name:48}", "      ".join(said), flush=True)
+
+
+if __name__ == "__main__":
+    main()

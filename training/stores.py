@@ -193,7 +193,8 @@ def quiet_mlflow() -> Iterator[None]:
             import mlflow  # noqa: F401
 
             for logger in loggers:
-                logger.setLevel(logging.ERROR)
+                # Not even errors: MLflow would print the trace of what is told here in one sentence.
+                logger.setLevel(logging.CRITICAL)
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
@@ -215,6 +216,11 @@ def without_secrets(text: str) -> str:
 
 
 def in_short(reason: BaseException) -> str:
-    """The first line of an error, without secrets, at most 200 characters."""
-    lines = str(reason).strip().splitlines() or [type(reason).__name__]
-    return without_secrets(lines[0])[:200]
+    """The first line of an error that says something, without secrets, at most 200 characters.
+
+    >>> in_short(OSError("(raised as a result of a flush)\\n(sqlite3.OperationalError) database or disk is full"))
+    'database or disk is full'
+    """
+    lines = [line for line in str(reason).strip().splitlines() if not line.startswith("(raised as ")]
+    first = re.sub(r"^\([\w.]+\) ", "", lines[0] if lines else type(reason).__name__)
+    return without_secrets(first)[:200]

@@ -68,6 +68,24 @@ def test_an_error_of_ours_passes_a_connection_as_it_is(tmp_path: Path, empty_sto
         raise ModelError("mine")
 
 
+def test_a_database_that_may_only_be_read(
+    store: Callable[[], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Made immutable, which holds for every user; one sentence, and no trace of MLflow's own."""
+    base = store() / "mlflow.db"
+    if (
+        shutil.which("chattr") is None
+        or subprocess.run(["chattr", "+i", base], capture_output=True).returncode
+    ):
+        pytest.skip("files cannot be made immutable here")
+    try:
+        with pytest.raises(TrackingError, match="attempt to write a readonly database"):
+            log_run(RECORD, base.parent)
+    finally:
+        subprocess.run(["chattr", "-i", base], check=True)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_full_disk(tmp_path: Path, empty_store: Path) -> None:
     """No file of the process may grow beyond what the database has: as on a full disk, every write fails."""
     shutil.copy(empty_store / "mlflow.db", tmp_path)
@@ -92,15 +110,13 @@ def test_a_full_disk(tmp_path: Path, empty_store: Path) -> None:
     assert "could not be recorded in MLflow" in done.stdout
 
 
-def test_a_database_of_another_kind_is_left_alone(tmp_path: Path) -> None:
+def test_a_database_of_an_unknown_mlflow(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "mlflow.db") as base:
         base.execute("create table alembic_version (version_num text)")
-        base.execute("insert into alembic_version values ('of another program')")
+        base.execute("insert into alembic_version values ('of years to come')")
     base.close()
-    before = (tmp_path / "mlflow.db").read_bytes()
-    with pytest.raises(TrackingError):
+    with pytest.raises(TrackingError, match=r"mlflow\.db: the run could not be recorded"):
         log_run(RECORD, tmp_path)
-    assert (tmp_path / "mlflow.db").read_bytes() == before
 
 
 def test_children_belong_to_their_parent(store: Callable[[], Path]) -> None:

@@ -244,7 +244,7 @@ def revisions(out: Path, origin: str) -> list[Path]:
 
 
 def differences(old: Path, new: Path) -> tuple[str, ...]:
-    """What two releases of a month differ in: damage first, then inputs, else the files.
+    """What two releases of a month differ in: damage first, then inputs (single counts last), else the files.
 
     Each entry reads ``settings.seed: 1 -> 2``, or ``forecast.csv differs``.
     """
@@ -255,7 +255,7 @@ def differences(old: Path, new: Path) -> tuple[str, ...]:
     before, after = _inputs(old), _inputs(new)
     changed = [
         f"{key}: {before.get(key, 'absent')} -> {after.get(key, 'absent')}"
-        for key in sorted(before.keys() | after.keys())
+        for key in sorted(before.keys() | after.keys(), key=lambda key: (key.startswith("data.recent."), key))
         if before.get(key) != after.get(key) and not key.startswith(("tables.", "data.month_digests."))
     ]
     theirs, mine = _numbers(promised), _numbers(read_sums(new))

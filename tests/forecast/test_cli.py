@@ -263,7 +263,7 @@ def commands() -> list[tuple[str, ...]]:
 def test_every_command_has_help_with_an_example(run: Run, command: tuple[str, ...]) -> None:
     code, out, _ = run(*command, "--help")
     assert code == 0
-    if len(command) == 2 or command[0] not in cli.GROUPS:
+    if "Commands:" not in out:
         assert "harmattan " + " ".join(command) in out.split("Usage:")[1].split("\n", 1)[1]
 
 

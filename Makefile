@@ -1,5 +1,5 @@
 # Everything sets itself up: a virtual environment in .venv, once, from requirements.lock.
-.PHONY: forecast test test-all setup lint tests tests-all types lock docs docs-cli docs-replay ui clean
+.PHONY: forecast test test-all setup lint tests tests-all types lock docs docs-cli docs-replay docs-picture ui clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -81,6 +81,10 @@ docs-cli: $(READY)
 # The page that sets a forecast of August 2023 beside what followed.
 docs-replay: $(READY)
 	$(BIN)/python docs/make_replay.py
+
+# The picture of the report in the README, from the newest release, with Debian's chromium and chromium-driver.
+docs-picture: $(READY)
+	$(BIN)/python docs/make_picture.py
 
 # The runs, in a browser on this machine.
 ui: $(READY)

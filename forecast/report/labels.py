@@ -11,6 +11,8 @@ from .svg import number, tag
 
 #: Mean width of a letter and height of a line, in parts of the type size.
 LETTER, LINE = 0.57, 1.08
+#: How much wider bold letters are.
+BOLD = 1.12
 LONGEST_LINE, LONGEST_NAME = 11, 26
 #: Tried in turn, in parts of the label's own height and width.
 SHIFTS = (
@@ -57,7 +59,8 @@ class Label:
     @property
     def width(self) -> float:
         """About how wide it is."""
-        return max(len(line) for line in self.lines) * LETTER * self.size
+        bold = BOLD if self.kind in ("leading", "country") else 1.0
+        return max(len(line) for line in self.lines) * LETTER * bold * self.size
 
     @property
     def height(self) -> float:

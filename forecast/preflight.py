@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.errors import ReleaseError
+from .disk import clear_leftovers
+from .locks import writing
 from .main_job import check_writable
 from .releases import newest
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from .config import Settings
     from .inputs import Inputs
 
-__all__ = ["check_space", "check_writable", "read_inputs"]
+__all__ = ["check_space", "check_writable", "read_inputs", "tidy"]
 
 #: Bytes that have to be free: so many, and so many times the size of the last release.
 FREE, TIMES = 20_000_000, 3
@@ -41,6 +43,19 @@ def read_inputs(settings: Settings, day: date) -> Inputs:
         inputs = replace(inputs, panel=inputs.panel.until(inputs.panel.last_month))
     inputs.quality(day).require()
     return inputs
+
+
+def tidy(out: Path) -> None:
+    """Remove what earlier jobs left half-written; a :class:`ReleaseError` where that cannot be done."""
+    try:
+        with writing(out):
+            clear_leftovers(out)
+    except OSError as reason:
+        raise ReleaseError(
+            f"what an earlier job left cannot be removed ({reason.strerror or reason}).",
+            str(reason.filename or out),
+            "Remove it by hand, or choose another --out.",
+        ) from reason
 
 
 def check_space(out: Path) -> None:

@@ -26,7 +26,7 @@ from .fallback import Candidate, chain, reason_of, why
 from .freshness import FolderStatus, coverage_of, write_status
 from .job_log import JobLog
 from .locks import publishing
-from .preflight import check_space, check_writable, read_inputs
+from .preflight import check_space, check_writable, read_inputs, tidy
 from .releases import newest_to_lead, read_release
 from .verify import verify
 
@@ -206,6 +206,7 @@ class _Job:
         settings, log = self.settings, self.log
         with log.stage("preflight"):
             self.say("preflight", 0.0)
+            tidy(settings.out)
             check_space(settings.out)
         with log.stage("data"):
             self.say("data", 0.02)

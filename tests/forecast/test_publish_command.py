@@ -111,6 +111,13 @@ def test_a_new_month_moves_latest_and_a_revision_says_why(publish: Publish, worl
     assert (earlier["latest"], earlier["why_not_latest"]) == (f"{NEW}_r2", f"{NEW}_r2 is newer")
 
 
+def test_what_a_killed_job_left_is_removed_though_nothing_is_new(publish: Publish, world: Path) -> None:
+    publish("old")
+    (world / "out" / ".tmp-status.json-4711").write_text("{", encoding="utf-8")
+    assert publish("old").code == 0
+    check_untouched(world)
+
+
 @pytest.mark.slow
 def test_dry_run_writes_nothing(publish: Publish, world: Path) -> None:
     done = publish("old", "--dry-run")

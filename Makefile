@@ -1,5 +1,5 @@
 # Everything sets itself up: a virtual environment in .venv, once, from requirements.lock.
-.PHONY: forecast test test-all setup lint tests tests-all types lock docs docs-cli docs-replay docs-picture ui clean
+.PHONY: forecast test test-all setup lint tests tests-all types lock docs docs-cli docs-models docs-replay docs-picture ui clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -70,13 +70,17 @@ audit: $(READY)
 	$(BIN)/uv tool run pip-audit --requirement requirements-publish.lock --require-hashes --disable-pip --progress-spinner off
 
 # The documents as pages in site/, readable without a network; broken links and pages that nobody links to stop it.
-docs: $(READY) docs-cli
+docs: $(READY) docs-cli docs-models
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html; to search as well: $(BIN)/python -m http.server --directory site"
 
 # The page of every command, from the program itself.
 docs-cli: $(READY)
 	@$(BIN)/python docs/make_cli.py
+
+# The numbers on the page about models.
+docs-models: $(READY)
+	@$(BIN)/python docs/make_models.py
 
 # The page that sets a forecast of August 2023 beside what followed.
 docs-replay: $(READY)

@@ -48,8 +48,8 @@ class AsKnown:
         return replace(problem, panel=panel, cube=recipe.build(panel))
 
 
-def store_at(source: str, vintages: Path | None) -> Path | None:
-    """The folder of the store that models look into: as named, else that of the source."""
+def store_at(source: str, vintages: Path | Store | None) -> Path | Store | None:
+    """The store that models look into: as named, else that of the source."""
     if vintages is not None or not source.startswith(STORE):
         return vintages
     named = source.removeprefix(STORE)

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..data.errors import UsageError, nearest
+from .cli_options import (
+    AsOf,
+    ConfigFile,
+    DryRun,
+    Json,
+    LinksFile,
+    PanelFile,
+    Quiet,
+    RegionsFile,
+    Seed,
+    Source,
+    Workers,
+)
 from .progress import Bar
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..data.panel import Panel
     from .config import Settings
+    from .inputs import Inputs
+    from .scenario import Plan
+    from .spillover_answers import View
     from .spillover_job import Spillover
 
 #: What can be printed, and the columns that are shown of it.
@@ -30,22 +48,11 @@ VIEWS = {
 #: Columns that hold a number about a border, which is not shown in words or tables without a declared signal.
 _NUMBERS = ("share", "share_total", "risk_difference", "events", "share_of_border", "stress_response")
 
-Config = Annotated[Path | None, typer.Option(help="Settings file; ./harmattan.toml where there is one.")]
-Source = Annotated[str | None, typer.Option(help="snapshot, or ucdp:FILE.")]
-PanelFile = Annotated[Path | None, typer.Option(help="A ready panel (parquet or CSV) instead of a source.")]
-RegionsFile = Annotated[Path | None, typer.Option(help="Polygons (GeoJSON) of the regions.")]
-LinksFile = Annotated[Path | None, typer.Option(help="Links between regions (CSV).")]
-AsOf = Annotated[str | None, typer.Option(help="Origin, such as 2023-08: the last month to be seen.")]
-DrawsOption = Annotated[int | None, typer.Option(help="Simulated paths per world.")]
-Seed = Annotated[int | None, typer.Option(help="Root of every random stream.")]
-Workers = Annotated[int | None, typer.Option(help="Processes; changes no number. 0: one per core.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check settings and data; write nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Paths = Annotated[int | None, typer.Option("--draws", help="Simulated paths per world.")]
 
 
 def spillover(
-    config: Config = None,
+    config: ConfigFile = None,
     source: Source = None,
     panel: PanelFile = None,
     regions: RegionsFile = None,
@@ -53,7 +60,7 @@ def spillover(
     as_of: AsOf = None,
     countries: Annotated[str | None, typer.Option(help="Source countries to show, such as MLI,BFA.")] = None,
     view: Annotated[str, typer.Option(help=f"What to print: {', '.join(VIEWS)}.")] = "pairs",
-    draws: DrawsOption = None,
+    draws: Paths = None,
     seed: Seed = None,
     workers: Workers = None,
     out: Annotated[Path | None, typer.Option(help="Folder for all tables (CSV) and the model.")] = None,
@@ -63,8 +70,12 @@ def spillover(
     ] = False,
     worlds: Annotated[int, typer.Option(min=1, help="Simulated worlds per setting, with --evaluate.")] = 100,
     only: Annotated[
-        str | None, typer.Option(help="With --evaluate: worlds, placebos or record alone.")
+        str | None, typer.Option(help="With --evaluate: worlds, placebos, sensitivity or record alone.")
     ] = None,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="What it would have said each month since 2015: --evaluate's record."),
+    ] = False,
     unseal: Annotated[
         bool, typer.Option("--unseal", help="Open the vault: let --evaluate see months after 2022. Recorded.")
     ] = False,
@@ -81,6 +92,7 @@ def spillover(
       harmattan spillover
       harmattan spillover --as-of 2022-12 --view routes --countries MLI
       harmattan spillover --out spillover --json
+      harmattan spillover --history --out history
       harmattan spillover --evaluate --worlds 100 --out evaluation
     """
     given = {
@@ -93,8 +105,8 @@ def spillover(
     if dry_run:
         _plan(settings, out, as_json, quiet)
         return
-    if evaluate:
-        _evaluate(settings, worlds, only, unseal, out, as_json, quiet)
+    if evaluate or history:
+        _evaluate(settings, worlds, "record" if history else only, unseal, out, as_json, quiet)
         return
     from .spillover_job import run_spillover
 
@@ -125,13 +137,13 @@ def scenario(
     ] = None,
     months: Annotated[int, typer.Option(min=1, max=12, help="Months that the change lasts.")] = 6,
     ahead: Annotated[int, typer.Option(min=1, max=12, help="Months that are simulated.")] = 6,
-    config: Config = None,
+    config: ConfigFile = None,
     source: Source = None,
     panel: PanelFile = None,
     regions: RegionsFile = None,
     links: LinksFile = None,
     as_of: AsOf = None,
-    draws: DrawsOption = None,
+    draws: Paths = None,
     seed: Seed = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for scenario.csv and scenario.svg, the table and the picture.")
@@ -151,9 +163,6 @@ def scenario(
       harmattan scenario --set MLI-mopti=0 --json
       harmattan scenario --paths paths.csv
     """
-    from .scenario import effects, parse_change, plan_from_table, plan_of, read_paths, run_scenario
-    from .spillover_job import prepare
-
     if bool(change) == (paths is not None):
         raise UsageError(
             "a scenario needs --set or --paths, one of the two.", remedy="See --help for examples."
@@ -162,46 +171,60 @@ def scenario(
         "source": source, "panel": panel, "regions": regions, "links": links, "as_of": as_of,
         "draws": draws, "seed": seed,
     }  # fmt: skip
-    settings = _settings(given, config)
-    ahead = max(ahead, months)
-    changes = [c for text in change or () for c in parse_change(text)]
-    table = None if paths is None else read_paths(paths)
+    settings, ahead = _settings(given, config), max(ahead, months)
+    asked = _asked(change or (), paths)
     with Bar(quiet=quiet) as progress:
         progress("fit", 0.1)
         inputs = _until(settings)
-        plan = (
-            plan_of(changes, inputs, ahead, months)
-            if table is None
-            else plan_from_table(table, inputs, ahead, str(paths))
-        )
+        plan = asked(inputs, ahead, months)
         if dry_run:
             if not quiet:
                 typer.echo(
                     f"Would simulate {ahead} months from {inputs.months[-1]}, {plan.touched.sum()} regions set."
                 )
             return
-        import numpy as np
-
-        read, seen, origin = prepare(settings)
-        progress("paths", 0.7)
-        rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 4]))
-        result = run_scenario(seen.model, seen.problem, origin, plan, settings.draws, rng)
+        result, read, seen = _simulated(settings, plan, progress)
     files = _write_scenario(result, read, out) if out is not None else []
     if as_json:
-        typer.echo(json.dumps({"origin": str(origin), "files": files, "rows": _records(result)}, indent=1))
-        return
-    if quiet:
-        return
-    pairs = seen.model.pairs
-    sure = {
-        (str(a), str(b))
-        for a, b in pairs.loc[pairs["declared"], ["source_country", "target_country"]].to_numpy()
-    }
+        origin = str(read.panel.months[-1])
+        typer.echo(json.dumps({"origin": origin, "files": files, "rows": _records(result)}, indent=1))
+    elif not quiet:
+        _print_scenario(result, read, seen, ahead, files)
+
+
+def _asked(change: Sequence[str], paths: Path | None) -> Callable[[Panel, int, int], Plan]:
+    """The plan that was asked for, once the panel is known; its own faults are told before anything is read."""
+    from .scenario import parse_change, plan_from_table, plan_of, read_paths
+
+    if paths is not None:
+        table = read_paths(paths)
+        return lambda panel, ahead, months: plan_from_table(table, panel, ahead, str(paths))
+    changes = [c for text in change for c in parse_change(text)]
+    return lambda panel, ahead, months: plan_of(changes, panel, ahead, months)
+
+
+def _simulated(settings: Settings, plan: Plan, progress: Bar) -> tuple[pd.DataFrame, Inputs, View]:
+    """Fit the model and simulate both worlds."""
+    import numpy as np
+
+    from .scenario import run_scenario
+    from .spillover_job import prepare
+
+    read, seen, origin = prepare(settings)
+    progress("paths", 0.7)
+    rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 4]))
+    return run_scenario(seen.model, seen.problem, origin, plan, settings.draws, rng), read, seen
+
+
+def _print_scenario(result: pd.DataFrame, read: Inputs, seen: View, ahead: int, files: Sequence[str]) -> None:
+    from .scenario import effects
+
     countries = result[(result["level"] == "country") & (result["month"] == "all")]
-    typer.echo(f"Expected events in {ahead} months from {origin}:")
+    typer.echo(f"Expected events in {ahead} months from {read.panel.months[-1]}:")
     typer.echo(_text(countries, "place baseline scenario difference difference_low difference_high"))
     typer.echo("\nRegions that the scenario does not set, largest differences first:")
-    typer.echo(_text(effects(result, sure), "place baseline scenario difference path_05 path_95 statement"))
+    shown = "place baseline scenario difference difference_low difference_high statement"
+    typer.echo(_text(effects(result, seen.sure, seen.told), shown))
     for file in files:
         typer.echo(f"Wrote {file}")
 
@@ -212,7 +235,7 @@ def _settings(given: dict[str, Any], config: Path | None) -> Settings:
     return Settings.load({k: v for k, v in given.items() if v is not None}, config)
 
 
-def _until(settings: Settings) -> Any:
+def _until(settings: Settings) -> Panel:
     """The panel up to the origin."""
     from .inputs import load_inputs
 
@@ -253,13 +276,16 @@ def _print(found: Spillover, view: str) -> None:
 
             typer.echo(NO_SIGNAL)
             return
-    from .spillover import SHOCK_NOTE
+    from .spillover import APART_NOTE, SHOCK_NOTE, SHOCK_RATE_APART
 
     if "statement" in table:
         # Beside every number in the files; here once is enough.
-        table = table.assign(statement=table["statement"].str.replace(f"; {SHOCK_NOTE}", "", regex=False))
+        for note in (SHOCK_NOTE, APART_NOTE):
+            table = table.assign(statement=table["statement"].str.replace(f"; {note}", "", regex=False))
     typer.echo(_text(table, VIEWS[view]))
-    typer.echo(f"Model-attributed, not caused: {SHOCK_NOTE}.")
+    typer.echo(
+        f"Model-attributed, not caused: {SHOCK_NOTE}, and be told apart from one in {SHOCK_RATE_APART:.0%}."
+    )
 
 
 def _text(table: pd.DataFrame, columns: str) -> str:
@@ -303,16 +329,46 @@ def _evaluate(
         raise UsageError(f"--only {only} is no part of the evaluation.", remedy=nearest(only, PARTS))
     with Bar(quiet=quiet) as progress:
         tables = prove(settings, worlds, (only,) if only else PARTS, unseal, progress)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, table in tables.items():
-            table.to_csv(out / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
-        if "history" in tables:
-            from .spillover_timeline import timeline
-
-            (out / "timeline.svg").write_text(timeline(tables["history"]), encoding="utf-8")
+    files = _write_evaluation(tables, out) if out is not None else []
     if as_json:
         typer.echo(json.dumps({name: _records(table) for name, table in tables.items()}, indent=1))
     elif not quiet:
-        for name, table in tables.items():
+        for name, table in _brief(tables).items():
             typer.echo(f"\n{name}\n{_text(table, ' '.join(map(str, table.columns)))}")
+        for file in files:
+            typer.echo(f"Wrote {file}")
+
+
+def _brief(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The tables as they are printed: the history by country and year, not by month and border."""
+    from .spillover_history import history_table
+
+    if "history" not in tables:
+        return tables
+    return {**tables, "history": history_table(tables["history"])}
+
+
+def _write_evaluation(tables: dict[str, pd.DataFrame], out: Path) -> list[str]:
+    """One CSV per table, all of them as ``evaluation.json``, and the history's page and picture."""
+    from ..data.errors import ReleaseError
+    from .spillover_history import history_page
+    from .spillover_stored import evaluation_text
+    from .spillover_timeline import timeline
+
+    texts = {
+        f"{name}.csv": table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        for name, table in tables.items()
+    }
+    texts["evaluation.json"] = evaluation_text(tables)
+    if "history" in tables:
+        texts["timeline.svg"] = timeline(tables["history"])
+        texts["history.md"] = history_page(tables["history"], tables["entry_list"])
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (out / name).write_text(text, encoding="utf-8")
+    except OSError as reason:
+        raise ReleaseError(
+            f"nothing can be written here ({reason.strerror}).", str(out), "Choose another --out."
+        ) from None
+    return [str(out / name) for name in sorted(texts)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -289,23 +290,38 @@ def _compare(
     )
 
 
-def effects(table: pd.DataFrame, declared: set[tuple[str, str]], most: int = 12) -> pd.DataFrame:
+def effects(
+    table: pd.DataFrame,
+    declared: AbstractSet[tuple[str, str]],
+    told: AbstractSet[tuple[str, str]] = frozenset(),
+    most: int = 12,
+) -> pd.DataFrame:
     """The largest differences over all months in regions that the scenario does not set, with what may be said.
 
     Parameters
     ----------
-    declared : set of (str, str)
-        Borders with a declared signal, (source country, target country).
+    declared, told : set of (str, str)
+        Borders with a declared signal, (source country, target country), and those told apart from a shock.
     """
     touched = set(table[(table["level"] == "region") & table["set"]]["country"])
     rows = table[(table["level"] == "region") & (table["month"] == "all") & ~table["set"]].copy()
     rows = rows.sort_values("difference", key=lambda d: -d.abs(), kind="stable").head(most)
-    rows["statement"] = [
-        "inside the country"
-        if c in touched
-        else "model-attributed"
-        if any((s, c) in declared for s in touched)
-        else "no measurable signal across the border"
-        for c in rows["country"]
-    ]
+    rows["statement"] = [_may_be_said(str(c), touched, declared, told) for c in rows["country"]]
     return rows.reset_index(drop=True)
+
+
+def _may_be_said(
+    country: str,
+    touched: AbstractSet[str],
+    declared: AbstractSet[tuple[str, str]],
+    told: AbstractSet[tuple[str, str]],
+) -> str:
+    """What may be said of a difference in a country, given where the scenario sets something."""
+    into = {(source, country) for source in touched}
+    if country in touched:
+        return "inside the country"
+    if into & told:
+        return "model-attributed"
+    if into & declared:
+        return "model-attributed, not told apart from a shock on both sides"
+    return "no measurable signal across the border"

@@ -16,12 +16,14 @@ from ..training.models.declare import judge_borders, permuted_estimates
 from ..training.models.diffusion_design import Design, Term, make_design
 from .report.tables import rows_of
 from .spillover_job import check_coverage, problem_of
+from .spillover_sensitivity import sensitivity
+from .version import version
 
 if TYPE_CHECKING:
     from ..data.regions import Regions
     from .config import Settings
 
-PARTS = ("worlds", "placebos", "record")
+PARTS = ("worlds", "placebos", "sensitivity", "record")
 #: Months after this one are closed to evaluations.
 LAST_OPEN = "2022-12"
 _PERMUTATIONS = 200
@@ -43,12 +45,13 @@ def prove(
     worlds : int
         Simulated worlds per setting.
     parts : sequence of str
-        Some of ``worlds, placebos, record``.
+        Some of :data:`PARTS`.
 
     Returns
     -------
     dict of str to pandas.DataFrame
-        Tables by name, and ``about``: last month seen, whether the vault was opened, seed.
+        Tables by name, and ``about``: last month seen, whether the vault was opened, seed, version of the package
+        and hash of the data.
 
     Raises
     ------
@@ -64,15 +67,16 @@ def prove(
     last = last_month(settings.as_of, inputs.panel, unseal)
     panel = inputs.panel.until(last)
     check_coverage(panel)
-    tables = {
-        "about": pd.DataFrame(
-            [(str(last), unseal, settings.seed)], columns=["last_month", "unsealed", "seed"]
-        )
-    }
+    about = (str(last), unseal, settings.seed, version(), panel.digest())
+    names = ["last_month", "unsealed", "seed", "package_version", "data_hash"]
+    tables = {"about": pd.DataFrame([about], columns=names)}
     if "placebos" in parts:
         say("placebos", 0.0)
         rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 5]))
         tables |= placebos(panel, inputs.regions, rng)
+    if "sensitivity" in parts and inputs.training:
+        say("sensitivity", 0.5)
+        tables["sensitivity"] = sensitivity(panel, inputs.training[0], _PERMUTATIONS, settings.seed)
     if "record" in parts:
         tables |= record(panel, settings.seed, settings.workers, lambda share: say("record", share))
     if "worlds" in parts:

@@ -16,9 +16,14 @@ from ..training.models.diffusion import assemble, lag_states, mean_paths
 from ..training.models.diffusion_design import make_design
 from .spillover_answers import GROUP_MEASURES, View
 from .spillover_job import problem_of, total_shares
+from .spillover_stored import load_evaluation
 
-#: First origin, and months between origins; every origin looks as far ahead as the next one.
-FIRST, STEP = "2014-12", 3
+__all__ = ["area", "entry_tables", "gain_table", "load_evaluation", "look_back", "record"]
+
+#: First origin; there is one each month.
+FIRST = "2014-12"
+#: Months after an origin in which an armed group's first event counts, asked at the end of every such span.
+QUARTER = 3
 #: Months over which shares are told.
 SPAN = 6
 #: A region is quiet after this many months without an event.
@@ -26,6 +31,7 @@ QUIET = 6
 #: How many regions an analyst would watch.
 WATCHED = 5
 _PERMUTATIONS = 200
+_KEYS = ["source_country", "target_country"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ def record(
     progress: Callable[[float], None] | None = None,
     first: str = FIRST,
 ) -> dict[str, pd.DataFrame]:
-    """Refit at every quarter's end, with what was known then, and compare with what came.
+    """Refit at every month, with what was known then, and compare with what came.
 
     Parameters
     ----------
@@ -56,27 +62,28 @@ def record(
     -------
     dict of str to pandas.DataFrame
         ``history`` (origin, pair: share of the target's expected events over 6 months, coefficient, p-values,
-        declared), ``gain`` (CRPS and average precision of onsets in border regions, with and without the term),
+        declared, apart), ``gain`` (CRPS and average precision of onsets in border regions, with and without the term),
         ``entries`` (first events of an armed group in a region: area under the curve, hits among the five regions
         with the largest expected inflow), ``entry_list`` (each first entry and its rank).
     """
     from ..training.parallel import run_tasks
 
     start = pd.Period(first, freq="M")
-    origins = [start + i for i in range(0, (panel.months[-1] - STEP - start).n + 1, STEP)]
+    origins = [start + i for i in range((panel.months[-1] - start).n + 1)]
     shared = Past(problem_of(panel), seed)
     tasks = [(str(o),) for o in origins]
     done = run_tasks(look_back, shared, tasks, workers=workers, progress=progress)
-    history = pd.concat([d["history"] for d in done], ignore_index=True)
-    steps = pd.concat([d["steps"] for d in done], ignore_index=True)
-    entries = pd.concat([d["entries"] for d in done], ignore_index=True)
+    history, steps, entries = (
+        pd.concat([d[name] for d in done if d[name] is not None], ignore_index=True)
+        for name in ("history", "steps", "entries")
+    )
     rng = np.random.default_rng(np.random.SeedSequence([seed, 6]))
     summary, listed = entry_tables(entries)
     return {"history": history, "gain": gain_table(steps, rng), "entries": summary, "entry_list": listed}
 
 
 def look_back(past: Past, origin: str) -> dict[str, Any]:
-    """Fit at one origin with and without borders, and look at the following quarter."""
+    """Fit at one origin with and without borders, and look at the following month and quarter."""
     problem, at = past.problem, pd.Period(origin, freq="M")
     rng = np.random.default_rng([past.seed, at.ordinal])
     design, shares = make_design(problem, at, None, 24, 2.0)
@@ -90,19 +97,16 @@ def look_back(past: Past, origin: str) -> dict[str, Any]:
         total_shares(view, SPAN)
         .drop(columns="declared")
         .merge(
-            pairs[["source_country", "target_country", "coefficient", "p_holm", "p_permuted", "declared"]],
-            on=["source_country", "target_country"],
+            pairs[[*_KEYS, "coefficient", "p_holm", "p_permuted", "p_shock", "declared", "apart"]], on=_KEYS
         )
     )
-    border = np.flatnonzero(design.far.any(axis=1))
-    steps = []
-    for row in range(view.row, view.row + STEP):
-        means = [design.mean_after(found.params, row) for found in (best, closed)]
-        steps.append(_month(problem, row + 1, border, means))
+    border, ahead = np.flatnonzero(design.far.any(axis=1)), len(problem.counts) - 1 - view.row
+    means = [design.mean_after(found.params, view.row) for found in (best, closed)]
+    asked = at.month % QUARTER == 0 and ahead >= QUARTER
     return {
         "history": told.assign(origin=origin),
-        "steps": pd.concat(steps, ignore_index=True),
-        "entries": _entries(view, border).assign(origin=origin),
+        "steps": _month(problem, view.row + 1, border, means) if ahead else None,
+        "entries": _entries(view, border).assign(origin=origin) if asked else None,
     }
 
 
@@ -129,7 +133,7 @@ def _entries(view: View, border: np.ndarray) -> pd.DataFrame:
     panel, problem, model = view.problem.panel, view.problem, view.model
     alone = replace(model, endemic=np.zeros_like(model.endemic))
     inside = replace(alone, across=np.zeros_like(model.across))
-    anything = mean_paths(replace(model, across=inside.across), view.states, STEP)[0].sum(axis=0)
+    anything = mean_paths(replace(model, across=inside.across), view.states, QUARTER)[0].sum(axis=0)
     tables = []
     for group, measure in GROUP_MEASURES.items():
         if measure not in panel.measures:
@@ -138,8 +142,8 @@ def _entries(view: View, border: np.ndarray) -> pd.DataFrame:
         fresh = border[~events[: view.row + 1, border].any(axis=0)]
         counted = replace(panel, measures={**panel.measures, "events": events})
         states = lag_states(replace(problem, panel=counted))[view.row]
-        inflow = view.expected(alone, STEP, states) - view.expected(inside, STEP, states)
-        came = events[view.row + 1 : view.row + 1 + STEP, fresh].any(axis=0)
+        inflow = view.expected(alone, QUARTER, states) - view.expected(inside, QUARTER, states)
+        came = events[view.row + 1 : view.row + 1 + QUARTER, fresh].any(axis=0)
         tables.append(
             pd.DataFrame(
                 {

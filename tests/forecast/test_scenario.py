@@ -157,7 +157,10 @@ def test_a_missing_file_is_named(tmp_path: object) -> None:
 
 def test_effects_say_what_may_be_said(problem: Problem) -> None:
     table = table_of(problem, "AAA-2=3x")
-    said = effects(table, {("AAA", "BBB")}).set_index("place").statement
+    border = {("AAA", "BBB")}
+    unsure = effects(table, border).set_index("place").statement
+    assert unsure["BBB-2"] == "model-attributed, not told apart from a shock on both sides"
+    said = effects(table, border, border).set_index("place").statement
     assert said["AAA-1"] == "inside the country"
     assert said["BBB-2"] == "model-attributed"
     assert effects(table, set()).set_index("place").statement["BBB-2"].startswith("no measurable signal")

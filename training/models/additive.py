@@ -52,11 +52,12 @@ class Block:
     levels: np.ndarray
     slopes: np.ndarray
 
-    def design(self) -> np.ndarray:
-        """Indicators of the regions, then the columns, (rows, regions + columns)."""
-        hot = np.zeros((len(self.counts), len(self.levels)))
-        hot[np.arange(len(hot)), self.region] = 1.0
-        return np.hstack([hot, self.columns])
+    def by_region(self, values: np.ndarray) -> np.ndarray:
+        """Sums over the rows of every region, (regions, ...): the product with the indicators of the regions."""
+        n = len(self.levels)
+        if values.ndim == 1:
+            return np.bincount(self.region, values, minlength=n)
+        return np.column_stack([np.bincount(self.region, v, minlength=n) for v in values.T])
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,7 @@ class Likelihood:
 
     def __init__(self, blocks: Sequence[Block], prior: Prior) -> None:
         self.blocks, self.prior = blocks, prior
-        self.designs = [b.design() for b in blocks]
-        self.at = [np.concatenate([b.levels, b.slopes]) for b in blocks]
+        self.columns = [b.columns for b in blocks]
         self.counts = np.concatenate([b.counts for b in blocks])
         self.weights = np.concatenate([b.weights for b in blocks])
         self.some = np.flatnonzero(self.counts > 0)
@@ -123,7 +123,11 @@ class Likelihood:
     def mean(self, params: np.ndarray) -> np.ndarray:
         """Mean of every row."""
         theta = self.natural(params)
-        return np.concatenate([x @ theta[at] for x, at in zip(self.designs, self.at, strict=True)]) + _TINY
+        parts = [
+            theta[b.levels][b.region] + x @ theta[b.slopes]
+            for b, x in zip(self.blocks, self.columns, strict=True)
+        ]
+        return np.concatenate(parts) + _TINY
 
     def _size(self, params: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         log_mean = np.log(mean + LEVEL_FLOOR)
@@ -162,12 +166,20 @@ class Likelihood:
         law = np.column_stack([np.ones(len(mean)), log_mean])
         both = (known_size * along)[:, None] * law
         grad, info = np.zeros(len(params)), np.zeros((len(params), len(params)))
-        for x, at, rows in zip(self.designs, self.at, self.slices, strict=True):
-            grad[at] += x.T @ by_mean[rows]
-            info[np.ix_(at, at)] += (x * known[rows, None]).T @ x
-            cross = x.T @ both[rows]
-            info[at, -2:] += cross
-            info[-2:, at] += cross.T
+        for block, x, rows in zip(self.blocks, self.columns, self.slices, strict=True):
+            level, slope = block.levels, block.slopes
+            grad[level] += block.by_region(by_mean[rows])
+            grad[slope] += x.T @ by_mean[rows]
+            # The indicators of the regions are never written out: their products are sums by region.
+            info[level, level] += block.by_region(known[rows])
+            weighted = x * known[rows, None]
+            between = block.by_region(weighted)
+            info[np.ix_(level, slope)] += between
+            info[np.ix_(slope, level)] += between.T
+            info[np.ix_(slope, slope)] += weighted.T @ x
+            for at, cross in ((level, block.by_region(both[rows])), (slope, x.T @ both[rows])):
+                info[at, -2:] += cross
+                info[-2:, at] += cross.T
         grad[-2:] = law.T @ (w * by_size)
         info[-2:, -2:] = (law * known_size[:, None]).T @ law
         scale = np.where(self.prior.levels, self.natural(params), 1.0)

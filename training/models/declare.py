@@ -184,7 +184,8 @@ def permuted_estimates(
     likelihood, free = _receiver(design, term.target)
     block = likelihood.blocks[0]
     at, out = design.position(term), np.empty(permutations)
-    column = len(block.levels) + int(np.flatnonzero(block.slopes == at)[0])
+    column = int(np.flatnonzero(block.slopes == at)[0])
+    likelihood.columns = [block.columns.copy()]
     mine = np.flatnonzero(design.country[design.regions] == term.target)
     arriving_lag, months = design.lag[:, there], design.rows[mine]
     weights = design.far[np.ix_(here, there)]
@@ -192,7 +193,7 @@ def permuted_estimates(
         to = rng.permutation(len(here)) if ends != "source" else np.arange(len(here))
         by = rng.permutation(len(there)) if ends != "target" else np.arange(len(there))
         moved = arriving_lag @ weights[np.ix_(to, by)].T
-        likelihood.designs[0][:, column] = moved[months, block.region]
+        likelihood.columns[0][:, column] = moved[months, block.region]
         out[i] = maximise(likelihood, best.params, free, 40, _REFIT_TOLERANCE).params[at]
     return out
 

@@ -16,6 +16,7 @@ from harmattan.data.priogrid import cells_of
 from harmattan.forecast import publishable
 from harmattan.forecast.config import Settings
 from harmattan.forecast.publishable import check_level, check_level_early, enough_events, with_past_events
+from harmattan.forecast.release_tables import release_tables
 
 
 def panel_of(ids: list[str], **counts: list[int]) -> Panel:
@@ -97,6 +98,22 @@ def test_the_command_refuses_cells_and_warns_who_allows_them(
     assert allowed.exit_code == 0
     assert publishable.WHY_NOT_FINER in allowed.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_release_of_cells_is_made_only_where_that_is_allowed() -> None:
+    result = make_result()
+    ids = tuple(f"pg-{152000 + i}" for i in range(len(result.panel.region_ids)))
+    cells = replace(
+        result,
+        panel=replace(result.panel, region_ids=ids),
+        draws={t: replace(d, region_ids=ids) for t, d in result.draws.items()},
+        regions=None,
+    )
+    with pytest.raises(UsageError, match="14 regions are finer than admin-1"):
+        release_tables(cells)
+    tables = release_tables(replace(cells, settings={"draws": 200, "allow_grid": True}))
+    assert {"views/pgm_events.parquet", "views/cm_events.parquet"} <= tables.keys()
+    assert not [name for name in tables if "admin1" in name]
 
 
 def test_past_events_are_those_of_the_group_in_the_source_country() -> None:

@@ -23,10 +23,11 @@ from ..data.errors import (
 )
 from . import latest
 from .fallback import Candidate, chain, reason_of, why
-from .freshness import FolderStatus, coverage_of, write_status
+from .freshness import coverage_of, write_status
 from .job_log import JobLog
 from .locks import publishing
 from .preflight import check_space, check_writable, read_inputs, tidy
+from .published import Published
 from .releases import newest_to_lead, read_release
 from .verify import verify
 
@@ -42,80 +43,6 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 #: Where a forecast is put that may not be published, for people to look at.
 HELD = "held"
-
-
-@dataclass(frozen=True)
-class Published:
-    """What came of one publishing job.
-
-    Attributes
-    ----------
-    release : Release
-        Where it is, and how it came about.
-    level, banner : str
-        How far it can be trusted.
-    model : mapping
-        What made the numbers; ``reason`` and ``tried`` where it stands in for another.
-    latest : str or None
-        What ``latest`` points to now.
-    moved : bool
-        Whether it pointed elsewhere before.
-    why_not_latest : str
-        Why this release is not the latest; empty where it is.
-    status : FolderStatus
-        How the folder stands.
-    seconds : mapping of str to float
-        By stage.
-    run_id : str or None
-        The run in MLflow.
-    tracking_error, notify_error : HarmattanError or None
-        What failed after the release was out.
-    """
-
-    release: Release
-    level: str
-    banner: str
-    model: Mapping[str, Any]
-    latest: str | None
-    moved: bool
-    why_not_latest: str
-    status: FolderStatus
-    seconds: Mapping[str, float]
-    run_id: str | None = None
-    tracking_error: TrackingError | None = None
-    notify_error: NotifyError | None = None
-
-    @property
-    def sentence(self) -> str:
-        """The whole job in one line."""
-        words = {"written": "Published", "identical": "Already published", "revised": "Published a revision,"}
-        version = f" {self.model['version']}" if self.model.get("version") else ""
-        made = f"{self.model.get('name', '')}{version}"
-        lead = "is the latest" if not self.why_not_latest else f"is not the latest: {self.why_not_latest}"
-        return f"{words[self.release.status]} {self.release.path.name} ({made}, {self.level}); it {lead}."
-
-    def to_dict(self) -> dict[str, Any]:
-        """The outcome for JSON."""
-        return {
-            "event": "unchanged" if self.release.status == "identical" else "published",
-            "summary": self.sentence,
-            "release": str(self.release.path),
-            "status": self.release.status,
-            "reason": list(self.release.reason),
-            "level": self.level,
-            "banner": self.banner,
-            "model": dict(self.model),
-            "latest": self.latest,
-            "latest_moved": self.moved,
-            "why_not_latest": self.why_not_latest or None,
-            "age_days": self.status.age_days,
-            "next_due": self.status.next_due and str(self.status.next_due),
-            "report": str(self.release.path / "report.html"),
-            "run_id": self.run_id,
-            "tracking_error": self.tracking_error and self.tracking_error.message,
-            "notify_error": self.notify_error and self.notify_error.message,
-            "seconds": {stage: round(seconds, 2) for stage, seconds in self.seconds.items()},
-        }
 
 
 def publish(settings: Settings, log: JobLog | None = None, progress: Progress | None = None) -> Published:

@@ -280,8 +280,9 @@ def _asked(group: Mapping[str, Any]) -> pd.DataFrame:
 
 def check_dates(table: pd.DataFrame) -> pd.DataFrame:
     """Rows whose ``target_end_date`` is not the last day of the month ``horizon`` months after ``origin_date``."""
-    origin = pd.PeriodIndex(pd.to_datetime(table["origin_date"]), freq="M")
-    wanted = pd.PeriodIndex.from_ordinals(origin.asi8 + table["horizon"].to_numpy(np.int64), freq="M")
-    end = pd.to_datetime(table["target_end_date"]).dt.date.to_numpy()
-    wrong: pd.DataFrame = table[end != wanted.end_time.date]
+    origin = pd.to_datetime(table["origin_date"]).to_numpy().astype("datetime64[M]")
+    after = origin + table["horizon"].to_numpy(np.int64) + 1
+    wanted = after.astype("datetime64[D]") - 1
+    end = pd.to_datetime(table["target_end_date"]).to_numpy().astype("datetime64[D]")
+    wrong: pd.DataFrame = table[end != wanted]
     return wrong

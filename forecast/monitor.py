@@ -302,8 +302,7 @@ def watched(out: Path, panel: Panel, origin: pd.Period, longest: int = 6) -> lis
         Longest horizon that is looked back on, months.
     """
     known = panel.until(origin)
-    oldest = str(origin - WINDOW - longest)
-    found = readable(info for info in usable(out, origin) if info.origin >= oldest)
+    found = readable(usable(out, origin, origin - WINDOW - longest))
     table = score_releases(found, known)
     return alarms(by_month(table)) if len(table) else []
 

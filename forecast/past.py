@@ -169,15 +169,17 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
-def usable(out: Path, before: pd.Period | None = None) -> Iterator[ReleaseInfo]:
+def usable(
+    out: Path, before: pd.Period | None = None, since: pd.Period | None = None
+) -> Iterator[ReleaseInfo]:
     """Releases that may be looked back on, newest first: one per origin, whole and not withdrawn.
 
     Parameters
     ----------
     out : Path
         Folder of releases; nothing is yielded where it does not exist.
-    before : pandas.Period, optional
-        Only origins before this month.
+    before, since : pandas.Period, optional
+        Only origins before the one month, and not before the other; the bytes of no others are read.
     """
     from .verify import verify
 
@@ -187,7 +189,8 @@ def usable(out: Path, before: pd.Period | None = None) -> Iterator[ReleaseInfo]:
     for info in reversed(all_releases(out)):
         if info.level not in ("green", "amber") or info.origin in seen:
             continue
-        if before is not None and pd.Period(info.origin, freq="M") >= before:
+        origin = pd.Period(info.origin, freq="M")
+        if (before is not None and origin >= before) or (since is not None and origin < since):
             continue
         if verify(info.path, tables=False).whole:
             seen.add(info.origin)

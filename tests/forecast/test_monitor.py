@@ -311,3 +311,15 @@ def test_a_release_of_another_make_never_costs_a_forecast(
     assert monitor.with_alarms(world, tmp_path).origin == world.origin
     with pytest.raises(ReleaseError, match="draws of the previous release"):
         PastRelease.read(folder)
+
+
+def test_releases_too_old_to_matter_are_not_even_read(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harmattan.forecast import past, verify
+
+    read: list[str] = []
+    check = verify.verify
+    monkeypatch.setattr(
+        verify, "verify", lambda folder, **how: read.append(folder.name) or check(folder, **how)
+    )
+    found = [info.name for info in past.usable(shelf, pd.Period("2023-12", "M"), pd.Period("2023-10", "M"))]
+    assert found == read == ["2023-11"]

@@ -39,6 +39,12 @@ def publish(
     workers: Annotated[
         int | None, typer.Option(help="Processes; changes no number. 0: one per core.")
     ] = None,
+    accept_losses: Annotated[
+        bool,
+        typer.Option(
+            "--accept-losses", help="Publish though counts are gone that the last release had seen."
+        ),
+    ] = False,
     log_json: Annotated[
         str | None, typer.Option(help="Append a line of JSON per stage to this file; - for standard error.")
     ] = None,
@@ -60,21 +66,21 @@ def publish(
     from .config import Settings
 
     given = dict(locals())
-    others = {"config", "log_json", "dry_run", "as_json", "quiet", "Settings"}
+    others = {"config", "accept_losses", "log_json", "dry_run", "as_json", "quiet", "Settings"}
     settings = Settings.load({k: v for k, v in given.items() if k not in others}, config)
     if settings.allow_grid and not quiet:
         from .publishable import warning
 
         typer.echo(warning(settings), err=True)
     if dry_run:
-        _print_plan(settings, as_json, quiet)
+        _print_plan(settings, accept_losses, as_json, quiet)
         return
     from .job_log import JobLog
     from .progress import Bar
     from .publish_job import publish as run
 
     with JobLog(log_json) as log, Bar(quiet=quiet or log_json == "-") as progress:
-        done = run(settings, log, progress)
+        done = run(settings, log, progress, accept_losses=accept_losses)
     if as_json:
         typer.echo(json.dumps(done.to_dict(), indent=2, ensure_ascii=False))
     elif not quiet:
@@ -84,11 +90,11 @@ def publish(
             raise error
 
 
-def _print_plan(settings: Settings, as_json: bool, quiet: bool) -> None:
+def _print_plan(settings: Settings, accept_losses: bool, as_json: bool, quiet: bool) -> None:
     """What a job would do, everything that needs no writing having been checked."""
     from .publish_job import plan
 
-    found = plan(settings)
+    found = plan(settings, accept_losses=accept_losses)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
     elif not quiet:

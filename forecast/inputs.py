@@ -60,8 +60,8 @@ class Inputs:
         """
         return settings.run_date or (origin + 1).end_time.date()
 
-    def quality(self, run_date: date) -> Quality:
-        """Every check of the data gate, on what the run may see.
+    def quality(self, run_date: date, previous: Panel | None = None) -> Quality:
+        """Every check of the data gate, on what the run may see; also against what was known before, where given.
 
         The snapshot is never current and says so: its age is that of the month after its last, on any day.
         """
@@ -70,8 +70,8 @@ class Inputs:
         if self.demonstration:
             run_date = (self.panel.last_month + 1).end_time.date()
         if self.built is None:
-            return check_panel(self.panel, run_date=run_date)
-        return check_build(replace(self.built, panel=self.panel), run_date=run_date)
+            return check_panel(self.panel, run_date=run_date, previous=previous)
+        return check_build(replace(self.built, panel=self.panel), run_date=run_date, previous=previous)
 
     def verdict(self, quality: Quality) -> tuple[Level, str]:
         """How far the run can be trusted, and what a reader has to know first."""

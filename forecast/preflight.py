@@ -15,6 +15,7 @@ from .main_job import check_writable
 from .releases import newest
 
 if TYPE_CHECKING:
+    from ..data.panel import Panel
     from .config import Settings
     from .inputs import Inputs
 
@@ -24,8 +25,16 @@ __all__ = ["check_space", "check_writable", "read_inputs", "tidy"]
 FREE, TIMES = 20_000_000, 3
 
 
-def read_inputs(settings: Settings, day: date) -> Inputs:
-    """The newest data, which have passed the gate on this day.
+def read_inputs(settings: Settings, day: date, *, accept_losses: bool = False) -> Inputs:
+    """The newest data, which have passed the gate on this day, and hold what the last release had seen.
+
+    Parameters
+    ----------
+    settings : Settings
+    day : datetime.date
+        The day that the age of the data is measured on.
+    accept_losses : bool
+        Whether counts may have gone that the last release had seen, as when provisional data are replaced.
 
     Raises
     ------
@@ -41,8 +50,16 @@ def read_inputs(settings: Settings, day: date) -> Inputs:
         inputs = replace(inputs, panel=inputs.panel.until(settings.as_of))
     else:
         inputs = replace(inputs, panel=inputs.panel.until(inputs.panel.last_month))
-    inputs.quality(day).require()
+    inputs.quality(day, None if accept_losses else _known(settings.out)).require()
     return inputs
+
+
+def _known(out: Path) -> Panel | None:
+    """The last months as the newest usable release had seen them."""
+    from .past import read_history
+
+    last = newest(out)
+    return None if last is None else read_history(last.path)
 
 
 def tidy(out: Path) -> None:

@@ -45,7 +45,13 @@ Progress = Callable[[str, float], None]
 HELD = "held"
 
 
-def publish(settings: Settings, log: JobLog | None = None, progress: Progress | None = None) -> Published:
+def publish(
+    settings: Settings,
+    log: JobLog | None = None,
+    progress: Progress | None = None,
+    *,
+    accept_losses: bool = False,
+) -> Published:
     """Publish the newest forecast, or refuse with an error that says why.
 
     Parameters
@@ -56,6 +62,8 @@ def publish(settings: Settings, log: JobLog | None = None, progress: Progress | 
         Told of every stage.
     progress : callable, optional
         Called with a stage and the share done, 0..1.
+    accept_losses : bool
+        Whether counts may have gone that the last release had seen.
 
     Returns
     -------
@@ -77,14 +85,14 @@ def publish(settings: Settings, log: JobLog | None = None, progress: Progress | 
         if stale:
             log.write("preflight", "note", message="an earlier job had ended without letting go of its lock")
         try:
-            done = _Job(settings, day, log, say).run()
+            done = _Job(settings, day, log, say, accept_losses).run()
         except Exception as error:
             _refused(settings, day, log, error)
             raise
         return _tell(settings, log, done)
 
 
-def plan(settings: Settings) -> dict[str, Any]:
+def plan(settings: Settings, *, accept_losses: bool = False) -> dict[str, Any]:
     """What :func:`publish` would do, having looked at folder, data and models, and written nothing.
 
     Raises
@@ -96,7 +104,7 @@ def plan(settings: Settings) -> dict[str, Any]:
     check_writable(settings.out)
     if settings.out.is_dir():
         check_space(settings.out)
-    inputs = read_inputs(replace(settings, run_date=day), day)
+    inputs = read_inputs(replace(settings, run_date=day), day, accept_losses=accept_losses)
     tried: list[str] = []
     for candidate in chain(settings):
         try:
@@ -127,6 +135,7 @@ class _Job:
     day: date
     log: JobLog
     say: Progress
+    accept_losses: bool
 
     def run(self) -> Published:
         """Every stage from the checks before to the status after."""
@@ -137,7 +146,7 @@ class _Job:
             check_space(settings.out)
         with log.stage("data"):
             self.say("data", 0.02)
-            inputs = read_inputs(settings, self.day)
+            inputs = read_inputs(settings, self.day, accept_losses=self.accept_losses)
         release, result, about = self._release(inputs)
         with log.stage("verify"):
             self.say("verify", 0.93)

@@ -139,6 +139,19 @@ def test_stale_data_are_refused_and_remembered(publish: Publish, world: Path) ->
     assert json.loads((world / "told.json").read_text(encoding="utf-8"))["event"] == "refused"
 
 
+def test_counts_that_have_gone_are_not_published_unless_accepted(publish: Publish, world: Path) -> None:
+    publish("old")
+    panel = Panel.read_parquet(world / "new" / "counts.parquet")
+    counts = panel.measure("events").astype(int)
+    counts[-13:-1, :3] //= 3
+    panel_of(counts, ids=IDS, links=panel.links).write_parquet(world / "new" / "counts.parquet")
+    done = publish("new")
+    assert done.code == 6
+    assert "Lost since the last vintage: AAA" in done.err
+    check_untouched(world)
+    assert publish("new", "--accept-losses").code == 0
+
+
 def test_a_second_job_leaves_with_the_code_of_the_lock(publish: Publish, world: Path) -> None:
     (world / "out").mkdir()
     note = {"process": 4711, "machine": "here", "since": "2006-01-10T05:00:00+00:00"}

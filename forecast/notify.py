@@ -64,9 +64,7 @@ def notify(how: str, told: Mapping[str, Any], patience: float = PATIENCE) -> Non
     except (OSError, ValueError) as reason:
         raise NotifyError(f"the command cannot be started ({reason}).", "notify", REMEDY) from reason
     except subprocess.TimeoutExpired:
-        raise NotifyError(
-            f"the command did not end within {patience:g} seconds.", "notify", REMEDY
-        ) from None
+        raise NotifyError(f"the command did not end within {patience:g} seconds.", "notify", REMEDY) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         about = f" ({said[0][:200]})" if said else ""

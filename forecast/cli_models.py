@@ -214,6 +214,7 @@ def tune(
     track: Annotated[
         bool | None, typer.Option("--track/--no-track", help="Record the search in MLflow.")
     ] = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -229,9 +230,24 @@ def tune(
     """
     given = dict(locals())
     from .cli_backtest import parse_origins
-    from .tune_job import run_tune_job
+    from .tune_job import plan_search, run_tune_job
 
     settings = _settings({**given, "targets": target})
+    if dry_run:
+        plan = plan_search(settings, member, trials, parse_origins(origins))[1]
+        told = {
+            "study": plan.name,
+            "trials": trials,
+            "first": str(plan.origins[0]),
+            "last": str(plan.origins[-1]),
+        }
+        if as_json:
+            typer.echo(json.dumps(told, indent=2))
+        elif not quiet:
+            typer.echo(
+                f"Would hold {trials} trials of {member} on origins {told['first']} to {told['last']}."
+            )
+        return
     with Bar(quiet=quiet or as_json) as progress:
         outcome = run_tune_job(settings, member, trials, parse_origins(origins), progress)
     if as_json:

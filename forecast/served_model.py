@@ -5,16 +5,21 @@ MLflow copies this file beside the model and runs the copy, outside the package:
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pandas
-from mlflow.models import set_model
+
+with warnings.catch_warnings():
+    # MLflow warns of classes of its own while it is imported.
+    warnings.simplefilter("ignore")
+    from mlflow.models import set_model
+    from mlflow.pyfunc import PythonModel
 
 
-class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class ServedModel(PythonModel):  # type: ignore[misc]
     """A panel as a long table in, the published table out."""
 
     def load_context(self, context: Any) -> None:
@@ -22,13 +27,11 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         trained = import_module("harmattan.training.trained").Trained
         self._trained = trained.read(Path(context.artifacts["trained"]))
 
-    def predict(self, context: Any, model_input: pandas.DataFrame, params: Any = None) -> pandas.DataFrame:
+    def predict(self, model_input: pandas.DataFrame, params: Any = None) -> pandas.DataFrame:
         """Forecast from the last month of a panel.
 
         Parameters
         ----------
-        context : PythonModelContext
-            Given by MLflow.
         model_input : pandas.DataFrame
             ``month, region_id, events`` and the other measures that the model was trained with, one row per region
             and month.

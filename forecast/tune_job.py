@@ -87,14 +87,11 @@ def run_tune_job(
     TrackingError
         The database of the study cannot be used. A failing MLflow is told in the outcome.
     """
-    from ..training.tuning import check_member, search
+    from ..training.tuning import search
 
-    check_member(member)
-    if not 1 <= trials <= MOST:
-        raise UsageError(f"{trials} trials are not a search.", "--trials", f"Write 1 to {MOST}.")
     say = progress or (lambda stage, share: None)
     say("data", 0.0)
-    problem, plan = _plan(settings, member, origins)
+    problem, plan = plan_search(settings, member, trials, origins)
     found = search(
         problem,
         plan,
@@ -113,13 +110,16 @@ def run_tune_job(
         return replace(outcome, tracking_error=failure)
 
 
-def _plan(
-    settings: Settings, member: str, origins: tuple[pd.Period, pd.Period] | None
+def plan_search(
+    settings: Settings, member: str, trials: int, origins: tuple[pd.Period, pd.Period] | None
 ) -> tuple[Problem, Search]:
-    """The data up to the last outcome, and what is searched on them."""
+    """The data up to the last outcome, and what is searched on them; raises what :func:`run_tune_job` does."""
     from ..training.problems import build_problems
-    from ..training.tuning import Search
+    from ..training.tuning import Search, check_member
 
+    check_member(member)
+    if not 1 <= trials <= MOST:
+        raise UsageError(f"{trials} trials are not a search.", "--trials", f"Write 1 to {MOST}.")
     target = settings.targets[0]
     if len(settings.targets) != 1:
         raise UsageError("a search has one target.", "--target", "Write events or deaths.")

@@ -170,6 +170,14 @@ def test_what_a_search_refuses(run: Run, options: tuple[str, ...], said: str) ->
     assert said in err
 
 
+def test_a_search_is_planned_without_being_done(run: Run, panel: str, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    asked = ("tune", "--panel", panel, "--horizons", "1", "--mlruns", "there", "--dry-run", "--json")
+    code, out, _ = run(*asked)
+    assert (code, json.loads(out)["last"]) == (0, "2008-11")
+    assert not (tmp_path / "there").exists()
+
+
 def test_a_search_of_ones_own_data_stays_out_of_the_vault_too(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     panel = ladder_panel(months=280)

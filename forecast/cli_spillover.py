@@ -112,16 +112,7 @@ def spillover(
 
     with Bar(quiet=quiet) as progress:
         found = run_spillover(settings, progress)
-    files = found.write(out) if out is not None else []
-    if as_json:
-        body = {name: _records(table) for name, table in found.tables.items()}
-        typer.echo(
-            json.dumps({"origin": str(found.origin), "files": [str(f) for f in files], **body}, indent=1)
-        )
-    elif not quiet:
-        _print(found, view)
-        if files:
-            typer.echo(f"Wrote {len(files)} files: {out}")
+    _tell(found, view, out, as_json, quiet)
 
 
 def scenario(
@@ -163,25 +154,18 @@ def scenario(
       harmattan scenario --set MLI-mopti=0 --json
       harmattan scenario --paths paths.csv
     """
-    if bool(change) == (paths is not None):
-        raise UsageError(
-            "a scenario needs --set or --paths, one of the two.", remedy="See --help for examples."
-        )
     given = {
         "source": source, "panel": panel, "regions": regions, "links": links, "as_of": as_of,
         "draws": draws, "seed": seed,
     }  # fmt: skip
-    settings, ahead = _settings(given, config), max(ahead, months)
     asked = _asked(change or (), paths)
+    settings, ahead = _settings(given, config), max(ahead, months)
     with Bar(quiet=quiet) as progress:
         progress("fit", 0.1)
         inputs = _until(settings)
         plan = asked(inputs, ahead, months)
         if dry_run:
-            if not quiet:
-                typer.echo(
-                    f"Would simulate {ahead} months from {inputs.months[-1]}, {plan.touched.sum()} regions set."
-                )
+            _plan_scenario(inputs, plan, ahead, quiet)
             return
         result, read, seen = _simulated(settings, plan, progress)
     files = _write_scenario(result, read, out) if out is not None else []
@@ -189,13 +173,17 @@ def scenario(
         origin = str(read.panel.months[-1])
         typer.echo(json.dumps({"origin": origin, "files": files, "rows": _records(result)}, indent=1))
     elif not quiet:
-        _print_scenario(result, read, seen, ahead, files)
+        _print_scenario(result, seen, ahead, files)
 
 
 def _asked(change: Sequence[str], paths: Path | None) -> Callable[[Panel, int, int], Plan]:
     """The plan that was asked for, once the panel is known; its own faults are told before anything is read."""
     from .scenario import parse_change, plan_from_table, plan_of, read_paths
 
+    if bool(change) == (paths is not None):
+        raise UsageError(
+            "a scenario needs --set or --paths, one of the two.", remedy="See --help for examples."
+        )
     if paths is not None:
         table = read_paths(paths)
         return lambda panel, ahead, months: plan_from_table(table, panel, ahead, str(paths))
@@ -216,11 +204,18 @@ def _simulated(settings: Settings, plan: Plan, progress: Bar) -> tuple[pd.DataFr
     return run_scenario(seen.model, seen.problem, origin, plan, settings.draws, rng), read, seen
 
 
-def _print_scenario(result: pd.DataFrame, read: Inputs, seen: View, ahead: int, files: Sequence[str]) -> None:
+def _plan_scenario(panel: Panel, plan: Plan, ahead: int, quiet: bool) -> None:
+    if not quiet:
+        typer.echo(
+            f"Would simulate {ahead} months from {panel.months[-1]}, {plan.touched.sum()} regions set."
+        )
+
+
+def _print_scenario(result: pd.DataFrame, seen: View, ahead: int, files: Sequence[str]) -> None:
     from .scenario import effects
 
     countries = result[(result["level"] == "country") & (result["month"] == "all")]
-    typer.echo(f"Expected events in {ahead} months from {read.panel.months[-1]}:")
+    typer.echo(f"Expected events in {ahead} months from {seen.problem.panel.months[-1]}:")
     typer.echo(_text(countries, "place baseline scenario difference difference_low difference_high"))
     typer.echo("\nRegions that the scenario does not set, largest differences first:")
     shown = "place baseline scenario difference difference_low difference_high statement"
@@ -254,6 +249,20 @@ def _plan(settings: Settings, out: Path | None, as_json: bool, quiet: bool) -> N
         typer.echo(json.dumps(plan, indent=2))
     elif not quiet:
         typer.echo(f"Would trace spillover between {plan['regions']} regions from {plan['origin']}.")
+
+
+def _tell(found: Spillover, view: str, out: Path | None, as_json: bool, quiet: bool) -> None:
+    """Write and print what was found."""
+    files = found.write(out) if out is not None else []
+    if as_json:
+        body = {name: _records(table) for name, table in found.tables.items()}
+        typer.echo(
+            json.dumps({"origin": str(found.origin), "files": [str(f) for f in files], **body}, indent=1)
+        )
+    elif not quiet:
+        _print(found, view)
+        if files:
+            typer.echo(f"Wrote {len(files)} files: {out}")
 
 
 def _print(found: Spillover, view: str) -> None:

@@ -59,7 +59,6 @@ def prove(
         An origin behind the vault's door, or without polygons for the simulated worlds.
     """
     from .inputs import load_inputs
-    from .spillover_evaluation import evaluate_worlds
     from .spillover_record import record
 
     say = progress or (lambda stage, share: None)
@@ -80,21 +79,26 @@ def prove(
     if "record" in parts:
         tables |= record(panel, settings.seed, settings.workers, lambda share: say("record", share))
     if "worlds" in parts:
-        if inputs.regions is None:
-            raise OriginError(
-                "simulated worlds need polygons, and this panel has none.",
-                "--evaluate",
-                "Name them with --regions, or use --only placebos.",
-            )
-        summary, _ = evaluate_worlds(
-            inputs.regions,
-            worlds=worlds,
-            seed=settings.seed,
-            workers=settings.workers,
-            progress=lambda share: say("worlds", share),
-        )
-        tables["worlds"] = summary
+        tables["worlds"] = _worlds(inputs.regions, worlds, settings, lambda share: say("worlds", share))
     return tables
+
+
+def _worlds(
+    regions: Regions | None, worlds: int, settings: Settings, progress: Callable[[float], None]
+) -> pd.DataFrame:
+    """What is declared in simulated worlds."""
+    from .spillover_evaluation import evaluate_worlds
+
+    if regions is None:
+        raise OriginError(
+            "simulated worlds need polygons, and this panel has none.",
+            "--evaluate",
+            "Name them with --regions, or use --only placebos.",
+        )
+    summary, _ = evaluate_worlds(
+        regions, worlds=worlds, seed=settings.seed, workers=settings.workers, progress=progress
+    )
+    return summary
 
 
 def last_month(as_of: str | None, panel: Panel, unseal: bool) -> pd.Period:

@@ -91,7 +91,7 @@ def look_back(past: Past, origin: str) -> dict[str, Any]:
     best = design.fit(likelihood, design.start())
     across = [t for t in design.terms if t.kind == "across"]
     closed = design.fit(likelihood, best.params, closed=across)
-    pairs = judge_borders(design, likelihood, best, _PERMUTATIONS, rng)
+    pairs = judge_borders(design, likelihood, best, _PERMUTATIONS, rng, most=1)
     view = View.at(assemble(design, best, pairs, shares), problem, at)
     told = (
         total_shares(view, SPAN)

@@ -129,6 +129,8 @@ def test_placebos_on_a_small_panel(run: Run, data: list[str]) -> None:
     code, out, _ = run("spillover", *data, "--evaluate", "--only", "placebos", "--json")
     assert code == 0
     tables = json.loads(out)
-    assert tables["about"] == [{"last_month": "2006-12", "unsealed": False, "seed": 20231}]
+    about = tables["about"][0]
+    assert (about["last_month"], about["unsealed"], about["seed"]) == ("2006-12", False, 20231)
+    assert len(about["data_hash"]) == 64
     assert set(tables) == {"about", "placebo_borders", "placebo_time"}
     assert np.all([0 <= row["p_permuted"] <= 1 for row in tables["placebo_borders"]])

@@ -22,7 +22,7 @@ INTERVAL = 0.90
 #: Refits of a border need no more precision than this in log-likelihood.
 _REFIT_TOLERANCE = 3e-3
 #: Close verdicts get up to this many times the permutations asked for.
-_MOST = 5
+MOST = 5
 PAIR_COLUMNS = (
     "source_country",
     "target_country",
@@ -57,6 +57,7 @@ def judge_borders(
     permutations: int,
     rng: np.random.Generator | None,
     loose: tuple[Design, Found] | None = None,
+    most: int = MOST,
 ) -> pd.DataFrame:
     """One row per directed pair of countries, with the verdict.
 
@@ -67,7 +68,7 @@ def judge_borders(
     Parameters
     ----------
     permutations : int
-        Refits per border, >= 200 in earnest; close verdicts get up to five times as many.
+        Refits per border, >= 200 in earnest; close verdicts get up to ``most`` times as many.
     rng : numpy.random.Generator or None
         Draws the permutations; None leaves them out, and then nothing is declared.
     loose : tuple of Design and Found, optional
@@ -84,7 +85,7 @@ def judge_borders(
         rows.append((*_tested(design, likelihood, best, term), *interval))
     pairs = pd.DataFrame(rows, columns=[*_TESTED, *_INTERVAL])
     pairs["p_holm"] = holm(pairs["p_value"].to_numpy(float))
-    return _permuted(design, best, pairs, permutations, rng)
+    return _permuted(design, best, pairs, permutations, rng, most)
 
 
 _TESTED = ("source_country", "target_country", "permeability", "coefficient", "lr_statistic", "p_value")
@@ -120,7 +121,12 @@ def _standard_errors(best: Found) -> np.ndarray:
 
 
 def _permuted(
-    design: Design, best: Found, pairs: pd.DataFrame, permutations: int, rng: np.random.Generator | None
+    design: Design,
+    best: Found,
+    pairs: pd.DataFrame,
+    permutations: int,
+    rng: np.random.Generator | None,
+    most: int,
 ) -> pd.DataFrame:
     """Compare the estimates with those under permuted borders, and what passes with a shock on both sides."""
     checked = []
@@ -130,7 +136,7 @@ def _permuted(
         if row.coefficient > 0 and row.p_holm < SIGNIFICANT:
             shock = shock_p_value(design, best, term)
             if rng is not None:
-                estimates = _enough(design, best, term, permutations, rng)
+                estimates = _enough(design, best, term, permutations, rng, most)
                 reference = float(np.quantile(estimates, PERMUTED_LEVEL))
                 p = (1 + float((estimates >= row.coefficient).sum())) / (1 + len(estimates))
                 count = len(estimates)
@@ -152,12 +158,12 @@ def _verdict(row: Any) -> str:
 
 
 def _enough(
-    design: Design, best: Found, term: Term, permutations: int, rng: np.random.Generator
+    design: Design, best: Found, term: Term, permutations: int, rng: np.random.Generator, most: int
 ) -> np.ndarray:
     """Estimates under permuted borders; more of them while chance could turn the verdict."""
     estimate = float(best.params[design.position(term)])
     found = permuted_estimates(design, best, term, permutations, rng)
-    while len(found) < _MOST * permutations:
+    while len(found) < most * permutations:
         above = float((found >= estimate).mean())
         edge = 1 - PERMUTED_LEVEL
         if abs(above - edge) > 2 * np.sqrt(edge * (1 - edge) / len(found)):

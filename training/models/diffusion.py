@@ -233,17 +233,7 @@ def fit_diffusion(
     ModelError
         Without links, or without any link across a border: there is no border to test.
     """
-    links = problem.panel.links
-    if links is None or not len(links):
-        raise ModelError(
-            "spillover needs links between regions, and this panel has none.",
-            remedy="Pass polygons (--regions) or a table of links (--links).",
-        )
-    if not border_weights(problem.panel, crossing=True).any():
-        raise ModelError(
-            "spillover needs a border, and no link of this panel joins two countries.",
-            remedy="Bring the regions of a second country, and their links.",
-        )
+    _check_borders(problem)
     # Products this small lose more to the threads' meeting than they gain, and one thread adds in one order.
     with threadpool_limits(1):
         design, shares = make_design(problem, origin, recency_half_life, burn_in, pooling)
@@ -256,6 +246,21 @@ def fit_diffusion(
         )
         model = assemble(design, best, pairs, shares)
         return model if rng is None else replace(model, alternatives=_alternatives(free, loose, rng))
+
+
+def _check_borders(problem: Problem) -> None:
+    """A :class:`ModelError` where there is no border to test."""
+    links = problem.panel.links
+    if links is None or not len(links):
+        raise ModelError(
+            "spillover needs links between regions, and this panel has none.",
+            remedy="Pass polygons (--regions) or a table of links (--links).",
+        )
+    if not border_weights(problem.panel, crossing=True).any():
+        raise ModelError(
+            "spillover needs a border, and no link of this panel joins two countries.",
+            remedy="Bring the regions of a second country, and their links.",
+        )
 
 
 def _alternatives(design: Design, best: Found, rng: np.random.Generator) -> Alternatives:

@@ -49,7 +49,12 @@ def _total(past: Hindsight) -> Sentence:
 
 def _hits(past: Hindsight, top: int = 3) -> Sentence:
     inside, missed = int(past.table["inside"].sum()), past.missed
-    words = f"In {inside} of {plural(len(past.table), 'region')} the count lay inside the 80% interval."
+    busy = past.table[past.table["expected"] >= 1]
+    held = int(busy["inside"].sum())
+    words = f"In {inside} of {plural(len(past.table), 'region')} the count lay inside the 80% interval"
+    # Quiet regions are easily right: those where something was expected say more.
+    some = 0 < len(busy) < len(past.table)
+    words += f", and in {held} of the {len(busy)} where an event or more was expected." if some else "."
     if len(missed):
         told = [
             f"{row.name} ({country_name(row.country)}), {count_whole(row.observed)} against "
@@ -60,6 +65,7 @@ def _hits(past: Hindsight, top: int = 3) -> Sentence:
     facts = {
         "inside": inside,
         "regions": len(past.table),
+        "busy": (held, len(busy)),
         "missed": missed["region_id"].head(top).tolist(),
     }
     return Sentence(words, facts, "Hits and misses")

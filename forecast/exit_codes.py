@@ -68,7 +68,7 @@ EXIT_CODES = (
     ExitCode(7, "another job is at work", ("LockError",), "wait for it, or choose another `--out`"),
     ExitCode(
         8,
-        "the forecast is released, but MLflow could not record it",
+        "MLflow could not be reached or written; a forecast that was made is released",
         ("TrackingError",),
         "mend the store and run again, or go on with `--no-track`",
     ),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..data.errors import OriginError, RegionError, nearest
+from ..data.errors import RegionError, nearest
 from ..data.panel import Panel
 from . import hub
 from .config import Settings
@@ -64,12 +64,6 @@ def serve(trained: Trained, frame: pd.DataFrame) -> pd.DataFrame:
         track=False,
     )
     panel = panel_of(trained, frame)
-    lacking = trained.recipe.served(panel)[1]
-    if lacking:
-        raise OriginError(
-            f"the panel is too short for {len(lacking)} features of the model: '{lacking[0][0]}' {lacking[0][1]}",
-            remedy="Give the model the whole history.",
-        )
     return hub.checked(run_forecast(settings, trained=trained, inputs=_inputs(panel)).draws)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
-from ..data.errors import ModelError
+from ..data.errors import ModelError, OriginError
 from ..features.recipe import Recipe
 from .dependence import Template
 from .models.diffusion import Diffusion
@@ -193,7 +193,15 @@ class Trained:
     def check_serves(
         self, panel: Panel, origin: pd.Period, horizons: tuple[int, ...], targets: tuple[str, ...]
     ) -> None:
-        """A :class:`ModelError` where the model cannot forecast this, or has seen what comes after the origin."""
+        """Refuse what the model cannot forecast.
+
+        Raises
+        ------
+        ModelError
+            Other regions, horizons or targets than those of the model, or months after the origin that it has seen.
+        OriginError
+            A history that is too short for its features.
+        """
         if origin < self.origin:
             raise ModelError(
                 f"the model was trained on months up to {self.origin} and must not forecast from {origin}.",
@@ -213,6 +221,13 @@ class Trained:
             what = f", such as {odd[0]}" if odd else " in another order, or with other links"
             raise ModelError(
                 f"the model was trained for other regions than these{what}.", remedy="Train it on this panel."
+            )
+        unserved = self.recipe.served(panel)[1]
+        if unserved:
+            raise OriginError(
+                f"the panel is too short for {len(unserved)} features of the model: "
+                f"'{unserved[0][0]}' {unserved[0][1]}",
+                remedy="Give the model the whole history.",
             )
 
     def _pool(self, target: str, horizon: int) -> FittedPool:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from small_worlds import ladder_panel
 
-from harmattan.data.errors import ModelError
+from harmattan.data.errors import ModelError, OriginError
 from harmattan.data.panel import Panel
 from harmattan.forecast.config import Settings
 from harmattan.forecast.run import run_forecast, train_models
@@ -45,6 +45,12 @@ def settings(panel: Panel, tmp_path_factory: pytest.TempPathFactory) -> Settings
 @pytest.fixture(scope="module")
 def trained(settings: Settings) -> Trained:
     return Trained.from_files(run_forecast(settings).models)
+
+
+def panel_from(panel: Panel, months: int) -> Panel:
+    """Only its last months."""
+    late = {name: values[-months:] for name, values in panel.measures.items()}
+    return replace(panel, months=panel.months[-months:], measures=late, observed=panel.observed[-months:])
 
 
 @pytest.mark.parametrize("target", ["events", "deaths"])
@@ -143,6 +149,13 @@ def test_a_model_refuses_horizons_and_regions_that_it_does_not_know(
     panel.select(regions=panel.region_ids[:-1]).write_parquet(path)
     with pytest.raises(ModelError, match="other regions"):
         run_forecast(replace(settings, panel=path), trained=trained)
+
+
+def test_a_history_too_short_for_the_features_is_refused(
+    settings: Settings, trained: Trained, panel: Panel
+) -> None:
+    with pytest.raises(OriginError, match="too short"):
+        trained.check_serves(panel_from(panel, 60), panel.last_month, (1,), ("events",))
 
 
 def test_a_later_origin_needs_no_new_training(settings: Settings, panel: Panel) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 from ..data.errors import OriginError, TrackingError
 from .backtest_files import check_target, write_folder
 from .backtest_plan import BacktestSettings, Plan, inputs_of, make_plan
-from .backtest_vintages import as_known, store_at
+from .backtest_vintages import as_known
 from .config import Settings, parse_horizons
 from .version import version
 
@@ -223,8 +223,10 @@ def _records(
         horizons = tuple(group)
         start, part = done / len(protocol.horizons), len(horizons) / len(protocol.horizons)
         hook = _as_published(protocol)
-        if (store := store_at(settings.base.source, settings.vintages)) is not None:
-            hook = _known(store, plan, origins, partial(_told, progress, start, VINTAGE_SHARE * part))
+        if settings.vintages is not None:
+            hook = _known(
+                settings.vintages, plan, origins, partial(_told, progress, start, VINTAGE_SHARE * part)
+            )
             releases = hook["as_of"].releases
             start, part = start + VINTAGE_SHARE * part, (1 - VINTAGE_SHARE) * part
         records += run_backtest(

@@ -49,7 +49,7 @@ class BacktestSettings:
     unseal : bool
         Months in the vault may be scored.
     vintages : Path, Store or None
-        A store of releases: models see what it knew at each origin. A source that is a store is one by itself.
+        A store of releases: models see what it knew at each origin, and outcomes are final. None: final counts.
     leave_one_out : bool
         Whether the pool is also tried without each of its members.
     out : Path
@@ -86,6 +86,8 @@ class Plan:
         Whether the vault is opened.
     inputs : Inputs
         Everything else that was read.
+    final : bool
+        Whether models see final counts although the source is a store that knows what came when.
     """
 
     protocol: Protocol
@@ -93,15 +95,21 @@ class Plan:
     panel: Panel
     unsealed: bool
     inputs: Inputs
+    final: bool = False
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader has to know about what the models could not see."""
+        """What a reader has to know about what the models saw, and what they could not see."""
+        said = []
         if self.panel.links is None:
-            return ("The panel has no links between regions: no model sees neighbours.",)
-        if not self.panel.links["crosses_border"].any():
-            return ("No link crosses a border: no model sees across one.",)
-        return ()
+            said.append("The panel has no links between regions: no model sees neighbours.")
+        elif not self.panel.links["crosses_border"].any():
+            said.append("No link crosses a border: no model sees across one.")
+        if self.final:
+            said.append(
+                "Models saw final counts; --vintages shows them what had been released at each origin."
+            )
+        return tuple(said)
 
 
 def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
@@ -135,7 +143,8 @@ def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
         unsealed = check_vault(protocol.last_target, settings.unseal)
     _check_origins(protocol, inputs.panel)
     panel = inputs.panel.until(protocol.last_target)
-    return Plan(protocol, scored_regions(panel, protocol), panel, unsealed, inputs)
+    final = settings.vintages is None and not settings.benchmark and settings.base.source.startswith("store:")
+    return Plan(protocol, scored_regions(panel, protocol), panel, unsealed, inputs, final)
 
 
 def inputs_of(panel: Panel, regions: Regions | None = None) -> Inputs:

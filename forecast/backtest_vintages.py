@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from ..data.regions import Regions
     from ..training.models.base import Problem
 
-#: What a source that is a store begins with.
-STORE = "store:"
-
 
 @dataclass(frozen=True)
 class AsKnown:
@@ -46,14 +43,6 @@ class AsKnown:
         recipe, _ = Recipe.default().served(problem.panel)
         panel = self.panels[str(origin)]
         return replace(problem, panel=panel, cube=recipe.build(panel))
-
-
-def store_at(source: str, vintages: Path | Store | None) -> Path | Store | None:
-    """The store that models look into: as named, else that of the source."""
-    if vintages is not None or not source.startswith(STORE):
-        return vintages
-    named = source.removeprefix(STORE)
-    return Path(named.rpartition("@")[0] or named)
 
 
 def known_on(origin: pd.Period, data_lag: int = 0) -> date:

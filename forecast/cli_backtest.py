@@ -83,12 +83,12 @@ def backtest(
       harmattan backtest --benchmark --data-lag 1
       harmattan backtest --panel counts.parquet --links links.csv --refit 1 --json
       harmattan backtest --benchmark --leave-one-out
-      harmattan backtest --source store:vintages --regions regions.geojson
+      harmattan backtest --source store:vintages --vintages vintages --regions regions.geojson
       harmattan backtest --benchmark --scheduler tcp://host:8786
 
     Every member is scored on the same origins beside the baselines. Skill is stated against conflictology and
-    against the best baseline, with a 95 % interval; where it covers zero the table says so. Where the source is a
-    store of releases, or --vintages names one, models see only what had been released at each origin.
+    against the best baseline, with a 95 % interval; where it covers zero the table says so. With --vintages
+    models see only what had been released at each origin; without, they see final counts.
     """
     given = dict(locals())
     settings = _settings(given)

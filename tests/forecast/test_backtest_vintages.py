@@ -21,8 +21,8 @@ from harmattan.data.regions import Regions
 from harmattan.data.sources import ucdp
 from harmattan.data.vintages import Store, panel_as_of
 from harmattan.forecast.backtest_job import run_backtest_job
-from harmattan.forecast.backtest_plan import BacktestSettings
-from harmattan.forecast.backtest_vintages import as_known, known_on, store_at
+from harmattan.forecast.backtest_plan import BacktestSettings, make_plan
+from harmattan.forecast.backtest_vintages import as_known, known_on
 from harmattan.forecast.config import Settings
 
 FIRST, LAST = "2014-01", "2018-12"
@@ -145,13 +145,6 @@ def test_what_cannot_be_looked_into(store: Store, regions: Regions, final: Panel
         as_known(tmp_path / "empty", final, regions, ORIGINS)
 
 
-def test_a_source_that_is_a_store_is_looked_into() -> None:
-    assert store_at("store:/data/kept@2024-01-31", None) == Path("/data/kept")
-    assert store_at("store:/data/kept", None) == Path("/data/kept")
-    assert store_at("ucdp:ged.csv", None) is None
-    assert store_at("ucdp:ged.csv", Path("kept")) == Path("kept")
-
-
 def test_the_files_name_the_releases_that_models_saw(
     store: Store, regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +154,9 @@ def test_the_files_name_the_releases_that_models_saw(
     path.write_text(json.dumps({"type": "FeatureCollection", "features": SQUARES}), encoding="utf-8")
     base = Settings(source=f"store:{store.root}@2020-01-01", regions=path, horizons=(1,), track=False)
     settings = BacktestSettings(base=base, origins=(ORIGINS[0], ORIGINS[-1]), out=tmp_path / "out")
+    assert "Models saw final counts" in " ".join(make_plan(settings).notes)
+    settings = replace(settings, vintages=store.root)
+    assert make_plan(settings).notes == ()
     run_backtest_job(settings)
     told = json.loads((tmp_path / "out" / "leaderboard.json").read_text())
     assert next((r["release"], r["as_of"]) for r in told["vintages"]) == ("18.1", "2018-01-15")

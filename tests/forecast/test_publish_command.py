@@ -210,6 +210,7 @@ def fill(disk: Path) -> None:
             return
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_while_a_release_is_written(
     publish: Publish, jobs: Resident, world: Path, small_disk: Path
 ) -> None:

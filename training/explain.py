@@ -126,7 +126,7 @@ def _(member: SmoothedConflictology, problem: Problem, origin: pd.Period, mean: 
 
 @explain_member.register
 def _(member: ExponentialNB, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
-    plain = mean / member.season_.at(np.array(origin.ordinal + member.horizon_))
+    plain = mean / member.season_.at(origin.ordinal + member.horizon_)
     own = np.minimum(member.own_mean(problem, origin), plain)
     return _seasoned({OWN: own, BASELINE: plain - own}, mean)
 

@@ -132,7 +132,7 @@ class EndemicEpidemic(Member):
         A season that lowers it is negative, under ``calendar``.
         """
         parts = self.plain_contributions(problem, origin)
-        season = float(self.season_.at(np.array(origin.ordinal + self.horizon_)))
+        season = float(self.season_.at(origin.ordinal + self.horizon_))
         return {**parts, "calendar": (season - 1) * np.sum(list(parts.values()), axis=0)}
 
     def plain_contributions(self, problem: Problem, origin: pd.Period) -> dict[str, np.ndarray]:

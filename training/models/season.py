@@ -46,7 +46,7 @@ class Season:
     sine: float = 0.0
     cosine: float = 0.0
 
-    def at(self, months: np.ndarray) -> np.ndarray:
+    def at(self, months: np.ndarray | int) -> np.ndarray:
         """The factor of each month, > 0; months as ordinals of :class:`pandas.Period`."""
         return np.asarray(np.exp(_waves(np.asarray(months)) @ np.array([self.sine, self.cosine])))
 

@@ -22,15 +22,15 @@ THRESHOLDS = (1, 5, 25)
 SEEING = 0.6
 NO_SIGNAL = "no measurable signal"
 #: Share of simulated worlds in which a strong, lasting shock shared by both sides of a border, with nothing crossing,
-#: was declared a signal, and the share in which it was also told apart from a shock (docs/spillover.md). One of them
-#: stands beside every number that is put in words.
-SHOCK_RATE = 0.29
-SHOCK_RATE_APART = 0.05
+#: was declared a signal, and the largest share, over all shocks tried, that was told apart from one as well
+#: (docs/spillover.md). One of them stands beside every number that is put in words.
+SHOCK_RATE = 0.31
+SHOCK_RATE_APART = 0.02
 SHOCK_NOTE = (
     f"a strong shock shared by both sides would pass for this in {SHOCK_RATE:.0%} of simulated worlds"
 )
 APART_NOTE = (
-    f"a strong shock shared by both sides would pass for this in {SHOCK_RATE_APART:.0%} of simulated worlds"
+    f"a shock shared by both sides would pass for this in at most {SHOCK_RATE_APART:.0%} of simulated worlds"
 )
 #: What stands beside a signal that is not told apart from a shock.
 SHARED_NOTE = f"not told apart from a shock on both sides; {SHOCK_NOTE}"

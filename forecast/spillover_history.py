@@ -52,7 +52,7 @@ def history_table(history: pd.DataFrame) -> pd.DataFrame:
     rows = []
     told = history.assign(year=history["origin"].str[:4].astype(int))
     for (country, year), part in told.groupby(["target_country", "year"]):
-        best = part.loc[part["share"].idxmax()]
+        best = part.iloc[int(part["share"].to_numpy().argmax())]
         sure = part[part["declared"].astype(bool)]
         rows.append(
             {
@@ -119,11 +119,12 @@ def _country(history: pd.DataFrame, country: str, first: int, last: int) -> Iter
 def _arrivals(entries: pd.DataFrame, country: str, first: int, last: int) -> Iterator[str]:
     """Where a group's first events in a region had stood in the quarter before."""
     years = entries["origin"].str[:4].astype(int)
+    yield "Rank of each region, the quarter before a group first came, among border regions it had not reached:"
+    yield ""
+    yield "| quarter after | group | region | rank by expected inflow |"
+    yield "|---|---|---|---|"
     for row in rows_of(entries[(entries["country"] == country) & years.between(first - 1, last)]):
-        yield (
-            f"- {row.group} first came to {row.region_id} in the quarter after {row.origin}; of all border regions "
-            f"it had not reached, this one then stood {_ordinal(int(row.rank_inflow))} by expected inflow."
-        )
+        yield f"| {row.origin} | {row.group} | {row.region_id} | {_ordinal(int(row.rank_inflow))} |"
 
 
 def _ordinal(number: int) -> str:

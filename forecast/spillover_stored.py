@@ -24,8 +24,7 @@ def evaluation_text(tables: Mapping[str, pd.DataFrame]) -> str:
 
 
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.to_dict("records")
-    return [{str(k): _value(v) for k, v in row.items()} for row in rows]
+    return [{str(k): _value(v) for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def _value(value: Any) -> Any:

@@ -11,10 +11,11 @@ from small_worlds import ladder_panel, panel_of
 
 from harmattan.data.embedded import load_snapshot
 from harmattan.forecast import spillover_stored
+from harmattan.forecast.spillover import SHOCK_RATE, SHOCK_RATE_APART
 from harmattan.forecast.spillover_history import first_signals, history_page, history_table
 from harmattan.forecast.spillover_record import load_evaluation
 from harmattan.forecast.spillover_sensitivity import changed, joined, neighbour_links
-from harmattan.forecast.spillover_stored import COLUMNS, evaluation_text, summary
+from harmattan.forecast.spillover_stored import COLUMNS, evaluation_text, stored_tables, summary
 
 
 @pytest.fixture
@@ -70,8 +71,7 @@ def test_the_page_tells_years_and_arrivals(history: pd.DataFrame, entries: pd.Da
     assert page.startswith("# Had it been run each month, 2017-01 to 2018-12\n")
     assert "| 2017 | Mali | 25% | 1.5 | 0.53 | never |" in page
     assert "from 2018-05, 8 of 12 months" in page
-    assert "JNIM first came to BFA-nord in the quarter after 2017-03" in page
-    assert "then stood 2nd by expected inflow" in page
+    assert "| 2017-03 | JNIM | BFA-nord | 2nd |" in page
 
 
 def test_an_evaluation_is_stored_and_told_row_by_row(
@@ -96,6 +96,24 @@ def test_an_evaluation_is_stored_and_told_row_by_row(
     into = table[table.part == "history"].set_index("what")
     assert into.as_expected.to_dict() == {"BFA": False, "BEN": False, "TGO": False}
     assert "first declared at 2018-05" in into.words["BFA"]
+
+
+def test_the_rate_beside_every_number_is_the_stored_one() -> None:
+    stored = stored_tables()
+    assert stored is not None
+    worlds = stored["worlds"].set_index("setting")
+    shocks = worlds[worlds.index.str.contains("shock")]
+    assert worlds.declared_either["lasting shock on both sides, sd 1"] == pytest.approx(SHOCK_RATE, abs=0.005)
+    assert shocks.apart_either.max() == pytest.approx(SHOCK_RATE_APART, abs=0.005)
+    table = load_evaluation()
+    assert table is not None
+    assert set(table.part) >= {
+        "simulated worlds",
+        "permuted borders",
+        "out of sample",
+        "first events",
+        "history",
+    }
 
 
 def test_without_a_stored_evaluation_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

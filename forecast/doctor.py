@@ -98,7 +98,7 @@ def first_error(findings: list[Finding]) -> HarmattanError | None:
     """The error of the first check that failed, whose exit code the command leaves with.
 
     >>> first_error([Finding("python", "ok", "3.11"), Finding("data", "failed", "no file.")])
-    SourceError('no file.')
+    InputError('no file.')
     >>> first_error([Finding("disk", "warning", "little space.")])
     """
     for found in findings:

@@ -279,6 +279,7 @@ def track(
     config: ConfigFile = None,
     mlruns: Mlruns = None,
     tracking_uri: TrackingUri = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -292,6 +293,12 @@ def track(
     A release that is recorded already is not recorded twice.
     """
     settings = _settings(dict(locals()))
+    if dry_run:
+        from .verify import verify
+
+        verify(release).require()
+        _would({"release": str(release)}, f"Would record {release}, which is whole.", as_json, quiet)
+        return
     from .track_job import track_release
 
     run_id = track_release(release, settings)
@@ -299,6 +306,14 @@ def track(
         typer.echo(json.dumps({"release": str(release), "run_id": run_id}, indent=2))
     elif not quiet:
         typer.echo(f"MLflow   run {run_id}")
+
+
+def _would(plan: dict[str, str], sentence: str, as_json: bool, quiet: bool) -> None:
+    """What a dry run would have done."""
+    if as_json:
+        typer.echo(json.dumps(plan, indent=2))
+    elif not quiet:
+        typer.echo(sentence)
 
 
 @runs.callback()
@@ -313,6 +328,7 @@ def export(
     config: ConfigFile = None,
     mlruns: Mlruns = None,
     tracking_uri: TrackingUri = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -325,7 +341,10 @@ def export(
     settings = _settings(dict(locals()))
     from ..training.run_files import export_run
 
-    where = export_run(run, folder, settings.mlruns, settings.tracking_uri)
+    where = export_run(run, folder, settings.mlruns, settings.tracking_uri, dry_run=dry_run)
+    if dry_run:
+        _would({"run_id": run, "folder": str(where)}, f"Would write run {run} to {where}.", as_json, quiet)
+        return
     if as_json:
         typer.echo(json.dumps({"run_id": run, "folder": str(where)}, indent=2))
     elif not quiet:
@@ -338,6 +357,7 @@ def import_(
     config: ConfigFile = None,
     mlruns: Mlruns = None,
     tracking_uri: TrackingUri = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -348,8 +368,12 @@ def import_(
       harmattan runs import run-2023-12 --tracking-uri http://127.0.0.1:5000
     """
     settings = _settings(dict(locals()))
-    from ..training.run_files import import_run
+    from ..training.run_files import import_run, read_export
 
+    if dry_run:
+        told = str(read_export(folder)["run_id"])
+        _would({"folder": str(folder), "imports": told}, f"Would import run {told}.", as_json, quiet)
+        return
     run_id = import_run(folder, settings.mlruns, settings.tracking_uri)
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), "run_id": run_id}, indent=2))

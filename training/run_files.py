@@ -20,7 +20,9 @@ FORMAT = 1
 OF_THE_STORE = ("mlflow.parentRunId", "mlflow.runName", "mlflow.log-model.history", "mlflow.artifactLocation")
 
 
-def export_run(reference: str, out: Path, folder: Path, tracking_uri: str | None = None) -> Path:
+def export_run(
+    reference: str, out: Path, folder: Path, tracking_uri: str | None = None, *, dry_run: bool = False
+) -> Path:
     """Write a run, its artifacts and its children below a folder.
 
     Parameters
@@ -31,6 +33,8 @@ def export_run(reference: str, out: Path, folder: Path, tracking_uri: str | None
         Made here; must not hold anything.
     folder, tracking_uri
         The store, as for :func:`harmattan.training.tracking.log_run`.
+    dry_run : bool
+        Look whether it could be done; write nothing.
 
     Returns
     -------
@@ -55,6 +59,8 @@ def export_run(reference: str, out: Path, folder: Path, tracking_uri: str | None
     aside = out.with_name(f".{out.name}.new")
     with connected(folder, tracking_uri, create=False) as client:
         run = _run(client, reference)
+        if dry_run:
+            return out
         try:
             shutil.rmtree(aside, ignore_errors=True)
             _write(client, run, aside, store_uri(folder, tracking_uri))
@@ -141,14 +147,21 @@ def import_run(source: Path, folder: Path, tracking_uri: str | None = None) -> s
     TrackingError
         The store cannot be used.
     """
-    told = _read(source)
+    told = read_export(source)
     with connected(folder, tracking_uri, doing="the run could not be imported") as client:
         number = experiment_of(client, folder, tracking_uri)
         there = find_run(client, number, {"imported_from": told["run_id"]})
         return there or _bring(client, number, source, told, None)
 
 
-def _read(source: Path) -> dict[str, Any]:
+def read_export(source: Path) -> dict[str, Any]:
+    """What an exported run tells of itself: ``run_id, name, status`` and the rest.
+
+    Raises
+    ------
+    SourceError
+        The folder is no exported run.
+    """
     path = source / FILE
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
@@ -199,6 +212,6 @@ def _bring(client: Any, experiment: str, source: Path, told: dict[str, Any], par
     if (source / "artifacts").is_dir() and any((source / "artifacts").iterdir()):
         client.log_artifacts(run_id, str(source / "artifacts"))
     for child in sorted((source / "children").glob("*")):
-        _bring(client, experiment, child, _read(child), run_id)
+        _bring(client, experiment, child, read_export(child), run_id)
     client.set_terminated(run_id, told["status"], told.get("end_time"))
     return run_id

@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from harmattan.data.errors import ModelError, ReleaseError, SourceError, TrackingError
+from harmattan.forecast.cli import app
 from harmattan.training import stores
 from harmattan.training.run_files import export_run, import_run
 from harmattan.training.tracking import Record, log_run
@@ -58,6 +60,19 @@ def everything(folder: Path, run_id: str) -> dict[str, Any]:
             "data": [(d.dataset.digest, d.dataset.profile) for d in run.inputs.dataset_inputs],
             "children": sorted((c.info.run_name, str(c.data.metrics), str(c.data.params)) for c in children),
         }
+
+
+def test_a_dry_run_looks_and_writes_nothing(logged: tuple[str, Path], tmp_path: Path) -> None:
+    run_id, folder = logged
+    options = ["--mlruns", str(folder), "--dry-run"]
+    done = CliRunner().invoke(app, ["runs", "export", run_id, str(tmp_path / "run"), *options])
+    assert (done.exit_code, done.stdout) == (0, f"Would write run {run_id} to {tmp_path / 'run'}.\n")
+    assert not (tmp_path / "run").exists()
+    out = export_run(run_id, tmp_path / "run", folder)
+    options = ["--mlruns", str(tmp_path / "other"), "--dry-run"]
+    done = CliRunner().invoke(app, ["runs", "import", str(out), *options])
+    assert (done.exit_code, done.stdout) == (0, f"Would import run {run_id}.\n")
+    assert not (tmp_path / "other").exists()
 
 
 def test_there_and_back(logged: tuple[str, Path], store: Callable[[], Path], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 from small_worlds import LADDER, diffusion, few_features, ladder_links, panel_of, problem_of, world_of
@@ -68,6 +68,8 @@ def test_a_mean_of_zero_has_no_events() -> None:
 
 
 @given(u=unit, mean=st.floats(1e-6, 2000), rise=st.floats(1e-6, 2.0), size=st.floats(1e-3, 1096))
+@example(u=0.9999999999999998, mean=420.0, rise=1e-06, size=0.001)
+@example(u=0.99989, mean=1.0, rise=1e-06, size=0.001)
 def test_no_count_falls_when_its_mean_rises(u: float, mean: float, rise: float, size: float) -> None:
     means = mean * np.array([1.0, 1 + rise])
     low, high = negative_binomial_quantile(np.array(u), means, np.array(size))

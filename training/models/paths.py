@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from .diffusion_design import LAG_HALF_LIVES
 from .dispersion import size_at
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 #: Below this logarithm a probability is no longer a normal double.
 _LOG_TINY = -680.0
+
+#: Sums stop after so many counts, and are not begun so near to 1: their rounding errors would outgrow the tail.
+_LONGEST_SUM = 1000
+_FAR_TAIL = 1e-4
+
+#: No quantile is taken nearer to 1 than this.
+_LEAST_TAIL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,8 @@ def simulate(
 def negative_binomial_quantile(u: np.ndarray, mean: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Quantile of a negative binomial, by summing probabilities upwards; all arguments broadcast.
 
-    Most counts are zero, so summing upwards ends at once for most cases and is faster than a general inverse.
+    Most counts are zero, so summing upwards ends at once for most cases and is faster than a general inverse. Large
+    counts and far tails, where sums lose digits, are found by bisection of the survival function instead.
 
     Examples
     --------
@@ -120,29 +128,37 @@ def negative_binomial_quantile(u: np.ndarray, mean: np.ndarray, size: np.ndarray
     [0, 1, 5]
     """
     u, mean, size = np.broadcast_arrays(u, mean, size)
-    left = np.minimum(u, 1 - 1e-9).ravel().copy()
-    size_, mean_ = size.ravel().astype(float), mean.ravel().astype(float)
+    left, size_, mean_ = (x.ravel().astype(float) for x in (u, size, mean))
     log_zero = -size_ * np.log1p(mean_ / size_)
-    mass = np.exp(log_zero)
-    ratio = mean_ / (mean_ + size_)
+    mass, ratio = np.exp(log_zero), mean_ / (mean_ + size_)
     out = np.zeros(left.size, dtype=np.int32)
-    # Where the probability of zero underflows, there is nothing to sum up from.
-    far = log_zero < _LOG_TINY
-    if far.any():
-        out[far] = np.maximum(stats.nbinom.ppf(left[far], size_[far], 1 - ratio[far]), 0)
+    # Where the probability of zero underflows there is nothing to sum up from; near 1 a sum has no digits left.
+    far = (log_zero < _LOG_TINY) | (left > 1 - _FAR_TAIL)
     active = np.flatnonzero((left >= mass) & ~far)
     left, mass, ratio, size_ = left[active], mass[active], ratio[active], size_[active]
-    k = 0
-    while len(active):
+    for k in range(_LONGEST_SUM):
+        if not len(active):
+            break
         left = left - mass
         mass = mass * ratio * (k + size_) / (k + 1)
-        k += 1
-        out[active] = k
+        out[active] = k + 1
         going = left >= mass
-        # Deep in the tail the mass underflows before the sum ends; nothing measurable is left there.
-        going &= mass > 1e-300
         active, left, mass, ratio, size_ = (x[going] for x in (active, left, mass, ratio, size_))
+    hard = np.concatenate([active, np.flatnonzero(far)])
+    out[hard] = _bisected_quantile(*(x.ravel()[hard] for x in (u, mean, size)))
     return out.reshape(u.shape)
+
+
+def _bisected_quantile(u: np.ndarray, mean: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Least count whose survival probability is at most 1 - u, for 1-d arguments."""
+    beyond = np.maximum(1 - u, _LEAST_TAIL)
+    ratio = mean / (mean + size)
+    low, high = np.full(len(u), -1, dtype=np.int64), np.full(len(u), np.iinfo(np.int32).max, dtype=np.int64)
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        enough = special.betainc(middle + 1.0, size, ratio) <= beyond
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return high
 
 
 def size_at_origin(model: Diffusion, states: np.ndarray) -> np.ndarray:

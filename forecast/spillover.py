@@ -24,8 +24,8 @@ NO_SIGNAL = "no measurable signal"
 #: Share of simulated worlds in which a strong, lasting shock shared by both sides of a border, with nothing crossing,
 #: was declared a signal, and the largest share, over all shocks tried, that was told apart from one as well
 #: (docs/spillover.md). One of them stands beside every number that is put in words.
-SHOCK_RATE = 0.34
-SHOCK_RATE_APART = 0.05
+SHOCK_RATE = 0.29
+SHOCK_RATE_APART = 0.03
 SHOCK_NOTE = (
     f"a strong shock shared by both sides would pass for this in {SHOCK_RATE:.0%} of simulated worlds"
 )

@@ -18,9 +18,12 @@ COLUMNS = ("part", "what", "expected", "found", "low", "high", "cases", "as_expe
 
 
 def evaluation_text(tables: Mapping[str, pd.DataFrame]) -> str:
-    """The tables of an evaluation as JSON, six significant digits, NaN as null."""
-    kept = {name: _plain(table) for name, table in sorted(tables.items())}
-    return json.dumps(kept, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    """The tables of an evaluation as JSON, one row on a line, six significant digits, NaN as null."""
+    made = []
+    for name, table in sorted(tables.items()):
+        rows = ",\n".join(json.dumps(row, sort_keys=True, allow_nan=False) for row in _plain(table))
+        made.append(f"{json.dumps(name)}: [\n{rows}\n]")
+    return "{" + ",\n".join(made) + "}\n"
 
 
 def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:

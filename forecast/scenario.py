@@ -32,6 +32,8 @@ COLUMNS = (
     "path_95",
     "set",
 )
+#: Nothing beyond these is simulated: a region's events in a month, and a factor.
+MOST = {"level": 10_000.0, "plus": 10_000.0, "times": 100.0}
 _FORM = "Write MLI-gao=2x, MLI-gao=+20, MLI-gao=12 or MLI-gao=@2012."
 
 
@@ -85,7 +87,7 @@ def parse_change(text: str) -> list[Change]:
     Raises
     ------
     UsageError
-        The text has another form, or names a negative level.
+        The text has another form, or names a level that is negative or beyond :data:`MOST`.
     """
     names, sign, change = (part.strip() for part in text.partition("="))
     found = re.fullmatch(r"(?P<head>[@+]?)(?P<number>-?\d+(\.\d+)?)(?P<tail>x?)", change)
@@ -101,6 +103,12 @@ def parse_change(text: str) -> list[Change]:
     kind = {"@": "year", "+": "plus"}.get(found["head"], "times" if found["tail"] else "level")
     if kind == "year" and not value.is_integer():
         raise UsageError(f"'{change}' is not a year.", "--set", _FORM)
+    if value > MOST.get(kind, np.inf):
+        raise UsageError(
+            f"'{text}' is beyond anything that the model has seen.",
+            "--set",
+            f"Levels and additions are at most {MOST['level']:.0f} events a month, factors at most {MOST['times']:.0f}.",
+        )
     return [Change(name.strip(), kind, value) for name in names.split(",") if name.strip()]
 
 
@@ -140,8 +148,8 @@ def plan_from_table(table: pd.DataFrame, panel: Panel, months: int, where: str =
     Raises
     ------
     UsageError
-        Columns that are missing, a month outside the horizon, a level that is negative or no number, or a
-        region-month that is given twice.
+        Columns that are missing, no row, a month outside the horizon, a level that is negative, no number or beyond
+        :data:`MOST`, or a region-month that is given twice.
     RegionError, OriginError
         As for :func:`plan_of`.
     """
@@ -150,6 +158,8 @@ def plan_from_table(table: pd.DataFrame, panel: Panel, months: int, where: str =
         raise UsageError(
             f"the column '{missing[0]}' is missing.", where, "Bring month, region_id and events."
         )
+    if table.empty:
+        raise UsageError("the table has no row, so nothing is set.", where, "Add a row per region and month.")
     shape, first = (months, panel.shape[1]), panel.months[-1] + 1
     plan = Plan(np.ones(shape), np.zeros(shape), np.full(shape, np.nan))
     levels = pd.to_numeric(table["events"], errors="coerce").to_numpy(float)
@@ -168,6 +178,12 @@ def plan_from_table(table: pd.DataFrame, panel: Panel, months: int, where: str =
             )
         if not level >= 0:
             raise UsageError("the number of events is missing or negative.", spot, "Levels are >= 0.")
+        if level > MOST["level"]:
+            raise UsageError(
+                "so many events are beyond anything that the model has seen.",
+                spot,
+                f"Levels are at most {MOST['level']:.0f} events a month.",
+            )
         at = _region(region, panel)
         if not np.isnan(plan.given[t, at]):
             raise UsageError(f"{region} in {month} is given twice.", spot, "Keep one row.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..data.errors import OriginError, RegionError, ReleaseError
+from ..data.errors import ModelError, OriginError, RegionError, ReleaseError, nearest
 from ..data.panel import Panel
 from ..training.models.base import Problem
 from ..training.models.diffusion import Diffusion, fit_diffusion
+from ..training.models.excitation import border_weights
 from .config import Settings
 from .inputs import Inputs, load_inputs
 from .spillover import SPANS, Worlds, simulate_worlds, spillover_table
@@ -76,7 +77,7 @@ def prepare(settings: Settings, permutations: int | None = None) -> tuple[Inputs
     origin = inputs.panel.last_month if settings.as_of is None else pd.Period(settings.as_of, freq="M")
     panel = inputs.panel.until(origin)
     if settings.countries:
-        _known(settings.countries, panel)
+        check_sources(settings.countries, panel)
     check_coverage(panel)
     problem = problem_of(panel)
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 3]))
@@ -107,12 +108,20 @@ def check_coverage(panel: Panel) -> None:
             )
 
 
-def _known(countries: tuple[str, ...], panel: Panel) -> None:
-    from ..data.errors import nearest
-
+def check_sources(countries: Sequence[str], panel: Panel) -> None:
+    """An error where a source country is unknown (:class:`RegionError`), or has no link across its border."""
+    of = np.array(panel.countries)
+    # Without any link the fit itself says what is missing.
+    crossing = border_weights(panel, crossing=True) if panel.links is not None else np.zeros((0, len(of)))
     for country in countries:
-        if country not in panel.countries:
-            raise RegionError(f"'{country}' is not in this panel.", remedy=nearest(country, panel.countries))
+        here = of == country
+        if not here.any():
+            raise RegionError(f"'{country}' is not in this panel.", remedy=nearest(country, set(of)))
+        if crossing.any() and not crossing[:, here].any():
+            raise ModelError(
+                f"no link of {country} crosses its border, so nothing can be said about what leaves it.",
+                remedy="Bring links that join it to another country, or leave it out of --countries.",
+            )
 
 
 def run_spillover(settings: Settings, progress: Progress | None = None) -> Spillover:

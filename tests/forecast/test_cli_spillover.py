@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from small_worlds import ladder_panel
+from small_worlds import ladder_panel, panel_of
 
 from harmattan.forecast import cli
 
@@ -76,6 +76,8 @@ def test_without_a_signal_no_number_is_printed(run: Run, data: list[str]) -> Non
         (["scenario"], 2, "needs --set or --paths"),
         (["scenario", "--set", "AAA-1=2x", "--paths", "x.csv"], 2, "needs --set or --paths"),
         (["scenario", "--set", "AAA-1=-4"], 2, "negative"),
+        (["scenario", "--set", "AAA-1=10001"], 2, "beyond anything that the model has seen"),
+        (["scenario", "--set", "AAA-1=101x"], 2, "factors at most 100"),
         (["scenario", "--set", "AAB-1=2x"], 3, "'AAB-1' is not in this panel. Did you mean 'AAA-1'?"),
         (["scenario", "--paths", "x.csv"], 3, "x.csv: there is no such file"),
     ],
@@ -95,6 +97,82 @@ def test_links_that_stay_at_home_are_named(run: Run, data: list[str], tmp_path: 
     code, _, err = run("spillover", *data)
     assert code == 4
     assert "no link of this panel joins two countries" in err
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> list[str]:
+    """Options that name the ladder with two more countries: one region on the border to BBB, and one that is joined to
+    itself alone."""
+    rng, ladder = np.random.default_rng(3), ladder_panel(2, 72)
+    more = pd.DataFrame(
+        {
+            "region_a": ["BBB-4", "DDD-1"],
+            "region_b": ["CCC-1", "DDD-2"],
+            "border_km": 60.0,
+            "crosses_border": [True, False],
+        }
+    )
+    panel = panel_of(
+        np.column_stack([ladder.measure("events"), rng.poisson([0.6, 2.0, 1.0], size=(72, 3))]),
+        ids=(*ladder.region_ids, "CCC-1", "DDD-1", "DDD-2"),
+        links=pd.concat([ladder.links, more], ignore_index=True),
+    )
+    panel.to_frame().to_parquet(tmp_path / "panel.parquet")
+    assert panel.links is not None
+    panel.links.to_csv(tmp_path / "links.csv", index=False)
+    return ["--panel", "panel.parquet", "--links", "links.csv", "--draws", "60"]
+
+
+def test_a_source_without_links_across_its_border_is_named(run: Run, narrow: list[str]) -> None:
+    code, out, err = run("spillover", *narrow, "--countries", "DDD")
+    assert (code, out) == (4, "")
+    assert "no link of DDD crosses its border" in err
+
+
+def test_a_country_of_one_region_is_answered_without_a_signal(run: Run, narrow: list[str]) -> None:
+    code, out, _ = run("spillover", *narrow, "--countries", "CCC", "--json")
+    assert code == 0
+    rows = json.loads(out)["pairs"]
+    assert {row["target_country"] for row in rows} == {"BBB"}
+    assert not any(row["declared"] for row in rows)
+    assert all(np.isfinite(row["coefficient"]) for row in rows)
+
+
+def test_a_scenario_in_a_country_of_one_region_is_answered(
+    run: Run, narrow: list[str], tmp_path: Path
+) -> None:
+    assert run("scenario", *narrow, "--set", "CCC-1=+5", "--out", "what-if")[0] == 0
+    assert not pd.read_csv(tmp_path / "what-if" / "scenario.csv").isna().any(axis=None)
+
+
+def test_without_links_at_all_there_is_nothing_to_say(run: Run, data: list[str]) -> None:
+    without = [x for x in data if x not in ("--links", "links.csv")]
+    for more in ([], ["--countries", "AAA"]):
+        code, out, err = run("spillover", *without, *more)
+        assert (code, out) == (4, "")
+        assert "spillover needs links between regions" in err
+
+
+def test_an_origin_after_the_end_of_a_countrys_coverage_is_named(
+    run: Run, data: list[str], tmp_path: Path
+) -> None:
+    frame = pd.read_parquet(tmp_path / "panel.parquet")
+    ended = frame.region_id.str.startswith("BBB") & (frame.month.astype(str) > "2006-06")
+    frame.loc[ended, "observed"] = False
+    frame.loc[ended, [c for c in frame if c.startswith(("events", "deaths", "late"))]] = np.nan
+    frame.to_parquet(tmp_path / "panel.parquet")
+    for command in (["spillover"], ["scenario", "--set", "AAA-1=2x"]):
+        code, out, err = run(command[0], *data, *command[1:])
+        assert (code, out) == (2, "")
+        assert "BBB is not observed in 2006-12" in err
+        assert "Choose --as-of 2006-06" in err
+
+
+def test_an_empty_table_of_paths_is_refused(run: Run, data: list[str], tmp_path: Path) -> None:
+    (tmp_path / "paths.csv").write_text("month,region_id,events\n")
+    code, out, err = run("scenario", *data, "--paths", "paths.csv")
+    assert (code, out) == (2, "")
+    assert "paths.csv: the table has no row" in err
 
 
 def test_an_origin_behind_the_vault_is_refused(run: Run) -> None:

@@ -132,6 +132,7 @@ def test_no_change_is_no_difference(problem: Problem) -> None:
         (("2006-01", "AAA-9", 1), "'AAA-9' is not in this panel"),
         (("2006-01", "AAA-1", -1), "missing or negative"),
         (("2006-01", "AAA-1", "some"), "missing or negative"),
+        (("2006-01", "AAA-1", "inf"), "beyond anything that the model has seen"),
     ],
 )
 def test_a_table_of_paths_is_checked(problem: Problem, row: tuple[object, ...], message: str) -> None:

@@ -107,7 +107,7 @@ def parse_change(text: str) -> list[Change]:
         raise UsageError(
             f"'{text}' is beyond anything that the model has seen.",
             "--set",
-            f"Levels and additions are at most {MOST['level']:.0f} events a month, factors at most {MOST['times']:.0f}.",
+            f"At most {MOST['level']:.0f} events a month can be set or added, and factors at most {MOST['times']:.0f}.",
         )
     return [Change(name.strip(), kind, value) for name in names.split(",") if name.strip()]
 

@@ -17,7 +17,8 @@ from ..data.errors import OriginError, TrackingError
 from .backtest_files import check_target, write_folder
 from .backtest_plan import BacktestSettings, Plan, inputs_of, make_plan
 from .backtest_vintages import as_known
-from .config import Settings, parse_horizons
+from .config import Settings
+from .setting_values import parse_horizons
 from .version import version
 
 if TYPE_CHECKING:

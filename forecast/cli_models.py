@@ -39,7 +39,8 @@ runs = typer.Typer(help="Runs as plain files: export, import.", rich_markup_mode
 
 def _settings(given: dict[str, Any]) -> Settings:
     """The options that are settings, over the file and the environment."""
-    from .config import PARSERS, Settings
+    from .config import Settings
+    from .setting_values import PARSERS
 
     return Settings.load({k: v for k, v in given.items() if k in PARSERS}, given["config"])
 

@@ -48,6 +48,14 @@ VIEWS = {
 #: Columns that hold a number about a border, which is not shown in words or tables without a declared signal.
 _NUMBERS = ("share", "share_total", "risk_difference", "events", "share_of_border", "stress_response")
 
+Decay = Annotated[
+    float | None,
+    typer.Option(help="Neighbours weigh order ** -DECAY, not by shared border.", metavar="<decay>"),
+]
+Saturation = Annotated[
+    float | None,
+    typer.Option(help="Events a month from which excitation grows ever less.", metavar="<events>"),
+]
 Paths = Annotated[int | None, typer.Option("--draws", help="Simulated paths per world.")]
 
 
@@ -62,6 +70,8 @@ def spillover(
     view: Annotated[str, typer.Option(help=f"What to print: {', '.join(VIEWS)}.")] = "pairs",
     draws: Paths = None,
     seed: Seed = None,
+    decay: Decay = None,
+    saturation: Saturation = None,
     workers: Workers = None,
     out: Annotated[Path | None, typer.Option(help="Folder for all tables (CSV) and the model.")] = None,
     evaluate: Annotated[
@@ -91,6 +101,7 @@ def spillover(
     Examples:
       harmattan spillover
       harmattan spillover --as-of 2022-12 --view routes --countries MLI
+      harmattan spillover --decay 2 --saturation 20 --view routes
       harmattan spillover --out spillover --json
       harmattan spillover --history --out history
       harmattan spillover --evaluate --worlds 100 --out evaluation
@@ -98,6 +109,7 @@ def spillover(
     given = {
         "source": source, "panel": panel, "regions": regions, "links": links, "as_of": as_of,
         "countries": countries, "draws": draws, "seed": seed, "workers": workers,
+        "spillover_decay": decay, "spillover_saturation": saturation,
     }  # fmt: skip
     settings = _settings(given, config)
     if view not in VIEWS:
@@ -136,6 +148,8 @@ def scenario(
     as_of: AsOf = None,
     draws: Paths = None,
     seed: Seed = None,
+    decay: Decay = None,
+    saturation: Saturation = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for scenario.csv and scenario.svg, the table and the picture.")
     ] = None,
@@ -156,7 +170,7 @@ def scenario(
     """
     given = {
         "source": source, "panel": panel, "regions": regions, "links": links, "as_of": as_of,
-        "draws": draws, "seed": seed,
+        "draws": draws, "seed": seed, "spillover_decay": decay, "spillover_saturation": saturation,
     }  # fmt: skip
     asked = _asked(change or (), paths)
     settings, ahead = _settings(given, config), max(ahead, months)

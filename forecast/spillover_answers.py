@@ -1,7 +1,8 @@
 """Spillover taken apart: by source region, by armed group, by route and by chain of borders.
 
 The model is linear in past counts, so that expected events can be traced exactly: what a border adds is the
-difference of two expectations, what passes two borders is the difference of two such differences.
+difference of two expectations, what passes two borders is the difference of two such differences. Where excitation
+saturates, the parts are traced along the expected path of the whole, so that they still add up.
 """
 
 from __future__ import annotations
@@ -93,9 +94,17 @@ class View:
         """Whether the border from one country into another carries a declared signal."""
         return (source, target) in self.sure
 
-    def expect(self, months: int, closed: np.ndarray | None = None) -> Expected:
-        """Exact expectations of every version of the model, with some links closed."""
-        return self.ensemble.expect(self.states, months, closed)
+    def expect(
+        self,
+        months: int,
+        closed: np.ndarray | None = None,
+        states: np.ndarray | None = None,
+        background: bool = True,
+    ) -> Expected:
+        """Exact expectations of every version of the model, with some links closed, of all that is or of a part."""
+        gains = self.ensemble.gains(self.states, months)
+        states = self.states if states is None else states
+        return self.ensemble.expect(states, months, closed, background=background, gains=gains)
 
     def expected(self, model: Diffusion, span: int, states: np.ndarray | None = None) -> np.ndarray:
         """Exact expected events within ``span`` months, (regions,)."""
@@ -154,7 +163,7 @@ def by_group(
         for name, states in parts.items():
             # Linear in events and background: each part of the history can be followed alone.
             open_, shut = (
-                view.ensemble.expect(states, max(spans), links, background=name == BACKGROUND).totals
+                view.expect(max(spans), links, states, background=name == BACKGROUND).totals
                 for links in (None, closed)
             )
             for span in spans:

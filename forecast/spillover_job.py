@@ -16,6 +16,7 @@ from ..data.panel import Panel
 from ..training.models.base import Problem
 from ..training.models.diffusion import Diffusion, fit_diffusion
 from ..training.models.excitation import border_weights
+from ..training.models.kernel import Kernel
 from .config import Settings
 from .inputs import Inputs, load_inputs
 from .spillover import SPANS, Worlds, simulate_worlds, spillover_table
@@ -82,8 +83,13 @@ def prepare(settings: Settings, permutations: int | None = None) -> tuple[Inputs
     problem = problem_of(panel)
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 3]))
     extra: dict[str, Any] = {} if permutations is None else {"permutations": permutations}
-    model = fit_diffusion(problem, origin, rng=rng, **extra)
+    model = fit_diffusion(problem, origin, rng=rng, kernel=kernel_of(settings), **extra)
     return replace(inputs, panel=panel), View.at(model, problem, origin), origin
+
+
+def kernel_of(settings: Settings) -> Kernel:
+    """Weights of neighbours, and saturation, as the settings have them."""
+    return Kernel(settings.spillover_decay, settings.spillover_saturation)
 
 
 def problem_of(panel: Panel) -> Problem:

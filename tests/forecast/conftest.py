@@ -1,14 +1,25 @@
-"""What several tests of models in the registry, and of publishing jobs, share."""
+"""What several tests of commands, of models in the registry and of publishing jobs share."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from command_line import Run, caller
 from publishing_world import write_world
 from resident import Resident
 from trained_world import World, train_world
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in an empty folder, with no setting from outside; gives exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    for name in [n for n in os.environ if n.startswith("HARMATTAN_") or n == "MLFLOW_TRACKING_URI"]:
+        monkeypatch.delenv(name)
+    return caller(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import Run
 from stand_in import stand_in
 
 import harmattan
@@ -22,13 +21,11 @@ from harmattan.data.errors import (
     UsageError,
 )
 from harmattan.data.panel import Panel
-from harmattan.forecast import backtest_job, cli
+from harmattan.forecast import backtest_job
 from harmattan.forecast.backtest_job import border_regions, run_backtest_job
 from harmattan.forecast.backtest_plan import BacktestSettings, make_plan
 from harmattan.forecast.config import Settings
 from harmattan.training.protocol import HOUSE
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 def small_panel(months: int = 96, last_unseen: int = 0) -> Panel:
@@ -70,24 +67,6 @@ def settings(tmp_path: Path) -> BacktestSettings:
     base = Settings(panel=tmp_path / "panel.parquet", horizons=(1, 3), track=False)
     months = pd.Period("2020-01", freq="M"), pd.Period("2021-12", freq="M")
     return BacktestSettings(base=base, origins=months, out=tmp_path / "out")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in an empty folder; gives exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["harmattan", *arguments])
-        try:
-            cli.main()
-            code: Any = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        return int(code), said.out, said.err
-
-    return call
 
 
 def test_every_table_is_written_and_readable(calls: list[Any], settings: BacktestSettings) -> None:

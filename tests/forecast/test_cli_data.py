@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import Run
 
 from harmattan.data.embedded import FILES
 from harmattan.data.panel import Panel
-from harmattan.forecast.cli import main
 from harmattan.forecast.cli_data import app
+
+Data = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    def call(*arguments: object, code: int = 0) -> tuple[str, str]:
-        monkeypatch.setattr(sys, "argv", ["harmattan", "data", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        said = capsys.readouterr()
-        assert caught.value.code in ((0, None) if code == 0 else (code,)), said.err
-        return said.out, said.err
+def data(run: Run) -> Data:
+    """Run one of the commands around data, which must end with ``code``; gives output and errors."""
+
+    def call(*words: object, code: int = 0) -> tuple[str, str]:
+        got, out, err = run("data", *words)
+        assert got == code, err
+        return out, err
 
     return call
 
 
 @pytest.fixture
-def world(run, tmp_path: Path) -> Path:  # type: ignore[no-untyped-def]
-    run(
+def world(data: Data, tmp_path: Path) -> Path:
+    data(
         "simulate",
         "--out",
         tmp_path / "w",
@@ -61,8 +62,8 @@ def test_simulate_writes_events_and_the_truth(world: Path) -> None:
     assert shares["BFA", "MLI"] == 0
 
 
-def test_build_prints_a_ledger_that_balances(run, world: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    out, _ = run(
+def test_build_prints_a_ledger_that_balances(data: Data, world: Path, tmp_path: Path) -> None:
+    out, _ = data(
         "build",
         "--source",
         f"ucdp:{world / 'events.csv'}",
@@ -80,17 +81,19 @@ def test_build_prints_a_ledger_that_balances(run, world: Path, tmp_path: Path) -
     assert np.nansum(panel.measures["events"]) == outcomes["placed"]
 
 
-def test_dry_runs_write_nothing(run, world: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_dry_runs_write_nothing(data: Data, world: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
-    run("build", "--source", world / "events.csv", *both(world), "--out", tmp_path / "p.parquet", "--dry-run")
-    run("simulate", "--out", tmp_path / "other", "--geometry", "grid", "--months", 24, "--dry-run")
-    run("fetch", "ucdp", "--version", "25.1", "--dry-run")
+    data(
+        "build", "--source", world / "events.csv", *both(world), "--out", tmp_path / "p.parquet", "--dry-run"
+    )
+    data("simulate", "--out", tmp_path / "other", "--geometry", "grid", "--months", 24, "--dry-run")
+    data("fetch", "ucdp", "--version", "25.1", "--dry-run")
     arguments = ["--regions", world / "regions.geojson", "--countries", "MLI,BFA", "--out", tmp_path / "s"]
-    run("snapshot", "--source", world / "events.csv", *arguments, "--dry-run")
+    data("snapshot", "--source", world / "events.csv", *arguments, "--dry-run")
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_snapshot_writes_its_files(run, world: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_snapshot_writes_its_files(data: Data, world: Path, tmp_path: Path) -> None:
     arguments = [
         "--regions",
         world / "regions.geojson",
@@ -100,32 +103,32 @@ def test_snapshot_writes_its_files(run, world: Path, tmp_path: Path) -> None:  #
         tmp_path / "s",
         "--json",
     ]
-    out, _ = run("snapshot", "--source", world / "events.csv", *arguments)
+    out, _ = data("snapshot", "--source", world / "events.csv", *arguments)
     assert set(json.loads(out)["files"]) >= set(FILES)
 
 
-def test_check_of_a_panel_green_then_stale(run, world: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_check_of_a_panel_green_then_stale(data: Data, world: Path, tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
-    run("build", "--source", world / "events.csv", *both(world), "--out", path)
-    out, _ = run("check", path, "--run-date", "2012-01-31", "--json")
+    data("build", "--source", world / "events.csv", *both(world), "--out", path)
+    out, _ = data("check", path, "--run-date", "2012-01-31", "--json")
     assert json.loads(out)["status"] in ("green", "amber")
-    out, err = run("check", path, "--run-date", "2013-01-31", code=10)
+    out, err = data("check", path, "--run-date", "2013-01-31", code=10)
     assert "red    freshness" in out
     assert err.startswith("error: ")
 
 
-def test_check_of_events(run, world: Path) -> None:  # type: ignore[no-untyped-def]
-    out, _ = run("check", f"ucdp:{world / 'events.csv'}", *both(world), "--run-date", "2012-01-31", "--json")
+def test_check_of_events(data: Data, world: Path) -> None:
+    out, _ = data("check", f"ucdp:{world / 'events.csv'}", *both(world), "--run-date", "2012-01-31", "--json")
     names = {c["name"] for c in json.loads(out)["checks"]}
     assert {"freshness", "coordinates", "duplicates", "repairs"} <= names
 
 
-def test_diff_of_two_panels(run, world: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_diff_of_two_panels(data: Data, world: Path, tmp_path: Path) -> None:
     events = pd.read_csv(world / "events.csv")
     events.iloc[:-5].to_csv(tmp_path / "fewer.csv", index=False)
     for name, source in (("a", tmp_path / "fewer.csv"), ("b", world / "events.csv")):
-        run("build", "--source", source, *both(world), "--out", tmp_path / f"{name}.parquet")
-    out, _ = run(
+        data("build", "--source", source, *both(world), "--out", tmp_path / f"{name}.parquet")
+    out, _ = data(
         "diff", tmp_path / "a.parquet", tmp_path / "b.parquet", "--out", tmp_path / "d.csv", "--json"
     )
     table = pd.DataFrame(json.loads(out)["changes"])
@@ -146,10 +149,9 @@ def test_diff_of_two_panels(run, world: Path, tmp_path: Path) -> None:  # type: 
     ],
 )
 def test_wrong_requests_are_one_line(
-    run, arguments: tuple[str, ...], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.chdir(tmp_path)
-    _, err = run(*arguments, code=3 if arguments[:2] == ("check", "none.csv") else 2)
+    data: Data, arguments: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    _, err = data(*arguments, code=3 if arguments[:2] == ("check", "none.csv") else 2)
     assert says in err
     assert len(err.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []

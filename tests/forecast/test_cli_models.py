@@ -8,43 +8,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from command_line import Run
 from make_result import make_result
 from small_worlds import ladder_panel
 from trained_world import World
 
 from harmattan.data.errors import TrackingError
-from harmattan.forecast import cli
 from harmattan.forecast.config import Settings
 from harmattan.forecast.main_job import track as track_now
 from harmattan.forecast.publish import publish_release
 from harmattan.forecast.untracked import why_untracked
 from harmattan.forecast.verify import verify
 from harmattan.training import stores
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in an empty folder; gives exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("HARMATTAN_DEBUG", "HARMATTAN_CONFIG", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["harmattan", *arguments])
-        try:
-            cli.main()
-            code: Any = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        return int(code), said.out, said.err
-
-    return call
 
 
 @pytest.fixture

@@ -73,6 +73,8 @@ def test_without_a_signal_no_number_is_printed(run: Run, data: list[str]) -> Non
         (["spillover", "--view", "route"], 2, "there is no view 'route'. Did you mean 'routes'?"),
         (["spillover", "--evaluate", "--only", "world"], 2, "Did you mean 'worlds'?"),
         (["spillover", "--countries", "CCC"], 3, "'CCC' is not in this panel"),
+        (["spillover", "--decay", "0"], 2, "'0.0' is not a number from 0.1 to 10"),
+        (["spillover", "--saturation", "nan"], 2, "'nan' is not a number from 0.1"),
         (["scenario"], 2, "needs --set or --paths"),
         (["scenario", "--set", "AAA-1=2x", "--paths", "x.csv"], 2, "needs --set or --paths"),
         (["scenario", "--set", "AAA-1=-4"], 2, "negative"),
@@ -179,6 +181,19 @@ def test_an_origin_behind_the_vault_is_refused(run: Run) -> None:
     code, _, err = run("spillover", "--evaluate", "--only", "placebos", "--as-of", "2023-06")
     assert code == 2
     assert "closed to evaluations" in err
+
+
+def test_another_kernel_gives_another_answer(run: Run, data: list[str], tmp_path: Path) -> None:
+    for command in (["spillover"], ["scenario", "--set", "AAA-1=5"]):
+        plain, other = (
+            run(command[0], *data, *command[1:], *more, "--json")
+            for more in ([], ["--decay", "2", "--saturation", "3"])
+        )
+        assert (plain[0], other[0]) == (0, 0)
+        assert plain[1] != other[1]
+    assert run("spillover", *data, "--saturation", "3", "--out", "found")[0] == 0
+    stored = json.loads((tmp_path / "found" / "diffusion.json").read_text())
+    assert stored["kernel"] == {"decay": None, "saturation": 3.0}
 
 
 def test_a_scenario_prints_and_writes_its_difference(run: Run, data: list[str], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from harmattan.data.errors import ConfigError
 from harmattan.forecast import cli
 from harmattan.forecast.cli_tools import options_in
-from harmattan.forecast.config import PARSERS
+from harmattan.forecast.setting_values import PARSERS
 
 Run = Callable[..., tuple[int, str, str]]
 

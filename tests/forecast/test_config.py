@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from harmattan.data.errors import ConfigError
-from harmattan.forecast.config import Settings, checkout, parse_horizons, resolve
+from harmattan.forecast.config import Settings, checkout, resolve
+from harmattan.forecast.setting_values import parse_horizons
 
 
 def load(tmp_path: Path, text: str = "", environ: dict[str, str] | None = None, **options: Any) -> Settings:

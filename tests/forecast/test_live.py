@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
-import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import Run
 from small_files import BURKINA, EVENT, SQUARES
 
 from harmattan.data.current import last_complete_month
 from harmattan.data.fetch import fetch_ucdp
 from harmattan.data.sources import ucdp
 from harmattan.data.vintages import Store
-from harmattan.forecast import cli
 from harmattan.forecast.cli_data_inputs import fetched_current
 from harmattan.forecast.config import Settings
 from harmattan.forecast.inputs import load_inputs
 
-Run = Callable[..., tuple[int, str, str]]
 #: The month that a forecast of today starts from.
 LAST = pd.Period(last_complete_month(date.today()), freq="M")
 SETTINGS = """\
@@ -108,26 +104,12 @@ def store(fetched: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in a folder with settings and polygons; gives exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    for name in [n for n in os.environ if n.startswith("HARMATTAN_") or n == "MLFLOW_TRACKING_URI"]:
-        monkeypatch.delenv(name)
+def run(run: Run, tmp_path: Path) -> Run:
+    """Run a command in a folder with settings and polygons."""
     (tmp_path / "harmattan.toml").write_text(SETTINGS, encoding="utf-8")
     polygons = {"type": "FeatureCollection", "features": SQUARES}
     (tmp_path / "regions.geojson").write_text(json.dumps(polygons), encoding="utf-8")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["harmattan", *arguments])
-        try:
-            cli.main()
-            code: Any = 0
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        return int(code), said.out, said.err
-
-    return call
+    return run
 
 
 def fetch(run: Run, server: str) -> tuple[int, str, str]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_line import Run
 from trained_world import World, copy_version, own_store
 
 from harmattan.data.errors import GateError, ModelError, UsageError
-from harmattan.forecast import cli
 from harmattan.forecast.promote_job import promote, roll_back
 from harmattan.training import registry
 
@@ -152,25 +151,17 @@ def test_a_broken_champion_stands_in_nobodys_way_but_by_force(mine: World, tmp_p
     assert champion(mine).number == better
 
 
-def test_promote_on_the_command_line(
-    mine: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def call(*arguments: str) -> int:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["harmattan", *arguments, "--mlruns", str(mine.mlruns)])
-        try:
-            cli.main()
-        except SystemExit as stop:
-            return int(stop.code or 0)
-        return 0
-
+def test_promote_on_the_command_line(mine: World, tmp_path: Path, run: Run) -> None:
+    where = ["--mlruns", str(mine.mlruns)]
     first = crown_first(mine, tmp_path)
     worse = copy_version(mine, tmp_path, gaining(lambda row: -0.1))
-    assert call("promote", worse) == 6
-    assert f"error: version {worse} is not better than version {first}:" in capsys.readouterr().err
-    assert call("promote", worse, "--force", "--reason", "a test", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["how"] == "forced"
-    assert call("promote", "--rollback") == 0
-    assert f"Version {first} is back" in capsys.readouterr().out
-    assert call("promote", "challenger") == 4
-    assert call("promote", "--rollback", "--force") == 2
+    code, _, err = run("promote", worse, *where)
+    assert code == 6
+    assert f"error: version {worse} is not better than version {first}:" in err
+    code, out, _ = run("promote", worse, "--force", "--reason", "a test", "--json", *where)
+    assert (code, json.loads(out)["how"]) == (0, "forced")
+    code, out, _ = run("promote", "--rollback", *where)
+    assert code == 0
+    assert f"Version {first} is back" in out
+    assert run("promote", "challenger", *where)[0] == 4
+    assert run("promote", "--rollback", "--force", *where)[0] == 2

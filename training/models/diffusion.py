@@ -23,6 +23,7 @@ from .declare import holm, judge_borders, rows_of
 from .diffusion_design import BORDER_PRECISION, LAG_HALF_LIVES, Term, lag_states, make_design
 from .ensemble import Alternatives
 from .excitation import border_weights
+from .kernel import LINEAR, Kernel
 from .paths import Course, mean_paths, negative_binomial_quantile, simulate, size_at_origin, step_decay
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class Diffusion:
         Coefficient of domestic neighbours as fitted, before any scaling.
     alternatives : Alternatives or None
         Other coefficients that fit about as well; None where none were drawn.
+    kernel : Kernel
+        Weights of neighbours, and saturation.
     """
 
     endemic: np.ndarray
@@ -108,6 +111,7 @@ class Diffusion:
     border: np.ndarray | None = None
     phi: float = float("nan")
     alternatives: Alternatives | None = None
+    kernel: Kernel = LINEAR
 
     @property
     def propagation(self) -> np.ndarray:
@@ -116,7 +120,7 @@ class Diffusion:
 
     @property
     def radius(self) -> float:
-        """Largest eigenvalue of :attr:`propagation`; below 1 the process is stationary."""
+        """Largest eigenvalue of :attr:`propagation`; below 1 the process is stationary, saturating or not."""
         return float(np.abs(np.linalg.eigvals(self.propagation)).max())
 
     def cut(self, country: str) -> Diffusion:
@@ -142,6 +146,7 @@ class Diffusion:
             "slope": self.slope,
             "scaled_by": self.scaled_by,
             "radius": self.radius,
+            "kernel": self.kernel.to_json(),
             # JSON has no NaN, and a permeability relative to nothing is none.
             "pairs": self.pairs.astype(object).where(self.pairs.notna(), None).to_dict("records"),
             "fit": self.account,
@@ -170,7 +175,8 @@ class Diffusion:
             pairs[name] = pairs[name].astype(float)
         phi = float("nan") if stored["phi"] is None else float(stored["phi"])
         factor = float(stored["scaled_by"])
-        near, far = (border_weights(panel, crossing=side) for side in (False, True))
+        kernel = Kernel.from_json(stored.get("kernel"))
+        near, far = (kernel.weights(panel, crossing=side) for side in (False, True))
         # In the order of the fit, so that every bit comes back.
         domestic, across = phi * near, _coefficients(pairs, panel.countries) * far
         scale = factor < 1.0
@@ -190,6 +196,7 @@ class Diffusion:
             border=far,
             phi=phi,
             alternatives=None if others is None else Alternatives.from_json(others),
+            kernel=kernel,
         )
 
 
@@ -203,6 +210,7 @@ def fit_diffusion(
     permutations: int = PERMUTATIONS,
     rng: np.random.Generator | None = None,
     intervals: bool = True,
+    kernel: Kernel = LINEAR,
 ) -> Diffusion:
     """Fit the model to everything known at ``origin`` and judge every border, direction by direction.
 
@@ -222,6 +230,8 @@ def fit_diffusion(
         Draws the permutations. Without it they are left out, and no signal is declared.
     intervals : bool
         Whether to compute the profile intervals of the coefficients.
+    kernel : Kernel
+        Weights of neighbours, and saturation; linear over shared borders by default.
 
     Returns
     -------
@@ -236,7 +246,7 @@ def fit_diffusion(
     _check_borders(problem)
     # Products this small lose more to the threads' meeting than they gain, and one thread adds in one order.
     with threadpool_limits(1):
-        design, shares = make_design(problem, origin, recency_half_life, burn_in, pooling)
+        design, shares = make_design(problem, origin, recency_half_life, burn_in, pooling, kernel)
         likelihood = design.likelihood()
         best = design.fit(likelihood, design.start())
         free = design.freed()
@@ -305,6 +315,7 @@ def assemble(design: Design, best: Found, pairs: pd.DataFrame, shares: np.ndarra
         },
         border=design.far,
         phi=phi,
+        kernel=design.kernel,
     )
     return stationary(model)
 
@@ -322,8 +333,10 @@ def stationary(model: Diffusion) -> Diffusion:
 
     All coefficients shrink by one factor, so that the shares of what excites a region in the next month stay as
     they were fitted. A fit under the constraint instead would hold down regions' own histories, and move what they
-    explain to their neighbours abroad.
+    explain to their neighbours abroad. A process that saturates cannot explode, and stays as it was fitted.
     """
+    if model.kernel.saturation is not None:
+        return model
     factor = min(1.0, LARGEST_RADIUS / max(model.radius, 1e-9))
     if factor == 1.0:
         return model

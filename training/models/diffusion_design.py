@@ -12,7 +12,8 @@ import pandas as pd
 from .additive import Block, Found, Likelihood, Prior, maximise
 from .base import Problem
 from .dispersion import size_at
-from .excitation import border_weights, exponential_means
+from .excitation import exponential_means
+from .kernel import LINEAR, Kernel
 
 #: Half-lives (months) whose mixture is the distributed lag; the shares are learned from regions' own histories.
 LAG_HALF_LIVES = (0.5, 2.0, 6.0, 24.0)
@@ -43,7 +44,7 @@ class Design:
     ----------
     problem : Problem
     lag : numpy.ndarray
-        Distributed lag of the counts, (months, regions).
+        What the distributed lag of the counts excites, (months, regions): the lag itself unless the kernel saturates.
     rows, regions : numpy.ndarray
         Month row and region of every training row.
     counts, weights : numpy.ndarray
@@ -56,6 +57,8 @@ class Design:
         Precision with which the log levels are pulled together.
     border_precision : float
         Precision with which the coefficients of borders are pulled to zero.
+    kernel : Kernel
+        Weights of neighbours, and saturation.
     """
 
     problem: Problem
@@ -70,6 +73,7 @@ class Design:
     far: np.ndarray
     pooling: float
     border_precision: float = BORDER_PRECISION
+    kernel: Kernel = LINEAR
 
     @property
     def country(self) -> np.ndarray:
@@ -178,13 +182,18 @@ def lag_states(problem: Problem) -> np.ndarray:
 
 
 def make_design(
-    problem: Problem, origin: pd.Period, recency_half_life: float | None, burn_in: int, pooling: float
+    problem: Problem,
+    origin: pd.Period,
+    recency_half_life: float | None,
+    burn_in: int,
+    pooling: float,
+    kernel: Kernel = LINEAR,
 ) -> tuple[Design, np.ndarray]:
     """The design of one origin, and the shares of the half-lives in its lag."""
     sample = replace(problem, also=()).sample(origin, 1, burn_in, thinned=False)
     _, rows, regions, _ = sample.pieces[0]
     panel = problem.panel
-    near, far = border_weights(panel, crossing=False), border_weights(panel, crossing=True)
+    near, far = kernel.weights(panel, crossing=False), kernel.weights(panel, crossing=True)
     states = lag_states(problem)
     design = Design(
         problem=problem,
@@ -198,13 +207,14 @@ def make_design(
         near=near,
         far=far,
         pooling=pooling,
+        kernel=kernel,
     )
     shares = lag_shares(design, [states])
     for _ in range(_ROUNDS):
         design = replace(design, lag=states @ shares)
         found = design.fit(design.likelihood(), design.start())
         shares = lag_shares(design, _excited(design, found.params, states))
-    return replace(design, lag=states @ shares, shares=shares), shares
+    return replace(design, lag=kernel.excites(states @ shares), shares=shares), shares
 
 
 def _terms(countries: Sequence[str], far: np.ndarray) -> tuple[Term, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .kernel import LINEAR, Kernel
 from .paths import Course, step_decay
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Expected:
     mean : numpy.ndarray
         Expected counts, (months, versions, regions).
     lag : numpy.ndarray
-        Expected lag that produced each of them, same shape.
+        What the expected lag excited in each of them, per unit of coefficient, same shape.
     """
 
     mean: np.ndarray
@@ -103,6 +104,8 @@ class Ensemble:
         What one event of the sender sustains in the receiver, (versions, edges).
     lag_shares : numpy.ndarray
         (lags,)
+    kernel : Kernel
+        Whether excitation saturates.
     """
 
     endemic: np.ndarray
@@ -113,6 +116,7 @@ class Ensemble:
     senders: np.ndarray
     flow: np.ndarray
     lag_shares: np.ndarray
+    kernel: Kernel = LINEAR
 
     @classmethod
     def of(cls, model: Diffusion) -> Ensemble:
@@ -138,7 +142,7 @@ class Ensemble:
             # ``domestic`` carries the fitted coefficient and the scaling already.
             phi = np.concatenate([phi, other.phi / model.phi if model.phi > 0 else np.ones(len(other.phi))])
         near = sparse.csr_array(model.domestic)
-        return cls(endemic, own, phi, near, receivers, senders, first, model.lag_shares)
+        return cls(endemic, own, phi, near, receivers, senders, first, model.lag_shares, model.kernel)
 
     def __len__(self) -> int:
         """Versions, the fit among them."""
@@ -156,8 +160,9 @@ class Ensemble:
         closed: np.ndarray | None = None,
         course: Course | None = None,
         background: bool = True,
+        gains: np.ndarray | None = None,
     ) -> Expected:
-        """Expected counts of the coming months, exactly.
+        """Expected counts of the coming months; exact where the model is linear.
 
         Parameters
         ----------
@@ -169,6 +174,9 @@ class Ensemble:
             What is changed from outside.
         background : bool
             Whether new events begin by themselves.
+        gains : numpy.ndarray, optional
+            Excitation per unit of lag, (months, versions, regions), instead of the one that the lag itself has: with
+            the :meth:`gains` of one world the parts of a saturating model add up to that world.
         """
         from scipy import sparse
 
@@ -182,6 +190,7 @@ class Ensemble:
         means, lags = [], []
         for t in range(months):
             lag = now @ self.lag_shares
+            lag = self.kernel.excites(lag) if gains is None else lag * gains[t]
             mean = self.own * lag + self.phi[:, None] * (self.near @ lag.T).T
             mean = mean + (flow * lag[:, self.senders]) @ arrive
             mean = course.apply(mean + self.endemic if background else mean, t)
@@ -189,6 +198,14 @@ class Ensemble:
             means.append(mean)
             lags.append(lag)
         return Expected(np.stack(means), np.stack(lags))
+
+    def gains(self, states: np.ndarray, months: int) -> np.ndarray | None:
+        """Excitation per unit of lag along the expected path, (months, versions, regions); None where it is 1."""
+        if self.kernel.saturation is None:
+            return None
+        excited = self.expect(states, months).lag
+        level = self.kernel.saturation * np.expm1(excited / self.kernel.saturation)
+        return self.kernel.gain(level)
 
 
 def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -56,7 +56,9 @@ def step_decay() -> np.ndarray:
 
 
 def mean_paths(model: Diffusion, states: np.ndarray, months: int) -> tuple[np.ndarray, np.ndarray]:
-    """Expected counts of the coming months, exactly (the model is linear in past counts).
+    """Expected counts of the coming months: exact where the model is linear in past counts.
+
+    Where it saturates they follow the expected lag, which lies a little above the mean of simulated paths.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ def mean_paths(model: Diffusion, states: np.ndarray, months: int) -> tuple[np.nd
     """
     steps, reach, means, lags = step_decay(), model.propagation, [], []
     for _ in range(months):
-        lag = states @ model.lag_shares
+        lag = model.kernel.excites(states @ model.lag_shares)
         mean = model.endemic + reach @ lag
         states = states + steps * (mean[:, None] - states)
         means.append(mean)
@@ -110,7 +112,7 @@ def simulate(
     now = np.broadcast_to(states, (paths, *states.shape)).copy()
     out = np.empty((paths, months, regions), dtype=np.int32)
     for t in range(months):
-        mean = course.apply(model.endemic + (now @ model.lag_shares) @ reach, t)
+        mean = course.apply(model.endemic + model.kernel.excites(now @ model.lag_shares) @ reach, t)
         out[:, t] = negative_binomial_quantile(uniforms[:, t], mean, size)
         now += steps * (out[:, t, :, None] - now)
     return out
@@ -163,5 +165,5 @@ def _bisected_quantile(u: np.ndarray, mean: np.ndarray, size: np.ndarray) -> np.
 
 def size_at_origin(model: Diffusion, states: np.ndarray) -> np.ndarray:
     """Size of each region at the origin's mean, held fixed along every path, (regions,)."""
-    mean = model.endemic + model.propagation @ (states @ model.lag_shares)
+    mean = model.endemic + model.propagation @ model.kernel.excites(states @ model.lag_shares)
     return size_at(mean, model.spread, model.slope)

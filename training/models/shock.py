@@ -74,7 +74,7 @@ def _mirror(design: Design, best: Found, term: Term, block: Block) -> np.ndarray
     counts = np.maximum(counts, 0.0)
     leads = [share * lead_means(counts, h) for share, h in zip(design.shares, LAG_HALF_LIVES, strict=True)]
     mine = np.flatnonzero(design.country[design.regions] == term.target)
-    arriving = np.sum(leads, axis=0) @ design.far[np.ix_(here, there)].T
+    arriving = design.kernel.excites(np.sum(leads, axis=0)) @ design.far[np.ix_(here, there)].T
     return np.asarray(arriving[design.rows[mine], block.region])
 
 

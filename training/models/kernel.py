@@ -51,7 +51,7 @@ class Kernel:
     def gain(self, lag: np.ndarray) -> np.ndarray:
         """:meth:`excites` per unit of the level, in (0, 1]; 1 at level zero."""
         whole = np.maximum(lag, 1e-12)
-        return self.excites(whole) / whole
+        return np.asarray(self.excites(whole) / whole)
 
     def weights(self, panel: Panel, crossing: bool) -> np.ndarray:
         """Weights of neighbours inside the country, or across its borders, (receivers, senders).

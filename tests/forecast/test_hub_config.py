@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 import jsonschema
@@ -31,7 +33,8 @@ def output() -> pd.DataFrame:
 
 
 def violations(name: str, content: dict[str, Any]) -> list[str]:
-    return [error.message for error in jsonschema.Draft202012Validator(schema(name)).iter_errors(content)]
+    kind = jsonschema.Draft202012Validator
+    return [e.message for e in kind(schema(name), format_checker=kind.FORMAT_CHECKER).iter_errors(content)]
 
 
 def test_files_are_where_a_hub_has_them() -> None:
@@ -68,6 +71,38 @@ def test_the_rules_would_notice_a_wrong_configuration(where: tuple[Any, ...], va
         node = node[key]
     node[where[-1]] = value
     assert violations("tasks", broken)
+
+
+def test_the_configuration_agrees_with_itself() -> None:
+    """What hubverse asks of a configuration besides its schemas: every name and value leads somewhere."""
+    group = TASKS["rounds"][0]["model_tasks"][0]
+    task_ids = group["task_ids"]
+    assert TASKS["rounds"][0]["round_id"] in task_ids
+    assert set(TASKS["derived_task_ids"]) <= set(task_ids)
+    assert not {"model_id", "output_type", "output_type_id", "value"} & set(task_ids)
+    for values in task_ids.values():
+        both = [*(values["required"] or []), *(values["optional"] or [])]
+        assert both and len(set(both)) == len(both)
+    keys = [about["target_keys"] for about in group["target_metadata"]]
+    assert keys == [{"target": name} for name in task_ids["target"]["required"]]
+    assert group["output_type"]["cdf"]["output_type_id"]["required"] == sorted(hub.THRESHOLDS)
+
+
+def test_the_name_of_the_output_gives_round_team_and_model() -> None:
+    word = r"[A-Za-z0-9_]+"
+    parts = re.fullmatch(rf"(\d{{4}}-\d\d-\d\d)-({word})-({word})", PurePosixPath(OUTPUT).stem)
+    assert parts is not None
+    assert parts.groups() == ("2023-12-31", hub_config.TEAM, hub_config.MODEL)
+    assert PurePosixPath(OUTPUT).parent.name == hub_config.MODEL_ID
+    assert parts[1] in TASKS["rounds"][0]["model_tasks"][0]["task_ids"]["origin_date"]["required"]
+
+
+def test_quantiles_and_probabilities_never_fall_as_their_ids_rise() -> None:
+    table = output().query("output_type != 'mean'")
+    table = table.assign(order=table["output_type_id"].astype(float)).sort_values("order")
+    steps = table.groupby(["target", "horizon", "location", "output_type"])["value"].diff()
+    assert steps.notna().any()
+    assert (steps.dropna() >= 0).all()
 
 
 def test_the_models_metadata_keeps_the_hubs_own_schema() -> None:

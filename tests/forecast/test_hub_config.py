@@ -82,7 +82,8 @@ def test_the_configuration_agrees_with_itself() -> None:
     assert not {"model_id", "output_type", "output_type_id", "value"} & set(task_ids)
     for values in task_ids.values():
         both = [*(values["required"] or []), *(values["optional"] or [])]
-        assert both and len(set(both)) == len(both)
+        assert both
+        assert len(set(both)) == len(both)
     keys = [about["target_keys"] for about in group["target_metadata"]]
     assert keys == [{"target": name} for name in task_ids["target"]["required"]]
     assert group["output_type"]["cdf"]["output_type_id"]["required"] == sorted(hub.THRESHOLDS)

@@ -17,7 +17,7 @@ from ...data.errors import ModelError
 from ..freshness import AMBER_DAYS, next_due
 from ..past import PastRelease
 from ..result import ForecastResult
-from ..spillover import SHOCK_RATE
+from ..spillover import SHOCK_RATE, SHOCK_RATE_APART
 from ..spillover_stored import load_evaluation
 from . import map as maps
 from . import numbers, sections, sections_past, words, words_past
@@ -89,6 +89,7 @@ def _numbers(
         "reliability": sections_past.reliability_section(result),
         "vintage": sections_past.vintage_section(result, previous),
         "shock_rate": f"{SHOCK_RATE:.0%}",
+        "shock_rate_apart": f"{SHOCK_RATE_APART:.0%}",
         "origins": sections.origins(result),
         "map": _map(result, shapes, events, measures, order),
         "order": order,

@@ -176,10 +176,19 @@ def spill_section(
                 "permeability": f"{row['permeability']:.2f}",
                 "p": f"{row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "<0.001",
                 "declared": bool(row["declared"]),
+                "verdict": _verdict(bool(row["declared"]), bool(row.get("apart", False))),
             }
             for row in result.pairs.to_dict("records")
         ],
     }
+
+
+def _verdict(declared: bool, apart: bool) -> str:
+    """One border's tests in words."""
+    if not declared:
+        return "no measurable signal"
+    told = "told apart" if apart else "not told apart"
+    return f"signal, model-attributed; {told} from a shock on both sides"
 
 
 def _spill_row(row: Mapping[str, Any]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from ...data.country_names import country_name
 from ...training.distribution import Draws
 from ..result import ForecastResult
+from ..spillover import apart_pairs
 
 #: Quantile levels that charts draw: the 50, 80 and 90 % intervals and the median.
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -205,6 +206,8 @@ class Spill:
         (sources, targets), NaN where no signal is declared.
     tested : numpy.ndarray
         bool, same shape: the pair shares a border, so that it was tested.
+    apart : frozenset of (str, str)
+        Borders, source and target country, whose signal is told apart from a shock on both sides.
     """
 
     horizon: int
@@ -214,6 +217,7 @@ class Spill:
     targets: tuple[str, ...]
     shares: np.ndarray
     tested: np.ndarray
+    apart: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def declared(self) -> pd.DataFrame:
@@ -245,7 +249,8 @@ def spillover(result: ForecastResult, outlook: Outlook) -> Spill | None:
     rows["target_name"] = rows["target_region"].map(names)
     rows["expected"] = rows["target_region"].map(expected).astype(float)
     rows["attributed"] = rows["expected"] * rows["share_total"].astype(float)
-    return _matrix(rows, horizon, threshold, outlook, expected)
+    spill = _matrix(rows, horizon, threshold, outlook, expected)
+    return replace(spill, apart=frozenset(apart_pairs(result.pairs)))
 
 
 def _matrix(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...data.country_names import country_name
 from ..result import ForecastResult
+from ..spillover import APART_NOTE, SHOCK_NOTE
 from .numbers import chance, count, interval, listing, month_name, percent, plural, share_span
 from .tables import Outlook, Spill, rows_of
 
@@ -199,16 +200,19 @@ def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
             for row in rows_of(rows[rows["source_country"] == source])
         ]
         clauses.append(f"{listing(told)} to violence in {country_name(source)}")
+    told_apart = set(zip(rows["source_country"], rows["target_country"], strict=True)) <= spill.apart
     bounded = "share_low" in rows and bool(rows["share_low"].notna().all())
     words = (
         f"Over the next {plural(spill.horizon, 'month')} the model attributes {'; and '.join(clauses)} "
-        f"(model-attributed shares{', with 90% intervals' if bounded else ''}, not proof of cause)."
+        f"(model-attributed shares{', with 90% intervals' if bounded else ''}, not proof of cause: "
+        f"{APART_NOTE if told_apart else SHOCK_NOTE})."
     )
     facts = {
         "sources": rows["source_country"].tolist(),
         "targets": rows["target_region"].tolist(),
         "shares": rows["share_total"].tolist(),
         "declared": len(spill.declared),
+        "told_apart": told_apart,
     }
     return Sentence(words, facts, topic)
 

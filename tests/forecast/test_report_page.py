@@ -171,6 +171,13 @@ def test_no_signal_is_said_and_no_arrow_drawn() -> None:
     assert 'class="arrow"' in render(make_result())
 
 
+def test_every_border_says_whether_it_is_told_apart_from_a_shock() -> None:
+    made = make_result()
+    for apart, words in ((False, "not told apart from a shock"), (True, "; told apart from a shock")):
+        told = dataclasses.replace(made, pairs=made.pairs.assign(apart=apart))
+        assert render(told).count(f"{words} on both sides</td>") == made.pairs.declared.sum() > 0
+
+
 def test_partly_blind_regions_are_named(page: Page) -> None:
     text = " ".join(page.text)
     assert "4 regions partly blind" in text

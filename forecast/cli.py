@@ -7,7 +7,6 @@ import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +16,28 @@ from ..data.errors import HarmattanError
 from .cli_backtest import backtest
 from .cli_models import promote, runs, track, train, tune
 from .cli_monitor import report, score
+from .cli_options import (
+    AsOf,
+    ConfigFile,
+    Draws,
+    DryRun,
+    Horizons,
+    Json,
+    LinksFile,
+    Mlruns,
+    Out,
+    PanelFile,
+    Quiet,
+    RegionsFile,
+    Seed,
+    Source,
+    Targets,
+    Track,
+    TrackingUri,
+    Workers,
+    settings_in,
+    tell,
+)
 from .cli_publish import publish
 from .cli_releases import prune, releases, status, verify, withdraw
 from .cli_spillover import scenario, spillover
@@ -87,47 +108,29 @@ def _nothing() -> None:
     """A group does nothing by itself."""
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-
-
 @app.command()
 def forecast(
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file; ./harmattan.toml where there is one.")
-    ] = None,
-    source: Annotated[
-        str | None, typer.Option(help="snapshot, ucdp:FILE, acled:FILE, table:FILE or store:FOLDER.")
-    ] = None,
-    panel: Annotated[
-        Path | None, typer.Option(help="A ready panel (parquet or CSV) instead of a source.")
-    ] = None,
-    regions: Annotated[
-        Path | None, typer.Option(help="Polygons (GeoJSON) instead of the shipped ones.")
-    ] = None,
-    links: Annotated[
-        Path | None, typer.Option(help="Links between regions, instead of those of --regions.")
-    ] = None,
+    config: ConfigFile = None,
+    source: Source = None,
+    panel: PanelFile = None,
+    regions: RegionsFile = None,
+    links: LinksFile = None,
     columns: Annotated[
         str | None, typer.Option(help="Columns of an own table, ours=theirs,... or a TOML file.")
     ] = None,
     coverage: Annotated[
         str | None, typer.Option(help="What the source observed, such as MLI=1989-01:2023-12.")
     ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="Origin, such as 2023-08: the last month to be seen.")
-    ] = None,
-    horizons: Annotated[str | None, typer.Option(help="Months ahead, such as 1:6 or 1,3,6.")] = None,
-    targets: Annotated[str | None, typer.Option(help="events,deaths, or one of them.")] = None,
+    as_of: AsOf = None,
+    horizons: Horizons = None,
+    targets: Targets = None,
     countries: Annotated[str | None, typer.Option(help="Countries to publish, such as MLI,BFA.")] = None,
-    draws: Annotated[int | None, typer.Option(help="Draws per forecast.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Root of every random stream.")] = None,
+    draws: Draws = None,
+    seed: Seed = None,
     model: Annotated[
         str | None, typer.Option(help="A trained model: champion, a version, or a folder.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes; changes no number. 0: one per core.")
-    ] = None,
+    workers: Workers = None,
     backtest_origins: Annotated[int | None, typer.Option(help="Past months the run is judged on.")] = None,
     run_date: Annotated[
         str | None, typer.Option(help="Day against which the age of the data counts.")
@@ -135,15 +138,11 @@ def forecast(
     allow_grid: Annotated[
         bool | None, typer.Option("--allow-grid", help="Release regions finer than admin-1; says why not to.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of releases.")] = None,
-    mlruns: Annotated[Path | None, typer.Option(help="Folder of MLflow's records.")] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="Another MLflow store.")] = None,
-    track: Annotated[
-        bool | None, typer.Option("--track/--no-track", help="Record the run in MLflow.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check settings and data; write nothing.")
-    ] = False,
+    out: Out = None,
+    mlruns: Mlruns = None,
+    tracking_uri: TrackingUri = None,
+    track: Track = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -157,11 +156,7 @@ def forecast(
       harmattan forecast --panel counts.parquet --regions regions.geojson --json
       harmattan forecast --source table:mine.csv --columns date=Day,latitude=Lat,longitude=Lon --regions states.geojson
     """
-    from .config import Settings
-
-    given = dict(locals())
-    others = {"config", "dry_run", "as_json", "quiet", "Settings"}
-    settings = Settings.load({k: v for k, v in given.items() if k not in others}, config)
+    settings = settings_in(locals())
     if settings.allow_grid and not quiet:
         from .publishable import warning
 
@@ -215,10 +210,8 @@ def _print_plan(settings: Any, as_json: bool, quiet: bool) -> None:
         "mlruns": str(settings.mlruns) if settings.track else None,
         "settings": settings.published(),
     }
-    if as_json:
-        typer.echo(json.dumps(plan, indent=2))
-    elif not quiet:
-        typer.echo(f"Would forecast {plan['regions']} regions from {origin}, and write {plan['release']}.")
+    said = f"Would forecast {plan['regions']} regions from {origin}, and write {plan['release']}."
+    tell(plan, said, as_json, quiet)
 
 
 app.command()(backtest)

@@ -10,6 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..data.errors import ConfigError, UsageError
+from .cli_options import (
+    ConfigFile,
+    DryRun,
+    Horizons,
+    Json,
+    LinksFile,
+    Mlruns,
+    Origins,
+    PanelFile,
+    Quiet,
+    RegionsFile,
+    Scored,
+    Seed,
+    Source,
+    Target,
+    Track,
+    TrackingUri,
+    Workers,
+    tell,
+)
 from .progress import Bar
 
 if TYPE_CHECKING:
@@ -20,29 +40,21 @@ if TYPE_CHECKING:
 
 
 def backtest(
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file; ./harmattan.toml where there is one.")
-    ] = None,
-    source: Annotated[str | None, typer.Option(help="snapshot, or ucdp:FILE.")] = None,
-    panel: Annotated[
-        Path | None, typer.Option(help="A ready panel (parquet or CSV) instead of a source.")
-    ] = None,
-    regions: Annotated[Path | None, typer.Option(help="Polygons (GeoJSON) of the regions.")] = None,
-    links: Annotated[Path | None, typer.Option(help="Links between regions (CSV).")] = None,
-    origins: Annotated[
-        str | None, typer.Option(help="Last months seen, such as 2020-01:2022-06; the last 24 if left out.")
-    ] = None,
-    horizons: Annotated[str | None, typer.Option(help="Months ahead, such as 1:6 or 1,3,6.")] = None,
-    target: Annotated[str, typer.Option(help="events or deaths.")] = "events",
-    countries: Annotated[str | None, typer.Option(help="Countries to score, such as MLI,BFA.")] = None,
+    config: ConfigFile = None,
+    source: Source = None,
+    panel: PanelFile = None,
+    regions: RegionsFile = None,
+    links: LinksFile = None,
+    origins: Origins = None,
+    horizons: Horizons = None,
+    target: Target = "events",
+    countries: Scored = None,
     members: Annotated[
         str | None, typer.Option(help="Models to try, by name, separated by commas; all if left out.")
     ] = None,
     refit: Annotated[int, typer.Option(help="Months between refits: 1 or 12.")] = 12,
     data_lag: Annotated[int, typer.Option(help="Months between the newest data and the origin: 0 to 3.")] = 0,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes; changes no number. 0: one per core.")
-    ] = None,
+    workers: Workers = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A Dask scheduler instead, such as tcp://host:8786.")
     ] = None,
@@ -58,20 +70,14 @@ def backtest(
     leave_one_out: Annotated[
         bool, typer.Option("--leave-one-out", help="Try the pool without each of its members as well.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(help="Root of every random stream.")] = None,
+    seed: Seed = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; backtests/NAME if left out.")] = None,
-    mlruns: Annotated[Path | None, typer.Option(help="Folder of MLflow's records.")] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="Another MLflow store.")] = None,
-    track: Annotated[
-        bool | None, typer.Option("--track/--no-track", help="Record the run in MLflow.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check settings and data; write nothing.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    mlruns: Mlruns = None,
+    tracking_uri: TrackingUri = None,
+    track: Track = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Judge the models on past months: what they would have said, and what came.
 
@@ -90,8 +96,7 @@ def backtest(
     against the best baseline, with a 95 % interval; where it covers zero the table says so. With --vintages
     models see only what had been released at each origin; without, they see final counts.
     """
-    given = dict(locals())
-    settings = _settings(given)
+    settings = _settings(locals())
     if dry_run:
         _print_plan(settings, as_json, quiet)
         return
@@ -196,13 +201,11 @@ def _print_plan(settings: BacktestSettings, as_json: bool, quiet: bool) -> None:
         "unsealed": plan.unsealed,
         "out": str(settings.out),
     }
-    if as_json:
-        typer.echo(json.dumps(what, indent=2))
-    elif not quiet:
-        typer.echo(
-            f"Would score {settings.target} in {len(plan.regions)} regions, {p['months_are']} {p['first']} to "
-            f"{p['last']}, horizons {p['horizons']}, and write {settings.out}."
-        )
+    said = (
+        f"Would score {settings.target} in {len(plan.regions)} regions, {p['months_are']} {p['first']} to "
+        f"{p['last']}, horizons {p['horizons']}, and write {settings.out}."
+    )
+    tell(what, said, as_json, quiet)
 
 
 def _as_json(outcome: BacktestOutcome) -> str:

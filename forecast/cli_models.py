@@ -18,14 +18,19 @@ from .cli_options import (
     Json,
     LinksFile,
     Mlruns,
+    Origins,
     PanelFile,
     Quiet,
     RegionsFile,
+    Scored,
     Seed,
     Source,
+    Target,
     Targets,
     TrackingUri,
     Workers,
+    settings_in,
+    tell,
 )
 from .progress import Bar
 
@@ -35,14 +40,6 @@ if TYPE_CHECKING:
     from .train_job import TrainOutcome
 
 runs = typer.Typer(help="Runs as plain files: export, import.", rich_markup_mode=None, no_args_is_help=True)
-
-
-def _settings(given: dict[str, Any]) -> Settings:
-    """The options that are settings, over the file and the environment."""
-    from .config import Settings
-    from .setting_values import PARSERS
-
-    return Settings.load({k: v for k, v in given.items() if k in PARSERS}, given["config"])
 
 
 def train(
@@ -74,7 +71,7 @@ def train(
       harmattan train --as-of 2023-08 --json
       harmattan train --panel counts.parquet --links links.csv --tracking-uri http://127.0.0.1:5000
     """
-    settings = _settings(dict(locals()))
+    settings = settings_in(locals())
     if dry_run:
         _print_plan(settings, as_json, quiet)
         return
@@ -109,12 +106,8 @@ def _print_plan(settings: Settings, as_json: bool, quiet: bool) -> None:
         "store_state": store,
         "settings": settings.published(),
     }
-    if as_json:
-        typer.echo(json.dumps(plan, indent=2, default=str))
-    elif not quiet:
-        typer.echo(
-            f"Would train on {plan['regions']} regions up to {origin}. The store {store}: {plan['store']}"
-        )
+    said = f"Would train on {plan['regions']} regions up to {origin}. The store {store}: {plan['store']}"
+    tell(plan, said, as_json, quiet)
 
 
 def _print_training(outcome: TrainOutcome) -> None:
@@ -171,7 +164,7 @@ def promote(
     from .promote_job import promote as go
     from .promote_job import roll_back
 
-    settings = _settings(given)
+    settings = settings_in(given)
     if rollback:
         done = roll_back(settings, reason, dry_run)
     else:
@@ -199,12 +192,10 @@ def _print_promotion(done: Promotion) -> None:
 def tune(
     member: Annotated[str, typer.Option(help="Whose parameters are searched.")] = "boosted",
     trials: Annotated[int, typer.Option(help="How many the study is to hold, earlier ones among them.")] = 20,
-    origins: Annotated[
-        str | None, typer.Option(help="Last months seen, such as 2019-01:2022-06; the last 24 if left out.")
-    ] = None,
-    target: Annotated[str, typer.Option(help="events or deaths.")] = "events",
+    origins: Origins = None,
+    target: Target = "events",
     horizons: Horizons = None,
-    countries: Annotated[str | None, typer.Option(help="Countries to score, such as MLI,BFA.")] = None,
+    countries: Scored = None,
     config: ConfigFile = None,
     panel: PanelFile = None,
     links: LinksFile = None,
@@ -233,7 +224,7 @@ def tune(
     from .cli_backtest import parse_origins
     from .tune_job import plan_search, run_tune_job
 
-    settings = _settings({**given, "targets": target})
+    settings = settings_in({**given, "targets": target})
     if dry_run:
         plan = plan_search(settings, member, trials, parse_origins(origins))[1]
         told = {
@@ -242,12 +233,8 @@ def tune(
             "first": str(plan.origins[0]),
             "last": str(plan.origins[-1]),
         }
-        if as_json:
-            typer.echo(json.dumps(told, indent=2))
-        elif not quiet:
-            typer.echo(
-                f"Would hold {trials} trials of {member} on origins {told['first']} to {told['last']}."
-            )
+        said = f"Would hold {trials} trials of {member} on origins {told['first']} to {told['last']}."
+        tell(told, said, as_json, quiet)
         return
     with Bar(quiet=quiet or as_json) as progress:
         outcome = run_tune_job(settings, member, trials, parse_origins(origins), progress)
@@ -293,28 +280,17 @@ def track(
 
     A release that is recorded already is not recorded twice.
     """
-    settings = _settings(dict(locals()))
+    settings = settings_in(locals())
     if dry_run:
         from .verify import verify
 
         verify(release).require()
-        _would({"release": str(release)}, f"Would record {release}, which is whole.", as_json, quiet)
+        tell({"release": str(release)}, f"Would record {release}, which is whole.", as_json, quiet)
         return
     from .track_job import track_release
 
     run_id = track_release(release, settings)
-    if as_json:
-        typer.echo(json.dumps({"release": str(release), "run_id": run_id}, indent=2))
-    elif not quiet:
-        typer.echo(f"MLflow   run {run_id}")
-
-
-def _would(plan: dict[str, str], sentence: str, as_json: bool, quiet: bool) -> None:
-    """What a dry run would have done."""
-    if as_json:
-        typer.echo(json.dumps(plan, indent=2))
-    elif not quiet:
-        typer.echo(sentence)
+    tell({"release": str(release), "run_id": run_id}, f"MLflow   run {run_id}", as_json, quiet)
 
 
 @runs.callback()
@@ -339,17 +315,12 @@ def export(
     Examples:
       harmattan runs export 5d0e6a1c8a0f4c8b9e7a1b2c3d4e5f60 run-2023-12
     """
-    settings = _settings(dict(locals()))
+    settings = settings_in(locals())
     from ..training.run_files import export_run
 
     where = export_run(run, folder, settings.mlruns, settings.tracking_uri, dry_run=dry_run)
-    if dry_run:
-        _would({"run_id": run, "folder": str(where)}, f"Would write run {run} to {where}.", as_json, quiet)
-        return
-    if as_json:
-        typer.echo(json.dumps({"run_id": run, "folder": str(where)}, indent=2))
-    elif not quiet:
-        typer.echo(f"Files    {where}")
+    said = f"Would write run {run} to {where}." if dry_run else f"Files    {where}"
+    tell({"run_id": run, "folder": str(where)}, said, as_json, quiet)
 
 
 @runs.command("import")
@@ -368,15 +339,12 @@ def import_(
     Examples:
       harmattan runs import run-2023-12 --tracking-uri http://127.0.0.1:5000
     """
-    settings = _settings(dict(locals()))
+    settings = settings_in(locals())
     from ..training.run_files import import_run, read_export
 
     if dry_run:
         told = str(read_export(folder)["run_id"])
-        _would({"folder": str(folder), "imports": told}, f"Would import run {told}.", as_json, quiet)
+        tell({"folder": str(folder), "imports": told}, f"Would import run {told}.", as_json, quiet)
         return
     run_id = import_run(folder, settings.mlruns, settings.tracking_uri)
-    if as_json:
-        typer.echo(json.dumps({"folder": str(folder), "run_id": run_id}, indent=2))
-    elif not quiet:
-        typer.echo(f"MLflow   run {run_id}")
+    tell({"folder": str(folder), "run_id": run_id}, f"MLflow   run {run_id}", as_json, quiet)

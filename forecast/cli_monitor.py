@@ -20,6 +20,8 @@ from .cli_options import (
     RunDate,
     Source,
     TrackingUri,
+    settings_in,
+    tell,
 )
 
 if TYPE_CHECKING:
@@ -58,10 +60,7 @@ def report(
     if not dry_run:
         write_page(html, path)
     told = {"release": str(folder), "report": str(path), "bytes": len(html.encode()), "written": not dry_run}
-    if as_json:
-        typer.echo(json.dumps(told, indent=2))
-    elif not quiet:
-        typer.echo(f"{'Would write' if dry_run else 'Report  '} {path}")
+    tell(told, f"{'Would write' if dry_run else 'Report  '} {path}", as_json, quiet)
 
 
 def score(
@@ -95,13 +94,10 @@ def score(
       harmattan score --config harmattan.toml --json
       harmattan score --out releases --no-track --dry-run
     """
-    from .config import Settings
+    settings = settings_in(locals())
     from .progress import Bar
     from .score_job import run_score
 
-    given = dict(locals())
-    others = {"config", "dry_run", "as_json", "quiet", "Settings", "Bar", "run_score"}
-    settings = Settings.load({k: v for k, v in given.items() if k not in others}, config)
     with Bar(quiet=quiet) as progress:
         scored = run_score(settings, progress, write=not dry_run)
     if as_json:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .config import Settings
 
 
 def _silence(context: typer.Context, asked: bool) -> bool:
@@ -27,7 +33,9 @@ Out = Annotated[Path | None, typer.Option(help="Folder of releases.")]
 RunDate = Annotated[
     str | None, typer.Option(help="Day against which age counts, such as 2024-01-31; default today.")
 ]
-Source = Annotated[str | None, typer.Option(help="snapshot, or KIND:FILE, such as ucdp:FILE.")]
+Source = Annotated[
+    str | None, typer.Option(help="snapshot, ucdp:FILE, acled:FILE, table:FILE or store:FOLDER.")
+]
 PanelFile = Annotated[Path | None, typer.Option(help="A ready panel (parquet or CSV) instead of a source.")]
 RegionsFile = Annotated[Path | None, typer.Option(help="Polygons (GeoJSON) instead of the shipped ones.")]
 LinksFile = Annotated[Path | None, typer.Option(help="Links between regions, instead of those of --regions.")]
@@ -39,3 +47,25 @@ Seed = Annotated[int | None, typer.Option(help="Root of every random stream.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; changes no number. 0: one per core.")]
 Mlruns = Annotated[Path | None, typer.Option(help="Folder of MLflow's records.")]
 TrackingUri = Annotated[str | None, typer.Option(help="Another MLflow store.")]
+Track = Annotated[bool | None, typer.Option("--track/--no-track", help="Record the run in MLflow.")]
+Target = Annotated[str, typer.Option(help="events or deaths.")]
+Scored = Annotated[str | None, typer.Option("--countries", help="Countries to score, such as MLI,BFA.")]
+Origins = Annotated[
+    str | None, typer.Option(help="Last months seen, such as 2020-01:2022-06; the last 24 if left out.")
+]
+
+
+def settings_in(given: Mapping[str, Any]) -> Settings:
+    """The options that are settings, over the file that ``config`` names and the environment."""
+    from .config import Settings
+    from .setting_values import PARSERS
+
+    return Settings.load({k: v for k, v in given.items() if k in PARSERS}, given["config"])
+
+
+def tell(document: Mapping[str, Any], words: str, as_json: bool, quiet: bool) -> None:
+    """Print an outcome as JSON, in words, or not at all."""
+    if as_json:
+        typer.echo(json.dumps(document, indent=2))
+    elif not quiet and words:
+        typer.echo(words)

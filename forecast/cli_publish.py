@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .cli_options import ConfigFile, DryRun, Json, Out, Quiet, RunDate
+from .cli_options import (
+    AsOf,
+    ConfigFile,
+    DryRun,
+    Json,
+    Mlruns,
+    Out,
+    PanelFile,
+    Quiet,
+    RegionsFile,
+    RunDate,
+    Source,
+    Track,
+    TrackingUri,
+    Workers,
+    settings_in,
+)
 
 if TYPE_CHECKING:
     from .config import Settings
@@ -21,24 +36,18 @@ def publish(
         str | None,
         typer.Option(help="champion (default), another alias or version, or a folder of a trained model."),
     ] = None,
-    source: Annotated[str | None, typer.Option(help="snapshot, ucdp:FILE or another source.")] = None,
-    panel: Annotated[Path | None, typer.Option(help="A ready panel instead of a source.")] = None,
-    regions: Annotated[Path | None, typer.Option(help="Polygons (GeoJSON) of the regions.")] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="Origin, such as 2023-08; default the newest month.")
-    ] = None,
+    source: Source = None,
+    panel: PanelFile = None,
+    regions: RegionsFile = None,
+    as_of: AsOf = None,
     run_date: RunDate = None,
-    mlruns: Annotated[Path | None, typer.Option(help="Folder of MLflow's records and models.")] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="Another MLflow store.")] = None,
-    track: Annotated[
-        bool | None, typer.Option("--track/--no-track", help="Record the run in MLflow.")
-    ] = None,
+    mlruns: Mlruns = None,
+    tracking_uri: TrackingUri = None,
+    track: Track = None,
     notify: Annotated[
         str | None, typer.Option(help="A command that is given the outcome as JSON, or file:PATH.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes; changes no number. 0: one per core.")
-    ] = None,
+    workers: Workers = None,
     accept_losses: Annotated[
         bool,
         typer.Option(
@@ -63,11 +72,7 @@ def publish(
       harmattan publish --out /srv/forecasts --json --log-json /var/log/harmattan.jsonl
       harmattan publish --dry-run
     """
-    from .config import Settings
-
-    given = dict(locals())
-    others = {"config", "accept_losses", "log_json", "dry_run", "as_json", "quiet", "Settings"}
-    settings = Settings.load({k: v for k, v in given.items() if k not in others}, config)
+    settings = settings_in(locals())
     if settings.allow_grid and not quiet:
         from .publishable import warning
 

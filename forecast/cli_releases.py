@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .cli_options import ConfigFile, DryRun, Json, Out, Quiet, RunDate
+from .cli_options import ConfigFile, DryRun, Json, Out, Quiet, RunDate, tell
 
 if TYPE_CHECKING:
     from .config import Settings
@@ -182,13 +182,13 @@ def withdraw(
     day = settings.run_date or date.today()
     if dry_run:
         folder = find_release(release, settings.out)
-        _tell({"would_withdraw": str(folder)}, f"Would withdraw {folder}.", as_json, quiet)
+        tell({"would_withdraw": str(folder)}, f"Would withdraw {folder}.", as_json, quiet)
         return
     found = take_back(release, settings.out, reason, day)
     write_status(settings.out, day, settings.due_days)
     name = found.tombstone.release
     said = f"Withdrawn {settings.out / name}\nLatest    {found.latest or 'none is left'}"
-    _tell({"withdrawn": name, "reason": found.tombstone.reason, "latest": found.latest}, said, as_json, quiet)
+    tell({"withdrawn": name, "reason": found.tombstone.reason, "latest": found.latest}, said, as_json, quiet)
 
 
 def prune(
@@ -220,7 +220,7 @@ def prune(
     lines = [f"{name:<12} stays: {why}" for name, why in plan.kept.items()]
     lines += [f"{info.name:<12} {verb}" for info in plan.removed]
     gone = [info.name for info in plan.removed]
-    _tell({"kept": plan.kept, "removed": gone, "dry_run": dry_run}, "\n".join(lines), as_json, quiet)
+    tell({"kept": plan.kept, "removed": gone, "dry_run": dry_run}, "\n".join(lines), as_json, quiet)
 
 
 def status(
@@ -257,10 +257,3 @@ def status(
         for entry in found.entries:
             typer.echo(f"{entry.level:<6} {entry.name:<11} {entry.message}")
     found.require()
-
-
-def _tell(document: dict[str, Any], words: str, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
-    elif not quiet and words:
-        typer.echo(words)

@@ -10,6 +10,7 @@ import csv
 import difflib
 import gzip
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -140,9 +141,16 @@ def _unpack(raw: bytes, path: Path) -> bytes:
             return _bounded(gzip.GzipFile(fileobj=io.BytesIO(raw)), len(raw), path)
         if raw[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
             return _from_zip(raw, path)
-    except (zipfile.BadZipFile, EOFError, gzip.BadGzipFile, zlib.error, NotImplementedError, RuntimeError):
+    except (zipfile.BadZipFile, EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError):
         raise SourceError(
             "the archive is damaged or cut off.", where=str(path), remedy="Download it again."
+        ) from None
+    except RuntimeError:
+        # zipfile's word for a password, and for a compression that it does not know
+        raise SourceError(
+            "the archive is locked by a password, or packed in an unknown way.",
+            where=str(path),
+            remedy="Unpack it by hand and name the table.",
         ) from None
     return raw
 

@@ -104,6 +104,16 @@ def zipped(members: dict[str, bytes], cut: int = 0) -> Make:
     return raw(data[: len(data) - cut], "events.zip")
 
 
+def locked(folder: Path) -> Path:
+    """A zip whose headers say that its member needs a password."""
+    path = zipped({"events.csv": GOOD})(folder)
+    data = bytearray(path.read_bytes())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(header) + flags] |= 1
+    path.write_bytes(data)
+    return path
+
+
 def acled(**change: Any) -> Make:
     row = {
         "event_id_cnty": "MLI1",
@@ -186,6 +196,7 @@ BROKEN = (
     Broken("binary", "ucdp", raw(b"ab\x00\x01,\n1,2\n"), "", "not a text table", "Give a csv"),
     Broken("truncated gz", "ucdp", raw(gzip.compress(GOOD)[:-40], "events.csv.gz"), "", "damaged or cut off", "Download it again"),
     Broken("truncated zip", "ucdp", zipped({"events.csv": GOOD}, cut=60), "", "damaged or cut off", "Download it again"),
+    Broken("locked zip", "ucdp", locked, "", "locked by a password", "Unpack it by hand"),
     Broken("zip bomb", "ucdp", bomb(), "", "unpacks to more than 50 MB", "Check where it comes from"),
     Broken("zip-slip", "ucdp", zipped({"../events.csv": GOOD}), "", "points outside the archive", "Do not use this file"),
     Broken("10,000 members", "ucdp", zipped({f"{i}.csv": b"" for i in range(10_000)}), "", "holds 10000 files", "unpack the one table"),

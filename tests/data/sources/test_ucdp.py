@@ -62,7 +62,15 @@ def test_annual_beats_candidate_beats_earlier_candidate() -> None:
 
 
 def test_incidents_keep_their_schema(ucdp_file: Write) -> None:
-    validate("incidents", ucdp.read(ucdp_file({}, {"where_prec": ""}, BURKINA)).frame)
+    frame = ucdp.read(ucdp_file({}, {"where_prec": ""}, BURKINA)).frame
+    assert validate("incidents", frame) is frame
+    assert frame["where_precision"].isna().tolist() == [False, True, False]
+
+
+def test_empty_lines_inside_a_text_are_no_blank_lines(ucdp_file: Write) -> None:
+    incidents = ucdp.read(ucdp_file({}, {"side_b": "JNIM\n\n\nand others"}, {"best": 9}))
+    assert incidents.frame["deaths_best"].tolist() == [3, 3, 9]
+    assert [(r.name, r.rows) for r in incidents.repairs] == [("deaths_bounds_widened", (4,))]
 
 
 def test_an_extract_speaks_for_its_countries_only(ucdp_file: Write) -> None:

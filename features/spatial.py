@@ -7,6 +7,7 @@ the border.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -57,9 +58,9 @@ class _Around(Term):
         """First month read."""
         return self.of.earliest
 
+    @abstractmethod
     def around(self, view: View) -> View:
         """The view in which the inner term is computed."""
-        raise NotImplementedError
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""

@@ -58,7 +58,8 @@ def test_tables_keep_their_schemas(folder: Path) -> None:
         "borders": "borders.csv",
         "ledger": "ledger.csv",
     }.items():
-        validate(table, pd.read_csv(folder / name, keep_default_na=False), name)
+        frame = pd.read_csv(folder / name, keep_default_na=False)
+        assert len(validate(table, frame, name)) > 0
 
 
 def test_sizes(folder: Path) -> None:

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 from harmattan.data.panel import Panel
-from harmattan.features import Lag, Mean, MonthsSince, Neighbours, Recipe, Share, Sum
+from harmattan.features import Lag, Mean, MonthsSince, Neighbours, Recipe, Share, Sum, Term
+
+Tables = tuple[Panel, duckdb.DuckDBPyConnection]
 
 
 @pytest.fixture(scope="module", params=[11, 12])
-def tables(request: pytest.FixtureRequest, make_panel: Callable[..., Panel]) -> tuple[Panel, object]:
+def tables(request: pytest.FixtureRequest, make_panel: Callable[..., Panel]) -> Tables:
     panel = make_panel(request.param, months=36)
     long = panel.to_frame()
     long["t"] = np.repeat(np.arange(panel.shape[0]), panel.shape[1])
@@ -30,7 +32,7 @@ def tables(request: pytest.FixtureRequest, make_panel: Callable[..., Panel]) -> 
     return panel, base
 
 
-def compare(tables: tuple[Panel, object], term: object, query: str) -> None:
+def assert_same_as_sql(tables: Tables, term: Term, query: str) -> None:
     panel, base = tables
     found = base.execute(f"select t, region_id, x from ({query})").df()
     want = found.pivot(index="t", columns="region_id", values="x").reindex(columns=list(panel.region_ids))
@@ -38,8 +40,8 @@ def compare(tables: tuple[Panel, object], term: object, query: str) -> None:
     np.testing.assert_allclose(got, want.to_numpy(float), rtol=1e-6, atol=1e-6, equal_nan=True)
 
 
-def test_lag(tables: tuple[Panel, object]) -> None:
-    compare(
+def test_lag(tables: Tables) -> None:
+    assert_same_as_sql(
         tables,
         Lag(3),
         "select t, region_id, lag(events, 3) over (partition by region_id order by t) x from long",
@@ -47,26 +49,26 @@ def test_lag(tables: tuple[Panel, object]) -> None:
 
 
 @pytest.mark.parametrize("window", [3, 12])
-def test_windows(tables: tuple[Panel, object], window: int) -> None:
+def test_windows(tables: Tables, window: int) -> None:
     over = f"over (partition by region_id order by t rows {window - 1} preceding)"
-    compare(tables, Mean(window), f"select t, region_id, avg(events) {over} x from long")
-    compare(tables, Sum(window), f"select t, region_id, {window} * avg(events) {over} x from long")
+    assert_same_as_sql(tables, Mean(window), f"select t, region_id, avg(events) {over} x from long")
+    assert_same_as_sql(tables, Sum(window), f"select t, region_id, {window} * avg(events) {over} x from long")
 
 
-def test_share(tables: tuple[Panel, object]) -> None:
+def test_share(tables: Tables) -> None:
     over = "over (partition by region_id order by t rows 5 preceding)"
     top = f"sum(case when observed then events_one_sided end) {over}"
-    compare(
+    assert_same_as_sql(
         tables,
         Share("one_sided", 6),
         f"select t, region_id, {top} / nullif(sum(events) {over}, 0) x from long",
     )
 
 
-def test_months_since(tables: tuple[Panel, object]) -> None:
+def test_months_since(tables: Tables) -> None:
     last = "max(case when {} then t end) over (partition by region_id order by t)"
     hit, gap = last.format("events >= 1"), last.format("not observed")
-    compare(
+    assert_same_as_sql(
         tables,
         MonthsSince(),
         f"select t, region_id, case when gap is null or hit > gap then t - hit end x "
@@ -75,7 +77,7 @@ def test_months_since(tables: tuple[Panel, object]) -> None:
 
 
 @pytest.mark.parametrize(("across", "rule"), [(True, "c <> d"), (False, "c = d"), (None, "true")])
-def test_neighbours(tables: tuple[Panel, object], across: bool | None, rule: str) -> None:
+def test_neighbours(tables: Tables, across: bool | None, rule: str) -> None:
     share = (
         "select region_a, region_b, border_km / sum(border_km) over (partition by region_a) w, "
         "split_part(region_a, '-', 1) c, split_part(region_b, '-', 1) d from links"
@@ -85,4 +87,4 @@ def test_neighbours(tables: tuple[Panel, object], across: bool | None, rule: str
         f"from ({share}) s join long l on l.region_id = s.region_b where {rule} group by 1, 2"
     )
     every = f"select l.t, l.region_id, x from long l left join ({near}) n using (t, region_id)"
-    compare(tables, Neighbours(of=Lag(0), across_border=across), every)
+    assert_same_as_sql(tables, Neighbours(of=Lag(0), across_border=across), every)

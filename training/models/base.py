@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -173,7 +174,7 @@ class Sample:
         return stands_for if half_life is None else np.asarray(stands_for * 0.5 ** (age / half_life))
 
 
-class Member(BaseEstimator):  # type: ignore[misc]
+class Member(BaseEstimator, ABC):  # type: ignore[misc]
     """One model of the pool: fitted for one horizon, directly on the value that many months ahead."""
 
     name: ClassVar[str] = "member"
@@ -183,9 +184,9 @@ class Member(BaseEstimator):  # type: ignore[misc]
         self.horizon_ = horizon
         return self
 
+    @abstractmethod
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Distributions of the counts ``horizon`` months after ``origin``, shape (regions,)."""
-        raise NotImplementedError
 
     def to_json(self) -> dict[str, Any]:
         """Everything needed to predict again, as plain numbers; members with more than parameters add it."""

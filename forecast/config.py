@@ -75,6 +75,8 @@ class Settings:
     spillover_decay, spillover_saturation : float or None
         Weights of neighbours by order of adjacency, and events a month from which excitation saturates, in the model of
         spillover; None for shares of the land border, and for none.
+    spillover_regions : int
+        Largest number of regions that spillover is estimated for; a run with more leaves it out and says so.
     model : str or None
         A trained model instead of fitting at the origin: ``champion``, another alias or a version of the registry, or
         the folder of one. Which one it was stands in the release.
@@ -119,6 +121,7 @@ class Settings:
     seed: int = 20231
     spillover_decay: float | None = None
     spillover_saturation: float | None = None
+    spillover_regions: int = 1000
     model: str | None = None
     workers: int = 0
     backtest_origins: int = 12

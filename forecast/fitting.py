@@ -166,7 +166,7 @@ def _leading(settings: Settings) -> str:
 
 def _jobs(settings: Settings, problems: Mapping[str, Problem], judged: bool) -> Iterator[Job]:
     """Every piece of work in a fixed order, each with a random stream of its own."""
-    kinds = [("diffusion", "events", 0)] if has_links(problems) else []
+    kinds = [("diffusion", "events", 0)] if has_spillover(settings, problems) else []
     kinds += [("fit", target, h) for target in problems for h in settings.horizons]
     if judged:
         kinds += [("judge", target, h) for target in problems for h in settings.horizons if h in JUDGED]
@@ -175,10 +175,11 @@ def _jobs(settings: Settings, problems: Mapping[str, Problem], judged: bool) -> 
         yield Job(kind, target, horizon, seed)
 
 
-def has_links(problems: Mapping[str, Problem]) -> bool:
-    """Whether there is a border to cross."""
+def has_spillover(settings: Settings, problems: Mapping[str, Problem]) -> bool:
+    """Whether there is a border to cross, and the regions are few enough to judge it."""
     panel = next(iter(problems.values())).panel
-    return panel.links is not None and bool(panel.links["crosses_border"].any())
+    few = panel.shape[1] <= settings.spillover_regions
+    return few and panel.links is not None and bool(panel.links["crosses_border"].any())
 
 
 def events_problem(problems: Mapping[str, Problem]) -> Problem:

@@ -193,6 +193,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "seed": _whole(0, 10**18 - 1),
     "spillover_decay": _number(0.1, 10),
     "spillover_saturation": _number(0.1, 10_000),
+    "spillover_regions": _whole(0, 100_000),
     "model": _text,
     "workers": _whole(0, 1024),
     "backtest_origins": _whole(0, 120),

@@ -72,7 +72,7 @@ def prepare(settings: Settings, permutations: int | None = None) -> tuple[Inputs
     OriginError
         An origin outside the data, or in which a country is no longer observed.
     HarmattanError
-        Input that cannot be read; no links, or none across a border.
+        Input that cannot be read; no links, or none across a border; more regions than ``spillover_regions``.
     """
     inputs = load_inputs(settings)
     origin = inputs.panel.last_month if settings.as_of is None else pd.Period(settings.as_of, freq="M")
@@ -80,11 +80,22 @@ def prepare(settings: Settings, permutations: int | None = None) -> tuple[Inputs
     if settings.countries:
         check_sources(settings.countries, panel)
     check_coverage(panel)
+    check_size(panel, settings.spillover_regions)
     problem = problem_of(panel)
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 3]))
     extra: dict[str, Any] = {} if permutations is None else {"permutations": permutations}
     model = fit_diffusion(problem, origin, rng=rng, kernel=kernel_of(settings), **extra)
     return replace(inputs, panel=panel), View.at(model, problem, origin), origin
+
+
+def check_size(panel: Panel, most: int) -> None:
+    """A :class:`ModelError` where there are too many regions: time grows with more than their square."""
+    if panel.shape[1] > most:
+        raise ModelError(
+            f"spillover between {panel.shape[1]} regions would take long; at most {most} are let through.",
+            remedy="Bring fewer regions, or raise spillover_regions in the settings "
+            f"(HARMATTAN_SPILLOVER_REGIONS={panel.shape[1]}).",
+        )
 
 
 def kernel_of(settings: Settings) -> Kernel:

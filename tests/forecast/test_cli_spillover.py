@@ -123,6 +123,16 @@ def test_a_scenario_in_a_country_of_one_region_is_answered(
     assert not pd.read_csv(tmp_path / "what-if" / "scenario.csv").isna().any(axis=None)
 
 
+def test_more_regions_than_let_through_are_refused(
+    run: Run, data: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARMATTAN_SPILLOVER_REGIONS", "7")
+    code, out, err = run("spillover", *data)
+    assert (code, out) == (4, "")
+    assert "spillover between 8 regions would take long" in err
+    assert "HARMATTAN_SPILLOVER_REGIONS=8" in err
+
+
 def test_without_links_at_all_there_is_nothing_to_say(run: Run, data: list[str]) -> None:
     without = [x for x in data if x not in ("--links", "links.csv")]
     for more in ([], ["--countries", "AAA"]):

@@ -245,6 +245,13 @@ def test_a_short_panel_is_an_origin_error(tmp_path: Path) -> None:
         run_own(tmp_path / "panel.parquet")
 
 
+def test_too_many_regions_leave_spillover_out_and_the_page_says_so(tmp_path: Path) -> None:
+    ladder_panel(6, 60).write_parquet(tmp_path / "panel.parquet")
+    result = run_own(tmp_path / "panel.parquet", backtest_origins=0, spillover_regions=7)
+    assert result.spillover.empty
+    assert "Spillover across borders was not estimated in this run" in render(result)
+
+
 @pytest.mark.parametrize("links", ["none", "domestic"])
 def test_without_a_border_to_cross_there_is_a_forecast_and_no_spillover(links: str, tmp_path: Path) -> None:
     panel = ladder_panel(6, 60)

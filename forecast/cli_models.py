@@ -75,10 +75,10 @@ def train(
     if dry_run:
         _print_plan(settings, as_json, quiet)
         return
-    from .train_job import run_train_job
+    from .train_job import train as go
 
     with Bar(quiet=quiet or as_json) as progress:
-        outcome = run_train_job(settings, progress)
+        outcome = go(settings, progress)
     if as_json:
         typer.echo(json.dumps(outcome.summary(), indent=2))
     elif not quiet:

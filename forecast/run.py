@@ -100,8 +100,19 @@ def run_forecast(
         return _result(settings, ready, trained, model or {"name": "fitted at the origin"})
 
 
-def train_models(settings: Settings, progress: Progress | None = None) -> Training:
+def train_models(
+    settings: Settings, progress: Progress | None = None, inputs: Inputs | None = None
+) -> Training:
     """Fit everything at the origin, learn weights and calibration from recent origins, and judge it there.
+
+    Parameters
+    ----------
+    settings : Settings
+        Source, origin, targets, horizons and seed.
+    progress : callable, optional
+        Called with a stage and the share done, 0..1.
+    inputs : Inputs, optional
+        What has been read already; read as the settings say where None.
 
     Raises
     ------
@@ -111,7 +122,7 @@ def train_models(settings: Settings, progress: Progress | None = None) -> Traini
     from .fitting import train
 
     say = progress or (lambda stage, share: None)
-    ready = _prepare(settings, say, None, None)
+    ready = _prepare(settings, say, None, inputs)
     return train(
         settings, ready.problems, ready.origin, ready.recipe, lambda share: say("models", 0.1 + 0.85 * share)
     )

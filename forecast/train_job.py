@@ -98,15 +98,22 @@ class TrainOutcome:
         }
 
 
-def run_train_job(settings: Settings, progress: Progress | None = None) -> TrainOutcome:
+def train(settings: Settings, progress: Progress | None = None) -> TrainOutcome:
     """Fit every member at the origin, back-test them, log one run, and register one version as challenger.
+
+    The same as ``harmattan train``.
 
     Parameters
     ----------
     settings : Settings
-        Source, origin, targets, horizons, seed, and the store.
+        Source, origin, targets, horizons, seed, and the store (``mlruns`` or ``tracking_uri``).
     progress : callable, optional
         Called with a stage and the share done, 0..1.
+
+    Returns
+    -------
+    TrainOutcome
+        The trained model and its back-test, the version's number, and what the gate says of it.
 
     Raises
     ------
@@ -116,9 +123,10 @@ def run_train_job(settings: Settings, progress: Progress | None = None) -> Train
 
     Examples
     --------
-    >>> from harmattan.forecast.config import Settings
-    >>> run_train_job(Settings.load()).version  # doctest: +SKIP
-    '1'
+    >>> from harmattan import Settings, train
+    >>> outcome = train(Settings.load({"as_of": "2023-08"}))  # doctest: +SKIP
+    >>> outcome.version, outcome.verdict.ok  # doctest: +SKIP
+    ('1', True)
     """
     from .run import train_models
 
@@ -126,7 +134,7 @@ def run_train_job(settings: Settings, progress: Progress | None = None) -> Train
     preparing = _open_store(settings)
     clock = [time.perf_counter()]
     inputs = load_inputs(settings)
-    training = train_models(settings, progress=lambda stage, share: say(stage, 0.9 * share))
+    training = train_models(settings, lambda stage, share: say(stage, 0.9 * share), inputs)
     inputs = replace(inputs, panel=inputs.panel.until(training.trained.origin))
     clock.append(time.perf_counter())
     say("report", 0.91)

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .forecast.result import ForecastResult
     from .forecast.run import run_forecast
     from .forecast.spillover_job import run_spillover
+    from .forecast.train_job import train
     from .training.distribution import Draws
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "run_forecast",
     "run_spillover",
     "simulate_scenario",
+    "train",
     "write_release",
 ]
 
@@ -90,6 +92,7 @@ _HOME = {
     "run_forecast": "forecast.run",
     "run_spillover": "forecast.spillover_job",
     "simulate_scenario": "forecast.public",
+    "train": "forecast.train_job",
     "write_release": "forecast.publish",
 }
 

@@ -24,7 +24,7 @@ from harmattan.forecast.promote_job import promote
 from harmattan.forecast.publish import write_release
 from harmattan.forecast.run import run_forecast
 from harmattan.forecast.serving import example_of, serve
-from harmattan.forecast.train_job import run_train_job
+from harmattan.forecast.train_job import train
 from harmattan.training import registry, stores
 from harmattan.training.registry import load_model
 from harmattan.training.run_files import export_run
@@ -289,13 +289,11 @@ def test_a_model_that_could_not_be_registered_is_kept(
     def fails(*given: Any) -> str:
         raise TrackingError("the disk is full.", "here", "Free space.")
 
-    monkeypatch.setattr(
-        "harmattan.forecast.run.train_models", lambda settings, progress: world.outcome.training
-    )
+    monkeypatch.setattr("harmattan.forecast.run.train_models", lambda *given: world.outcome.training)
     monkeypatch.setattr(registry, "register", fails)
     settings = replace(own_store(world, tmp_path / "mlruns").settings)
     with pytest.raises(TrackingError, match="the disk is full") as caught:
-        run_train_job(settings)
+        train(settings)
     (kept,) = (tmp_path / "mlruns" / "unregistered").iterdir()
     assert str(kept) in caught.value.remedy
     assert Trained.read(kept) == world.outcome.training.trained
@@ -306,5 +304,5 @@ def test_a_store_that_cannot_be_used_is_told_before_the_work(tmp_path: Path, wor
     told: list[str] = []
     settings = Settings(panel=world.panel, mlruns=tmp_path / "mlruns", workers=1)
     with pytest.raises(TrackingError, match="cannot be recorded here"):
-        run_train_job(settings, lambda stage, share: told.append(stage))
+        train(settings, lambda stage, share: told.append(stage))
     assert told == []

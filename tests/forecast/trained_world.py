@@ -11,7 +11,7 @@ import pandas as pd
 from small_worlds import ladder_panel
 
 from harmattan.forecast.config import Settings
-from harmattan.forecast.train_job import TrainOutcome, run_train_job
+from harmattan.forecast.train_job import TrainOutcome, train
 from harmattan.training import registry, stores
 from harmattan.training.trained import Trained
 
@@ -43,7 +43,7 @@ def train_world(folder: Path, mlruns: Path, tracking_uri: str | None = None) -> 
         mlruns=mlruns,
         tracking_uri=tracking_uri,
     )
-    return World(run_train_job(settings), settings, panel)
+    return World(train(settings), settings, panel)
 
 
 def own_store(world: World, folder: Path) -> World:

@@ -180,6 +180,8 @@ def quiet_mlflow() -> Iterator[None]:
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
         "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        # A server's runs would be announced on standard output, in the middle of --json.
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     }
     before = {name: os.environ.get(name) for name in wanted}
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]

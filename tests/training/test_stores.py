@@ -147,7 +147,7 @@ def test_monitoring_goes_to_one_run_and_writes_nothing_twice(store: Callable[[],
 
 
 @pytest.mark.slow
-def test_a_real_server(tmp_path: Path) -> None:
+def test_a_real_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = Record(
         RECORD.name, RECORD.params, RECORD.metrics, RECORD.tags, texts={"a/b.txt": "x"}, children=[RECORD]
     )
@@ -158,6 +158,8 @@ def test_a_real_server(tmp_path: Path) -> None:
             assert run.info.status == "FINISHED"
             assert [f.path for f in client.list_artifacts(run_id, "a")] == ["a/b.txt"]
     assert not (tmp_path / "unused").exists()
+    # A command with --json prints its JSON and nothing else.
+    assert capsys.readouterr().out == ""
 
 
 def test_no_password_of_an_address_is_told(tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
-"""Small files made by hand, as fixtures."""
+"""Small files made by hand, and servers on loopback, as fixtures."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from small_files import EVENT, SQUARES, Write
+from web_server import Server
 
 from harmattan.data.regions import Regions
+from harmattan.data.transport import Transport
 
 
 @pytest.fixture
@@ -36,3 +39,27 @@ def ucdp_file(tmp_path: Path) -> Write:
         return path
 
     return write
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    one = Server()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def other() -> Iterator[Server]:
+    one = Server()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def transport(waits: list[float]) -> Transport:
+    return Transport(attempts=4, timeout=5, sleep=waits.append)

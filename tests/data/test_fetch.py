@@ -3,104 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from small_files import EVENT
+from web_server import TOKEN, Answer, Request, Route, Server, csv_of, events
 
 from harmattan.data.errors import SourceError, UsageError
-from harmattan.data.fetch import fetch_acled, fetch_ucdp, fetch_ucdp_api, secret_of
+from harmattan.data.fetch import Fetched, fetch_ucdp, fetch_ucdp_api, secret_of
 from harmattan.data.sources import ucdp
 from harmattan.data.transport import Transport
-
-TOKEN = "s3cret-token"
-Answer = tuple[int, dict[str, str], bytes]
-Route = Callable[["Request"], Answer]
-
-
-class Request:
-    def __init__(self, handler: BaseHTTPRequestHandler) -> None:
-        parts = urlsplit(handler.path)
-        self.path = parts.path
-        self.query = {k: v[0] for k, v in parse_qs(parts.query).items()}
-        self.headers = {k.lower(): v for k, v in handler.headers.items()}
-        length = int(self.headers.get("content-length", 0))
-        self.body = handler.rfile.read(length).decode()
-
-
-class Server:
-    """Answers by a list of routes, the first that has one; keeps every request."""
-
-    def __init__(self) -> None:
-        self.route: Route = lambda request: (404, {}, b"")
-        self.seen: list[Request] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                request = Request(self)
-                outer.seen.append(request)
-                code, headers, body = outer.route(request)
-                self.send_response(code)
-                for name, value in ({"Content-Length": str(len(body))} | headers).items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_POST = do_GET
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.http.server_port}"
-
-    def close(self) -> None:
-        self.http.shutdown()
-        self.http.server_close()
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def other() -> Iterator[Server]:
-    one = Server()
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def waits() -> list[float]:
-    return []
-
-
-@pytest.fixture
-def transport(waits: list[float]) -> Transport:
-    return Transport(attempts=4, timeout=5, sleep=waits.append)
-
-
-def events(n: int, month: str = "2023-10") -> list[dict[str, Any]]:
-    return [{**EVENT, "id": i + 1, "date_start": f"{month}-02", "date_end": f"{month}-03"} for i in range(n)]
-
-
-def csv_of(rows: list[dict[str, Any]]) -> bytes:
-    lines = [",".join(EVENT)] + [",".join(str(r[k]) for k in EVENT) for r in rows]
-    return ("\n".join(lines) + "\n").encode()
 
 
 def api(rows: list[dict[str, Any]], total: int | None = None, month_total: int | None = None) -> Route:
@@ -127,7 +39,7 @@ def api(rows: list[dict[str, Any]], total: int | None = None, month_total: int |
     return answer
 
 
-def by_api(server: Server, cache: Path, transport: Transport, size: int = 10):  # type: ignore[no-untyped-def]
+def by_api(server: Server, cache: Path, transport: Transport, size: int = 10) -> Fetched:
     return fetch_ucdp_api("23.0.10", cache, token=TOKEN, base=server.url, page_size=size, transport=transport)
 
 
@@ -330,66 +242,6 @@ def test_nobody_there(transport: Transport, tmp_path: Path) -> None:
 def test_versions_that_do_not_exist_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'26' is not a UCDP release\. Write 24\.1, 24\.0\.9"):
         fetch_ucdp("26", tmp_path)
-
-
-def acled(rows: list[dict[str, Any]], gone: list[str], count: int | None = None) -> Route:
-    def answer(request: Request) -> Answer:
-        if request.path == "/oauth/token":
-            fine = "password=pa55" in request.body and "client_id=acled" in request.body
-            return (200, {}, json.dumps({"access_token": TOKEN}).encode()) if fine else (401, {}, b"")
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
-            return 403, {}, b""
-        pool = [{"event_id_cnty": i} for i in gone] if "deleted" in request.path else rows
-        size, page = int(request.query["limit"]), int(request.query["page"])
-        data = pool[(page - 1) * size : page * size]
-        said = len(data) if count is None or "deleted" in request.path else count
-        return 200, {}, json.dumps({"success": True, "count": said, "data": data}).encode()
-
-    return answer
-
-
-def bring_acled(server: Server, transport: Transport, cache: Path, password: str = "pa55"):  # type: ignore[no-untyped-def]
-    return fetch_acled(
-        ["Mali"], date(2023, 1, 1), date(2023, 1, 31), cache,
-        user="me", password=password, base=server.url, page_size=3, transport=transport,
-    )  # fmt: skip
-
-
-def test_acled_signs_in_pages_and_takes_out_deleted_events(
-    server: Server, transport: Transport, tmp_path: Path
-) -> None:
-    server.route = acled(
-        [{"event_id_cnty": f"MLI{i}", "fatalities": i} for i in range(7)], gone=["MLI2", "XXX9"]
-    )
-    fetched, deleted = bring_acled(server, transport, tmp_path)
-    assert deleted == 1
-    assert len(fetched.path.read_text().splitlines()) == 7
-    kept = b"".join(p.read_bytes() for p in tmp_path.iterdir())
-    assert b"pa55" not in kept
-    assert TOKEN.encode() not in kept
-
-
-def test_acled_count_that_lies_keeps_nothing(server: Server, transport: Transport, tmp_path: Path) -> None:
-    server.route = acled([{"event_id_cnty": "MLI1"}], gone=[], count=3)
-    with pytest.raises(SourceError, match="1 rows arrived; 3 were announced"):
-        bring_acled(server, transport, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_acled_wrong_password(server: Server, transport: Transport, tmp_path: Path) -> None:
-    server.route = acled([], gone=[])
-    with pytest.raises(SourceError, match="token is missing or wrong") as caught:
-        bring_acled(server, transport, tmp_path, password="0ther")
-    assert "0ther" not in str(caught.value)
-
-
-def test_a_sign_in_is_not_sent_on(
-    server: Server, other: Server, transport: Transport, tmp_path: Path
-) -> None:
-    server.route = lambda r: (307, {"Location": f"{other.url}/oauth/token"}, b"")
-    with pytest.raises(SourceError, match="sign-in on to another host"):
-        bring_acled(server, transport, tmp_path)
-    assert other.seen == []
 
 
 def test_secrets_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

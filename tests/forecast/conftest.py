@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import Run, caller
 from publishing_world import write_world
 from resident import Resident
+from stand_in import stand_in
 from trained_world import World, train_world
 
 
@@ -20,6 +22,14 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
     for name in [n for n in os.environ if n.startswith("HARMATTAN_") or n == "MLFLOW_TRACKING_URI"]:
         monkeypatch.delenv(name)
     return caller(monkeypatch, capsys)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The models replaced by baselines; gives how the core was called."""
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr("harmattan.training.backtest.run_backtest", stand_in(seen))
+    return seen
 
 
 @pytest.fixture(scope="session")

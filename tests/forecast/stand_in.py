@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harmattan.data.panel import Panel
 from harmattan.training.distribution import Margins, empirical, mix
 
 
@@ -76,3 +77,27 @@ def _record(
             {"origin": [str(o) for o in origins], "member": "conflictology_12", "weight": 0.5}
         ),
     )
+
+
+def small_panel(months: int = 96, last_unseen: int = 0) -> Panel:
+    """Four regions of two countries with neighbours; the last months of one of them unseen on request."""
+    rng = np.random.default_rng(9)
+    counts = rng.negative_binomial(0.7, 0.3, size=(months, 4))
+    frame = pd.DataFrame(
+        {
+            "month": np.repeat(pd.period_range("2015-01", periods=months, freq="M").astype(str), 4),
+            "region_id": np.tile(["AAA-a", "AAA-b", "BBB-a", "BBB-b"], months),
+            "events": counts.ravel(),
+            "deaths_best": 3 * counts.ravel(),
+        }
+    )
+    if last_unseen:
+        gone = (frame["region_id"] == "BBB-b") & (
+            frame["month"] > str(pd.Period("2015-01") + months - 1 - last_unseen)
+        )
+        frame = frame[~gone]
+    links = pd.DataFrame(
+        [("AAA-a", "AAA-b", 50.0, False), ("AAA-b", "BBB-a", 80.0, True)],
+        columns=["region_a", "region_b", "border_km", "crosses_border"],
+    )
+    return Panel.from_frame(frame, links)

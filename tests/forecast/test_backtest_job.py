@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from command_line import Run
-from stand_in import stand_in
+from stand_in import small_panel, stand_in
 
 import harmattan
 from harmattan.data.errors import (
@@ -26,38 +25,6 @@ from harmattan.forecast.backtest_job import border_regions, run_backtest_job
 from harmattan.forecast.backtest_plan import BacktestSettings, make_plan
 from harmattan.forecast.config import Settings
 from harmattan.training.protocol import HOUSE
-
-
-def small_panel(months: int = 96, last_unseen: int = 0) -> Panel:
-    """Four regions of two countries with neighbours; the last months of one of them unseen on request."""
-    rng = np.random.default_rng(9)
-    counts = rng.negative_binomial(0.7, 0.3, size=(months, 4))
-    frame = pd.DataFrame(
-        {
-            "month": np.repeat(pd.period_range("2015-01", periods=months, freq="M").astype(str), 4),
-            "region_id": np.tile(["AAA-a", "AAA-b", "BBB-a", "BBB-b"], months),
-            "events": counts.ravel(),
-            "deaths_best": 3 * counts.ravel(),
-        }
-    )
-    if last_unseen:
-        gone = (frame["region_id"] == "BBB-b") & (
-            frame["month"] > str(pd.Period("2015-01") + months - 1 - last_unseen)
-        )
-        frame = frame[~gone]
-    links = pd.DataFrame(
-        [("AAA-a", "AAA-b", 50.0, False), ("AAA-b", "BBB-a", 80.0, True)],
-        columns=["region_a", "region_b", "border_km", "crosses_border"],
-    )
-    return Panel.from_frame(frame, links)
-
-
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The models replaced by baselines; gives how the core was called."""
-    seen: list[dict[str, Any]] = []
-    monkeypatch.setattr("harmattan.training.backtest.run_backtest", stand_in(seen))
-    return seen
 
 
 @pytest.fixture
@@ -93,27 +60,6 @@ def test_the_pool_without_each_member_is_a_table_of_its_own(
     assert (settings.out / "leave_one_out.csv").is_file()
     told = json.loads((settings.out / "leaderboard.json").read_text())
     assert [row["verdict"] for row in told["leave_one_out"]] == table["verdict"].tolist()
-
-
-def test_the_terminal_shows_what_each_member_is_worth() -> None:
-    from rich.console import Console
-
-    from harmattan.forecast.cli_backtest import left_out_table
-
-    rows = [
-        {"left_out": who, "horizon": 1, "worth": w, "worth_low": low, "worth_high": high}
-        for who, w, low, high in (
-            ("", 0, 0, 0),
-            ("boosted", 0.004, 0.001, 0.007),
-            ("zero", -0.01, -0.02, 0.01),
-        )
-    ]
-    console = Console(width=80)
-    with console.capture() as said:
-        console.print(left_out_table(pd.DataFrame(rows)))
-    lines = [line.split() for line in said.get().splitlines()]
-    assert any("boosted" in line and "+0.40" in line for line in lines)
-    assert any("zero" in line and "(-1.00)" in line for line in lines)
 
 
 def test_the_same_settings_give_the_same_bytes(calls: list[Any], settings: BacktestSettings) -> None:
@@ -330,78 +276,3 @@ def test_from_python_in_one_call(calls: list[Any]) -> None:
     assert tables.leaderboard["target"].unique().tolist() == ["deaths"]
     assert tables.leaderboard["cases"].unique().tolist() == [48]
     assert set(tables.splits["split"]) == {"country", "place", "outcome", "year"}
-
-
-def test_the_command_prints_a_table_and_where_the_rest_is(run: Run, calls: list[Any], tmp_path: Path) -> None:
-    small_panel().write_parquet(tmp_path / "p.parquet")
-    code, out, err = run(
-        "backtest", "--panel", "p.parquet", "--origins", "2020-01:2021-12", "--horizons", "1,3", "--no-track"
-    )
-    assert (code, err) == (0, "")
-    assert "conflictology_12" in out
-    assert "h=3" in out
-    assert "In brackets: not clearly different (95 %)." in " ".join(out.split())
-    assert max(map(len, out.splitlines()[:-1])) <= 80
-    assert f"Tables   {tmp_path / 'backtests' / 'backtest-events'}" in out
-
-
-def test_the_command_speaks_json(run: Run, calls: list[Any], tmp_path: Path) -> None:
-    small_panel().write_parquet(tmp_path / "p.parquet")
-    code, out, _ = run("backtest", "--panel", "p.parquet", "--horizons", "1", "--no-track", "--json")
-    told = json.loads(out)
-    assert code == 0
-    assert {row["member"] for row in told["leaderboard"]} == {
-        "zero",
-        "conflictology_12",
-        "conflictology_24",
-        "negative_binomial_12",
-        "pool",
-    }
-    assert told["run_id"] is None
-
-
-def test_a_dry_run_writes_nothing(run: Run, calls: list[Any], tmp_path: Path) -> None:
-    code, out, _ = run("backtest", "--benchmark", "--dry-run")
-    assert code == 0
-    assert "Would score events in 47 regions, origins 2017-12 to 2022-06" in out
-    assert (calls, list(tmp_path.iterdir())) == ([], [])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--origins", "2020"], "'2020' is not a range of months. Write 2020-01:2022-06."),
-        (["--origins", "2021-01:2020-01"], "runs backwards. Write 2020-01:2021-01."),
-        (["--origins", "2020-13"], "is not a range of months"),
-        (["--horizons", "0:2"], "horizons start at 1"),
-        (["--target", "fires"], "'fires' is not a target"),
-        (["--target", "events,deaths"], "a back-test has one target"),
-        (["--refit", "6"], "--refit: '6' is no refit interval. Write 1 or 12."),
-        (["--data-lag", "4"], "--data-lag: '4' is no data lag. Write 0, 1, 2 or 3."),
-        (["--members", ","], "no member is named"),
-        (["--benchmark", "--origins", "2020-01"], "the benchmark's protocol is fixed"),
-        (["--benchmark", "--data-lag", "2"], "one with a lag of 1"),
-        (["--benchmark", "--unseal", "--data-lag", "1"], "0 with --unseal"),
-        (["--countries", "XXX"], "the panel has no region of XXX"),
-        (["--origins", "2023-01:2023-06"], "opens the vault"),
-    ],
-)
-def test_a_wrong_request_is_one_line_and_exit_2(
-    run: Run, calls: list[Any], arguments: list[str], said: str
-) -> None:
-    code, out, err = run("backtest", "--no-track", *arguments)
-    assert (code, out) == (2, "")
-    assert said in err
-    assert len(err.strip().splitlines()) == 1
-    assert calls == []
-
-
-def test_skill_that_may_be_nothing_is_in_brackets() -> None:
-    from harmattan.forecast.cli_backtest import _cell
-
-    row = pd.Series({"crps": 0.3821, "skill_vs_best": 0.069, "best_baseline": "b", "clear": True})
-    assert _cell("pool", row) == "0.382\n+6.9"
-    row["clear"] = False
-    assert _cell("pool", row) == "0.382\n(+6.9)"
-    row["best_baseline"] = "pool"
-    assert _cell("pool", row) == "0.382\nbest"

@@ -298,6 +298,16 @@ ISO2_TO_ISO3: dict[str, str] = {two: code for code, two, _, _ in _ROWS}
 ISO_NUMBER: dict[int, str] = {int(number): code for code, _, number, _ in _ROWS}
 
 
+def numbered(text: str) -> list[tuple[int, str]]:
+    """Numbers and codes from a text in which they alternate.
+
+    >>> numbered("432 MLI 436 NER")
+    [(432, 'MLI'), (436, 'NER')]
+    """
+    words = text.split()
+    return [(int(number), code) for number, code in zip(words[::2], words[1::2], strict=True)]
+
+
 def plain(name: str) -> str:
     """A name for comparing: lower case, no accents, typographic apostrophes straightened.
 

@@ -37,17 +37,6 @@ TRAINING_FILES = (
     "training_links.csv",
     "training_ledger.csv",
 )
-#: Attribution that goes wherever the figures go.
-ATTRIBUTION = (
-    "Computed from UCDP Georeferenced Event Dataset (GED) Global version 24.1, "
-    "Uppsala Conflict Data Program, CC BY 4.0 (Sundberg & Melander 2013; Davies, Pettersson & Oberg 2024). "
-    "Boundaries: Natural Earth, public domain."
-)
-#: Attribution that goes, besides, wherever a model has learned from the training countries.
-TRAINING_ATTRIBUTION = (
-    "Training also on counts computed from UCDP GED Global version 22.1 (Nigeria), Uppsala Conflict Data "
-    "Program, CC BY 4.0 (Sundberg & Melander 2013; Davies, Pettersson & Oberg 2022)."
-)
 
 
 @dataclass(frozen=True)

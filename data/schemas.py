@@ -48,7 +48,6 @@ INCIDENT_COLUMNS = (
 FIGURES = ("events", "deaths_best", "deaths_low", "deaths_high", "deaths_civilians")
 #: Figures that the ledger balances.
 LEDGER_FIGURES = ("events", "deaths_best", "deaths_low", "deaths_high")
-REGION_COLUMNS = ("region_id", "name", "country", "layer", "valid_from", "valid_to")
 LINK_COLUMNS = ("region_a", "region_b", "border_km", "crosses_border")
 LEDGER_COLUMNS = ("country", "year", "violence_type", "outcome", *LEDGER_FIGURES)
 BORDER_COLUMNS = ("region_id", "international_km", "observed_km", "blind_towards")

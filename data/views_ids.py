@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from .country_names import numbered
 from .errors import RegionError
 
 #: VIEWS' ``country_id`` and ISO3 of every country of today. The numbers are those of the country table that came with
@@ -26,8 +27,7 @@ MOZ 163 ZAF 164 SWZ 165 AGO 166 COG 167 COD 168 FJI 169 GAB 170 NAM 171 NZL 172 
 LBY 214 TCD 218 ISR 220 SYR 222 EGY 223 IND 231 MNE 232 XKX 233 SRB 234 USA 235 UGA 237 KEN 242 TZA 243 MAR
 244 MRT 245 SDN 246 SSD
 """
-_TOKENS = _IDS.split()
-COUNTRY_ID: dict[str, int] = {c: int(n) for n, c in zip(_TOKENS[::2], _TOKENS[1::2], strict=True)}
+COUNTRY_ID: dict[str, int] = {code: number for number, code in numbered(_IDS)}
 #: The month before VIEWS' first.
 _MONTH_ZERO = pd.Period("1979-12", freq="M")
 

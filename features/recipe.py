@@ -92,13 +92,6 @@ class Recipe:
 
         return cls(Feature(t.name, t, optional=True) for t in default_terms())
 
-    @classmethod
-    def default_for(cls, panel: Panel) -> Recipe:
-        """The default features that a panel can serve."""
-        recipe = cls.default()
-        missing = dict(recipe.unserved(panel))
-        return cls(f for f in recipe.features if f.name not in missing)
-
     @property
     def names(self) -> tuple[str, ...]:
         """Names, in order."""

@@ -202,7 +202,7 @@ def backtest(
 
 def _evaluate(settings: BacktestSettings, plan: Plan, records: Sequence[Record]) -> Evaluation:
     """Every table, from random streams of their own."""
-    from ..training.evaluation import evaluate
+    from ..training.evaluation import border_regions, evaluate
 
     rng = np.random.default_rng(np.random.SeedSequence([plan.protocol.seed, 3]))
     return evaluate(records, rng, border_regions(plan.panel), leave_out=settings.leave_one_out)
@@ -287,15 +287,6 @@ class AsPublished:
         from ..training.protocol import as_published
 
         return as_published(problem, origin, self.protocol)
-
-
-def border_regions(panel: Panel) -> dict[str, bool] | None:
-    """Whether each region touches another country of the panel; None for a panel without links."""
-    if panel.links is None:
-        return None
-    crossing = panel.links[panel.links["crosses_border"].astype(bool)]
-    at = {*crossing["region_a"], *crossing["region_b"]}
-    return {region: region in at for region in panel.region_ids}
 
 
 def _summary(

@@ -109,7 +109,7 @@ def train(
     origins : int
         Past origins to learn from and to be judged on; those whose outcome is not known yet teach nothing.
     """
-    from ..training.evaluation import evaluate
+    from ..training.evaluation import border_regions, evaluate
     from ..training.learned import learn_pool
 
     say = progress or (lambda share: None)
@@ -129,7 +129,7 @@ def train(
     }
     learned = {(t, r.horizon): learn_pool(r) for t, each in records.items() for r in each}
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 2]))
-    evaluation = {t: evaluate(each, rng, _borders(problems[t])) for t, each in records.items()}
+    evaluation = {t: evaluate(each, rng, border_regions(problems[t].panel)) for t, each in records.items()}
     target = _leading(settings)
     known = {(t, r.horizon): _known(r) for t, each in records.items() for r in each}
     past = {r.horizon: _errors(r, known[target, r.horizon]) for r in records[target]}
@@ -297,16 +297,6 @@ def _template(
 
     panel = next(iter(problems.values())).panel
     return fit_template(errors, panel.countries, settings.horizons) if errors else None
-
-
-def _borders(problem: Problem) -> dict[str, bool] | None:
-    """Whether each region touches another country."""
-    links = problem.panel.links
-    if links is None:
-        return None
-    across = links[links["crosses_border"]]
-    touching = {*across["region_a"], *across["region_b"]}
-    return {r: r in touching for r in problem.panel.region_ids}
 
 
 def _put_together(

@@ -18,6 +18,7 @@ from .rival import RIVAL
 from .scores import average_precision, brier
 
 if TYPE_CHECKING:
+    from ..data.panel import Panel
     from .backtest import Record
 
 #: Skill is stated against this baseline, and against the best of all at each horizon.
@@ -295,3 +296,12 @@ def _parts(scored: CaseScores, border: Mapping[str, bool] | None) -> Iterator[tu
     years = np.array([month.year for month in scored.months])
     for year in sorted(set(years.tolist())):
         yield "year", str(year), np.broadcast_to((years == year)[:, None], shape)
+
+
+def border_regions(panel: Panel) -> dict[str, bool] | None:
+    """Whether each region touches another country of the panel; None for a panel without links."""
+    if panel.links is None:
+        return None
+    crossing = panel.links[panel.links["crosses_border"].astype(bool)]
+    at = {*crossing["region_a"], *crossing["region_b"]}
+    return {region: region in at for region in panel.region_ids}

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
-from typing import Protocol
 
 from ..errors import UsageError, nearest
 from ..incidents import Incidents
 
 SOURCES = ("ucdp", "acled", "table", "store")
-
-
-class Reader(Protocol):
-    """What every source module offers."""
-
-    def __call__(self, path: str | Path, *, today: date | None = None) -> Incidents:
-        """Read a file in full; rows that are not to be counted are marked, never left out."""
 
 
 def read_source(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..country_names import COUNTRY_NAMES, ISO_NUMBER, country_code
+from ..country_names import COUNTRY_NAMES, ISO_NUMBER, country_code, numbered
 
 __all__ = ["COUNTRY_NAMES", "GW_TO_ISO3", "ISO_NUMBER", "iso3"]
 
@@ -24,8 +24,7 @@ BHR 694 QAT 696 ARE 698 OMN 700 AFG 701 TKM 702 TJK 703 KGZ 704 UZB 705 KAZ 710 
 LAO 816 VNM 817 VNM 820 MYS 830 SGP 835 BRN 840 PHL 850 IDN 860 TLS 900 AUS 910 PNG 920 NZL 935 VUT 940 SLB
 946 KIR 947 TUV 950 FJI 955 TON 970 NRU 983 MHL 986 PLW 987 FSM 990 WSM
 """
-_TOKENS = _GW.split()
-GW_TO_ISO3: dict[int, str] = {int(n): c for n, c in zip(_TOKENS[::2], _TOKENS[1::2], strict=True)}
+GW_TO_ISO3: dict[int, str] = dict(numbered(_GW))
 
 
 def iso3(value: object) -> str:

@@ -149,20 +149,17 @@ def skill_chart(rows: pd.DataFrame, told: str) -> Markup:
     for i, row in enumerate(rows_of(rows)):
         y = 40.0 + i * line
         value = float(row.skill_vs_conflictology)
-        marks.append(
-            tag(
-                "text",
-                f"{row.horizon} month{'' if row.horizon == 1 else 's'} ahead",
-                x=0.0,
-                y=y + 4,
-                class_="row",
-            )
-        )
+        marks.append(_ahead(row.horizon, y))
         if not np.isnan(value):
             marks += _skill_marks(value, float(row.skill_low), float(row.skill_high), y, x)
     return tag(
         "svg", *marks, viewBox=f"0 0 {width:.0f} {height:.0f}", role="img", aria_label=told, class_="skill"
     )
+
+
+def _ahead(horizon: int, y: float) -> Markup:
+    """The name of a horizon at the start of its line."""
+    return tag("text", f"{horizon} month{'' if horizon == 1 else 's'} ahead", x=0.0, y=y + 4, class_="row")
 
 
 def _skill_marks(
@@ -196,15 +193,7 @@ def coverage_chart(rows: pd.DataFrame) -> Markup:
     told = []
     for i, row in enumerate(rows_of(rows)):
         y = 40.0 + i * line
-        marks.append(
-            tag(
-                "text",
-                f"{row.horizon} month{'' if row.horizon == 1 else 's'} ahead",
-                x=0.0,
-                y=y + 4,
-                class_="row",
-            )
-        )
+        marks.append(_ahead(row.horizon, y))
         for level, value in ((50, row.coverage_50), (80, row.coverage_80), (90, row.coverage_90)):
             told.append(f"{row.horizon} months ahead, {level}% interval: {percent(float(value))}")
             if not np.isnan(value):

@@ -15,7 +15,7 @@ from harmattan.data.build import build_from_files, build_panel
 from harmattan.data.embedded import FILES, TRAINING_FILES, aggregates, load_snapshot
 from harmattan.data.errors import SourceError, UsageError
 from harmattan.data.links import links_of
-from harmattan.data.schemas import validate
+from harmattan.data.schemas import COUNT_COLUMNS, validate
 from harmattan.data.snapshot_maker import make_snapshot
 
 #: Of the panel that is forecast; changes only with the data, the regions or the rules of the build.
@@ -93,18 +93,7 @@ def test_aggregates_refuse_another_month_rule() -> None:
     snapshot = load_snapshot()
     counts = pd.DataFrame(
         [("2020-01", "MLI-gao", "state_based", "jnim", 2, 1, 3, 2, 4, 0)],
-        columns=[
-            "month",
-            "region_id",
-            "violence_type",
-            "actor_group",
-            "events",
-            "late_events",
-            "deaths_best",
-            "deaths_low",
-            "deaths_high",
-            "deaths_civilians",
-        ],
+        columns=list(COUNT_COLUMNS),
     )
     with pytest.raises(UsageError, match="made by the month rule 'end', not 'spread'"):
         build_panel(aggregates(counts, snapshot.coverage), snapshot.regions, month_rule="spread")

@@ -241,7 +241,7 @@ def test_the_default_goes_without_what_a_panel_lacks_and_says_so(panel: Panel) -
     assert "no measure 'late_events'" in reasons["late_events_lag0"]
     assert "no links" in reasons["abroad1_events_ewm3"]
     assert set(cube.names) | set(reasons) == set(Recipe.default().names)
-    assert Recipe.default_for(bare).names == cube.names
+    assert Recipe.default().served(bare)[0].names == cube.names
     assert raised(lambda: Recipe.default().build(bare, missing="raise")).where.startswith("feature ")
 
 

@@ -21,9 +21,10 @@ from harmattan.data.errors import (
 )
 from harmattan.data.panel import Panel
 from harmattan.forecast import backtest_job
-from harmattan.forecast.backtest_job import border_regions, run_backtest_job
+from harmattan.forecast.backtest_job import run_backtest_job
 from harmattan.forecast.backtest_plan import BacktestSettings, make_plan
 from harmattan.forecast.config import Settings
+from harmattan.training.evaluation import border_regions
 from harmattan.training.protocol import HOUSE
 
 

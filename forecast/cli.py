@@ -200,7 +200,7 @@ def _print_plan(settings: Any, as_json: bool, quiet: bool) -> None:
 
     check_writable(settings.out)
     inputs = load_inputs(settings)
-    check_level(inputs.panel, inputs.regions, settings.allow_grid)
+    check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
     origin = settings.as_of or str(inputs.panel.last_month)
     inputs.panel.position(origin)
     plan = {

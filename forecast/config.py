@@ -94,6 +94,8 @@ class Settings:
         The day against which the age of the data is measured.
     allow_grid : bool
         Whether forecasts finer than admin-1, such as those of grid cells, may be released.
+    level : str or None
+        ``admin1`` declares that own polygons are first-level regions, though they look finer.
     notify : str or None
         A command that is told, on its standard input, what a publishing job did; or ``file:PATH``.
     due_days : int
@@ -131,6 +133,7 @@ class Settings:
     track: bool = True
     run_date: date | None = None
     allow_grid: bool = False
+    level: str | None = None
     notify: str | None = None
     due_days: int = 62
     keep_months: int = 24

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import UsageError
+from .region_level import looks_finer, too_many
 
 if TYPE_CHECKING:
     from ..data.panel import Panel
@@ -34,15 +35,18 @@ _CELL = re.compile(r"pg-\d+")
 _FINE_LAYER = re.compile(r"priogrid|adm(?:in)?[-_ ]?[2-9]", re.IGNORECASE)
 
 
-def finer_than_admin1(panel: Panel, regions: Regions | None = None) -> list[str]:
-    """Ids of regions that are smaller than a first-level region, as far as their ids and layer tell.
+def finer_than_admin1(panel: Panel, regions: Regions | None = None, level: str | None = None) -> list[str]:
+    """Ids of regions that are smaller than a first-level region, by their ids, their layer and their polygons.
 
     Parameters
     ----------
     panel : Panel
         Cells of PRIO-GRID are called ``pg-`` and a number.
     regions : Regions, optional
-        Polygons whose ``layer`` names a grid or a second level (``priogrid-2``, ``adm2``, ``admin-3``) count too.
+        Polygons whose ``layer`` names a grid or a second level (``priogrid-2``, ``adm2``, ``admin-3``) count too, and
+        those that :func:`harmattan.forecast.region_level.looks_finer` finds.
+    level : str, optional
+        ``admin1`` where somebody declares that these are first-level regions: then only ids and layer count.
 
     Examples
     --------
@@ -55,23 +59,35 @@ def finer_than_admin1(panel: Panel, regions: Regions | None = None) -> list[str]
     if regions is not None:
         named = regions.frame["layer"].fillna("").astype(str)
         fine |= set(regions.frame.loc[[bool(_FINE_LAYER.search(n)) for n in named], "region_id"])
+    if level is None:
+        fine |= set(np.array(panel.region_ids)[too_many(np.array(panel.countries))])
+        if regions is not None:
+            fine |= set(regions.frame.loc[looks_finer(regions), "region_id"])
     return [r for r in panel.region_ids if r in fine]
 
 
-def check_level(panel: Panel, regions: Regions | None, allow_grid: bool) -> None:
+def check_level(panel: Panel, regions: Regions | None, allow_grid: bool, level: str | None = None) -> None:
     """Stop where regions are finer than admin-1 and nobody has allowed that.
+
+    Parameters
+    ----------
+    panel, regions, level
+        See :func:`finer_than_admin1`.
+    allow_grid : bool
+        Whether finer regions may be released.
 
     Raises
     ------
     UsageError
         Names how many regions are too small, the first of them, and why.
     """
-    fine = [] if allow_grid else finer_than_admin1(panel, regions)
+    fine = [] if allow_grid else finer_than_admin1(panel, regions, level)
     if fine:
         raise UsageError(
             f"{len(fine)} regions are finer than admin-1, the first is '{fine[0]}'. {WHY_NOT_FINER}",
             "--allow-grid",
-            "Sum them to admin-1, or give --allow-grid if you answer for it.",
+            "Sum them to admin-1, or give --allow-grid if you answer for it. First-level regions that only look finer "
+            'are declared: level = "admin1" in harmattan.toml.',
         )
 
 
@@ -80,7 +96,7 @@ def check_level_early(settings: Settings) -> None:
     from .inputs import read_panel
 
     if settings.panel is not None and not settings.allow_grid and Path(settings.panel).is_file():
-        check_level(read_panel(settings.panel), None, allow_grid=False)
+        check_level(read_panel(settings.panel), None, allow_grid=False, level=settings.level)
 
 
 def warning(settings: Settings) -> str:

@@ -36,7 +36,9 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         Regions finer than admin-1 that nobody has allowed.
     """
     panel = result.panel
-    check_level(panel, result.regions, bool(result.settings.get("allow_grid", False)))
+    check_level(
+        panel, result.regions, bool(result.settings.get("allow_grid", False)), result.settings.get("level")
+    )
     forecast, countries = hub.checked(result.draws), hub.checked(result.countries)
     names = pd.DataFrame({"region_id": panel.region_ids, "name": panel.names, "country": panel.countries})
     wide = hub.wide_table(result.draws, names)

@@ -147,6 +147,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _level(value: Any) -> str:
+    if value != "admin1":
+        raise ConfigError(f"'{value}' is no level.", remedy='Write level = "admin1", or leave it out.')
+    return str(value)
+
+
 def _whole(low: int, high: int) -> Callable[[Any], int]:
     def parse(value: Any) -> int:
         text = str(value).strip()
@@ -203,6 +209,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "track": _flag,
     "run_date": _day,
     "allow_grid": _flag,
+    "level": _level,
     "notify": _text,
     "due_days": _whole(1, 366),
     "keep_months": _whole(1, 1200),

@@ -65,9 +65,9 @@ lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --constraints requirements.lock \
 	  --no-header --no-emit-index-url --output-file requirements-publish.lock pyproject.toml
 
-# Known weaknesses of what a publishing machine installs; needs a network.
+# Known weaknesses of what a publishing machine installs; needs a network, and fails where it gets no record of a package.
 audit: $(READY)
-	$(BIN)/uv tool run pip-audit --requirement requirements-publish.lock --require-hashes --disable-pip --progress-spinner off
+	$(BIN)/uv tool run pip-audit --strict --requirement requirements-publish.lock --require-hashes --disable-pip --progress-spinner off
 
 # The documents as pages in site/, readable without a network; broken links and pages that nobody links to stop it.
 docs: $(READY) docs-cli docs-models

@@ -140,8 +140,7 @@ def whole_number(value: object, name: str, least: int = 1) -> None:
 
 def positive(value: object, name: str) -> None:
     """Refuse a setting that is not a finite number above 0."""
-    ok = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not ok or not 0 < value < np.inf:  # type: ignore[operator]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
         raise ConfigError(f"{name} is {value!r}.", remedy="Give a number above 0.")
 
 

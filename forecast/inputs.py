@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -174,8 +175,8 @@ def _mapping(settings: Settings) -> dict[str, str]:
 
 def _spans(settings: Settings) -> dict[str, tuple[object, object]]:
     """First and last month of each country, as the user says."""
-    spans = (text.split("=", 1) for text in settings.coverage)
-    return {country: tuple(span.split(":", 1)) for country, span in spans}  # type: ignore[misc]
+    spans = (re.split("[=:]", text, maxsplit=2) for text in settings.coverage)
+    return {country: (first, last) for country, first, last in spans}
 
 
 def _only(countries: Sequence[str]) -> str:

@@ -45,6 +45,21 @@ COLUMNS = [
     "coverage_90",
     "reference",
 ]
+#: One row per target and month.
+MONTHLY = [
+    "target",
+    "month",
+    "forecasts",
+    "cases",
+    "expected",
+    "observed",
+    "crps",
+    "crps_conflictology",
+    "skill",
+    "coverage_50",
+    "coverage_80",
+    "coverage_90",
+]
 Level = Literal["green", "amber", "red"]
 ORDER = {"green": 0, "amber": 1, "red": 2}
 
@@ -214,8 +229,7 @@ def by_month(table: pd.DataFrame) -> pd.DataFrame:
                 **{name: mean[name] for name in ("coverage_50", "coverage_80", "coverage_90")},
             }
         )
-    columns = "target month forecasts cases expected observed crps crps_conflictology skill".split()  # noqa: SIM905
-    return pd.DataFrame(rows, columns=[*columns, "coverage_50", "coverage_80", "coverage_90"])
+    return pd.DataFrame(rows, columns=MONTHLY)
 
 
 def alarms(months: pd.DataFrame, drift: pd.DataFrame | None = None) -> list[Alarm]:

@@ -96,7 +96,7 @@ def piled(built: Built, limits: Limits) -> Check:
     frame = built.incidents[(built.incidents["excluded"] == PLACED) & (built.incidents["record"] == "event")]
     sizes = frame.groupby("country")["events"].sum()
     piles = frame.groupby(["country", "latitude", "longitude"])["events"].sum().reset_index()
-    piles["share"] = piles["events"] / piles["country"].map(sizes)
+    piles["share"] = piles["events"] / sizes.reindex(piles["country"]).to_numpy(float)
     found = piles[(piles["share"] > limits.piled_share) & (piles["events"] >= 20)].reset_index(drop=True)
     return verdict(
         "piled",

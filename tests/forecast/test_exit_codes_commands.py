@@ -30,7 +30,10 @@ def test_incidents_known_to_a_country_only_are_not_published(run: Run, tmp_path:
     table["Place"] = 7
     table.to_csv(tmp_path / "hechos.csv", index=False)
     polygons(tmp_path / "estados.geojson")
-    settings = f'source = "table:hechos.csv"\nregions = "estados.geojson"\ncolumns = "{COLUMNS},where_precision=Place"\nout = "out"\n'
+    columns = f"{COLUMNS},where_precision=Place"
+    settings = (
+        f'source = "table:hechos.csv"\nregions = "estados.geojson"\ncolumns = "{columns}"\nout = "out"\n'
+    )
     (tmp_path / "harmattan.toml").write_text(
         settings + 'mlruns = "mlruns"\ntrack = false\n', encoding="utf-8"
     )
@@ -46,9 +49,8 @@ def test_incidents_of_another_continent_are_a_partial_panel_and_no_fault(run: Ru
     table["Lat"] += 20.0
     table.to_csv(tmp_path / "hechos.csv", index=False)
     polygons(tmp_path / "estados.geojson")
-    columns = f"{COLUMNS},where_precision=Place"
     settings = (
-        f'source = "table:hechos.csv"\nregions = "estados.geojson"\ncolumns = "{columns}"\nout = "out"\n'
+        f'source = "table:hechos.csv"\nregions = "estados.geojson"\ncolumns = "{COLUMNS}"\nout = "out"\n'
     )
     (tmp_path / "harmattan.toml").write_text(settings + "track = false\n", encoding="utf-8")
     code, _, err = run("publish", "--run-date", "2020-01-31")

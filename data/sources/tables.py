@@ -130,7 +130,7 @@ def _bytes_of(path: Path) -> bytes:
             f"the file cannot be read ({error.strerror}).", where=str(path), remedy="Check its permissions."
         ) from None
     if not raw.strip():
-        raise SourceError("the file is empty.", where=str(path), remedy="Download it again.")
+        raise SourceError("the file is empty.", where=str(path), remedy="Export or download it again.")
     return raw
 
 
@@ -288,7 +288,9 @@ def _csv(
     table = table.repaired("blank_lines", len(blank), "Blank lines were skipped.", blank)
     if frame.empty:
         raise SourceError(
-            "the file has a header and no rows.", where=f"{table.path}, row 1", remedy="Download it again."
+            "the file has a header and no rows.",
+            where=f"{table.path}, row 1",
+            remedy="Export or download it again.",
         )
     return replace(table, frame=frame, delimiter=delimiter)
 

@@ -70,6 +70,7 @@ def test_a_mean_of_zero_has_no_events() -> None:
 @given(u=unit, mean=st.floats(1e-6, 2000), rise=st.floats(1e-6, 2.0), size=st.floats(1e-3, 1096))
 @example(u=0.9999999999999998, mean=420.0, rise=1e-06, size=0.001)
 @example(u=0.99989, mean=1.0, rise=1e-06, size=0.001)
+@example(u=4.551243811102045e-84, mean=343.0, rise=2.0, size=874.0)
 def test_no_count_falls_when_its_mean_rises(u: float, mean: float, rise: float, size: float) -> None:
     means = mean * np.array([1.0, 1 + rise])
     low, high = negative_binomial_quantile(np.array(u), means, np.array(size))

@@ -152,13 +152,16 @@ def negative_binomial_quantile(u: np.ndarray, mean: np.ndarray, size: np.ndarray
 
 
 def _bisected_quantile(u: np.ndarray, mean: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Least count whose survival probability is at most 1 - u, for 1-d arguments."""
-    beyond = np.maximum(1 - u, _LEAST_TAIL)
-    ratio = mean / (mean + size)
+    """Least count whose distribution function reaches u, judged by the smaller tail, for 1-d arguments."""
+    lower = u < 0.5
+    beyond = np.where(lower, u, np.maximum(1 - u, _LEAST_TAIL))
+    share = np.where(lower, size, mean) / (mean + size)
     low, high = np.full(len(u), -1, dtype=np.int64), np.full(len(u), np.iinfo(np.int32).max, dtype=np.int64)
     while (high - low > 1).any():
         middle = (low + high) // 2
-        enough = special.betainc(middle + 1.0, size, ratio) <= beyond
+        above = middle + 1.0
+        tail = special.betainc(np.where(lower, size, above), np.where(lower, above, size), share)
+        enough = np.where(lower, tail >= beyond, tail <= beyond)
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return high
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 #: What can be printed, and the columns that are shown of it.
 VIEWS = {
-    "pairs": "source_country target_country coefficient coefficient_low coefficient_high p_holm p_permuted verdict",
+    "pairs": "source_country target_country permeability permeability_low permeability_high p_holm p_permuted verdict",
     "countries": "source_country target_region horizon threshold share_total risk_difference statement",
     "regions": "source_region target_region horizon share statement",
     "groups": "group source_country target_region horizon share statement",
@@ -114,8 +114,9 @@ def spillover(
     settings = _settings(given, config)
     if view not in VIEWS:
         raise UsageError(f"there is no view '{view}'.", "--view", nearest(view, VIEWS))
+    _check_evaluating(evaluate or history, only=only, unseal=unseal)
     if dry_run:
-        _plan(settings, out, as_json, quiet)
+        _plan(settings, out, as_json, quiet, "judge" if evaluate or history else "trace")
         return
     if evaluate or history:
         _evaluate(settings, worlds, "record" if history else only, unseal, out, as_json, quiet)
@@ -125,6 +126,13 @@ def spillover(
     with Bar(quiet=quiet) as progress:
         found = run_spillover(settings, progress)
     _tell(found, view, out, as_json, quiet)
+
+
+def _check_evaluating(evaluating: bool, **options: str | bool | None) -> None:
+    """A :class:`UsageError` where an option of the evaluation is given without it."""
+    for name, value in options.items():
+        if value and not evaluating:
+            raise UsageError(f"--{name} does nothing by itself.", f"--{name}", "Give --evaluate as well.")
 
 
 def scenario(
@@ -230,10 +238,15 @@ def _print_scenario(result: pd.DataFrame, seen: View, ahead: int, files: Sequenc
 
     countries = result[(result["level"] == "country") & (result["month"] == "all")]
     typer.echo(f"Expected events in {ahead} months from {seen.problem.panel.months[-1]}:")
-    typer.echo(_text(countries, "place baseline scenario difference difference_low difference_high"))
-    typer.echo("\nRegions that the scenario does not set, largest differences first:")
     shown = "place baseline scenario difference difference_low difference_high statement"
-    typer.echo(_text(effects(result, seen.sure, seen.told), shown))
+    typer.echo(_text(countries, shown))
+    typer.echo("\nRegions that the scenario does not set, largest differences first:")
+    typer.echo(_text(effects(result), shown))
+    if seen.model.scaled_by < 1:
+        typer.echo(
+            f"The path model would explode and is scaled back, by {seen.model.scaled_by:.2f}: read the differences "
+            "here, and levels in the forecast."
+        )
     for file in files:
         typer.echo(f"Wrote {file}")
 
@@ -252,7 +265,7 @@ def _until(settings: Settings) -> Panel:
     return panel.until(settings.as_of or panel.last_month)
 
 
-def _plan(settings: Settings, out: Path | None, as_json: bool, quiet: bool) -> None:
+def _plan(settings: Settings, out: Path | None, as_json: bool, quiet: bool, verb: str) -> None:
     panel = _until(settings)
     plan = {
         "origin": str(panel.months[-1]),
@@ -262,11 +275,13 @@ def _plan(settings: Settings, out: Path | None, as_json: bool, quiet: bool) -> N
     if as_json:
         typer.echo(json.dumps(plan, indent=2))
     elif not quiet:
-        typer.echo(f"Would trace spillover between {plan['regions']} regions from {plan['origin']}.")
+        typer.echo(f"Would {verb} spillover between {plan['regions']} regions from {plan['origin']}.")
 
 
 def _tell(found: Spillover, view: str, out: Path | None, as_json: bool, quiet: bool) -> None:
     """Write and print what was found."""
+    if view not in found.tables:
+        raise UsageError(f"this panel has no counts for the view '{view}'.", "--view", "Choose another view.")
     files = found.write(out) if out is not None else []
     if as_json:
         body = {name: _records(table) for name, table in found.tables.items()}
@@ -281,8 +296,6 @@ def _tell(found: Spillover, view: str, out: Path | None, as_json: bool, quiet: b
 
 def _print(found: Spillover, view: str) -> None:
     """One table, its most important rows, and no number of a border without a declared signal."""
-    if view not in found.tables:
-        raise UsageError(f"this panel has no counts for the view '{view}'.", "--view", "Choose another view.")
     table = found.tables[view]
     pairs = found.tables["pairs"]
     typer.echo(
@@ -324,11 +337,12 @@ def _records(table: pd.DataFrame) -> Any:
 
 def _write_scenario(result: pd.DataFrame, inputs: Any, out: Path) -> list[str]:
     from ..data.errors import ReleaseError
+    from .publish import csv_text
     from .scenario_picture import picture
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        result.to_csv(out / "scenario.csv", index=False, float_format="%.6g", lineterminator="\n")
+        (out / "scenario.csv").write_text(csv_text(result), encoding="utf-8")
         (out / "scenario.svg").write_text(picture(result, inputs.regions), encoding="utf-8")
     except OSError as reason:
         raise ReleaseError(
@@ -357,7 +371,9 @@ def _evaluate(
         typer.echo(json.dumps({name: _records(table) for name, table in tables.items()}, indent=1))
     elif not quiet:
         for name, table in _brief(tables).items():
-            typer.echo(f"\n{name}\n{_text(table, ' '.join(map(str, table.columns)))}")
+            typer.echo(
+                f"\n{name}\n{_text(table, ' '.join(map(str, table.columns))) if len(table) else 'nothing to judge'}"
+            )
         for file in files:
             typer.echo(f"Wrote {file}")
 
@@ -374,14 +390,12 @@ def _brief(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 def _write_evaluation(tables: dict[str, pd.DataFrame], out: Path) -> list[str]:
     """One CSV per table, all of them as ``evaluation.json``, and the history's page and picture."""
     from ..data.errors import ReleaseError
+    from .publish import csv_text
     from .spillover_history import history_page
     from .spillover_stored import evaluation_text
     from .spillover_timeline import timeline
 
-    texts = {
-        f"{name}.csv": table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-        for name, table in tables.items()
-    }
+    texts = {f"{name}.csv": csv_text(table) for name, table in tables.items()}
     texts["evaluation.json"] = evaluation_text(tables)
     if "history" in tables:
         texts["timeline.svg"] = timeline(tables["history"])

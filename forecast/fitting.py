@@ -215,11 +215,11 @@ def _do(
     from ..training.backtest import recent_origins, score_horizon
     from ..training.models.diffusion import fit_diffusion
     from ..training.models.pool import fit_pool
-    from .spillover_job import kernel_of
+    from .spillover_job import border_rng, kernel_of
 
     if job.kind == "diffusion":
         try:
-            rng = np.random.default_rng(job.seed)
+            rng = border_rng(settings.seed)
             return fit_diffusion(shared["diffusion"], origin, rng=rng, kernel=kernel_of(settings))
         except ModelError:
             # A fallback is for a day on which models fail: it goes on without spillover rather than not at all.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def simulate_scenario(
-    settings: Settings, changes: Sequence[str], months: int = 6, lasting: int = 3
+    settings: Settings, changes: Sequence[str], months: int = 6, lasting: int = 6
 ) -> pd.DataFrame:
     """What another course of some regions would mean for all others, as ``harmattan scenario`` says it.
 
@@ -25,9 +25,9 @@ def simulate_scenario(
     changes : sequence of str
         ``MLI-gao=2x``, ``MLI-gao=+20``, ``MLI-gao=12`` (events per month) or ``MLI-gao=@2012`` (as in that year).
     months : int
-        Months that are simulated, from 1.
+        Months that are simulated, from 1; ``--ahead`` on the command line.
     lasting : int
-        Months that the changes last, 1..months.
+        Months that the changes last, 1..months; ``--months`` on the command line.
 
     Returns
     -------

@@ -14,9 +14,9 @@ import pandas as pd
 from ..data.errors import OriginError, RegionError, SourceError, UsageError, nearest
 from ..data.panel import Panel
 from ..training.models.base import Problem
-from ..training.models.diffusion import Course, Diffusion, lag_states, simulate, size_at_origin
+from ..training.models.diffusion import Diffusion, lag_states, means_along, simulate, size_at_origin
 from ..training.models.ensemble import Ensemble, spread
-from .spillover import stratified_uniforms
+from .spillover import NO_SIGNAL, SHARED, apart_pairs, declared_pairs, stratified_uniforms
 
 COLUMNS = (
     "level",
@@ -31,6 +31,7 @@ COLUMNS = (
     "path_05",
     "path_95",
     "set",
+    "statement",
 )
 #: Nothing beyond these is simulated: a region's events in a month, and a factor.
 MOST = {"level": 10_000.0, "plus": 10_000.0, "times": 100.0}
@@ -45,7 +46,7 @@ class Change:
     ----------
     region_id : str
     kind : {"times", "plus", "level", "year"}
-        Multiplied, added to, set, or set to the monthly mean of a year.
+        The baseline's multiplied, or added to, month by month; set, or set to the monthly mean of a year.
     value : float
         The factor, the events per month, or the year.
     """
@@ -57,16 +58,23 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """Changes of every month and region, (months, regions): ``mean * factor + plus``, or ``given`` where not NaN."""
+    """Changes by month and region, (months, regions): ``baseline * factor + plus``, or ``given`` where not NaN."""
 
     factor: np.ndarray
     plus: np.ndarray
     given: np.ndarray
 
-    @property
-    def course(self) -> Course:
-        """The changes as the path model takes them."""
-        return Course(self.factor, self.plus, self.given)
+    def over(self, baseline: np.ndarray) -> np.ndarray:
+        """What is set, given the means of the baseline; NaN where the model's own stand.
+
+        Parameters
+        ----------
+        baseline : numpy.ndarray
+            (months, worlds, regions), as the result.
+        """
+        changed = (self.factor != 1) | (self.plus != 0)
+        level = np.where(changed[:, None], baseline * self.factor[:, None] + self.plus[:, None], np.nan)
+        return np.where(np.isnan(self.given[:, None]), level, self.given[:, None])
 
     @property
     def touched(self) -> np.ndarray:
@@ -109,7 +117,10 @@ def parse_change(text: str) -> list[Change]:
             "--set",
             f"At most {MOST['level']:.0f} events a month can be set or added, and factors at most {MOST['times']:.0f}.",
         )
-    return [Change(name.strip(), kind, value) for name in names.split(",") if name.strip()]
+    regions = [name.strip() for name in names.split(",")]
+    if not all(regions):
+        raise UsageError(f"'{text}' names a region that is empty.", "--set", _FORM)
+    return [Change(region, kind, value) for region in regions]
 
 
 def plan_of(changes: Sequence[Change], panel: Panel, months: int, lasting: int) -> Plan:
@@ -184,7 +195,7 @@ def plan_from_table(table: pd.DataFrame, panel: Panel, months: int, where: str =
                 spot,
                 f"Levels are at most {MOST['level']:.0f} events a month.",
             )
-        at = _region(region, panel)
+        at = _region(region, panel, spot)
         if not np.isnan(plan.given[t, at]):
             raise UsageError(f"{region} in {month} is given twice.", spot, "Keep one row.")
         plan.given[t, at] = level
@@ -201,14 +212,15 @@ def read_paths(path: Path) -> pd.DataFrame:
         raise SourceError(f"this is not a readable CSV ({reason}).", str(path), "Save it as UTF-8.") from None
 
 
-def _region(name: str, panel: Panel) -> int:
+def _region(name: str, panel: Panel, where: str = "") -> int:
     if name not in panel.region_ids:
-        raise RegionError(f"'{name}' is not in this panel.", remedy=nearest(name, panel.region_ids))
+        raise RegionError(f"'{name}' is not in this panel.", where, nearest(name, panel.region_ids))
     at = panel.region_ids.index(name)
     if not panel.observed[-1, at]:
         raise OriginError(
             f"the coverage of {name} has ended before the origin {panel.months[-1]}.",
-            remedy="Choose an earlier origin, or another region.",
+            where,
+            "Choose an earlier origin, or another region.",
         )
     return at
 
@@ -245,7 +257,8 @@ def run_scenario(
         One row per region or country and month (and for the sum over all months): ``level`` (region, country),
         ``place, country, month``, expected events ``baseline, scenario, difference``; ``difference_low,
         difference_high``: 90 % interval of the expected difference, every coefficient uncertain; ``path_05,
-        path_95``: where nine of ten paths' differences lie; ``set``: whether the scenario sets it.
+        path_95``: where nine of ten paths' differences lie; ``set``: whether the scenario sets it; ``statement``: what
+        may be said of the difference.
     """
     panel = problem.panel
     states = lag_states(problem)[problem.row(origin)]
@@ -254,8 +267,9 @@ def run_scenario(
     # One size for both worlds: no path may fall because the other world is more certain.
     size, ensemble = size_at_origin(model, states), Ensemble.of(model)
     base = simulate(model, states, size, uniforms)
-    changed = simulate(model, states, size, uniforms, plan.course)
-    apart = ensemble.expect(states, months, course=plan.course).mean - ensemble.expect(states, months).mean
+    changed = simulate(model, states, size, uniforms, plan.over(means_along(model, states, base)))
+    expected = ensemble.expect(states, months).mean
+    apart = ensemble.expect(states, months, given=plan.over(expected)).mean - expected
     of = np.array(model.countries)
     labels = [str(origin + t + 1) for t in range(months)]
     tables = []
@@ -267,7 +281,11 @@ def run_scenario(
         label = ("country", country, country, bool(plan.touched[at].any()))
         sums = [w[:, :, at].sum(axis=2) for w in (base, changed, apart)]
         tables.append(_compare(label, labels, sums[0], sums[1], sums[2]))
-    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+    table = pd.concat(tables, ignore_index=True)
+    touched = {str(c) for c in of[plan.touched]}
+    declared, told = declared_pairs(model.pairs), apart_pairs(model.pairs)
+    said = {c: _may_be_said(c, touched, declared, told) for c in set(model.countries)}
+    return table.assign(statement=table["country"].map(said))[list(COLUMNS)]
 
 
 def _compare(
@@ -306,23 +324,10 @@ def _compare(
     )
 
 
-def effects(
-    table: pd.DataFrame,
-    declared: AbstractSet[tuple[str, str]],
-    told: AbstractSet[tuple[str, str]] = frozenset(),
-    most: int = 12,
-) -> pd.DataFrame:
-    """The largest differences over all months in regions that the scenario does not set, with what may be said.
-
-    Parameters
-    ----------
-    declared, told : set of (str, str)
-        Borders with a declared signal, (source country, target country), and those told apart from a shock.
-    """
-    touched = set(table[(table["level"] == "region") & table["set"]]["country"])
-    rows = table[(table["level"] == "region") & (table["month"] == "all") & ~table["set"]].copy()
+def effects(table: pd.DataFrame, most: int = 12) -> pd.DataFrame:
+    """The largest differences over all months in regions that the scenario does not set, with what may be said."""
+    rows = table[(table["level"] == "region") & (table["month"] == "all") & ~table["set"]]
     rows = rows.sort_values("difference", key=lambda d: -d.abs(), kind="stable").head(most)
-    rows["statement"] = [_may_be_said(str(c), touched, declared, told) for c in rows["country"]]
     return rows.reset_index(drop=True)
 
 
@@ -339,5 +344,5 @@ def _may_be_said(
     if into & told:
         return "model-attributed"
     if into & declared:
-        return "model-attributed, not told apart from a shock on both sides"
-    return "no measurable signal across the border"
+        return f"model-attributed, {SHARED}"
+    return f"{NO_SIGNAL} across the border"

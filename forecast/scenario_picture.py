@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import shapely
 
 from .report.svg import tag
 from .report.tables import rows_of
+from .spillover import NO_SIGNAL
 
 if TYPE_CHECKING:
     from ..data.regions import Regions
@@ -19,6 +20,11 @@ FEWER = ("#d1e5f0", "#92c5de", "#4393c3", "#2166ac")
 MORE = ("#fddbc7", "#f4a582", "#d6604d", "#b2182b")
 _NONE, _SET, _LINE, _INK = "#f4f2ee", "#c9c4bb", "#8a857c", "#2b2926"
 _WIDTH, _ROW, _BARS = 760.0, 22.0, 14
+_CAPTION = (
+    "Grey: set by the scenario. Lines: 90 % intervals. Dashed, and blank on the map: no measurable signal across the "
+    "border."
+)
+_NO_FILL = {"fill": "none", "stroke": _LINE, "stroke_dasharray": "3 2"}
 
 
 def picture(table: pd.DataFrame, regions: Regions | None) -> str:
@@ -44,10 +50,7 @@ def picture(table: pd.DataFrame, regions: Regions | None) -> str:
         top += height + 20
     parts += _bars(free, largest, top)
     height = top + _ROW * max(len(free), 1) + 44
-    caption = "Grey: set by the scenario. Bars: mean; lines: borders at the ends of their 90 % intervals. "
-    parts.append(
-        tag("text", caption + "Model-attributed, not caused.", x=16, y=height - 14, font_size=12, fill=_LINE)
-    )
+    parts.append(tag("text", _CAPTION, x=16, y=height - 14, font_size=12, fill=_LINE))
     return str(
         tag(
             "svg",
@@ -90,7 +93,7 @@ def _map(rows: pd.DataFrame, regions: Regions, largest: float, top: float) -> tu
                 [16 + (p[:, 0] - west) * squeeze * scale, top + (north - p[:, 1]) * scale]
             ),
         )
-        fill = _SET if row.set else colour(float(row.difference), largest)
+        fill = _SET if row.set else _NONE if _silent(row) else colour(float(row.difference), largest)
         drawn.append(
             tag(
                 "path",
@@ -102,6 +105,11 @@ def _map(rows: pd.DataFrame, regions: Regions, largest: float, top: float) -> tu
             )
         )
     return drawn, float((north - south) * scale)
+
+
+def _silent(row: Any) -> bool:
+    """Whether no number of this row may be put in words."""
+    return str(row.statement).startswith(NO_SIGNAL)
 
 
 def _path(shape: shapely.Geometry) -> str:
@@ -133,7 +141,7 @@ def _bars(free: pd.DataFrame, largest: float, top: float) -> list[str]:
                 y=y + 3,
                 width=abs(value) * unit,
                 height=_ROW - 8,
-                fill=colour(value, largest),
+                **_NO_FILL if _silent(row) else {"fill": colour(value, largest)},
             ),
             tag("line", x1=zero + low * unit, x2=zero + high * unit, y1=y + 10, y2=y + 10, stroke=_INK),
             tag("text", f"{value:+.1f}", x=_WIDTH - 20, y=y + 14, font_size=13, fill=_INK, text_anchor="end"),

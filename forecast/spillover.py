@@ -21,19 +21,21 @@ THRESHOLDS = (1, 5, 25)
 #: Below this share of observed international border a region's row is "partly blind".
 SEEING = 0.6
 NO_SIGNAL = "no measurable signal"
-#: Share of simulated worlds in which a strong, lasting shock shared by both sides of a border, with nothing crossing,
-#: was declared a signal, and the largest share, over all shocks tried, that was told apart from one as well
-#: (docs/spillover.md). One of them stands beside every number that is put in words.
-SHOCK_RATE = 0.29
-SHOCK_RATE_APART = 0.03
+#: Shares of simulated worlds in which a strong, lasting shock shared by both sides of a border, with nothing crossing,
+#: was declared a signal (least and most, over all shocks that fail), and the largest share, over all shocks tried, that
+#: was told apart from one as well (docs/spillover.md). Either stands beside every number that is put in words.
+SHOCK_RATES = (0.28, 0.52)
+SHOCK_RATE_APART = 0.02
 SHOCK_NOTE = (
-    f"a strong shock shared by both sides would pass for this in {SHOCK_RATE:.0%} of simulated worlds"
+    f"a strong shock shared by both sides would pass for this in {100 * SHOCK_RATES[0]:.0f} to {SHOCK_RATES[1]:.0%} "
+    "of simulated worlds"
 )
 APART_NOTE = (
     f"a shock shared by both sides would pass for this in at most {SHOCK_RATE_APART:.0%} of simulated worlds"
 )
 #: What stands beside a signal that is not told apart from a shock.
-SHARED_NOTE = f"not told apart from a shock on both sides; {SHOCK_NOTE}"
+SHARED = "not told apart from a shock on both sides"
+SHARED_NOTE = f"{SHARED}; {SHOCK_NOTE}"
 COLUMNS = (
     "source_country",
     "target_region",

@@ -256,7 +256,7 @@ def summarise(rows: pd.DataFrame, trial: Trial) -> pd.DataFrame:
 def _as_expected(rows: pd.DataFrame, setting: Setting, column: str) -> pd.Series:
     """Per world: exactly the open directions are declared, and no other."""
     there, back = rows[f"there{column}"], rows[f"back{column}"]
-    return (there == (setting.permeability > 0)) & (back == (setting.back > 0))
+    return (there == (setting.permeability > 0)) & (back == (setting.back > 0)) & (rows["others"] == 0)
 
 
 def wilson(hits: int, cases: int) -> tuple[float, float]:

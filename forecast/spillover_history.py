@@ -82,7 +82,7 @@ def history_page(history: pd.DataFrame, entries: pd.DataFrame, picture: str = "t
     Parameters
     ----------
     entries : pandas.DataFrame
-        ``origin, group, region_id, country, rank_inflow``: first events of armed groups.
+        ``origin, group, region_id, country, rank_inflow, rank_next_door``: first events of armed groups.
     picture : str
         Address of the timeline.
     """
@@ -90,7 +90,9 @@ def history_page(history: pd.DataFrame, entries: pd.DataFrame, picture: str = "t
     lines = [
         f"# Had it been run each month, {origins[0]} to {origins[-1]}",
         "",
-        f"The model refitted at each of {len(origins)} months, each time with what had happened by then and no more.",
+        f"The model refitted at each of {len(origins)} months, each time with the final counts up to then and none "
+        "after; live, the newest counts would have been fewer. So many looks are not adjusted for: a verdict that "
+        "comes and goes is no verdict.",
         "Shares are of the events expected within six months; p after Holm's adjustment over all borders.",
         "",
         f"![Share of expected events attributed to other countries]({picture})",
@@ -121,10 +123,11 @@ def _arrivals(entries: pd.DataFrame, country: str, first: int, last: int) -> Ite
     years = entries["origin"].str[:4].astype(int)
     yield "Rank of each region, the quarter before a group first came, among border regions it had not reached:"
     yield ""
-    yield "| quarter after | group | region | rank by expected inflow |"
-    yield "|---|---|---|---|"
+    yield "| quarter after | group | region | rank by expected inflow | rank by the group's recent events next door |"
+    yield "|---|---|---|---|---|"
     for row in rows_of(entries[(entries["country"] == country) & years.between(first - 1, last)]):
-        yield f"| {row.origin} | {row.group} | {row.region_id} | {_ordinal(int(row.rank_inflow))} |"
+        rank = "none expected" if pd.isna(row.rank_inflow) else _ordinal(int(row.rank_inflow))
+        yield f"| {row.origin} | {row.group} | {row.region_id} | {rank} | {_ordinal(int(row.rank_next_door))} |"
 
 
 def _ordinal(number: int) -> str:

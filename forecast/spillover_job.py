@@ -24,6 +24,8 @@ from .spillover_answers import View, exact_answers
 from .spillover_stress import stress_response
 
 Progress = Callable[[str, float], None]
+#: The first two years only feed the lags; three years of outcomes are the least that a fit is asked to explain.
+FEWEST_MONTHS = 60
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ class Spillover:
 
     def write(self, folder: Path) -> list[Path]:
         """One CSV per table, and the model as JSON; a :class:`ReleaseError` where that cannot be done."""
+        from .publish import csv_text
+
         try:
             folder.mkdir(parents=True, exist_ok=True)
             written = []
             for name, table in self.tables.items():
                 written.append(folder / f"{name}.csv")
-                table.to_csv(written[-1], index=False, float_format="%.6g", lineterminator="\n")
+                written[-1].write_text(csv_text(table), encoding="utf-8")
             written.append(folder / "diffusion.json")
             text = json.dumps(self.view.model.to_json(), indent=1, sort_keys=True)
             written[-1].write_text(text + "\n", encoding="utf-8")
@@ -80,12 +84,18 @@ def prepare(settings: Settings, permutations: int | None = None) -> tuple[Inputs
     if settings.countries:
         check_sources(settings.countries, panel)
     check_coverage(panel)
+    check_length(panel)
     check_size(panel, settings.spillover_regions)
     problem = problem_of(panel)
-    rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 3]))
+    rng = border_rng(settings.seed)
     extra: dict[str, Any] = {} if permutations is None else {"permutations": permutations}
     model = fit_diffusion(problem, origin, rng=rng, kernel=kernel_of(settings), **extra)
     return replace(inputs, panel=panel), View.at(model, problem, origin), origin
+
+
+def border_rng(seed: int) -> np.random.Generator:
+    """What draws the permutations of a fit: the same everywhere, so that all commands say the same of one origin."""
+    return np.random.default_rng(np.random.SeedSequence([seed, 3]))
 
 
 def check_size(panel: Panel, most: int) -> None:
@@ -95,6 +105,15 @@ def check_size(panel: Panel, most: int) -> None:
             f"spillover between {panel.shape[1]} regions would take long; at most {most} are let through.",
             remedy="Bring fewer regions, or raise spillover_regions in the settings "
             f"(HARMATTAN_SPILLOVER_REGIONS={panel.shape[1]}).",
+        )
+
+
+def check_length(panel: Panel) -> None:
+    """An :class:`OriginError` where there are too few months to tell anything."""
+    if len(panel.months) < FEWEST_MONTHS:
+        raise OriginError(
+            f"there are {len(panel.months)} months up to {panel.last_month}, too few to tell what crosses a border.",
+            remedy=f"Bring at least {FEWEST_MONTHS} months, or choose a later --as-of.",
         )
 
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 PARTS = ("worlds", "placebos", "sensitivity", "record")
 #: Months after this one are closed to evaluations.
 LAST_OPEN = "2022-12"
-_PERMUTATIONS = 200
+#: Refits per border and end.
+_PERMUTATIONS = 2000
 
 
 def prove(
@@ -75,7 +76,7 @@ def prove(
         tables |= placebos(panel, inputs.regions, rng)
     if "sensitivity" in parts and inputs.training:
         say("sensitivity", 0.5)
-        tables["sensitivity"] = sensitivity(panel, inputs.training[0], _PERMUTATIONS, settings.seed)
+        tables["sensitivity"] = sensitivity(panel, inputs.training[0], settings.seed)
     if "record" in parts:
         tables |= record(panel, settings.seed, settings.workers, lambda share: say("record", share))
     if "worlds" in parts:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 
-import numpy as np
 import pandas as pd
 
 from ..data.panel import Panel
@@ -49,7 +48,7 @@ def joined(panel: Panel, more: Panel, links: pd.DataFrame) -> Panel:
     return Panel.from_frame(frame, pd.concat([*inside, links], ignore_index=True), "with its neighbours")
 
 
-def sensitivity(panel: Panel, more: Panel, permutations: int, seed: int) -> pd.DataFrame:
+def sensitivity(panel: Panel, more: Panel, seed: int) -> pd.DataFrame:
     """Every border's estimate and verdict without and with the other country, at the last month both have seen.
 
     Returns
@@ -60,7 +59,7 @@ def sensitivity(panel: Panel, more: Panel, permutations: int, seed: int) -> pd.D
     """
     whole = joined(panel, more, neighbour_links())
     alone = panel.until(whole.months[-1])
-    found = [_pairs(p, permutations, seed) for p in (alone, whole)]
+    found = [_pairs(p, seed) for p in (alone, whole)]
     strong = pd.concat([t.loc[t["lr_statistic"] > 2.7, _KEYS] for t in found]).drop_duplicates()
     names = ("without", "with")
     for name, table in zip(names, found, strict=True):
@@ -69,13 +68,11 @@ def sensitivity(panel: Panel, more: Panel, permutations: int, seed: int) -> pd.D
     return strong.sort_values(_KEYS, ignore_index=True)[list(COLUMNS)]
 
 
-def _pairs(panel: Panel, permutations: int, seed: int) -> pd.DataFrame:
+def _pairs(panel: Panel, seed: int) -> pd.DataFrame:
     from ..training.models.diffusion import fit_diffusion
-    from .spillover_job import problem_of
+    from .spillover_job import border_rng, problem_of
 
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 7]))
-    origin = panel.months[-1]
-    return fit_diffusion(problem_of(panel), origin, permutations=permutations, rng=rng, intervals=False).pairs
+    return fit_diffusion(problem_of(panel), panel.months[-1], rng=border_rng(seed), intervals=False).pairs
 
 
 def changed(table: pd.DataFrame) -> Mapping[str, int]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .report.tables import rows_of
+from .spillover_entries import INFLOW, NAIVE
 
 #: The file that holds the tables of one evaluation, beside this module.
 FILE = "spillover_evaluation.json"
@@ -107,6 +108,8 @@ def _worlds(table: pd.DataFrame) -> Iterator[Row]:
             fine = 1 - rate <= (0.05 if "5 %" in row.expected else 0.1)
         elif "told apart in at most" in row.expected:
             fine = row.apart_either <= 0.1
+        elif "both declared, and told apart" in row.expected:
+            fine = bool(row.exactly_so_apart >= 0.9)
         words = (
             f"{row.setting}: as it is in {rate:.0%} of {row.worlds} worlds; declared one way "
             f"{row.declared_there:.0%}, the other {row.declared_back:.0%}; told apart from a shock "
@@ -118,38 +121,41 @@ def _worlds(table: pd.DataFrame) -> Iterator[Row]:
 
 def _placebos(table: pd.DataFrame) -> Iterator[Row]:
     expected = (
-        "no more than 5 % of permuted borders as large; a larger ratio than that of close non-neighbours"
+        "at most 5 % of borders permuted at either end as large; a larger ratio than close non-neighbours"
     )
     for row in rows_of(table):
         what = f"{row.source_country} to {row.target_country}"
-        fine = bool(row.p_permuted < 0.05) and bool(
-            pd.isna(row.lr_as_close) or row.lr_statistic > row.lr_as_close
-        )
+        passed = max(row.p_permuted, row.p_permuted_sources, row.p_permuted_targets) <= 0.05
+        farther = pd.isna(row.lr_as_close) or row.lr_statistic > row.lr_as_close
         words = (
-            f"{what}: {row.p_permuted:.1%} of permuted borders have as large a coefficient "
-            f"({row.p_permuted_sources:.0%} where only the sources are permuted); ratio {row.lr_statistic:.1f}, "
-            f"of close non-neighbours {row.lr_as_close:.1f}."
+            f"{what}: as large a coefficient in {row.p_permuted:.1%} of borders permuted at both ends, "
+            f"{row.p_permuted_sources:.0%} at the source, {row.p_permuted_targets:.0%} at the target; ratio "
+            f"{row.lr_statistic:.1f}, of close non-neighbours {row.lr_as_close:.1f}."
         )
+        fine = bool(passed and farther)
         yield "permuted borders", what, expected, row.p_permuted, np.nan, np.nan, 1, fine, words
 
 
 def _time(table: pd.DataFrame) -> Iterator[Row]:
-    strong = table[table["lr_statistic_forward"] > 5.4]
-    right = int((strong["lr_statistic_forward"] > strong["lr_statistic_reversed"]).sum())
-    words = f"{right} of {len(strong)} strong borders have a larger ratio forward than in reversed time."
-    share = right / len(strong) if len(strong) else np.nan
-    expected = "larger forward than in reversed time"
-    yield (
-        "reversed time",
-        "strong borders",
-        expected,
-        share,
-        np.nan,
-        np.nan,
-        len(strong),
-        right == len(strong),
-        words,
-    )
+    for row in rows_of(table[table["lr_statistic_forward"] > 5.4]):
+        what = f"{row.source_country} to {row.target_country}"
+        weaker = row.lr_statistic_reversed < row.lr_statistic_forward
+        turned = row.lr_reversed_opposite > row.lr_statistic_reversed
+        words = (
+            f"{what}: ratio {row.lr_statistic_forward:.1f} forward; in reversed time {row.lr_statistic_reversed:.1f}, "
+            f"and {row.lr_reversed_opposite:.1f} the other way."
+        )
+        yield (
+            "reversed time",
+            what,
+            "smaller in reversed time, and there the other way is the larger",
+            row.lr_statistic_reversed,
+            np.nan,
+            np.nan,
+            1,
+            bool(weaker and turned),
+            words,
+        )
 
 
 def _sensitivity(table: pd.DataFrame) -> Iterator[Row]:
@@ -185,21 +191,24 @@ def _gain(table: pd.DataFrame) -> Iterator[Row]:
 
 
 def _entries(table: pd.DataFrame) -> Iterator[Row]:
-    for row in rows_of(table[table["ranked_by"].str.startswith("expected inflow")]):
-        fine = bool(row.top5_hit_rate > row.top5_by_chance)
+    for (entries, group), part in table.groupby(["of", "group"], sort=False):
+        by = {str(r.ranked_by): r for r in rows_of(part)}
+        inflow, naive = by[INFLOW], by[NAIVE]
         words = (
-            f"First events of a group in a region ({row.group}): {row.top5_hit_rate:.0%} of {row.entries} among "
-            f"the five most exposed, by chance {row.top5_by_chance:.0%}; area under the curve {row.auc:.2f}."
+            f"{entries} ({group}): {inflow.top5_hit_rate:.0%} of {inflow.entries} among the five most exposed "
+            f"({naive.top5_hit_rate:.0%} by the group's own recent events next door, {inflow.top5_by_chance:.0%} by "
+            f"chance); area under the curve {inflow.auc:.2f} ({inflow.auc_low:.2f} to {inflow.auc_high:.2f}), "
+            f"next door {naive.auc:.2f}."
         )
         yield (
             "first events",
-            row.group,
-            "more than by chance",
-            row.auc,
-            np.nan,
-            np.nan,
-            row.entries,
-            fine,
+            f"{entries}, {group}",
+            "a larger area than recent events next door",
+            inflow.auc,
+            inflow.auc_low,
+            inflow.auc_high,
+            int(inflow.entries),
+            bool(inflow.auc > naive.auc),
             words,
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ..training.models.diffusion import Course, simulate, size_at_origin
+from ..training.models.diffusion import simulate, size_at_origin
 from ..training.models.ensemble import risk_spread, size_of
 from .spillover import NO_SIGNAL, SPANS, THRESHOLDS, note_on
 from .spillover_answers import View
@@ -61,9 +61,8 @@ def stress_response(
         paths, means = {}, {}
         for name, level in zip(("calm", "stress"), levels, strict=True):
             given = np.broadcast_to(np.where(senders, level, np.nan), (months, len(senders)))
-            course = Course(given=given)
-            paths[name] = simulate(view.model, view.states, size, uniforms, course)[:, :, to]
-            means[name] = view.ensemble.expect(view.states, months, course=course).totals[:, :, to]
+            paths[name] = simulate(view.model, view.states, size, uniforms, given)[:, :, to]
+            means[name] = view.ensemble.expect(view.states, months, given=given).totals[:, :, to]
         for span in (s for s in spans if s <= months):
             totals = {name: p[:, :span].sum(axis=1) for name, p in paths.items()}
             expected = {name: m[span - 1] for name, m in means.items()}

@@ -38,7 +38,8 @@ def timeline(history: pd.DataFrame, shown: dict[str, str] | None = None) -> str:
         )
     height = 58 + len(countries) * (_TALL + _GAP) + 18
     words = (
-        "Red: a border into the country carried a declared signal at that origin. Grey: no measurable signal."
+        "Red: a border into the country carried a declared signal at that origin. Grey: no measurable signal. "
+        "Shares of several sources overlap a little."
     )
     parts.append(str(tag("text", words, x=16, y=height - 10, font_size=12, fill=_GREY)))
     box = f"0 0 {_WIDTH:.0f} {height:.0f}"

@@ -17,7 +17,7 @@ from ...data.errors import ModelError
 from ..freshness import AMBER_DAYS, next_due
 from ..past import PastRelease
 from ..result import ForecastResult
-from ..spillover import SHOCK_RATE, SHOCK_RATE_APART
+from ..spillover import SHOCK_RATE_APART, SHOCK_RATES
 from ..spillover_stored import load_evaluation
 from . import map as maps
 from . import numbers, sections, sections_past, words, words_past
@@ -88,7 +88,7 @@ def _numbers(
         "skill": sections.skill_section(result),
         "reliability": sections_past.reliability_section(result),
         "vintage": sections_past.vintage_section(result, previous),
-        "shock_rate": f"{SHOCK_RATE:.0%}",
+        "shock_rate": f"{100 * SHOCK_RATES[0]:.0f} to {SHOCK_RATES[1]:.0%}",
         "shock_rate_apart": f"{SHOCK_RATE_APART:.0%}",
         "origins": sections.origins(result),
         "map": _map(result, shapes, events, measures, order),
@@ -109,10 +109,11 @@ def _numbers(
 def _frame(result: ForecastResult, events: Outlook) -> dict[str, Any]:
     """What stands around the sections: style, script, names, and helpers of the template."""
     script = _asset("page.js")
+    due_days = int(result.settings.get("due_days", AMBER_DAYS))
     codes = sorted(set(events.countries), key=country_name)
     return {
         "result": result,
-        "due": None if _demonstration(result) else next_due(str(result.origin), AMBER_DAYS),
+        "due": None if _demonstration(result) else next_due(str(result.origin), due_days),
         "events": events,
         "style": Markup(_asset("style.css")),
         "script": Markup(script),

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ...data.country_names import country_name
+from ...training.models.declare import WEAK
 from ..result import ForecastResult
+from ..spillover import NO_SIGNAL
 from . import charts, numbers, words
 from . import map as maps
 from .tables import RECENT, Outlook, Spill, rows_of
@@ -176,17 +178,18 @@ def spill_section(
                 "permeability": f"{row['permeability']:.2f}",
                 "p": f"{row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "<0.001",
                 "declared": bool(row["declared"]),
-                "verdict": _verdict(bool(row["declared"]), bool(row.get("apart", False))),
+                "permuted": "–" if pd.isna(row["p_permuted"]) else f"{row['p_permuted']:.3f}",
+                "verdict": _verdict(bool(row["declared"]), bool(row.get("apart", False)), row["verdict"]),
             }
             for row in result.pairs.to_dict("records")
         ],
     }
 
 
-def _verdict(declared: bool, apart: bool) -> str:
+def _verdict(declared: bool, apart: bool, found: str) -> str:
     """One border's tests in words."""
     if not declared:
-        return "no measurable signal"
+        return NO_SIGNAL if found == WEAK else f"{NO_SIGNAL}: {found}"
     told = "told apart" if apart else "not told apart"
     return f"signal, model-attributed; {told} from a shock on both sides"
 

@@ -160,7 +160,7 @@ def _moving(year: np.ndarray) -> str:
 REASON_WORDS = {
     "own history": "own recent violence",
     "domestic neighbours": "neighbouring regions",
-    "across the border": "across the border",
+    "across the border": "regions abroad",
     "country": "country-wide level",
     "calendar": "time of year",
     "baseline": "long-run level",
@@ -171,7 +171,7 @@ def reason(values: Mapping[str, float], moving: str = "") -> str:
     """The one or two families that add most, with their share of what is added; ``moving`` is told of the own past.
 
     >>> reason({"own history": 6.0, "across the border": 3.0, "baseline": 1.0}, "rising")
-    'own recent violence 60%, rising; across the border 30%'
+    'own recent violence 60%, rising; regions abroad 30%'
     """
     added = {family: float(value) for family, value in values.items() if value > 0}
     whole = sum(added.values())

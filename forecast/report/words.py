@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...data.country_names import country_name
 from ..result import ForecastResult
-from ..spillover import APART_NOTE, SHOCK_NOTE
+from ..spillover import note_on
 from .numbers import chance, count, interval, listing, month_name, percent, plural, share_span
 from .tables import Outlook, Spill, rows_of
 
@@ -205,7 +205,7 @@ def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
     words = (
         f"Over the next {plural(spill.horizon, 'month')} the model attributes {'; and '.join(clauses)} "
         f"(model-attributed shares{', with 90% intervals' if bounded else ''}, not proof of cause: "
-        f"{APART_NOTE if told_apart else SHOCK_NOTE})."
+        f"{note_on(told_apart)})."
     )
     facts = {
         "sources": rows["source_country"].tolist(),

@@ -12,6 +12,7 @@ import shapely
 from harmattan.data.panel import Panel
 from harmattan.forecast.result import ForecastResult
 from harmattan.training.distribution import Draws, empirical, negative_binomial
+from harmattan.training.models.declare import SHARED, WEAK
 from harmattan.training.reliability import Told, rehearsal, reliability_table, tell
 
 HORIZONS = (1, 2, 3, 4, 5, 6)
@@ -104,8 +105,18 @@ def make_pairs(panel: Panel, declared: bool, rng: np.random.Generator) -> pd.Dat
         yes = declared and source == "MLI" and target in ("BFA", "NER")
         p = 0.0004 if yes else float(rng.uniform(0.2, 1.0))
         beta = 0.45 if yes else 0.02
-        rows.append((source, target, beta, beta / 3, 12.6 if yes else 0.3, p, min(1.0, 10 * p), yes))
-    names = ["permeability", "coefficient", "lr_statistic", "p_value", "p_holm", "declared"]
+        found = (0.01, SHARED) if yes else (np.nan, WEAK)
+        rows.append((source, target, beta, beta / 3, 12.6 if yes else 0.3, p, min(1.0, 10 * p), yes, *found))
+    names = [
+        "permeability",
+        "coefficient",
+        "lr_statistic",
+        "p_value",
+        "p_holm",
+        "declared",
+        "p_permuted",
+        "verdict",
+    ]
     return pd.DataFrame(rows, columns=["source_country", "target_country", *names])
 
 

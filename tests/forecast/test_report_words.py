@@ -16,7 +16,7 @@ from harmattan.forecast.report import tables, words, words_past
 from harmattan.forecast.report.numbers import count, month_name, percent, signed
 from harmattan.forecast.report.previous import hindsight, rehearsed, revisions
 from harmattan.forecast.result import ForecastResult
-from harmattan.forecast.spillover import APART_NOTE, SHOCK_NOTE
+from harmattan.forecast.spillover import APART_NOTE, SHARED_NOTE
 from harmattan.training.distribution import Draws
 
 
@@ -139,12 +139,12 @@ def test_border_sentence_gives_the_interval_of_a_share(result: ForecastResult) -
     told = f"{percent(first.share_total)} ({80 * first.share_total:.0f}–{120 * first.share_total:.0f}%) of"
     text = words.border_sentence(spill).text
     assert told in text
-    assert f"(model-attributed shares, with 90% intervals, not proof of cause: {SHOCK_NOTE})" in text
+    assert f"(model-attributed shares, with 90% intervals, not proof of cause: {SHARED_NOTE})" in text
 
 
 def test_border_sentence_says_how_often_a_shock_would_pass(result: ForecastResult) -> None:
     told = dataclasses.replace(result, pairs=result.pairs.assign(apart=result.pairs.declared))
-    for changed, note in ((result, SHOCK_NOTE), (told, APART_NOTE)):
+    for changed, note in ((result, SHARED_NOTE), (told, APART_NOTE)):
         spill = tables.spillover(changed, tables.region_outlook(changed, "events"))
         sentence = words.border_sentence(spill)
         assert sentence.text.endswith(f"not proof of cause: {note}).")

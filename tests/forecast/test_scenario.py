@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,12 +28,20 @@ def problem() -> Problem:
     return problem_of(ladder_panel(2, 60))
 
 
-def table_of(problem: Problem, *texts: str, months: int = 4, lasting: int = 2) -> pd.DataFrame:
+def table_of(
+    problem: Problem,
+    *texts: str,
+    months: int = 4,
+    lasting: int = 2,
+    paths: int = 400,
+    pairs: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     changes = [c for text in texts for c in parse_change(text)]
     plan = plan_of(changes, problem.panel, months, lasting)
     model = diffusion(a_to_b=0.6)
+    model = model if pairs is None else replace(model, pairs=pairs)
     rng = np.random.default_rng(1)
-    return run_scenario(model, problem, problem.panel.months[-1], plan, 400, rng)
+    return run_scenario(model, problem, problem.panel.months[-1], plan, paths, rng)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +64,11 @@ def test_a_change_is_read(text: str, change: Change) -> None:
 def test_another_form_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a change of a region"):
         parse_change(text)
+
+
+def test_an_empty_region_is_refused() -> None:
+    with pytest.raises(UsageError, match="names a region that is empty"):
+        parse_change(",=2")
 
 
 @pytest.mark.parametrize("text", ["AAA-1=-1", "AAA-1=+-3", "AAA-1=-2x"])
@@ -157,14 +172,22 @@ def test_a_missing_file_is_named(tmp_path: object) -> None:
 
 
 def test_effects_say_what_may_be_said(problem: Problem) -> None:
-    table = table_of(problem, "AAA-2=3x")
-    border = {("AAA", "BBB")}
-    unsure = effects(table, border).set_index("place").statement
-    assert unsure["BBB-2"] == "model-attributed, not told apart from a shock on both sides"
-    said = effects(table, border, border).set_index("place").statement
-    assert said["AAA-1"] == "inside the country"
-    assert said["BBB-2"] == "model-attributed"
-    assert effects(table, set()).set_index("place").statement["BBB-2"].startswith("no measurable signal")
+    def said(declared: bool, apart: bool) -> pd.Series:
+        pairs = diffusion().pairs.assign(declared=declared, apart=apart)
+        return effects(table_of(problem, "AAA-2=3x", pairs=pairs)).set_index("place").statement
+
+    assert said(True, False)["BBB-2"] == "model-attributed, not told apart from a shock on both sides"
+    assert said(True, True)["AAA-1"] == "inside the country"
+    assert said(True, True)["BBB-2"] == "model-attributed"
+    assert said(False, False)["BBB-2"] == "no measurable signal across the border"
+
+
+def test_twice_is_twice_the_baseline_month_by_month(problem: Problem) -> None:
+    table = table_of(problem, "AAA-2=2x", "AAA-1=+3", months=8, lasting=8, paths=4000)
+    own = table[(table.place == "AAA-2") & (table.month != "all")]
+    np.testing.assert_allclose(own.scenario / own.baseline, 2.0, rtol=0.1)
+    more = table[(table.place == "AAA-1") & (table.month != "all")]
+    np.testing.assert_allclose(more.difference, 3.0, atol=0.3)
 
 
 def test_the_picture_is_plain_svg(problem: Problem) -> None:
@@ -179,4 +202,4 @@ def test_the_picture_is_plain_svg(problem: Problem) -> None:
     renamed = table.replace({"place": dict(zip(LADDER, regions.region_ids, strict=True))})
     drawn = picture(renamed, regions)
     assert drawn.count("<path") == 8
-    assert "caused" in drawn
+    assert "no measurable signal" in drawn

@@ -12,6 +12,7 @@ from small_worlds import ladder_panel
 from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import OriginError
 from harmattan.data.simulate import World, grid_regions
+from harmattan.forecast.spillover_entries import ALL, INFLOW, NAIVE, NEW, area, entry_tables
 from harmattan.forecast.spillover_evaluation import (
     PAIR,
     Setting,
@@ -23,7 +24,7 @@ from harmattan.forecast.spillover_evaluation import (
 )
 from harmattan.forecast.spillover_job import check_coverage
 from harmattan.forecast.spillover_proof import last_month
-from harmattan.forecast.spillover_record import area, entry_tables, gain_table, record
+from harmattan.forecast.spillover_record import gain_table, record
 
 
 def test_worlds_are_counted_setting_by_setting() -> None:
@@ -135,13 +136,28 @@ def test_entries_are_ranked_inside_their_quarter_and_group() -> None:
             "group": "JNIM",
             "region_id": [f"BBB-{i}" for i in range(10)],
             "country": "BBB",
-            "inflow": np.arange(10, 0, -1.0),
+            "inflow": [3.0, *[0.0] * 9],
+            "inflow_at_home": 0.0,
+            "next_door": np.arange(10.0),
             "any_events": np.arange(10.0),
-            "came": [True] + [False] * 9,
+            "new_country": [True] * 5 + [False] * 5,
+            "came": [True] + [False] * 8 + [True],
         }
     )
-    summary, listed = entry_tables(cases)
-    row = summary[summary.group == "all"].set_index("ranked_by").loc["expected inflow across the border"]
-    assert (row.auc, row.top5_hit_rate, row.top5_by_chance) == (1.0, 1.0, 0.5)
-    assert listed.rank_inflow.tolist() == [1.0]
-    assert listed.rank_any_events.tolist() == [10.0]
+    summary, listed = entry_tables(cases, np.random.default_rng(1))
+    table = summary[(summary.of == ALL) & (summary.group == "all")].set_index("ranked_by")
+    row = table.loc[INFLOW]
+    # Nine regions share the last places, so none of them is among the five.
+    assert (row.auc, row.top5_hit_rate, row.top5_by_chance, row.top5_precision) == (0.75, 0.5, 0.5, 1.0)
+    assert table.loc[NAIVE].top5_hit_rate == 0.5
+    assert summary[summary.of == NEW].entries.tolist() == [1] * 4
+    assert listed.rank_inflow.tolist()[0] == 1.0
+    assert np.isnan(listed.rank_inflow.tolist()[1])
+    assert listed.rank_next_door.tolist() == [10.0, 1.0]
+
+
+def test_no_armed_groups_are_no_entries() -> None:
+    summary, listed = entry_tables(pd.DataFrame({"origin": []}), np.random.default_rng(1))
+    assert summary.empty
+    assert listed.empty
+    assert "rank_inflow" in listed

@@ -11,7 +11,7 @@ from small_worlds import ladder_panel, panel_of
 
 from harmattan.data.embedded import load_snapshot
 from harmattan.forecast import spillover_stored
-from harmattan.forecast.spillover import SHOCK_RATE, SHOCK_RATE_APART
+from harmattan.forecast.spillover import SHOCK_RATE_APART, SHOCK_RATES
 from harmattan.forecast.spillover_history import first_signals, history_page, history_table
 from harmattan.forecast.spillover_record import load_evaluation
 from harmattan.forecast.spillover_sensitivity import changed, joined, neighbour_links
@@ -50,6 +50,7 @@ def entries() -> pd.DataFrame:
             "region_id": ["BFA-nord"],
             "country": ["BFA"],
             "rank_inflow": [2.0],
+            "rank_next_door": [1.0],
         }
     )
 
@@ -71,7 +72,7 @@ def test_the_page_tells_years_and_arrivals(history: pd.DataFrame, entries: pd.Da
     assert page.startswith("# Had it been run each month, 2017-01 to 2018-12\n")
     assert "| 2017 | Mali | 25% | 1.5 | 0.53 | never |" in page
     assert "from 2018-05, 8 of 12 months" in page
-    assert "| 2017-03 | JNIM | BFA-nord | 2nd |" in page
+    assert "| 2017-03 | JNIM | BFA-nord | 2nd | 1st |" in page
 
 
 def test_an_evaluation_is_stored_and_told_row_by_row(
@@ -103,7 +104,8 @@ def test_the_rate_beside_every_number_is_the_stored_one() -> None:
     assert stored is not None
     worlds = stored["worlds"].set_index("setting")
     shocks = worlds[worlds.index.str.contains("shock")]
-    assert worlds.declared_either["lasting shock on both sides, sd 1"] == pytest.approx(SHOCK_RATE, abs=0.005)
+    passed = shocks.declared_either[shocks.declared_either > 0.1]
+    assert (passed.min(), passed.max()) == pytest.approx(SHOCK_RATES, abs=0.005)
     assert shocks.apart_either.max() == pytest.approx(SHOCK_RATE_APART, abs=0.005)
     table = load_evaluation()
     assert table is not None

@@ -12,18 +12,19 @@ from scipy import stats
 from small_worlds import diffusion, ladder_links, panel_of
 
 from harmattan.training.models.diffusion import (
+    LARGEST_RADIUS,
     Alternatives,
-    Course,
     Diffusion,
     mean_paths,
     simulate,
     size_at_origin,
+    stationary,
 )
 from harmattan.training.models.ensemble import Ensemble, risk_spread, size_of, spread, tail
 from harmattan.training.models.excitation import border_weights
 
 
-def with_alternatives(sets: int = 30, scaled_by: float = 1.0) -> Diffusion:
+def with_alternatives(sets: int = 30, scaled_by: float = 1.0, growth: float = 1.0) -> Diffusion:
     """The ladder with other coefficients around its own."""
     model, rng = diffusion(a_to_b=0.5, b_to_a=0.2), np.random.default_rng(8)
     panel = panel_of(np.zeros((3, 8)), links=ladder_links())
@@ -35,7 +36,7 @@ def with_alternatives(sets: int = 30, scaled_by: float = 1.0) -> Diffusion:
         scaled_by=scaled_by,
         alternatives=Alternatives(
             endemic=0.5 * factor[:, [0] * 8],
-            own=0.3 * factor[:, [1, 1]],
+            own=0.3 * growth * factor[:, [1, 1]],
             phi=0.15 * factor[:, 2],
             across=factor[:, [3, 3]] * [0.5, 0.2],
         ),
@@ -51,13 +52,14 @@ def alone(model: Diffusion, number: int) -> Diffusion:
     gamma[np.ix_(of == "BBB", of == "AAA")] = other.across[number, 0]
     gamma[np.ix_(of == "AAA", of == "BBB")] = other.across[number, 1]
     near = model.domestic / 0.15
-    return replace(
+    version = replace(
         model,
         endemic=other.endemic[number],
-        own=model.scaled_by * np.where(of == "AAA", other.own[number, 0], other.own[number, 1]),
-        domestic=model.scaled_by * other.phi[number] * near,
-        across=model.scaled_by * gamma * model.border,
+        own=np.where(of == "AAA", other.own[number, 0], other.own[number, 1]),
+        domestic=other.phi[number] * near,
+        across=gamma * model.border,
     )
+    return stationary(version)
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +67,30 @@ def states() -> np.ndarray:
     return np.random.default_rng(2).gamma(0.6, 3.0, size=(8, 4))
 
 
-@pytest.mark.parametrize("scaled_by", [1.0, 0.9])
-def test_every_version_is_what_it_would_be_alone(states: np.ndarray, scaled_by: float) -> None:
-    model = with_alternatives(scaled_by=scaled_by)
+@pytest.mark.parametrize(("scaled_by", "growth"), [(1.0, 1.0), (0.9, 1.0), (0.9, 4.0)])
+def test_every_version_is_what_it_would_be_alone(states: np.ndarray, scaled_by: float, growth: float) -> None:
+    model = with_alternatives(scaled_by=scaled_by, growth=growth)
     ensemble = Ensemble.of(model)
     found = ensemble.expect(states, 5)
     np.testing.assert_allclose(found.mean[:, 0], mean_paths(model, states, 5)[0])
     for number in (0, 7, 29):
         mean, lag = mean_paths(alone(model, number), states, 5)
-        np.testing.assert_allclose(found.lag[:, 1 + number], lag)
-        np.testing.assert_allclose(found.mean[:, 1 + number], mean)
+        np.testing.assert_allclose(found.lag[:, 1 + number], lag, rtol=1e-6)
+        np.testing.assert_allclose(found.mean[:, 1 + number], mean, rtol=1e-6)
+
+
+def test_no_version_explodes() -> None:
+    model = with_alternatives(growth=4.0)
+    other = model.alternatives
+    assert other is not None
+    ensemble = Ensemble.of(model)
+    assert ensemble.radii()[0] == pytest.approx(model.radius, rel=1e-6)
+    assert (ensemble.radii() <= LARGEST_RADIUS * (1 + 1e-6)).all()
+    scaled = [np.isclose(alone(model, i).radius, LARGEST_RADIUS) for i in range(len(other.phi))]
+    assert sum(scaled) > len(scaled) / 2
+    np.testing.assert_allclose(
+        ensemble.radii()[1:], [alone(model, i).radius for i in range(len(scaled))], rtol=1e-6
+    )
 
 
 def test_closed_links_are_those_of_a_cut_model(states: np.ndarray) -> None:
@@ -88,15 +104,12 @@ def test_closed_links_are_those_of_a_cut_model(states: np.ndarray) -> None:
     np.testing.assert_allclose(into, mean_paths(model.without(sender, one), states, 4)[0])
 
 
-def test_a_course_is_the_mean_of_many_paths(states: np.ndarray) -> None:
+def test_what_is_set_has_the_mean_of_many_paths(states: np.ndarray) -> None:
     model, rng = with_alternatives(), np.random.default_rng(5)
-    course = Course(np.full((4, 8), 1.0), np.zeros((4, 8)), np.full((4, 8), np.nan))
-    assert course.factor is not None
-    assert course.plus is not None
-    assert course.given is not None
-    course.factor[:2, 1], course.plus[:2, 3], course.given[:3, 0] = 2.0, 4.0, 9.0
-    exact = Ensemble.of(model).expect(states, 4, course=course).mean[:, 0]
-    paths = simulate(model, states, size_at_origin(model, states), rng.random((20_000, 4, 8)), course)
+    set_ = np.full((4, 8), np.nan)
+    set_[:2, 1], set_[:3, 0] = 4.0, 9.0
+    exact = Ensemble.of(model).expect(states, 4, given=set_).mean[:, 0]
+    paths = simulate(model, states, size_at_origin(model, states), rng.random((20_000, 4, 8)), set_)
     error = paths.std(axis=0) / np.sqrt(len(paths))
     assert (np.abs(paths.mean(axis=0) - exact) < 4.5 * error).all()
 

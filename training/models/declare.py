@@ -22,11 +22,17 @@ INTERVAL = 0.90
 #: Refits of a border need no more precision than this in log-likelihood.
 _REFIT_TOLERANCE = 3e-3
 #: Close verdicts get up to this many times the permutations asked for.
-MOST = 5
+MOST = 10
+#: A share of larger estimates within so many of its standard errors of the level is too close to call ...
+_TOO_CLOSE = 2
+#: ... and within so many it gets more permutations, so that looking often does not settle what is close.
+_GO_ON = 3
 PAIR_COLUMNS = (
     "source_country",
     "target_country",
     "permeability",
+    "permeability_low",
+    "permeability_high",
     "coefficient",
     "coefficient_low",
     "coefficient_high",
@@ -47,6 +53,10 @@ SIGNAL = "signal"
 SHARED = "signal, or a shock on both sides"
 WEAK = "not significant"
 ANYWHERE = "no more than under permuted borders"
+CLOSE = "too close to call"
+FEW = "too few events"
+#: Nothing is declared of a border unless both of its countries have had so many events.
+FEWEST = 10
 UNCHECKED = "permutation check not run"
 
 
@@ -57,18 +67,18 @@ def judge_borders(
     permutations: int,
     rng: np.random.Generator | None,
     loose: tuple[Design, Found] | None = None,
-    most: int = MOST,
 ) -> pd.DataFrame:
     """One row per directed pair of countries, with the verdict.
 
     A signal is declared where the likelihood ratio of a closed border is significant after Holm's adjustment, and
-    the estimate passes the 95th percentile of the estimates under permuted borders; borders that fail the first
-    half are not permuted. ``apart`` says whether it can also be told apart from a shock on both sides.
+    the estimate passes the 95th percentile of the estimates under permuted borders by more than the chance of the
+    permutations; borders that fail the first half are not permuted. ``apart`` says whether it can also be told apart
+    from a shock on both sides.
 
     Parameters
     ----------
     permutations : int
-        Refits per border, >= 200 in earnest; close verdicts get up to ``most`` times as many.
+        Refits per border, >= 200 in earnest; close verdicts get up to :data:`MOST` times as many.
     rng : numpy.random.Generator or None
         Draws the permutations; None leaves them out, and then nothing is declared.
     loose : tuple of Design and Found, optional
@@ -85,7 +95,10 @@ def judge_borders(
         rows.append((*_tested(design, likelihood, best, term), *interval))
     pairs = pd.DataFrame(rows, columns=[*_TESTED, *_INTERVAL])
     pairs["p_holm"] = holm(pairs["p_value"].to_numpy(float))
-    return _permuted(design, best, pairs, permutations, rng, most)
+    phi = float(best.params[design.position(Term("domestic"))])
+    for end in ("low", "high"):
+        pairs[f"permeability_{end}"] = pairs[f"coefficient_{end}"] / (phi if phi > 0 else np.nan)
+    return _permuted(design, best, pairs, permutations, rng)
 
 
 _TESTED = ("source_country", "target_country", "permeability", "coefficient", "lr_statistic", "p_value")
@@ -126,47 +139,64 @@ def _permuted(
     pairs: pd.DataFrame,
     permutations: int,
     rng: np.random.Generator | None,
-    most: int,
 ) -> pd.DataFrame:
     """Compare the estimates with those under permuted borders, and what passes with a shock on both sides."""
-    checked = []
-    for row in rows_of(pairs):
+    checked, enough = [], _with_events(design)
+    few = ~(pairs["source_country"].isin(enough) & pairs["target_country"].isin(enough))
+    for row, scarce in zip(rows_of(pairs), few, strict=True):
         term = Term("across", str(row.source_country), str(row.target_country))
         reference, p, count, shock = np.nan, np.nan, 0, np.nan
-        if row.coefficient > 0 and row.p_holm < SIGNIFICANT:
+        if row.coefficient > 0 and row.p_holm < SIGNIFICANT and not scarce:
             shock = shock_p_value(design, best, term)
             if rng is not None:
-                estimates = _enough(design, best, term, permutations, rng, most)
+                estimates = _enough(design, best, term, permutations, rng)
                 reference = float(np.quantile(estimates, PERMUTED_LEVEL))
                 p = (1 + float((estimates >= row.coefficient).sum())) / (1 + len(estimates))
                 count = len(estimates)
         checked.append((reference, p, count, shock))
     names = ["permuted_95", "p_permuted", "permutations", "p_shock"]
     pairs = pd.concat([pairs, pd.DataFrame(checked, columns=names)], axis=1)
-    pairs["declared"] = (pairs["p_holm"] < SIGNIFICANT) & (pairs["coefficient"] > pairs["permuted_95"])
+    passes = (pairs["p_holm"] < SIGNIFICANT) & (pairs["coefficient"] > pairs["permuted_95"])
+    pairs["declared"] = passes & ~_too_close(pairs)
     pairs["apart"] = pairs["declared"] & (pairs["p_shock"] < APART)
-    pairs["verdict"] = [_verdict(row) for row in rows_of(pairs)]
+    marks = zip(rows_of(pairs), few, _too_close(pairs), strict=True)
+    pairs["verdict"] = [FEW if scarce else _verdict(row, close) for row, scarce, close in marks]
     return pairs[list(PAIR_COLUMNS)]
 
 
-def _verdict(row: Any) -> str:
+def _with_events(design: Design) -> list[str]:
+    """Countries that have had enough events in the months fitted to say anything of their borders."""
+    events = pd.Series(design.counts).groupby(design.country[design.regions]).sum()
+    return [str(c) for c in events[events >= FEWEST].index]
+
+
+def _too_close(pairs: pd.DataFrame) -> pd.Series:
+    """Whether other permutations could turn the verdict, bool (pairs,)."""
+    edge = 1 - PERMUTED_LEVEL
+    error = np.sqrt(edge * (1 - edge) / pairs["permutations"].clip(lower=1))
+    return pd.Series((pairs["p_permuted"] - edge).abs() < _TOO_CLOSE * error)
+
+
+def _verdict(row: Any, close: bool) -> str:
     if row.declared:
         return SIGNAL if row.apart else SHARED
     if row.p_holm >= SIGNIFICANT:
         return WEAK
-    return ANYWHERE if row.permutations else UNCHECKED
+    if not row.permutations:
+        return UNCHECKED
+    return CLOSE if close else ANYWHERE
 
 
 def _enough(
-    design: Design, best: Found, term: Term, permutations: int, rng: np.random.Generator, most: int
+    design: Design, best: Found, term: Term, permutations: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Estimates under permuted borders; more of them while chance could turn the verdict."""
     estimate = float(best.params[design.position(term)])
     found = permuted_estimates(design, best, term, permutations, rng)
-    while len(found) < most * permutations:
+    while len(found) < MOST * permutations:
         above = float((found >= estimate).mean())
         edge = 1 - PERMUTED_LEVEL
-        if abs(above - edge) > 2 * np.sqrt(edge * (1 - edge) / len(found)):
+        if abs(above - edge) > _GO_ON * np.sqrt(edge * (1 - edge) / len(found)):
             break
         found = np.concatenate([found, permuted_estimates(design, best, term, permutations, rng)])
     return found

@@ -24,7 +24,14 @@ from .diffusion_design import BORDER_PRECISION, LAG_HALF_LIVES, Term, lag_states
 from .ensemble import Alternatives
 from .excitation import border_weights
 from .kernel import LINEAR, Kernel
-from .paths import Course, mean_paths, negative_binomial_quantile, simulate, size_at_origin, step_decay
+from .paths import (
+    mean_paths,
+    means_along,
+    negative_binomial_quantile,
+    simulate,
+    size_at_origin,
+    step_decay,
+)
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
@@ -37,12 +44,12 @@ __all__ = [
     "LARGEST_RADIUS",
     "PERMUTATIONS",
     "Alternatives",
-    "Course",
     "Diffusion",
     "fit_diffusion",
     "holm",
     "lag_states",
     "mean_paths",
+    "means_along",
     "negative_binomial_quantile",
     "simulate",
     "size_at_origin",
@@ -80,9 +87,10 @@ class Diffusion:
     spread, slope : float
         Law of the size on the level.
     pairs : pandas.DataFrame
-        One row per directed pair of countries: ``source_country, target_country, permeability, coefficient,
-        coefficient_low, coefficient_high, standard_error, lr_statistic, p_value, p_holm, permuted_95, p_permuted,
-        permutations, p_shock, declared, apart, verdict``. Coefficients are those of the fit, before any scaling.
+        One row per directed pair of countries: ``source_country, target_country, permeability, permeability_low,
+        permeability_high, coefficient, coefficient_low, coefficient_high, standard_error, lr_statistic, p_value,
+        p_holm, permuted_95, p_permuted, permutations, p_shock, declared, apart, verdict``. Coefficients are those of
+        the fit, before any scaling.
     countries : tuple of str
         Per region.
     scaled_by : float

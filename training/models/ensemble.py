@@ -7,19 +7,21 @@ are kept as a list of edges, so that closing some of them is a mask and two hund
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .kernel import LINEAR, Kernel
-from .paths import Course, step_decay
+from .paths import instead, step_decay
 
 if TYPE_CHECKING:
     from .diffusion import Diffusion
 
 #: Ends of the interval that is told, as quantiles over the versions.
 ENDS = (0.05, 0.95)
+#: Steps of the power iteration; matrices of neighbours settle within some tens.
+_ITERATIONS = 1000
 #: Significant digits that a stored coefficient keeps; it is drawn with no more, so that storing loses nothing.
 _DIGITS = 6
 
@@ -126,7 +128,7 @@ class Ensemble:
         receivers, senders = np.nonzero(model.across if model.border is None else model.border)
         first = model.across[receivers, senders][None, :]
         endemic, own, phi = model.endemic[None, :], model.own[None, :], np.ones(1)
-        other, factor = model.alternatives, model.scaled_by
+        other = model.alternatives
         if other is not None and model.border is not None:
             of = np.array(model.countries)
             names = sorted(set(model.countries))
@@ -135,14 +137,50 @@ class Ensemble:
                                                          model.pairs["target_country"], strict=True))
             }  # fmt: skip
             which = [pair[of[j], of[i]] for i, j in zip(receivers, senders, strict=True)]
-            flows = factor * other.across[:, which] * model.border[receivers, senders]
-            first = np.vstack([first, flows])
+            first = np.vstack([first, other.across[:, which] * model.border[receivers, senders]])
             endemic = np.vstack([endemic, other.endemic])
-            own = np.vstack([own, factor * other.own[:, [names.index(c) for c in of]]])
-            # ``domestic`` carries the fitted coefficient and the scaling already.
-            phi = np.concatenate([phi, other.phi / model.phi if model.phi > 0 else np.ones(len(other.phi))])
+            own = np.vstack([own, other.own[:, [names.index(c) for c in of]]])
+            # ``domestic`` carries the fitted coefficient and the fit's scaling already.
+            carried = model.phi * model.scaled_by
+            phi = np.concatenate([phi, other.phi / carried if carried > 0 else np.ones(len(other.phi))])
         near = sparse.csr_array(model.domestic)
-        return cls(endemic, own, phi, near, receivers, senders, first, model.lag_shares, model.kernel)
+        made = cls(endemic, own, phi, near, receivers, senders, first, model.lag_shares, model.kernel)
+        return made if model.kernel.saturation is not None else made._stationary()
+
+    def _stationary(self) -> Ensemble:
+        """Every version but the fit, which is already, scaled back by a factor of its own where it would explode."""
+        from .diffusion import LARGEST_RADIUS
+
+        factor = np.minimum(1.0, LARGEST_RADIUS / np.maximum(self.radii(), 1e-9))
+        factor[0] = 1.0
+        return replace(
+            self, own=self.own * factor[:, None], phi=self.phi * factor, flow=self.flow * factor[:, None]
+        )
+
+    def radii(self) -> np.ndarray:
+        """Spectral radius of each version's propagation matrix, by power iteration, (versions,)."""
+        arrive = self._arrivals()
+        now = np.ones_like(self.own)
+        for _ in range(_ITERATIONS):
+            # Adding the identity keeps the iteration from going round in circles, and adds 1 to the radius.
+            grown = now + self._spreads(now, self.flow, arrive)
+            factor = grown.sum(axis=1) / now.sum(axis=1)
+            now = grown / grown.sum(axis=1, keepdims=True)
+        return np.asarray(factor - 1)
+
+    def _arrivals(self) -> Any:
+        """Which region every link across a border leads to, (edges, regions)."""
+        from scipy import sparse
+
+        edges = len(self.receivers)
+        return sparse.csr_array(
+            (np.ones(edges), (np.arange(edges), self.receivers)), shape=(edges, self.endemic.shape[1])
+        )
+
+    def _spreads(self, lag: np.ndarray, flow: np.ndarray, arrive: Any) -> np.ndarray:
+        """What levels excite in the next month, (versions, regions)."""
+        mean = self.own * lag + self.phi[:, None] * (self.near @ lag.T).T
+        return np.asarray(mean + (flow * lag[:, self.senders]) @ arrive)
 
     def __len__(self) -> int:
         """Versions, the fit among them."""
@@ -158,7 +196,7 @@ class Ensemble:
         states: np.ndarray,
         months: int,
         closed: np.ndarray | None = None,
-        course: Course | None = None,
+        given: np.ndarray | None = None,
         background: bool = True,
         gains: np.ndarray | None = None,
     ) -> Expected:
@@ -170,30 +208,24 @@ class Ensemble:
             Exponential means at the origin, (regions, lags).
         closed : numpy.ndarray, optional
             Links that nothing passes, bool (edges,).
-        course : Course, optional
-            What is changed from outside.
+        given : numpy.ndarray, optional
+            Means that are set from outside, (months, [versions,] regions); NaN where the model's own stand.
         background : bool
             Whether new events begin by themselves.
         gains : numpy.ndarray, optional
             Excitation per unit of lag, (months, versions, regions), instead of the one that the lag itself has: with
             the :meth:`gains` of one world the parts of a saturating model add up to that world.
         """
-        from scipy import sparse
-
-        steps, course = step_decay(), course or Course()
+        steps = step_decay()
         flow = self.flow if closed is None else np.where(closed, 0.0, self.flow)
-        arrive = sparse.csr_array(
-            (np.ones(len(self.receivers)), (np.arange(len(self.receivers)), self.receivers)),
-            shape=(len(self.receivers), self.endemic.shape[1]),
-        )
+        arrive = self._arrivals()
         now = np.broadcast_to(states, (len(self), *states.shape)).copy()
         means, lags = [], []
         for t in range(months):
             lag = now @ self.lag_shares
             lag = self.kernel.excites(lag) if gains is None else lag * gains[t]
-            mean = self.own * lag + self.phi[:, None] * (self.near @ lag.T).T
-            mean = mean + (flow * lag[:, self.senders]) @ arrive
-            mean = course.apply(mean + self.endemic if background else mean, t)
+            mean = self._spreads(lag, flow, arrive)
+            mean = instead(mean + self.endemic if background else mean, given, t)
             now = now + steps * (mean[..., None] - now)
             means.append(mean)
             lags.append(lag)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,31 +22,6 @@ _FAR_TAIL = 1e-4
 
 #: No quantile is taken nearer to 1 than this.
 _LEAST_TAIL = 1e-9
-
-
-@dataclass(frozen=True)
-class Course:
-    """Means that are changed from outside: ``mean * factor + plus``, or ``given`` where that is not missing.
-
-    Attributes
-    ----------
-    factor, plus, given : numpy.ndarray or None
-        (months, regions), >= 0; None where nothing is changed in this way.
-    """
-
-    factor: np.ndarray | None = None
-    plus: np.ndarray | None = None
-    given: np.ndarray | None = None
-
-    def apply(self, mean: np.ndarray, month: int) -> np.ndarray:
-        """The means of one month, counted from 0, (..., regions)."""
-        if self.factor is not None:
-            mean = mean * self.factor[month]
-        if self.plus is not None:
-            mean = mean + self.plus[month]
-        if self.given is not None:
-            mean = np.where(np.isnan(self.given[month]), mean, self.given[month])
-        return mean
 
 
 def step_decay() -> np.ndarray:
@@ -87,7 +61,7 @@ def simulate(
     states: np.ndarray,
     size: np.ndarray,
     uniforms: np.ndarray,
-    course: Course | None = None,
+    given: np.ndarray | None = None,
 ) -> np.ndarray:
     """Simulate paths by inverse CDF, so that worlds which share ``uniforms`` are coupled.
 
@@ -99,8 +73,8 @@ def simulate(
         Negative-binomial size of each region, fixed for all months and worlds, (regions,).
     uniforms : numpy.ndarray
         One number in [0, 1) per path, month and region, (paths, months, regions).
-    course : Course, optional
-        What is changed from outside.
+    given : numpy.ndarray, optional
+        Means that are set from outside, (months, [paths,] regions); NaN where the model's own stand.
 
     Returns
     -------
@@ -108,14 +82,35 @@ def simulate(
         Counts, int32, (paths, months, regions). No path falls when a mean rises.
     """
     paths, months, regions = uniforms.shape
-    steps, reach, course = step_decay(), model.propagation.T, course or Course()
+    steps = step_decay()
     now = np.broadcast_to(states, (paths, *states.shape)).copy()
     out = np.empty((paths, months, regions), dtype=np.int32)
     for t in range(months):
-        mean = course.apply(model.endemic + model.kernel.excites(now @ model.lag_shares) @ reach, t)
+        mean = instead(_next_mean(model, now), given, t)
         out[:, t] = negative_binomial_quantile(uniforms[:, t], mean, size)
         now += steps * (out[:, t, :, None] - now)
     return out
+
+
+def means_along(model: Diffusion, states: np.ndarray, paths: np.ndarray) -> np.ndarray:
+    """The means from which each month of some paths was drawn, (paths, months, regions) -> (months, paths, regions)."""
+    steps = step_decay()
+    now = np.broadcast_to(states, (len(paths), *states.shape)).copy()
+    means = []
+    for t in range(paths.shape[1]):
+        means.append(_next_mean(model, now))
+        now += steps * (paths[:, t, :, None] - now)
+    return np.stack(means)
+
+
+def _next_mean(model: Diffusion, now: np.ndarray) -> np.ndarray:
+    """Expected counts of the next month, (paths, regions, lags) -> (paths, regions)."""
+    return np.asarray(model.endemic + model.kernel.excites(now @ model.lag_shares) @ model.propagation.T)
+
+
+def instead(mean: np.ndarray, given: np.ndarray | None, month: int) -> np.ndarray:
+    """The means of one month, with those that are set from outside in their places."""
+    return mean if given is None else np.where(np.isnan(given[month]), mean, given[month])
 
 
 def negative_binomial_quantile(u: np.ndarray, mean: np.ndarray, size: np.ndarray) -> np.ndarray:

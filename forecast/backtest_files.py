@@ -45,6 +45,8 @@ def write_folder(out: Path, tables: Mapping[str, pd.DataFrame], summary: Mapping
     ReleaseError
         The folder cannot be written; an earlier one is left as it was.
     """
+    from .publish import csv_text
+
     fresh, old = (out.parent / f".{out.name}.{kind}-{os.getpid()}" for kind in ("new", "old"))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +54,7 @@ def write_folder(out: Path, tables: Mapping[str, pd.DataFrame], summary: Mapping
         for name, table in tables.items():
             table.to_parquet(fresh / f"{name}.parquet", index=False)
             if name in AS_CSV:
-                table.to_csv(fresh / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+                (fresh / f"{name}.csv").write_text(csv_text(table), encoding="utf-8")
         text = json.dumps(plain(summary), indent=1, allow_nan=False)
         (fresh / MARK).write_text(text + "\n", encoding="utf-8")
         if out.exists():

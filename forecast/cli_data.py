@@ -313,12 +313,13 @@ def diff(
       harmattan data diff ucdp:GEDEvent_v23_0_10.csv ucdp:ged241.csv --json
     """
     from ..data.vintages import diff_panels
+    from .publish import csv_text
 
     a, b = (panel_from(spec, regions, unclear) for spec in (before, now))
     table = diff_panels(a, b)
     if out is not None and not dry_run:
         require_folder(out)
-        table.to_csv(out, index=False, lineterminator="\n")
+        out.write_text(csv_text(table), encoding="utf-8")
     if as_json:
         typer.echo(
             json.dumps({"rows": len(table), "changes": json.loads(table.to_json(orient="records"))}, indent=2)

@@ -74,9 +74,9 @@ def list_releases(config: ConfigFile = None, out: Out = None, as_json: Json = Fa
       harmattan releases list
       harmattan releases list --out /srv/forecasts --json
     """
-    from .releases import all_releases
+    from .releases import all_releases, with_bytes
 
-    found = all_releases(_settings(config, out).out)
+    found = [with_bytes(info) for info in all_releases(_settings(config, out).out)]
     if as_json:
         typer.echo(json.dumps([info.to_dict() for info in found], indent=2))
         return
@@ -97,9 +97,9 @@ def show(
       harmattan releases show latest
       harmattan releases show 2023-12 --json
     """
-    from .releases import find_release, read_release
+    from .releases import find_release, read_release, with_bytes
 
-    info = read_release(find_release(release, _settings(config, out).out))
+    info = with_bytes(read_release(find_release(release, _settings(config, out).out)))
     if as_json:
         document = info.to_dict() | {"manifest": dict(info.manifest), "status": dict(info.status)}
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -18,6 +18,8 @@ from .setting_values import PARSERS, read_toml
 FILE = "harmattan.toml"
 #: Environment variables start with this: ``HARMATTAN_DRAWS=500``.
 PREFIX = "HARMATTAN_"
+#: Options that are not called like their setting.
+SHORT = {"spillover_decay": "decay", "spillover_saturation": "saturation"}
 #: Variables with the prefix that are no setting.
 OTHER_VARIABLES = {
     "CONFIG",
@@ -40,7 +42,6 @@ LOCAL = {
     "track",
     "run_date",
     "notify",
-    "due_days",
     "keep_months",
 }
 
@@ -195,7 +196,7 @@ def resolve(
             values[key] = (_parse(key, environ[variable], variable, cwd), variable)
     for key, value in (options or {}).items():
         if value is not None:
-            option = ("--no-" if value is False else "--") + key.replace("_", "-")
+            option = ("--no-" if value is False else "--") + SHORT.get(key, key.replace("_", "-"))
             _check_known(key, option)
             values[key] = (_parse(key, value, option, cwd), option)
     return values

@@ -24,7 +24,7 @@ from ..data.errors import (
 )
 from . import latest
 from .releases import ReleaseInfo, all_releases, read_release
-from .verify import verify
+from .verify import Verification, verify
 
 #: Days after the end of the last month from which data are late, and stale; those of the data gate.
 AMBER_DAYS, RED_DAYS = 62, 124
@@ -197,8 +197,11 @@ def folder_status(
         )
         return FolderStatus(out, day, name, None, None, None, entries)
     age, due = (day - month_end(info.origin)).days, next_due(info.origin, due_days)
-    found = [*_whole(info), _age(info.origin, age), _schedule(due, day), coverage_of(read_scores(info.path))]
-    found += [*_checks(info), *_model(info), *_recorded(out, job)]
+    whole = verify(info.path, tables=False)
+    found = [*_whole(info, whole), _age(info.origin, age), _schedule(due, day)]
+    if whole.whole:
+        found += [coverage_of(read_scores(info.path)), *_checks(info), *_model(info)]
+    found += _recorded(out, job)
     return FolderStatus(out, day, name, info.origin, age, due, tuple(found))
 
 
@@ -210,9 +213,8 @@ def _pointer(out: Path) -> Entry | None:
     return None
 
 
-def _whole(info: ReleaseInfo) -> Iterator[Entry]:
+def _whole(info: ReleaseInfo, checked: Verification) -> Iterator[Entry]:
     """The release's bytes, and whether it may be used."""
-    checked = verify(info.path, tables=False)
     if checked.findings:
         yield Entry("release", "red", f"The release {info.name} is damaged: {checked.findings[0].message}.")
     elif not info.withdrawn and info.why_not_latest:
@@ -279,7 +281,7 @@ def read_scores(folder: Path) -> list[dict[str, str]]:
 def _checks(info: ReleaseInfo) -> Iterator[Entry]:
     """The match rate, as the gate found it when the release was made."""
     for check in info.status.get("checks", []):
-        if check.get("name") == "match_rate":
+        if check.get("name") == "match_rate" and check.get("status") in _ORDER:
             yield Entry("match rate", check["status"], check["message"])
 
 
@@ -295,7 +297,8 @@ def _recorded(out: Path, job: Mapping[str, Any] | None) -> Iterator[Entry]:
     job = job or last_job(out) or {}
     if job.get("exit_code"):
         yield Entry("last job", "amber", f"The job of {job.get('day')} failed: {job.get('message')}")
-    for found in _read_json(out / MONITORING).get("entries", []):
+    entries = _read_json(out / MONITORING).get("entries", [])
+    for found in entries if isinstance(entries, list) else []:
         if isinstance(found, dict) and found.get("level") in _ORDER:
             yield Entry(str(found.get("name")), found["level"], str(found.get("message")))
 

@@ -74,6 +74,11 @@ def point(out: Path, release: str) -> bool:
     return True
 
 
+def lead(out: Path, release: str | None) -> bool:
+    """Let ``latest`` point to a release, or to none; whether that changed anything."""
+    return clear(out) if release is None else point(out, release)
+
+
 def clear(out: Path) -> bool:
     """Take the pointer away; whether there was one."""
     there = name(out) is not None

@@ -56,9 +56,9 @@ def read_inputs(settings: Settings, day: date, *, accept_losses: bool = False) -
 
 def _known(out: Path) -> Panel | None:
     """The last months as the newest usable release had seen them."""
-    from .past import read_history
+    from .past import read_history, usable
 
-    last = newest(out)
+    last = next(usable(out), None)
     return None if last is None else read_history(last.path)
 
 

@@ -23,7 +23,7 @@ from ..data.errors import (
 )
 from . import latest
 from .fallback import Candidate, chain, reason_of, why
-from .freshness import coverage_of, write_status
+from .freshness import coverage_of, last_job, write_status
 from .job_log import JobLog
 from .locks import publishing
 from .preflight import check_space, check_writable, read_inputs, tidy
@@ -84,12 +84,13 @@ def publish(
     with publishing(settings.out) as stale:
         if stale:
             log.write("preflight", "note", message="an earlier job had ended without letting go of its lock")
+        before = last_job(settings.out) or {}
         try:
             done = _Job(settings, day, log, say, accept_losses).run()
         except Exception as error:
             _refused(settings, day, log, error)
             raise
-        return _tell(settings, log, done)
+        return _tell(settings, day, log, done, before.get("owed") == done.release.path.name)
 
 
 def plan(settings: Settings, *, accept_losses: bool = False) -> dict[str, Any]:
@@ -155,10 +156,10 @@ class _Job:
         with log.stage("latest"):
             was, why_not = latest.name(settings.out), self._lead(release.path)
             _remove_held(settings.out)
-        run_id, failure = self._record(result, release) if result is not None else (None, None)
+        run_id, failure = self._record(result, release)
         with log.stage("status"):
             info = read_release(release.path)
-            done = {"day": str(self.day), "exit_code": 0, "message": f"{release.path.name}: {release.status}"}
+            done = _word(self.day, release, failure)
             status = write_status(settings.out, self.day, settings.due_days, done)
         led = latest.name(settings.out)
         banner = str(info.manifest.get("banner", ""))
@@ -308,24 +309,27 @@ class _Job:
         """Let ``latest`` point to the newest release that may lead; why that is not this one."""
         out = self.settings.out
         able = newest_to_lead(out)
-        if able is None:
-            latest.clear(out)
-        elif verify(able.path, tables=False).whole:
-            latest.point(out, able.name)
+        latest.lead(out, able.name if able else None)
         if latest.name(out) == folder.name:
             return ""
         own = read_release(folder).why_not_latest
         return own or f"{latest.name(out)} is newer"
 
-    def _record(self, result: ForecastResult, release: Release) -> tuple[str | None, TrackingError | None]:
-        """Record the run in MLflow; a failure is told, and loses nothing."""
+    def _record(
+        self, result: ForecastResult | None, release: Release
+    ) -> tuple[str | None, TrackingError | None]:
+        """Record the run in MLflow, or one that is owed; a failure is told, and loses nothing."""
         from .main_job import track
+        from .track_job import track_release
+        from .untracked import why_untracked
 
-        if not self.settings.track:
+        if not self.settings.track or (result is None and why_untracked(release.path) is None):
             return None, None
         try:
             with self.log.stage("record"):
                 self.say("record", 0.95)
+                if result is None:
+                    return track_release(release.path, self.settings), None
                 return track(result, release, self.settings), None
         except TrackingError as error:
             return None, error
@@ -346,7 +350,8 @@ def _refused(settings: Settings, day: date, log: JobLog, error: Exception) -> No
     log.write("publish", "failed", exit_code=code, message=message, expected=known)
     try:
         write_status(settings.out, day, settings.due_days, told)
-    except (OSError, HarmattanError) as failure:
+    except Exception as failure:
+        # Whatever is wrong with the folder, somebody has to be told of the job.
         log.write("status", "failed", message=str(failure))
     if settings.notify:
         try:
@@ -355,16 +360,29 @@ def _refused(settings: Settings, day: date, log: JobLog, error: Exception) -> No
             log.write("notify", "failed", message=failure.message)
 
 
-def _tell(settings: Settings, log: JobLog, done: Published) -> Published:
-    """Send word of a release that is new."""
+def _word(day: date, release: Release, failure: HarmattanError | None, owed: str = "") -> dict[str, Any]:
+    """What ``status.json`` says of a job that left a release."""
+    said = f"{release.path.name}: {release.status}"
+    told = {
+        "day": str(day),
+        "exit_code": failure.exit_code if failure else 0,
+        "message": f"{said}, but {failure.message}" if failure else said,
+    }
+    return {**told, "owed": owed} if owed else told
+
+
+def _tell(settings: Settings, day: date, log: JobLog, done: Published, owed: bool) -> Published:
+    """Send word of a release that is new, or of which nobody has been told."""
     from .notify import notify
 
     log.write("publish", "done", **done.to_dict())
-    if not settings.notify or done.release.status == "identical":
+    if not settings.notify or (done.release.status == "identical" and not owed):
         return done
     try:
         with log.stage("notify"):
             notify(settings.notify, done.to_dict())
     except NotifyError as error:
-        return replace(done, notify_error=error)
+        word = _word(day, done.release, done.tracking_error or error, owed=done.release.path.name)
+        status = write_status(settings.out, day, settings.due_days, word)
+        return replace(done, notify_error=error, status=status)
     return done

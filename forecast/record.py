@@ -14,7 +14,7 @@ import pandas as pd
 from ..data.errors import ReleaseError
 from ..training.tracking import Record, environment_lock, git_state
 from .config import checkout
-from .publish import public_settings, read_sums
+from .publish import csv_text, public_settings, read_sums
 from .run_plots import plots
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def record_of(result: ForecastResult, release: Path, settings: Settings) -> Reco
         texts={
             **told.texts,
             **{f"models/{name}": text for name, text in fitted.items()},
-            "data_quality.csv": result.quality.to_csv(index=False, lineterminator="\n"),
+            "data_quality.csv": csv_text(result.quality),
         },
     )
 

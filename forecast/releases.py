@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,14 @@ def all_releases(out: Path) -> list[ReleaseInfo]:
     return sorted((read_release(p) for p in found), key=lambda r: (r.origin, r.revision))
 
 
+def with_bytes(info: ReleaseInfo) -> ReleaseInfo:
+    """The same, with damage to any of its files as its ``problem``."""
+    from .verify import verify
+
+    found = () if info.problem else verify(info.path, tables=False).findings
+    return replace(info, problem=f"it is damaged: {found[0].message}") if found else info
+
+
 def newest(out: Path, before: str | None = None) -> ReleaseInfo | None:
     """The newest release that may be used: readable, not withdrawn, not red; of an origin before ``before``."""
     if not out.is_dir():
@@ -152,10 +160,13 @@ def newest(out: Path, before: str | None = None) -> ReleaseInfo | None:
     return usable[-1] if usable else None
 
 
-def newest_to_lead(out: Path) -> ReleaseInfo | None:
-    """The newest release that ``latest`` may point to."""
-    able = [r for r in all_releases(out) if not r.why_not_latest] if out.is_dir() else []
-    return able[-1] if able else None
+def newest_to_lead(out: Path, besides: str = "") -> ReleaseInfo | None:
+    """The newest release that ``latest`` may point to: fit to be shown, and whole; not the one named ``besides``."""
+    from .verify import verify
+
+    releases = reversed(all_releases(out)) if out.is_dir() else iter(())
+    able = (r for r in releases if r.name != besides and not r.why_not_latest)
+    return next((r for r in able if verify(r.path, tables=False).whole), None)
 
 
 def find_release(reference: str, out: Path, *, withdrawn: bool = False) -> Path:

@@ -204,14 +204,14 @@ def _write(scored: Scored, settings: Settings) -> None:
         with writing(out):
             replace_text(csv_text(scored.table), out / SCORES)
             replace_text(json_text(scored.to_dict()), out / MONITORING)
-            if latest.name(out) is not None or (out / STATUS).exists():
-                write_status(out, settings.run_date or date.today(), settings.due_days)
     except OSError as reason:
         raise ReleaseError(
             f"the scores cannot be written ({reason.strerror or reason}).",
             str(reason.filename or out),
             "Free space or permissions there, and score again.",
         ) from reason
+    if latest.name(out) is not None or (out / STATUS).exists():
+        write_status(out, settings.run_date or date.today(), settings.due_days)
 
 
 def _logged(scored: Scored, settings: Settings, say: Progress) -> Scored:

@@ -271,6 +271,7 @@ def champion_of(settings: Settings) -> Loaded | None:
 def _pieces(training: Training, inputs: Inputs, settings: Settings) -> Record:
     """What the run is told but for the verdict: configuration, scores, data, tables, pictures, report, card."""
     from ..training.tracking import Record, environment_lock, flatten
+    from .publish import csv_text
     from .report.page import render
     from .run import run_forecast
 
@@ -300,10 +301,10 @@ def _pieces(training: Training, inputs: Inputs, settings: Settings) -> Record:
         digest=trained.data_hash,
         source=inputs.panel.source,
         texts={
-            **{f"tables/{name}.csv": _csv(table) for name, table in tables.items()},
+            **{f"tables/{name}.csv": csv_text(table) for name, table in tables.items()},
             **pictures,
             "report.html": render(result),
-            "data_quality.csv": _csv(result.quality),
+            "data_quality.csv": csv_text(result.quality),
             "model_card.md": model_card(trained, board, inputs.panel),
             "environment.txt": lock,
             "configuration.json": json.dumps(flatten(configuration), indent=2, sort_keys=True) + "\n",
@@ -323,11 +324,6 @@ LIBRARIES = (
     "statsmodels",
     "scoringrules",
 )
-
-
-def _csv(table: pd.DataFrame) -> str:
-    text: str = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return text
 
 
 def _parts(splits: pd.DataFrame) -> dict[str, dict[int, float]]:

@@ -12,9 +12,8 @@ from ..data.errors import ReleaseError, UsageError
 from . import latest
 from .disk import SUMS, clear_leftovers, flush, replace_text, sum_of
 from .locks import publishing, writing
-from .releases import ReleaseInfo, all_releases, find_release
+from .releases import ReleaseInfo, all_releases, find_release, newest_to_lead
 from .tombstone import Tombstone, note_of, refuse_withdrawn
-from .verify import verify
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,8 @@ def withdraw(reference: str, out: Path, reason: str, day: date) -> Withdrawal:
         was = latest.name(out)
         # First away from it: readers of `latest` must never be led to a withdrawn release.
         if was == folder.name:
-            _fall_back(out, folder.name)
+            able = newest_to_lead(out, besides=folder.name)
+            latest.lead(out, able.name if able else None)
         try:
             replace_text(stone.text(), note_of(folder))
         except OSError as problem:
@@ -85,15 +85,6 @@ def withdraw(reference: str, out: Path, reason: str, day: date) -> Withdrawal:
             ) from problem
     now = latest.name(out)
     return Withdrawal(stone, now, was != now)
-
-
-def _fall_back(out: Path, gone: str) -> None:
-    """Point ``latest`` at the newest release besides one that is fit and whole, or at none."""
-    for info in reversed(all_releases(out)):
-        if info.name != gone and not info.why_not_latest and verify(info.path, tables=False).whole:
-            latest.point(out, info.name)
-            return
-    latest.clear(out)
 
 
 @dataclass(frozen=True)

@@ -192,6 +192,12 @@ def test_what_monitoring_found_counts(out: Path) -> None:
     assert reds(folder_status(out, FRESH)) == [("skill", 15)]
 
 
+@pytest.mark.parametrize("text", ['{"entries": 5}', '{"entries": [5, {"level": "grefn"}]}', "[1]", "no json"])
+def test_a_monitoring_file_of_another_make_says_nothing(out: Path, text: str) -> None:
+    (out / "monitoring.json").write_text(text, encoding="utf-8")
+    assert folder_status(out, FRESH).level == "green"
+
+
 def test_a_failed_job_is_remembered_until_the_next(out: Path) -> None:
     failed = {"day": "2024-01-26", "exit_code": 10, "message": "stale"}
     assert write_status(out, FRESH, 62, failed).level == "amber"

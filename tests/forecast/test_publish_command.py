@@ -321,6 +321,70 @@ def test_a_notify_that_fails_loses_nothing(publish: Publish, world: Path) -> Non
     assert done.code == 14
     assert done.out.startswith(f"Published {OLD}")
     check_untouched(world)
+    assert status(world)["last_job"]["exit_code"] == 14
+    assert status(world)["level"] == "amber"
+
+
+def test_word_that_is_owed_is_sent_by_the_next_job(publish: Publish, world: Path) -> None:
+    tell = world / "tell.sh"
+    tell.write_text(f"#!/bin/sh\ncat >> {world}/told.json\n", encoding="utf-8")
+    tell.chmod(0o755)
+    assert [publish("old", "--notify", "no-such-command").code for _ in range(2)] == [14, 14]
+    done = publish("old", "--notify", tell)
+    assert (done.code, done.out.startswith(f"Already published {OLD}")) == (0, True)
+    once = (world / "told.json").read_text(encoding="utf-8")
+    assert json.loads(once)["release"].endswith(OLD)
+    assert publish("old", "--notify", tell).code == 0
+    assert (world / "told.json").read_text(encoding="utf-8") == once
+    assert status(world)["last_job"]["exit_code"] == 0
+
+
+@pytest.mark.slow
+def test_a_record_that_is_owed_is_made_by_the_next_job(publish: Publish, world: Path) -> None:
+    done = publish("old", "--track", "--tracking-uri", "http://127.0.0.1:1")
+    assert (done.code, status(world)["last_job"]["exit_code"]) == (8, 8)
+    note = world / "out" / f"{OLD}.untracked.json"
+    assert note.exists()
+    done = publish("old", "--track", "--json")
+    assert (done.code, note.exists()) == (0, False)
+    assert told_by(done)["run_id"]
+
+
+def test_scores_renew_the_status_of_a_published_folder(publish: Publish, jobs: Resident, world: Path) -> None:
+    publish("old")
+    (world / "out" / "status.json").unlink()
+    words = ["score", "--panel", "new/counts.parquet", "--run-date", NEW_DAY, "--no-track", "--json"]
+    done = jobs.run(words, world)
+    assert done.code == 0, done
+    assert status(world)["latest"] == OLD
+    assert (world / "out" / "monitoring.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [("history.parquet", b"PAR1x"), ("SHA256SUMS", b"\xff\xfe"), ("scores.csv", b"\xff\x00")],
+)
+def test_damage_to_the_last_release_stops_no_later_month(
+    publish: Publish, jobs: Resident, world: Path, name: str, damage: bytes
+) -> None:
+    publish("old")
+    (world / "out" / OLD / name).write_bytes(damage)
+    assert jobs.run(["status", "--run-date", DAYS["old"]], world).code == 5
+    (listed,) = json.loads(jobs.run(["releases", "list", "--json"], world).out)
+    assert (listed["level"], "damaged" in listed["problem"]) == ("damaged", True)
+    done = publish("new")
+    assert (done.code, latest.name(world / "out")) == (0, NEW), done
+    assert publish("old").code == 0
+    assert latest.name(world / "out") == NEW
+
+
+def test_the_newest_whole_release_leads(publish: Publish, world: Path) -> None:
+    publish("old")
+    publish("new")
+    with (world / "out" / NEW / "wide.csv").open("a") as file:
+        file.write("X")
+    assert publish("old").code == 0
+    assert latest.name(world / "out") == OLD
 
 
 @pytest.mark.slow

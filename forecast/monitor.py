@@ -44,7 +44,10 @@ COLUMNS = [
     "coverage_80",
     "coverage_90",
     "reference",
+    "scoring",
 ]
+#: What is judged once: one month ahead of one release.
+CASE = ["release", "target", "horizon"]
 #: One row per target and month.
 MONTHLY = [
     "target",
@@ -102,7 +105,7 @@ def score_release(past: PastRelease, panel: Panel) -> pd.DataFrame:
         :data:`COLUMNS`: scores are means over regions in counts, ``expected`` and ``observed`` sums over them,
         coverage that of the randomised PIT, ``vintage`` a digest of the outcomes, ``data_to`` the last month known
         when they were scored; ``reference`` says whether the baseline saw the counts ``as known then`` or ``as known
-        now``.
+        now``; ``scoring`` is 1.
     """
     rows = []
     for target, draws in past.draws.items():
@@ -113,7 +116,9 @@ def score_release(past: PastRelease, panel: Panel) -> pd.DataFrame:
             if panel.months[0] <= month <= panel.last_month:
                 row = _case(past, draws, k, panel, target)
                 if row is not None:
-                    rows.append((past.name, str(draws.origin), past.model, target, horizon, str(month), *row))
+                    rows.append(
+                        (past.name, str(draws.origin), past.model, target, horizon, str(month), *row, 1)
+                    )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -178,23 +183,29 @@ def score_releases(
     releases : iterable of PastRelease
     panel : Panel
     known : pandas.DataFrame, optional
-        What was scored before; a month that has been revised since keeps its earlier rows.
+        What was scored before. A case whose outcomes are still the same is not scored again. One that has been revised
+        keeps its earlier rows, and the new row has the next higher number of ``scoring``.
     """
-    fresh = [score_release(past, panel) for past in releases]
-    tables = [t for t in ([] if known is None else [known]) + fresh if len(t)]
+    before = pd.DataFrame(columns=COLUMNS) if known is None else known
+    fresh = [_unlike(score_release(past, panel), before) for past in releases]
+    tables = [table for table in (before, *fresh) if len(table)]
     if not tables:
         return pd.DataFrame(columns=COLUMNS)
-    table = pd.concat(tables, ignore_index=True)
-    keys = ["release", "target", "horizon", "vintage"]
-    return table.drop_duplicates(keys).sort_values(
-        ["target", "month", "origin", "release", "data_to", "vintage"], kind="stable", ignore_index=True
-    )
+    order = ["target", "month", "origin", "release", "scoring"]
+    return pd.concat(tables).sort_values(order, kind="stable", ignore_index=True)
+
+
+def _unlike(fresh: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose outcomes are not those that the case was last scored with, numbered on from there."""
+    last = newest_vintage(known).set_index(CASE)[["vintage", "scoring"]]
+    told = last.reindex(pd.MultiIndex.from_frame(fresh[CASE])).set_axis(fresh.index)
+    scoring = told["scoring"].fillna(0).astype(int) + 1
+    return fresh.assign(scoring=scoring)[fresh["vintage"] != told["vintage"]]
 
 
 def newest_vintage(table: pd.DataFrame) -> pd.DataFrame:
-    """Each case once, by the newest data it was scored with."""
-    ordered = table.sort_values("data_to", kind="stable")
-    return ordered.drop_duplicates(["release", "target", "horizon"], keep="last").sort_index()
+    """Each case once, by the outcomes that it was scored with last."""
+    return table.sort_values("scoring", kind="stable").drop_duplicates(CASE, keep="last").sort_index()
 
 
 def by_month(table: pd.DataFrame) -> pd.DataFrame:

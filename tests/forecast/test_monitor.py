@@ -115,6 +115,45 @@ def test_a_revised_month_is_scored_again_and_the_first_score_is_kept(
     assert len(newest) == len(first)
 
 
+def revised_at(panel: Panel, region: int) -> Panel:
+    """The panel after three more events were found in the last month of a region."""
+    events = panel.measures["events"].copy()
+    events[-1, region] += 3
+    return replace(panel, measures={**panel.measures, "events": events})
+
+
+def test_a_revision_without_a_new_month_is_judged_by_what_is_known_last(
+    world: ForecastResult, shelf: Path
+) -> None:
+    """Several revisions, so that no order of digests can pass by luck; the last one brings the first counts back."""
+    past = PastRelease.read(shelf / "2023-11")
+    table = monitor.score_releases([past], world.panel)
+    for panel in [*(revised_at(world.panel, k) for k in range(6)), world.panel]:
+        table = monitor.score_releases([past], panel, table)
+        counted = monitor.newest_vintage(table).query("target == 'events'")
+        now = monitor.score_release(past, panel).query("target == 'events'")
+        assert counted[["vintage", "crps"]].values.tolist() == now[["vintage", "crps"]].values.tolist()
+    assert table[table.target == "events"].scoring.tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    deaths = table[table.target == "deaths"]
+    assert deaths.scoring.tolist() == [1] * len(deaths)
+
+
+def test_a_later_run_knows_which_vintage_came_last(
+    world: ForecastResult, shelf: Path, tmp_path: Path
+) -> None:
+    chosen = settings(world, tmp_path)
+    published(shelf, chosen.out)
+    for panel in [*(revised_at(world.panel, k) for k in range(4)), world.panel]:
+        panel.write_parquet(tmp_path / "panel.parquet")
+        score_job.run_score(chosen)
+    score_job.run_score(chosen)
+    table = score_job.read_scores(chosen.out / "monitoring.csv")
+    last = table[table.month.eq("2023-12") & table.target.eq("events")]
+    assert sorted(last.scoring) == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    counted = monitor.newest_vintage(last)
+    assert counted.observed.unique().tolist() == [world.panel.measure("events")[-1].sum()]
+
+
 def test_the_baseline_sees_the_counts_as_they_were_known(world: ForecastResult, shelf: Path) -> None:
     past = PastRelease.read(shelf / "2023-11")
     measures = {name: values * 3 for name, values in world.panel.measures.items()}

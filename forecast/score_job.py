@@ -39,8 +39,12 @@ class Scored:
         The folder.
     data_to : str
         The last month that is known.
-    table, months : pandas.DataFrame
-        Every score (:data:`monitor.COLUMNS`), and the record by month.
+    table : pandas.DataFrame
+        Every score there is (:data:`monitor.COLUMNS`), also of revisions that have been superseded and of later months.
+    judged : pandas.DataFrame
+        The rows of it that count: of usable releases, in months up to ``data_to``.
+    months : pandas.DataFrame
+        These by month.
     fresh : int
         Rows that were not there before.
     alarms : tuple of Alarm
@@ -57,6 +61,7 @@ class Scored:
     out: Path
     data_to: str
     table: pd.DataFrame
+    judged: pd.DataFrame
     months: pd.DataFrame
     fresh: int
     alarms: tuple[Alarm, ...]
@@ -64,6 +69,11 @@ class Scored:
     age_days: int
     run_ids: tuple[str, ...] = ()
     tracking_error: TrackingError | None = None
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether later months have been scored before."""
+        return bool((self.table["month"] > self.data_to).any())
 
     @property
     def level(self) -> str:
@@ -125,13 +135,15 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
     for i, info in enumerate(reversed(found)):
         say("scores", 0.1 + 0.6 * i / len(found))
         table = monitor.score_releases([PastRelease.read(info.path)], panel, table)
-    months = monitor.by_month(table)
+    judged = _judged(table, {info.name for info in found}, str(last))
+    months = monitor.by_month(judged)
     say("inputs", 0.7)
     drift = _drift(inputs, last, found[0].manifest if found else None)
     scored = Scored(
         out=settings.out,
         data_to=str(last),
         table=table,
+        judged=judged,
         months=months,
         fresh=len(table) - len(known),
         alarms=tuple(monitor.alarms(months, drift)),
@@ -141,7 +153,7 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
     if not write:
         return scored
     _write(scored, settings)
-    return _logged(scored, settings, say) if settings.track and len(table) else scored
+    return _logged(scored, settings, say) if settings.track and len(judged) else scored
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -170,6 +182,11 @@ def _still_good(table: pd.DataFrame, out: Path) -> pd.DataFrame:
     """The scores without those of releases that have been withdrawn since."""
     withdrawn = {info.name for info in all_releases(out) if info.withdrawn}
     return table[~table["release"].isin(withdrawn)].reset_index(drop=True)
+
+
+def _judged(table: pd.DataFrame, releases: set[str], last: str) -> pd.DataFrame:
+    """The scores that count: of these releases, in months that may be looked at."""
+    return table[table["release"].isin(releases) & (table["month"] <= last)].reset_index(drop=True)
 
 
 def _drift(inputs: Inputs, last: pd.Period, manifest: Mapping[str, Any] | None) -> pd.DataFrame:
@@ -231,14 +248,17 @@ def _logged(scored: Scored, settings: Settings, say: Progress) -> Scored:
 
 
 def records(scored: Scored) -> list[Record]:
-    """One record per model that has made releases: its scores over time; the newest has the inputs' drift as well."""
+    """One record per model that has made releases: its scores over time; the newest has the inputs' drift as well.
+
+    What stands now (``data_to, level, alarms``) is not told where later months have been scored before.
+    """
     from ..training.tracking import Record
     from .publish import csv_text
 
-    table, found = scored.table, []
-    newest = table.sort_values("origin", kind="stable")["model"].iloc[-1]
+    judged, found = scored.judged, []
+    newest = judged.sort_values("origin", kind="stable")["model"].iloc[-1]
     step = int(scored.data_to.replace("-", ""))
-    for model, part in table.groupby("model", sort=True):
+    for model, part in judged.groupby("model", sort=True):
         measured = monitor.metrics(monitor.by_month(part), part)
         if model == newest:
             measured |= {
@@ -246,14 +266,14 @@ def records(scored: Scored) -> list[Record]:
                 for family, psi in scored.drift.set_index("family")["psi"].dropna().items()
             }
             measured["age_days"] = {step: float(scored.age_days)}
-        tags = {
-            "run_kind": "monitoring",
-            "model_version": str(model),
-            "data_to": scored.data_to,
-            "level": scored.level if model == newest else "",
-            "alarms": " ".join(a.message for a in scored.alarms if a.level != "green")[:4000],
-        }
-        texts: dict[str, str | bytes] = {SCORES: csv_text(part)}
+        tags = {"run_kind": "monitoring", "model_version": str(model)}
+        if not scored.looks_back:
+            tags |= {
+                "data_to": scored.data_to,
+                "level": scored.level if model == newest else "",
+                "alarms": " ".join(a.message for a in scored.alarms if a.level != "green")[:4000],
+            }
+        texts: dict[str, str | bytes] = {SCORES: csv_text(scored.table[scored.table["model"] == model])}
         found.append(Record(f"monitoring {model}", metrics=measured, tags=tags, texts=texts))
     return found
 

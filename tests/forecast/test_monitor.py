@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ from harmattan.forecast.publish import publish_release
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.tombstone import Tombstone, note_of
 from harmattan.training.distribution import Draws
+from harmattan.training.stores import connected
 
 HTML = "<!doctype html><title>Report</title>"
 
@@ -238,6 +240,53 @@ def test_a_damaged_release_is_left_out(world: ForecastResult, shelf: Path, tmp_p
     assert set(score_job.run_score(chosen).table.release) == {"2023-09"}
 
 
+def test_a_superseded_revision_no_longer_counts(world: ForecastResult, shelf: Path, tmp_path: Path) -> None:
+    """What was scored before the revision stays in the record; the figures are those of a folder scored afresh."""
+    chosen = settings(world, tmp_path)
+    published(shelf, chosen.out)
+    score_job.run_score(chosen)
+    assert publish_release(as_of(world, "2023-11", factor=3.0), HTML, chosen.out).path.name == "2023-11_r2"
+    afresh = replace(chosen, out=tmp_path / "afresh")
+    shutil.copytree(chosen.out, afresh.out, ignore=shutil.ignore_patterns("monitoring.*"))
+    scored = score_job.run_score(chosen)
+    assert set(scored.table.release) == {"2023-09", "2023-11", "2023-11_r2"}
+    assert set(scored.judged.release) == {"2023-09", "2023-11_r2"}
+    other = score_job.run_score(afresh)
+    pd.testing.assert_frame_equal(scored.months, other.months)
+    assert scored.alarms == other.alarms
+
+
+def test_months_after_as_of_do_not_count(world: ForecastResult, shelf: Path, tmp_path: Path) -> None:
+    """A look back after a full score finds what a folder that was never scored would show."""
+    chosen = settings(world, tmp_path)
+    published(shelf, chosen.out)
+    back = replace(chosen, as_of="2023-11")
+    first = score_job.run_score(back, write=False)
+    full = score_job.run_score(chosen)
+    scored = score_job.run_score(back)
+    assert scored.judged.month.unique().tolist() == ["2023-10", "2023-11"]
+    assert scored.alarms == first.alarms
+    told = json.loads((chosen.out / "monitoring.json").read_text())
+    assert {m["month"] for m in told["months"]} == {"2023-10", "2023-11"}
+    assert len(score_job.read_scores(chosen.out / "monitoring.csv")) == len(full.table)
+
+
+def test_a_look_back_leaves_what_a_run_says_of_now(
+    world: ForecastResult,
+    shelf: Path,
+    tmp_path: Path,
+    store: Callable[[], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    chosen = replace(settings(world, tmp_path), mlruns=store(), track=True)
+    published(shelf, chosen.out)
+    run_ids = score_job.run_score(chosen).run_ids
+    assert score_job.run_score(replace(chosen, as_of="2023-11")).run_ids == run_ids
+    with connected(chosen.mlruns) as client:
+        assert client.get_run(run_ids[0]).data.tags["data_to"] == "2023-12"
+
+
 def test_scoring_again_adds_nothing_to_the_record(world: ForecastResult, shelf: Path, tmp_path: Path) -> None:
     chosen = settings(world, tmp_path)
     published(shelf, chosen.out)
@@ -264,7 +313,7 @@ def test_each_red_alarm_has_its_own_error(world: ForecastResult, tmp_path: Path)
     blank = pd.DataFrame(columns=monitor.COLUMNS)
     for name, kind in (("skill", SkillError), ("coverage", CoverageError)):
         red = (monitor.Alarm(name, "red", "Too bad."),)
-        error = score_job.Scored(tmp_path, "2023-12", blank, blank, 0, red, blank, 0).error
+        error = score_job.Scored(tmp_path, "2023-12", blank, blank, blank, 0, red, blank, 0).error
         assert type(error) is kind
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,7 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
     for i, info in enumerate(reversed(found)):
         say("scores", 0.1 + 0.6 * i / len(found))
         table = monitor.score_releases([PastRelease.read(info.path)], panel, table)
+    table = _as_kept(table)
     judged = _judged(table, {info.name for info in found}, str(last))
     months = monitor.by_month(judged)
     say("inputs", 0.7)
@@ -167,15 +169,27 @@ def read_scores(path: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=monitor.COLUMNS)
     try:
-        kept = dict.fromkeys(("release", "origin", "model", "month", "vintage", "data_to", "reference"), str)
-        table = pd.read_csv(path, dtype=kept, keep_default_na=False, na_values={"crps": ["NA"]})
-        return table[monitor.COLUMNS]
+        return _parsed(path)
     except (OSError, ValueError, KeyError) as reason:
         raise ReleaseError(
             f"the record of scores cannot be read ({str(reason).splitlines()[0][:120]}).",
             str(path),
             "Restore it, or move it away: everything still known is scored again.",
         ) from reason
+
+
+def _parsed(source: Path | StringIO) -> pd.DataFrame:
+    """The scores in a CSV."""
+    kept = dict.fromkeys(("release", "origin", "model", "month", "vintage", "data_to", "reference"), str)
+    table = pd.read_csv(source, dtype=kept, keep_default_na=False, na_values={"crps": ["NA"]})
+    return table[monitor.COLUMNS]
+
+
+def _as_kept(table: pd.DataFrame) -> pd.DataFrame:
+    """The scores with the digits that the CSV holds, so that a later run finds the same figures."""
+    from .publish import csv_text
+
+    return _parsed(StringIO(csv_text(table)))
 
 
 def _still_good(table: pd.DataFrame, out: Path) -> pd.DataFrame:

@@ -254,6 +254,7 @@ def test_a_superseded_revision_no_longer_counts(world: ForecastResult, shelf: Pa
     other = score_job.run_score(afresh)
     pd.testing.assert_frame_equal(scored.months, other.months)
     assert scored.alarms == other.alarms
+    assert [r.metrics for r in score_job.records(scored)] == [r.metrics for r in score_job.records(other)]
 
 
 def test_months_after_as_of_do_not_count(world: ForecastResult, shelf: Path, tmp_path: Path) -> None:
@@ -284,7 +285,29 @@ def test_a_look_back_leaves_what_a_run_says_of_now(
     run_ids = score_job.run_score(chosen).run_ids
     assert score_job.run_score(replace(chosen, as_of="2023-11")).run_ids == run_ids
     with connected(chosen.mlruns) as client:
-        assert client.get_run(run_ids[0]).data.tags["data_to"] == "2023-12"
+        tags = client.get_run(run_ids[0]).data.tags
+    assert tags["data_to"] == "2023-12"
+
+
+def test_scoring_again_writes_no_metric_twice(
+    world: ForecastResult,
+    shelf: Path,
+    tmp_path: Path,
+    store: Callable[[], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    chosen = replace(settings(world, tmp_path), mlruns=store(), track=True)
+    published(shelf, chosen.out)
+    (run_id,) = score_job.run_score(chosen).run_ids
+    told = (chosen.out / "monitoring.json").read_bytes()
+    assert score_job.run_score(chosen).run_ids == (run_id,)
+    assert (chosen.out / "monitoring.json").read_bytes() == told
+    with connected(chosen.mlruns) as client:
+        names = client.get_run(run_id).data.metrics
+        steps = {name: [m.step for m in client.get_metric_history(run_id, name)] for name in names}
+    assert "crps.events.h1" in steps
+    assert {name: found for name, found in steps.items() if len(found) != len(set(found))} == {}
 
 
 def test_scoring_again_adds_nothing_to_the_record(world: ForecastResult, shelf: Path, tmp_path: Path) -> None:
@@ -299,6 +322,15 @@ def test_scoring_again_adds_nothing_to_the_record(world: ForecastResult, shelf: 
     assert {e["name"] for e in told["entries"]} >= {"skill", "coverage", "bias"}
     assert told["data_to"] == "2023-12"
     assert told["age_days"] == 31
+
+
+def test_a_folder_in_which_nothing_can_be_judged_yet(
+    world: ForecastResult, shelf: Path, tmp_path: Path
+) -> None:
+    chosen = replace(settings(world, tmp_path), as_of="2023-09")
+    published(shelf, chosen.out)
+    scored = score_job.run_score(chosen)
+    assert (len(scored.table), scored.fresh, scored.alarms, scored.level) == (0, 0, (), "green")
 
 
 def test_a_dry_run_writes_nothing(world: ForecastResult, shelf: Path, tmp_path: Path) -> None:

@@ -117,9 +117,17 @@ def score_release(past: PastRelease, panel: Panel) -> pd.DataFrame:
                 row = _case(past, draws, k, panel, target)
                 if row is not None:
                     rows.append(
-                        (past.name, str(draws.origin), past.model, target, horizon, str(month), *row, 1)
+                        (past.name, str(draws.origin), _made_by(past), target, horizon, str(month), *row, 1)
                     )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _made_by(past: PastRelease) -> str:
+    """The version of the registered model, however it was asked for; else what was used in its place."""
+    from ..training.registry import MODEL
+
+    version = (past.manifest.get("model") or {}).get("version")
+    return f"{MODEL} {version}" if version else past.model
 
 
 def _has(panel: Panel, target: str) -> bool:

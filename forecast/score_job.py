@@ -262,16 +262,19 @@ def _logged(scored: Scored, settings: Settings, say: Progress) -> Scored:
 
 
 def records(scored: Scored) -> list[Record]:
-    """One record per model that has made releases: its scores over time; the newest has the inputs' drift as well.
+    """One record per model that has made releases: its scores over time.
 
-    What stands now (``data_to, level, alarms``) is not told where later months have been scored before.
+    That of the newest release has the inputs' drift and the alarms as well. What stands now (``data_to, level,
+    alarms``) is not told where later months have been scored before.
     """
+    from ..training.registry import MODEL
     from ..training.tracking import Record
     from .publish import csv_text
 
     judged, found = scored.judged, []
     newest = judged.sort_values("origin", kind="stable")["model"].iloc[-1]
     step = int(scored.data_to.replace("-", ""))
+    told = " ".join(a.message for a in scored.alarms if a.level != "green")[:4000]
     for model, part in judged.groupby("model", sort=True):
         measured = monitor.metrics(monitor.by_month(part), part)
         if model == newest:
@@ -280,12 +283,12 @@ def records(scored: Scored) -> list[Record]:
                 for family, psi in scored.drift.set_index("family")["psi"].dropna().items()
             }
             measured["age_days"] = {step: float(scored.age_days)}
-        tags = {"run_kind": "monitoring", "model_version": str(model)}
+        tags = {"run_kind": "monitoring", "model_version": str(model).removeprefix(f"{MODEL} ")}
         if not scored.looks_back:
             tags |= {
                 "data_to": scored.data_to,
                 "level": scored.level if model == newest else "",
-                "alarms": " ".join(a.message for a in scored.alarms if a.level != "green")[:4000],
+                "alarms": told if model == newest else "",
             }
         texts: dict[str, str | bytes] = {SCORES: csv_text(scored.table[scored.table["model"] == model])}
         found.append(Record(f"monitoring {model}", metrics=measured, tags=tags, texts=texts))

@@ -370,11 +370,32 @@ def test_each_model_has_a_record_of_its_own(world: ForecastResult, tmp_path: Pat
         made = replace(as_of(world, month), model={"name": "champion", "version": version})
         publish_release(made, HTML, chosen.out)
     found = score_job.records(score_job.run_score(chosen))
-    assert [r.name for r in found] == ["monitoring champion 1", "monitoring champion 2"]
+    assert [r.name for r in found] == ["monitoring harmattan 1", "monitoring harmattan 2"]
     assert set(found[0].metrics["crps.events.h1"]) == {202311}
     assert set(found[0].metrics["crps.events.h2"]) == set(found[1].metrics["crps.events.h1"]) == {202312}
     assert "psi.own_history" in found[1].metrics
     assert "psi.own_history" not in found[0].metrics
+
+
+def test_a_version_has_one_record_however_it_was_asked_for(world: ForecastResult, tmp_path: Path) -> None:
+    chosen = settings(world, tmp_path)
+    for month, asked in (("2023-10", "champion"), ("2023-11", "1")):
+        made = replace(as_of(world, month), model={"name": asked, "version": "1"})
+        publish_release(made, HTML, chosen.out)
+    (found,) = score_job.records(score_job.run_score(chosen))
+    assert found.name == "monitoring harmattan 1"
+    assert found.tags["model_version"] == "1"
+    assert set(found.metrics["crps.events.h1"]) == {202311, 202312}
+
+
+def test_only_the_newest_model_carries_the_alarms(world: ForecastResult, tmp_path: Path) -> None:
+    chosen = settings(world, tmp_path)
+    for month, version in (("2023-09", 1), ("2023-10", 2)):
+        made = replace(as_of(world, month, factor=4.0), model={"name": "champion", "version": version})
+        publish_release(made, HTML, chosen.out)
+    old, new = score_job.records(score_job.run_score(chosen))
+    assert "worse than conflictology" in new.tags["alarms"]
+    assert (old.tags["alarms"], old.tags["level"]) == ("", "")
 
 
 def test_stability_is_zero_for_the_same_and_large_for_a_shift() -> None:

@@ -270,13 +270,17 @@ def alarms(months: pd.DataFrame, drift: pd.DataFrame | None = None) -> list[Alar
     return found
 
 
+def _recent(months: pd.DataFrame, number: int) -> pd.DataFrame:
+    """The rows of the last few months of the calendar, the newest scored one being the last."""
+    calendar = pd.PeriodIndex(months["month"], freq="M")
+    return months[calendar > calendar.max() - number]
+
+
 def _skill(target: str, months: pd.DataFrame) -> Alarm:
-    last = months["skill"].dropna().tail(BELOW)
+    last = _recent(months, BELOW)["skill"].dropna()
     if len(last) < BELOW:
-        count = f"{len(last)} month{'' if len(last) == 1 else 's'}"
-        return Alarm(
-            "skill", "green", f"Forecasts of {target} have been scored in {count}: too few to judge."
-        )
+        words = f"Forecasts of {target} have been scored in {len(last)} of the last {BELOW} months: too few to judge."
+        return Alarm("skill", "green", words)
     told = ", ".join(f"{100 * v:+.0f} %" for v in last)
     if (last < 0).all():
         words = f"Forecasts of {target} were worse than conflictology for {BELOW} months in a row ({told})."
@@ -289,7 +293,7 @@ def _skill(target: str, months: pd.DataFrame) -> Alarm:
 def _coverage(target: str, months: pd.DataFrame) -> Alarm:
     from .freshness import coverage_of
 
-    last = months.tail(WINDOW)
+    last = _recent(months, WINDOW)
     if len(last) < BELOW:
         return Alarm(
             "coverage", "green", f"Intervals of {target} have been scored in too few months to judge."
@@ -300,12 +304,11 @@ def _coverage(target: str, months: pd.DataFrame) -> Alarm:
 
 
 def _bias(target: str, months: pd.DataFrame) -> Alarm:
-    last = months.tail(BELOW)
+    last = _recent(months, BELOW)
     expected, observed = float(last["expected"].sum()), float(last["observed"].sum())
     ratio = expected / observed if observed > 0 else float("inf")
-    words = (
-        f"In the last {len(last)} months {expected:,.0f} {target} were expected and {observed:,.0f} recorded."
-    )
+    span = f"the last {BELOW}" if len(last) == BELOW else f"{len(last)} of the last {BELOW}"
+    words = f"In {span} months {expected:,.0f} {target} were expected and {observed:,.0f} recorded."
     far = len(last) >= BELOW and not 1 / BIAS <= ratio <= BIAS
     return Alarm("bias", "amber" if far else "green", words)
 

@@ -198,6 +198,23 @@ def test_skill_below_zero_for_three_months_is_red() -> None:
     assert levels(months_of([-0.1, -0.1]))["skill"] == "green"
 
 
+def test_months_that_are_not_adjacent_are_not_three_in_a_row() -> None:
+    """A month without a forecast, or without a skill, lies between two bad ones."""
+    bad = months_of([-0.1, -0.2, -0.3, -0.4], coverage=0.6, ratio=2.0)
+    gap = bad.drop(index=2)
+    assert levels(gap) == {"skill": "green", "coverage": "red", "bias": "green"}
+    assert monitor.alarms(gap)[0].message == (
+        "Forecasts of events have been scored in 2 of the last 3 months: too few to judge."
+    )
+    assert levels(bad.assign(skill=[-0.1, -0.2, np.nan, -0.4]))["skill"] == "green"
+    assert levels(bad)["skill"] == "red"
+
+
+def test_coverage_of_long_ago_is_not_recent() -> None:
+    long_ago = months_of([0.1] * 12, coverage=0.6)
+    assert levels(long_ago.iloc[[0, 1, 2, 11]])["coverage"] == "green"
+
+
 def test_coverage_out_of_its_band_is_red() -> None:
     assert levels(months_of([0.1] * 4, coverage=0.8))["coverage"] == "green"
     assert levels(months_of([0.1] * 4, coverage=0.6))["coverage"] == "red"

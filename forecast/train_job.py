@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import tempfile
 import time
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..data.errors import TrackingError
+from ..data.errors import HarmattanError, ModelError, TrackingError
+from ..training.stores import in_short
 from .config import Settings
 from .inputs import Inputs, load_inputs
 from .model_card import model_card
@@ -119,7 +121,8 @@ def train(settings: Settings, progress: Progress | None = None) -> TrainOutcome:
     ------
     HarmattanError
         Input that cannot be read, a model that cannot be fitted, a store that cannot be used. A model that was trained
-        and could not be registered is kept below ``mlruns/unregistered``.
+        and could not be registered is kept below ``mlruns/unregistered``. A champion that cannot be read is none of
+        these: the new version is registered, and the gate refuses it.
 
     Examples
     --------
@@ -137,20 +140,20 @@ def train(settings: Settings, progress: Progress | None = None) -> TrainOutcome:
     training = train_models(settings, lambda stage, share: say(stage, 0.9 * share), inputs)
     inputs = replace(inputs, panel=inputs.panel.until(training.trained.origin))
     clock.append(time.perf_counter())
-    say("report", 0.91)
-    pieces = _pieces(training, inputs, settings)
-    clock.append(time.perf_counter())
-    say("record", 0.95)
-    spent = dict(zip(("train", "report"), np.diff(clock).tolist(), strict=True))
-    with tempfile.TemporaryDirectory() as aside:
-        saved = Path(aside) / "model"
-        scores = scored(training)
-        try:
-            if preparing is not None:
-                preparing.wait(timeout=120)
-            outcome = _register(training, pieces, scores, saved, inputs, settings, spent)
-        except TrackingError as failure:
-            raise _kept(failure, training.trained, settings) from failure
+    try:
+        say("report", 0.91)
+        pieces = _pieces(training, inputs, settings)
+        clock.append(time.perf_counter())
+        say("record", 0.95)
+        spent = dict(zip(("train", "report"), np.diff(clock).tolist(), strict=True))
+        if preparing is not None:
+            preparing.wait(timeout=120)
+        with tempfile.TemporaryDirectory() as aside:
+            outcome = _register(
+                training, pieces, scored(training), Path(aside) / "model", inputs, settings, spent
+            )
+    except (HarmattanError, OSError, subprocess.SubprocessError) as failure:
+        raise _kept(failure, training.trained, settings) from failure
     return replace(outcome, seconds={**spent, "record": time.perf_counter() - clock[-1]})
 
 
@@ -251,17 +254,30 @@ def _register(
 
 
 def _judge(scores: pd.DataFrame, settings: Settings) -> tuple[Verdict, str, bool]:
-    """The gate's verdict, whom the model faced, and whether it would be the first champion."""
-    champion = champion_of(settings)
-    verdict, rival = face(scores, champion, settings.seed)
+    """The gate's verdict, whom the model faced, and whether it would be the first champion.
+
+    A champion that is damaged costs the new model its verdict, never its version.
+    """
+    from ..training.promotion import Verdict
+
+    try:
+        champion = champion_of(settings)
+        verdict, rival = face(scores, champion, settings.seed)
+    except ModelError as reason:
+        place = f"{reason.where}: " if reason.where else ""
+        why = f"the champion cannot be read: {place}{reason.what.rstrip('.')}"
+        return Verdict(False, (why,)), "the champion", False
     return verdict, rival, champion is None
 
 
 def champion_of(settings: Settings) -> Loaded | None:
     """The champion; None where there is none yet. A champion that cannot be read is an error, not an absence."""
-    from ..training import registry
+    from ..training import registry, stores
 
-    with registry.registry(settings.mlruns, settings.tracking_uri) as client:
+    doing = "the model registry cannot be used"
+    with stores.connected(
+        settings.mlruns, settings.tracking_uri, doing=doing, remedy=registry.REMEDY
+    ) as client:
         there = any(registry.CHAMPION in version.aliases for version in registry.versions(client))
     if not there:
         return None
@@ -347,13 +363,18 @@ def _tags(trained: Trained, inputs: Inputs, settings: Settings, recipe_hash: str
     }
 
 
-def _kept(failure: TrackingError, trained: Trained, settings: Settings) -> TrackingError:
+def _kept(failure: Exception, trained: Trained, settings: Settings) -> HarmattanError:
     """Save a model that could not be registered; the error that says where it is."""
+    if isinstance(failure, HarmattanError):
+        told = failure
+    else:
+        told = TrackingError(f"the model could not be registered ({in_short(failure)}).")
     folder = settings.mlruns / "unregistered" / f"{trained.origin}-{trained.digest[:12]}"
     try:
         trained.write(folder)
     except OSError:
-        return failure
-    return TrackingError(
-        failure.what, failure.where, f"The trained model is in {folder}. Mend the store, and train again."
+        shutil.rmtree(folder, ignore_errors=True)
+        return told
+    return type(told)(
+        told.what, told.where, f"The trained model is in {folder}. Mend the cause, and train again."
     )

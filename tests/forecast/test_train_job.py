@@ -299,6 +299,56 @@ def test_a_model_that_could_not_be_registered_is_kept(
     assert Trained.read(kept) == world.outcome.training.trained
 
 
+def test_a_damaged_champion_does_not_cost_the_new_model(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(model: Path) -> None:
+        path = model / registry.TRAINED / "recipe.json"
+        path.write_text(path.read_text(encoding="utf-8") + " ", encoding="utf-8")
+
+    mine = own_store(world, tmp_path / "mlruns")
+    damaged = copy_version(mine, tmp_path, change=change)
+    with registry.registry(mine.mlruns) as client:
+        registry.crown(client, damaged, {})
+    monkeypatch.setattr("harmattan.forecast.run.train_models", lambda *given: world.outcome.training)
+    outcome = train(mine.settings)
+    assert not outcome.verdict.ok
+    assert outcome.verdict.reasons == (
+        "the champion cannot be read: recipe.json: a file of the trained model has changed",
+    )
+    assert not outcome.crowned
+    with registry.registry(mine.mlruns) as client:
+        assert registry.find(client, "challenger").number == outcome.version
+        assert registry.find(client, "champion").number == damaged
+
+
+@pytest.mark.parametrize(
+    ("where", "failure", "kind"),
+    [
+        ("harmattan.forecast.train_job._pieces", ModelError("the report cannot be made."), ModelError),
+        ("harmattan.forecast.serving.save_model", OSError(28, "No space left on device"), TrackingError),
+    ],
+    ids=["an error of ours", "a full disk"],
+)
+def test_a_model_is_kept_whatever_fails_after_the_work(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    failure: Exception,
+    kind: type[Exception],
+) -> None:
+    def fails(*given: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr("harmattan.forecast.run.train_models", lambda *given: world.outcome.training)
+    monkeypatch.setattr(where, fails)
+    with pytest.raises(kind, match="The trained model is in"):
+        train(own_store(world, tmp_path / "mlruns").settings)
+    (kept,) = (tmp_path / "mlruns" / "unregistered").iterdir()
+    assert Trained.read(kept) == world.outcome.training.trained
+
+
 def test_a_store_that_cannot_be_used_is_told_before_the_work(tmp_path: Path, world: World) -> None:
     (tmp_path / "mlruns").write_text("a file in the folder's place", encoding="utf-8")
     told: list[str] = []

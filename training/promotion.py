@@ -112,7 +112,8 @@ def decide(
     Returns
     -------
     Verdict
-        Refused for any of: fewer than 24 common origins; a gain under 0.5 %, or whose 95 % interval (block bootstrap
+        Refused for any of: a target or horizon of the champion that the challenger has no record of, or fewer than 24
+        common origins of it; a gain under 0.5 %, or whose 95 % interval (block bootstrap
         over months) does not lie above zero, with or without the horizon that gains most; a horizon that loses more
         than 2 %; coverage of the central 50, 80 or 90 % that is surely further than 2 points from nominal.
     """
@@ -121,7 +122,7 @@ def decide(
         return Verdict(False, ("no origin is common to both on the same outcomes",))
     if leading not in set(both["target"]):
         leading = sorted(both["target"])[0]
-    reasons: list[str] = []
+    reasons = list(_not_compared(champion, challenger, both, leading))
     figures: dict[str, float] = {}
     for target, rows in both.groupby("target"):
         table = _Months.of(rows)
@@ -135,6 +136,29 @@ def decide(
         return Verdict(False, tuple(reasons), figures)
     gained = f"CRPS of {leading} {figures['skill']:+.1%}, 95 % interval {figures['low']:+.1%} to {figures['high']:+.1%}"
     return Verdict(True, (f"{gained}, {figures['months']:.0f} origins",), figures)
+
+
+def _not_compared(
+    champion: pd.DataFrame, challenger: pd.DataFrame, both: pd.DataFrame, leading: str
+) -> Iterator[str]:
+    """What the champion forecasts and the challenger was not held against, by target and horizon."""
+    origins = both.groupby(["target", "horizon"])["origin"].nunique()
+    scored = set(zip(challenger["target"], challenger["horizon"], strict=True))
+    for target, rows in champion.groupby("target"):
+        horizons = sorted(set(rows["horizon"]))
+        if not any(known == target for known, _ in scored):
+            yield f"{target}: the challenger does not forecast it"
+            continue
+        together = both.loc[both["target"] == target, "origin"].nunique()
+        if together < ENOUGH_MONTHS:
+            if target != leading:
+                yield f"{target}: {_few(together)}"
+            horizons = [h for h in horizons if (target, h) not in scored]
+        for horizon in horizons:
+            if (target, horizon) not in scored:
+                yield f"{target}: the challenger does not forecast horizon {horizon}"
+            elif (found := int(origins.get((target, horizon), 0))) < ENOUGH_MONTHS:
+                yield f"{target}: horizon {horizon} has {_few(found)}"
 
 
 def common(champion: pd.DataFrame, challenger: pd.DataFrame) -> pd.DataFrame:
@@ -218,7 +242,11 @@ def _not_better(table: _Months, blocks: np.ndarray, figures: Mapping[str, float]
 
 def _too_few(figures: Mapping[str, float]) -> Iterator[str]:
     if figures["months"] < ENOUGH_MONTHS:
-        yield f"only {figures['months']:.0f} common origins: {ENOUGH_MONTHS} are needed"
+        yield _few(int(figures["months"]))
+
+
+def _few(origins: int) -> str:
+    return f"only {origins} common origins: {ENOUGH_MONTHS} are needed"
 
 
 def _worse_horizons(table: _Months) -> Iterator[str]:

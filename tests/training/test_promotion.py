@@ -132,6 +132,37 @@ def test_another_target_may_not_be_worse() -> None:
     assert all(reason.startswith("deaths: horizon") for reason in verdict.reasons)
 
 
+def both_targets(gain: float, seed: int) -> pd.DataFrame:
+    return pd.concat([record(gain, seed=seed), record(gain, seed=seed + 1, target="deaths")])
+
+
+def test_what_the_champion_forecasts_the_challenger_has_to_forecast_too() -> None:
+    champion, better = both_targets(0.0, 1), both_targets(0.06, 3)
+    assert judge(better, champion).ok
+    one = judge(better[(better["target"] == "events") & (better["horizon"] == 1)], champion)
+    assert one.reasons == (
+        "deaths: the challenger does not forecast it",
+        "events: the challenger does not forecast horizon 3",
+        "events: the challenger does not forecast horizon 6",
+    )
+    dropped = judge(better[better["target"] != "deaths"], champion)
+    assert dropped.reasons == ("deaths: the challenger does not forecast it",)
+
+
+def test_each_horizon_needs_enough_origins_of_its_own() -> None:
+    champion, better = both_targets(0.0, 1), both_targets(0.06, 3)
+    early = better["origin"] < "2019-06"
+    short = better[(better["target"] == "deaths") | (better["horizon"] != 6) | early]
+    assert judge(short, champion).reasons == ("events: horizon 6 has only 5 common origins: 24 are needed",)
+    assert not judge(better[(better["target"] == "events") | early], champion).ok
+    refit = decide(champion, short, np.random.default_rng(3), better=False)
+    assert not refit.ok
+
+
+def test_a_challenger_may_forecast_more_than_the_champion() -> None:
+    assert judge(both_targets(0.06, 3), record(seed=1)).ok
+
+
 def test_origins_with_other_outcomes_are_not_the_same() -> None:
     champion = record(seed=1)
     revised = record(0.06, seed=2).assign(observed=lambda d: d["observed"] + (d["origin"] >= "2020-01"))

@@ -236,8 +236,10 @@ class _Study:
 
     def tell_next(self, objective: Callable[[Any], float], number: int) -> None:
         study = self._load(number)
-        if number == 0:
-            study.enqueue_trial(defaults(self.plan.member), skip_if_exists=True)
+        # One that waits was left by a process that ended before it began; one that a killed process left running
+        # is in nobody's hands, and does not count.
+        if number == 0 and not any(t.state.name == "WAITING" for t in study.trials):
+            study.enqueue_trial(defaults(self.plan.member))
         study.optimize(objective, n_trials=1)
 
     def _load(self, number: int) -> Any:

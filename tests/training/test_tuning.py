@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +72,45 @@ def test_a_trial_that_a_killed_process_left_is_forgotten(
         with pytest.raises(KeyboardInterrupt):
             search(problem, plan, 2, tmp_path)
     assert len([t for t in search(problem, plan, 2, tmp_path) if t.state == "complete"]) == 2
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from tuning_world import plan_of, world
+from harmattan.training import tuning
+
+real = tuning.block_score
+def killed(*given):
+    if given[1] != "conflictology_12":
+        os.kill(os.getpid(), 9)
+    return real(*given)
+tuning.block_score = killed
+tuning.search(world(), plan_of(), 3, Path(sys.argv[1]))
+"""
+
+
+def test_a_search_that_was_killed_in_its_first_trial_begins_with_what_is_shipped(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "killed")], env=environment)
+    assert done.returncode == -signal.SIGKILL
+    taken_up = search(world(), plan_of(), 3, tmp_path / "killed")
+    assert taken_up[0].params == defaults("smoothed_conflictology")
+    assert taken_up == search(world(), plan_of(), 3, tmp_path / "whole")
+
+
+def test_a_search_that_was_interrupted_in_its_first_trial_begins_with_what_is_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*given: object) -> float:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "_try", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            search(world(), plan_of(), 3, tmp_path)
+    (first,) = search(world(), plan_of(), 1, tmp_path)
+    assert first.params == defaults("smoothed_conflictology")
 
 
 def test_hopeless_trials_are_given_up(tmp_path: Path) -> None:

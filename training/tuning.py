@@ -263,7 +263,7 @@ def _open(plan: Search, where: Path) -> _Study:
     import optuna
 
     storage = optuna.storages.RDBStorage(f"sqlite:///{where.resolve()}")
-    return _Study(plan, storage, optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1))
+    return _Study(plan, storage, optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=0))
 
 
 def _try(problem: Problem, plan: Search, usual: np.ndarray, trial: Any, workers: int) -> float:

@@ -120,6 +120,15 @@ def test_hopeless_trials_are_given_up(tmp_path: Path) -> None:
     assert all(t.score is None and len(t.steps) < 3 for t in pruned)
 
 
+def test_hopeless_trials_are_given_up_in_as_many_origins_as_are_usual(tmp_path: Path) -> None:
+    """24 origins are two years: a trial can only be given up after the first."""
+    plan = plan_of(years=2)
+    assert len(plan.blocks) == 2
+    pruned = [t for t in search(world(), plan, 16, tmp_path) if t.state == "pruned"]
+    assert pruned
+    assert all(t.score is None and len(t.steps) == 1 for t in pruned)
+
+
 def test_no_month_after_the_last_outcome_matters() -> None:
     problem, plan = world(), plan_of()
     keep = np.ones(8, dtype=bool)

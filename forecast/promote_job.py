@@ -9,6 +9,8 @@ from ..data.errors import GateError, ModelError, UsageError
 from .train_job import champion_of, face
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..training.promotion import Verdict
     from ..training.registry import Loaded
     from ..training.trained import Trained
@@ -83,7 +85,7 @@ def promote(
     GateError
         The gate refuses.
     ModelError
-        No such version, or one whose files have changed.
+        No such version, or one whose files or record of scores have changed.
     TrackingError
         The store cannot be used.
     """
@@ -97,7 +99,7 @@ def promote(
         return Promotion(challenger.version, champion.version, "nothing", ("it is the champion already",))
     if refit:
         _check_refit(challenger, champion)
-    verdict, rival = face(challenger.scores, champion, settings.seed, better=not refit)
+    verdict, rival = _faced(challenger.scores, champion, settings, force, refit)
     if not verdict.ok and not force:
         raise GateError(
             f"version {challenger.version} is {'worse' if refit else 'not better'} than {rival}: "
@@ -122,6 +124,18 @@ def _standing(settings: Settings, force: bool) -> Loaded | None:
         if not force:
             raise
         return None
+
+
+def _faced(
+    scores: pd.DataFrame, champion: Loaded | None, settings: Settings, force: bool, refit: bool
+) -> tuple[Verdict, str]:
+    """What the gate says; a champion whose record is broken only counts as none where force is used."""
+    try:
+        return face(scores, champion, settings.seed, better=not refit)
+    except ModelError:
+        if not force:
+            raise
+        return face(scores, None, settings.seed)
 
 
 def _check_refit(challenger: Loaded, champion: Loaded | None) -> None:

@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..data.errors import ModelError, nearest
+from .promotion import COLUMNS, POOL
 from .stores import connected, is_local, quiet_mlflow, store_uri, without_secrets
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ CHAMPION, CHALLENGER, PREVIOUS = ALIASES = ("champion", "challenger", "previous"
 #: Inside a version: the trained model's files, and the scores that a gate compares.
 TRAINED, RECORD = "artifacts/trained", "artifacts/record"
 SCORES = "origin_scores.csv"
+#: Tag that holds the SHA-256 of the scores; versions registered before there was one are not checked.
+RECORD_DIGEST = "record_digest"
 REMEDY = (
     "Mend the store, or name another with --tracking-uri; `harmattan forecast` without --model needs none."
 )
@@ -65,15 +71,26 @@ class Loaded:
         The version that this is now.
     tags : mapping of str to str
         What the registry says about it.
-    scores : pandas.DataFrame
-        Its back-test, one row per target, horizon, origin and member; see :mod:`harmattan.training.promotion`.
+    read_scores : callable
+        Fetches ``scores``, which a forecast does not need.
     """
 
     trained: Trained
     name: str
     version: str
     tags: Mapping[str, str]
-    scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    read_scores: Callable[[], pd.DataFrame]
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Its back-test, one row per target, horizon, origin and member; see :mod:`harmattan.training.promotion`.
+
+        Raises
+        ------
+        ModelError
+            The record is missing, has changed since it was registered, or is none.
+        """
+        return self.read_scores()
 
 
 def load_model(reference: str, folder: Path, tracking_uri: str | None = None) -> Loaded:
@@ -106,11 +123,11 @@ def load_model(reference: str, folder: Path, tracking_uri: str | None = None) ->
             )
             trained = Trained.read(files)
             _check_digest(trained, version)
-            record = _fetch(
-                f"{uri.rstrip('/')}/{RECORD}", Path(aside) / "record", version, folder, tracking_uri
-            )
-            scores = pd.read_csv(record / SCORES)
-    return Loaded(trained, reference, version.number, version.tags, scores)
+
+    def read_scores() -> pd.DataFrame:
+        return _scores(version, f"{uri.rstrip('/')}/{RECORD}", folder, tracking_uri)
+
+    return Loaded(trained, reference, version.number, version.tags, read_scores)
 
 
 def registry(folder: Path, tracking_uri: str | None = None) -> Any:
@@ -186,7 +203,7 @@ def register(client: Any, run_id: str, experiment: str, saved: Path, tags: Mappi
     run_id, experiment : str
         The run that trained it.
     saved : Path
-        A folder in MLflow's format of models; copied.
+        A folder in MLflow's format of models; copied. The SHA-256 of its scores becomes a tag.
     tags : mapping of str to str
         ``model_digest`` and whatever else the version is to be known by.
     """
@@ -201,8 +218,9 @@ def register(client: Any, run_id: str, experiment: str, saved: Path, tags: Mappi
         if not _absent(reason):
             raise
         client.create_registered_model(MODEL)
+    marks = {**tags, RECORD_DIGEST: _sha256((saved / RECORD / SCORES).read_bytes())}
     version = client.create_model_version(
-        MODEL, source=model.artifact_location, run_id=run_id, model_id=model.model_id, tags=dict(tags)
+        MODEL, source=model.artifact_location, run_id=run_id, model_id=model.model_id, tags=marks
     )
     return str(version.version)
 
@@ -264,6 +282,37 @@ def _check_digest(trained: Trained, version: Version) -> None:
             f"{trained.digest[:12]}, not {promised[:12] or 'told'}.",
             remedy="Restore its files from a copy, or train again.",
         )
+
+
+def _scores(version: Version, uri: str, folder: Path, tracking_uri: str | None) -> pd.DataFrame:
+    """The record of a version's back-test, as it was registered."""
+    with registry(folder, tracking_uri), tempfile.TemporaryDirectory() as aside:
+        fetched = _fetch(uri, Path(aside) / "record", version, folder, tracking_uri) / SCORES
+        if not fetched.is_file():
+            raise _no_record(version, "is missing")
+        content = fetched.read_bytes()
+    if version.tags.get(RECORD_DIGEST, _sha256(content)) != _sha256(content):
+        raise _no_record(version, "has changed since it was registered")
+    try:
+        table = pd.read_csv(BytesIO(content))
+        table = table[list(COLUMNS)].astype({"horizon": int, "cases": int, "observed": int, "crps": float})
+    except (ValueError, KeyError, OverflowError):
+        raise _no_record(version, "cannot be read") from None
+    if POOL not in set(table["member"]) or not table["crps"].notna().all():
+        raise _no_record(version, "lacks scores of the pool")
+    return table
+
+
+def _no_record(version: Version, how: str) -> ModelError:
+    return ModelError(
+        f"the record of scores of version {version.number} of the model {how}.",
+        SCORES,
+        remedy="Restore the file from a copy, or train again; a forecast does not need it.",
+    )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _absent(reason: Any) -> bool:

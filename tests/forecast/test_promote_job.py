@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from command_line import Run
-from trained_world import World, copy_version, own_store
+from trained_world import World, copy_version, own_store, record_of_version
 
 from harmattan.data.errors import GateError, ModelError, UsageError
 from harmattan.forecast.promote_job import promote, roll_back
-from harmattan.training import registry
+from harmattan.training import registry, stores
 
 Scores = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -149,6 +150,52 @@ def test_a_broken_champion_stands_in_nobodys_way_but_by_force(mine: World, tmp_p
         promote(mine.settings, better)
     promote(mine.settings, better, force=True, reason="the champion is broken")
     assert champion(mine).number == better
+
+
+DAMAGES: dict[str, Callable[[str], str | None]] = {
+    "has changed since it was registered": lambda text: text.replace(",pool,", ",poolx,"),
+    "cannot be read": lambda text: "garbage\n",
+    "lacks scores of the pool": lambda text: text.replace(",pool,", ",poolx,"),
+    "are missing": lambda text: None,
+}
+
+
+@pytest.mark.parametrize("said", DAMAGES)
+def test_a_damaged_record_stops_the_gate_and_no_forecast(mine: World, tmp_path: Path, said: str) -> None:
+    """Versions registered before records had a SHA-256 are compared as they are, if they can be read."""
+    first = crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    if said != "has changed since it was registered":
+        with stores.connected(mine.mlruns) as client:
+            client.delete_model_version_tag(registry.MODEL, version, registry.RECORD_DIGEST)
+    path = record_of_version(mine, version)
+    changed = DAMAGES[said](path.read_text(encoding="utf-8"))
+    if changed is None:
+        shutil.rmtree(path.parent)
+    else:
+        path.write_text(changed, encoding="utf-8")
+    assert registry.load_model(version, mine.mlruns).version == version
+    with pytest.raises(ModelError, match=said):
+        promote(mine.settings, version)
+    assert champion(mine).number == first
+
+
+def test_a_version_without_a_hash_of_its_record_is_compared_as_it_is(mine: World, tmp_path: Path) -> None:
+    crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    with stores.connected(mine.mlruns) as client:
+        client.delete_model_version_tag(registry.MODEL, version, registry.RECORD_DIGEST)
+    assert promote(mine.settings, version).how == "gate"
+
+
+def test_a_champion_with_a_damaged_record_only_gives_way_to_force(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    record_of_version(mine, first).write_text("garbage\n", encoding="utf-8")
+    better = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    with pytest.raises(ModelError, match=f"record of scores of version {first} of the model has changed"):
+        promote(mine.settings, better)
+    done = promote(mine.settings, better, force=True, reason="the champion's record is broken")
+    assert (done.before, champion(mine).number) == (first, better)
 
 
 def test_promote_on_the_command_line(mine: World, tmp_path: Path, run: Run) -> None:

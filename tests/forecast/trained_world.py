@@ -85,6 +85,13 @@ def copy_version(
         return registry.register(client, first.run_id, number, saved, {"model_digest": digest})
 
 
+def record_of_version(world: World, number: str) -> Path:
+    """Where the scores of a version lie."""
+    with stores.connected(world.mlruns) as client:
+        place = client.get_model_version_download_uri(registry.MODEL, number)
+    return Path(place.removeprefix("file://")) / registry.RECORD / registry.SCORES
+
+
 def _digest(folder: Path) -> str:
     import hashlib
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from .tracking import find_run
 FILE = "run.json"
 #: Version of the layout.
 FORMAT = 1
+#: Tag of an imported run: the id that it had where it was made.
+FROM = "imported_from"
 #: Tags that only mean something in the store that wrote them.
 OF_THE_STORE = ("mlflow.parentRunId", "mlflow.runName", "mlflow.log-model.history", "mlflow.artifactLocation")
 
@@ -150,17 +154,17 @@ def import_run(source: Path, folder: Path, tracking_uri: str | None = None) -> s
     told = read_export(source)
     with connected(folder, tracking_uri, doing="the run could not be imported") as client:
         number = experiment_of(client, folder, tracking_uri)
-        there = find_run(client, number, {"imported_from": told["run_id"]})
+        there = find_run(client, number, {FROM: told["run_id"]}, finished=False)
         return there or _bring(client, number, source, told, None)
 
 
 def read_export(source: Path) -> dict[str, Any]:
-    """What an exported run tells of itself: ``run_id, name, status`` and the rest.
+    """What an exported run tells of itself: ``run_id, name, status`` and the rest; its children are read, too.
 
     Raises
     ------
     SourceError
-        The folder is no exported run.
+        The folder is no exported run, or one of its parts is of the wrong kind.
     """
     path = source / FILE
     try:
@@ -180,21 +184,91 @@ def read_export(source: Path) -> dict[str, Any]:
         raise SourceError(
             f"'{told['status']}' is no status.", str(path), nearest(str(told["status"]), STATUSES)
         )
+    odd = next((part for part, fits in SHAPES.items() if part in told and not fits(told[part])), None)
+    if odd is not None:
+        raise SourceError(f"'{odd}' of this run is of the wrong kind.", str(path), "Export it again.")
+    for child in _children(source):
+        read_export(child)
     return dict(told)
 
 
+def _children(source: Path) -> list[Path]:
+    return sorted((source / "children").glob("*"))
+
+
+def _is_table(value: Any) -> bool:
+    """Whether it is what parameters and tags are: text (or numbers) by name."""
+    return isinstance(value, dict) and all(isinstance(v, str | int | float) for v in value.values())
+
+
+def _are_metrics(value: Any) -> bool:
+    """Whether it is a list of step, value and time by name."""
+    return isinstance(value, dict) and all(
+        isinstance(rows, list) and all(_is_value(row) for row in rows) for rows in value.values()
+    )
+
+
+def _is_value(row: Any) -> bool:
+    if not isinstance(row, list) or len(row) != 3:
+        return False
+    step, value, at = row
+    return isinstance(step, int) and isinstance(value, int | float) and isinstance(at, int)
+
+
+def _are_datasets(value: Any) -> bool:
+    return isinstance(value, list) and all(_is_dataset(data) for data in value)
+
+
+def _is_dataset(data: Any) -> bool:
+    if not isinstance(data, dict) or not set(NEEDED) <= set(data) <= {*NEEDED, "schema", "profile", "tags"}:
+        return False
+    texts = {k: v for k, v in data.items() if k != "tags"}
+    return _is_table(data.get("tags", {})) and all(v is None or isinstance(v, str) for v in texts.values())
+
+
+#: What a data set has in any case.
+NEEDED = ("name", "digest", "source_type", "source")
+#: What each part of an exported run has to be.
+SHAPES: Mapping[str, Callable[[Any], bool]] = {
+    "run_id": lambda value: isinstance(value, str),
+    "name": lambda value: isinstance(value, str),
+    "start_time": lambda value: value is None or isinstance(value, int),
+    "end_time": lambda value: value is None or isinstance(value, int),
+    "params": _is_table,
+    "tags": _is_table,
+    "metrics": _are_metrics,
+    "datasets": _are_datasets,
+}
 STATUSES = ("FINISHED", "FAILED", "KILLED", "RUNNING", "SCHEDULED")
 
 
 def _bring(client: Any, experiment: str, source: Path, told: dict[str, Any], parent: str | None) -> str:
-    """One run and its children, in the order in which a reader expects them."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+    """One run and its children, in the order in which a reader expects them.
 
+    The tag that says where it comes from is written last: an import that fails on the way is none.
+    """
     tags = {"mlflow.parentRunId": parent} if parent else {}
     run = client.create_run(experiment, start_time=told.get("start_time"), run_name=told["name"], tags=tags)
     run_id = str(run.info.run_id)
+    try:
+        _fill(client, run_id, source, told)
+        for child in _children(source):
+            _bring(client, experiment, child, read_export(child), run_id)
+    except BaseException:
+        with suppress(Exception):
+            client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, told["status"], told.get("end_time"))
+    client.set_tag(run_id, FROM, told["run_id"])
+    return run_id
+
+
+def _fill(client: Any, run_id: str, source: Path, told: dict[str, Any]) -> None:
+    """Parameters, tags, metrics, data and files of one run."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
     params = [Param(k, str(v)) for k, v in told["params"].items()]
-    marks = [RunTag(k, str(v)) for k, v in {**told["tags"], "imported_from": told["run_id"]}.items()]
+    marks = [RunTag(k, str(v)) for k, v in told["tags"].items() if k != FROM]
     values = [Metric(k, v, at, step) for k, rows in told["metrics"].items() for step, v, at in rows]
     for start in range(0, max(len(params), len(marks)), 100):
         client.log_batch(run_id, params=params[start : start + 100], tags=marks[start : start + 100])
@@ -211,7 +285,3 @@ def _bring(client: Any, experiment: str, source: Path, told: dict[str, Any], par
         client.log_inputs(run_id, datasets=known)
     if (source / "artifacts").is_dir() and any((source / "artifacts").iterdir()):
         client.log_artifacts(run_id, str(source / "artifacts"))
-    for child in sorted((source / "children").glob("*")):
-        _bring(client, experiment, child, read_export(child), run_id)
-    client.set_terminated(run_id, told["status"], told.get("end_time"))
-    return run_id

@@ -133,12 +133,14 @@ def log_run(
         return there or write_run(client, number, record)
 
 
-def find_run(client: Any, experiment: str, tags: Mapping[str, str]) -> str | None:
-    """Id of a finished run with all of these tags; None where there is none, or no tag is named."""
+def find_run(client: Any, experiment: str, tags: Mapping[str, str], finished: bool = True) -> str | None:
+    """Id of a run with all of these tags, a finished one or any; None where there is none, or no tag is named."""
     if not tags:
         return None
-    same = " and ".join(f"tags.{key} = '{value}'" for key, value in tags.items())
-    found = client.search_runs([experiment], f"{same} and attributes.status = 'FINISHED'", max_results=1)
+    asked = [f"tags.{key} = '{value}'" for key, value in tags.items()]
+    if finished:
+        asked.append("attributes.status = 'FINISHED'")
+    found = client.search_runs([experiment], " and ".join(asked), max_results=1)
     return str(found[0].info.run_id) if found else None
 
 

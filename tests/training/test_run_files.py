@@ -87,6 +87,73 @@ def test_there_and_back(logged: tuple[str, Path], store: Callable[[], Path], tmp
     assert (Path(uri) / "plots" / "x.png").read_bytes() == b"\x89PNG"
 
 
+def changed(out: Path, **parts: Any) -> Path:
+    """An exported run, some parts of which were written anew."""
+    path = out / "run.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**told, **parts}), encoding="utf-8")
+    return out
+
+
+def count_runs(folder: Path) -> int:
+    with stores.connected(folder) as client:
+        return len(client.search_runs([stores.experiment_of(client, folder)], max_results=1000))
+
+
+@pytest.mark.parametrize("status", ["FAILED", "RUNNING", "KILLED"])
+def test_a_run_that_did_not_finish_is_imported_once(
+    logged: tuple[str, Path], store: Callable[[], Path], tmp_path: Path, status: str
+) -> None:
+    out = changed(export_run(logged[0], tmp_path / "run", logged[1]), status=status)
+    other = store()
+    first = import_run(out, other)
+    held = count_runs(other)
+    assert import_run(out, other) == first
+    assert count_runs(other) == held == 3
+    with stores.connected(other) as client:
+        assert client.get_run(first).info.status == status
+
+
+def test_an_import_that_failed_on_the_way_is_none(
+    logged: tuple[str, Path], store: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*given: Any, **named: Any) -> None:
+        raise OSError("the disk is full")
+
+    out, other = export_run(logged[0], tmp_path / "run", logged[1]), store()
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.MlflowClient.log_artifacts", fails)
+        with pytest.raises(TrackingError, match="the disk is full"):
+            import_run(out, other)
+    assert everything(other, import_run(out, other)) == everything(logged[1], logged[0])
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("metrics", "x"),
+        ("metrics", {"crps": [[1, "much", 0]]}),
+        ("metrics", {"crps": [[1, 0.5]]}),
+        ("params", []),
+        ("tags", {"a": {}}),
+        ("datasets", [{"name": "panel"}]),
+        ("datasets", {"name": "panel"}),
+        ("start_time", "yesterday"),
+        ("name", None),
+    ],
+)
+def test_a_part_of_the_wrong_kind_is_named_before_anything_is_written(
+    logged: tuple[str, Path], store: Callable[[], Path], tmp_path: Path, part: str, value: Any
+) -> None:
+    out, other = export_run(logged[0], tmp_path / "run", logged[1]), store()
+    for broken in (out / "children" / "01_boosted", out):
+        changed(broken, **{part: value})
+        with pytest.raises(SourceError, match=f"'{part}' of this run is of the wrong kind") as caught:
+            import_run(out, other)
+        assert caught.value.where == str(broken / "run.json")
+    assert count_runs(other) == 0
+
+
 def test_the_files_need_nothing_to_be_read(logged: tuple[str, Path], tmp_path: Path) -> None:
     run_id, folder = logged
     out = export_run(run_id, tmp_path / "run", folder)

@@ -16,6 +16,7 @@ from ..training.tracking import Record, environment_lock, git_state
 from .config import checkout
 from .publish import csv_text, public_settings, read_sums
 from .run_plots import plots
+from .version import version
 
 if TYPE_CHECKING:
     from ..data.panel import Panel
@@ -46,17 +47,18 @@ def record_of(result: ForecastResult, release: Path, settings: Settings) -> Reco
     settings : Settings
         What was asked for.
     """
-    told = record_of_release(release)
+    told = _from_files(release)
     # A registered version keeps its own files; what was fitted for this run alone is kept with it.
     fitted = {} if result.model.get("version") else result.models
     return replace(
         told,
         params={**settings.published(), **public_settings(result.settings), **told.params},
         metrics={**told.metrics, **seconds(result.timings)},
-        tags={**told.tags, "config_hash": settings.digest()},
+        tags={**told.tags, "config_hash": settings.digest(), **state_of_code()},
         profile=profile(result.panel),
         texts={
             **told.texts,
+            "environment.txt": environment_lock(),
             **{f"models/{name}": text for name, text in fitted.items()},
             "data_quality.csv": csv_text(result.quality),
         },
@@ -66,16 +68,31 @@ def record_of(result: ForecastResult, release: Path, settings: Settings) -> Reco
 def record_of_release(release: Path) -> Record:
     """The record of a release that is there, from its own files alone.
 
+    What only the day of the record knows, its code and its environment, is called ``tracked_with``: the release may
+    have been made by others. ``environment.txt`` holds the versions that its manifest names.
+
     Raises
     ------
     ReleaseError
         The folder is no release, or cannot be read.
     """
+    told = _from_files(release)
+    now = {f"tracked_with_{key}": value for key, value in state_of_code().items()}
+    return replace(
+        told,
+        tags={**told.tags, "tracked_with_version": version(), **now},
+        texts={**told.texts, "tracked_with_environment.txt": environment_lock()},
+    )
+
+
+def _from_files(release: Path) -> Record:
+    """What the files of a release say of it; raises what :func:`record_of_release` does."""
     try:
         manifest, status = (_json(release / name) for name in ("manifest.json", "status.json"))
         scores, parts = (_table(release / name) for name in ("scores.csv", "contributions.csv"))
         data, settings = manifest["data"], manifest["settings"]
-        texts = {"configuration.json": _pretty(settings), "environment.txt": environment_lock()}
+        made_by = "".join(f"{name}=={number}\n" for name, number in sorted(manifest["versions"].items()))
+        texts = {"configuration.json": _pretty(settings), "environment.txt": made_by}
         return Record(
             name=f"forecast {release.name}",
             params={**settings, "seed": manifest["seed"], "versions": manifest["versions"]},
@@ -89,7 +106,7 @@ def record_of_release(release: Path) -> Record:
             root=release,
             children=children(scores),
         )
-    except (OSError, KeyError, ValueError, TypeError) as reason:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as reason:
         raise ReleaseError(
             f"this is not a release that can be recorded ({reason}).",
             str(release),
@@ -177,7 +194,6 @@ def _tags(release: Path, manifest: Mapping[str, Any], status: Mapping[str, Any])
         "coverage": json.dumps(manifest["data"]["coverage"])[:5000],
         "package_version": manifest["versions"]["harmattan"],
         **{f"model_{key}": str(model[key]) for key in ("name", "version", "digest") if key in model},
-        **state_of_code(),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from harmattan.data.errors import ReleaseError
 from harmattan.forecast.config import Settings
 from harmattan.forecast.publish import write_release
 from harmattan.forecast.record import metrics, record_of, record_of_release
+from harmattan.forecast.version import version
 from harmattan.training.tracking import Record
 
 
@@ -89,10 +91,27 @@ def test_a_release_can_be_recorded_from_its_files_alone(tmp_path: Path) -> None:
     result = make_result()
     release = write_release(result, "<p>", tmp_path)
     whole, later = record_of(result, release, Settings()), record_of_release(release)
-    same = [key for key in whole.tags if key != "config_hash"]
+    same = [key for key in whole.tags if key not in ("config_hash", "git_sha", "git_dirty")]
     assert [later.tags[key] for key in same] == [whole.tags[key] for key in same]
     assert later.metrics == {k: v for k, v in whole.metrics.items() if not k.startswith("seconds")}
     assert later.files == whole.files
+
+
+def test_a_record_made_later_does_not_pass_its_own_code_for_that_of_the_release(tmp_path: Path) -> None:
+    release = write_release(make_result(), "<p>", tmp_path)
+    path = release / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    old = {**manifest["versions"], "numpy": "1.0.0", "harmattan": "0.0.1"}
+    path.write_text(json.dumps({**manifest, "versions": old}), encoding="utf-8")
+    whole, later = record_of(make_result(), release, Settings()), record_of_release(release)
+    assert not {"git_sha", "git_dirty"} & set(later.tags)
+    assert later.tags["package_version"] == "0.0.1"
+    assert later.tags["tracked_with_git_sha"] == whole.tags["git_sha"]
+    assert later.tags["tracked_with_version"] == version()
+    assert "numpy==1.0.0\n" in str(later.texts["environment.txt"])
+    assert "pytest==" not in str(later.texts["environment.txt"])
+    assert "pytest==" in str(later.texts["tracked_with_environment.txt"])
+    assert "pytest==" in str(whole.texts["environment.txt"])
 
 
 def test_a_folder_that_is_no_release_cannot_be_recorded(tmp_path: Path) -> None:

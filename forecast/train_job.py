@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +159,10 @@ def train(settings: Settings, progress: Progress | None = None) -> TrainOutcome:
 
 
 def _open_store(settings: Settings) -> subprocess.Popen[bytes] | None:
-    """See that the store answers before minutes of work, not after; a new database is made beside the work."""
+    """See that the store can be read and written before minutes of work, not after.
+
+    A new database is made beside the work.
+    """
     from ..training import stores
 
     if stores.is_local(settings.mlruns, settings.tracking_uri):
@@ -166,8 +170,11 @@ def _open_store(settings: Settings) -> subprocess.Popen[bytes] | None:
     preparing = stores.prepare(settings.mlruns, settings.tracking_uri)
     if preparing is not None:
         return preparing
-    with stores.connected(settings.mlruns, settings.tracking_uri):
-        return None
+    with stores.connected(settings.mlruns, settings.tracking_uri) as client:
+        number = stores.experiment_of(client, settings.mlruns, settings.tracking_uri)
+        # A value that is new each time: what stays the same is not written.
+        client.set_experiment_tag(number, "training_began", datetime.now(UTC).isoformat())
+    return None
 
 
 def scored(training: Training) -> pd.DataFrame:
@@ -370,10 +377,14 @@ def _kept(failure: Exception, trained: Trained, settings: Settings) -> Harmattan
     else:
         told = TrackingError(f"the model could not be registered ({in_short(failure)}).")
     folder = settings.mlruns / "unregistered" / f"{trained.origin}-{trained.digest[:12]}"
+    aside = folder.with_name(f".{folder.name}.new")
     try:
-        trained.write(folder)
-    except OSError:
+        shutil.rmtree(aside, ignore_errors=True)
+        trained.write(aside)
         shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    except OSError:
+        shutil.rmtree(aside, ignore_errors=True)
         return told
     return type(told)(
         told.what, told.where, f"The trained model is in {folder}. Mend the cause, and train again."

@@ -220,9 +220,21 @@ def without_secrets(text: str) -> str:
 def in_short(reason: BaseException) -> str:
     """The first line of an error that says something, without secrets, at most 200 characters.
 
+    Of a request that was lost it is the address and the innermost cause, for what lies between says both many times.
+
     >>> in_short(OSError("(raised as a result of a flush)\\n(sqlite3.OperationalError) database or disk is full"))
     'database or disk is full'
     """
     lines = [line for line in str(reason).strip().splitlines() if not line.startswith("(raised as ")]
     first = re.sub(r"^\([\w.]+\) ", "", lines[0] if lines else type(reason).__name__)
+    request, lost, _ = first.partition(" failed with exception ")
+    if lost:
+        first = f"{request} failed: {_innermost(reason)}"
     return without_secrets(first)[:200]
+
+
+def _innermost(reason: BaseException) -> BaseException:
+    """What an error began with."""
+    while (earlier := reason.__cause__ or reason.__context__) is not None:
+        reason = earlier
+    return reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from servers import mlflow_server
+from servers import failing_server, mlflow_server
 from trained_world import World, copy_version, own_store, train_world
 
 from harmattan.data.errors import ModelError, OriginError, RegionError, TrackingError
@@ -347,6 +348,50 @@ def test_a_model_is_kept_whatever_fails_after_the_work(
         train(own_store(world, tmp_path / "mlruns").settings)
     (kept,) = (tmp_path / "mlruns" / "unregistered").iterdir()
     assert Trained.read(kept) == world.outcome.training.trained
+
+
+def test_nothing_half_written_is_kept_on_a_full_disk(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Trained, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        (folder / "model.json").write_text("{", encoding="utf-8")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("harmattan.forecast.run.train_models", lambda *given: world.outcome.training)
+    monkeypatch.setattr(Trained, "write", full)
+    with pytest.raises(TrackingError, match="No space left") as caught:
+        train(own_store(world, tmp_path / "mlruns").settings)
+    assert "unregistered" not in caught.value.message
+    assert list((tmp_path / "mlruns" / "unregistered").iterdir()) == []
+
+
+def test_a_server_that_only_says_it_is_well_is_found_out_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr("harmattan.forecast.train_job.load_inputs", lambda settings: pytest.fail("it worked"))
+    with (
+        failing_server(503, healthy=True) as uri,
+        pytest.raises(TrackingError, match="too many 503 error responses"),
+    ):
+        train(Settings(mlruns=tmp_path, tracking_uri=uri))
+
+
+def test_a_store_that_may_only_be_read_is_found_out_before_the_work(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = own_store(world, tmp_path / "mlruns")
+    with sqlite3.connect(mine.mlruns / "mlflow.db") as base:
+        for what in ("insert", "update"):
+            base.execute(
+                f"create trigger no_{what} before {what} on experiment_tags "
+                "begin select raise(abort, 'attempt to write a readonly database'); end"
+            )
+    base.close()
+    monkeypatch.setattr("harmattan.forecast.train_job.load_inputs", lambda settings: pytest.fail("it worked"))
+    with pytest.raises(TrackingError, match="attempt to write a readonly database"):
+        train(mine.settings)
 
 
 def test_a_store_that_cannot_be_used_is_told_before_the_work(tmp_path: Path, world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..data.errors import RegionError, nearest
-from ..data.panel import Panel
+from ..data.errors import RegionError, SchemaError, nearest
+from ..data.panel import TARGETS, Panel
+from ..features.terms import Term
 from . import hub
 from .config import Settings
 from .manifest import LIBRARIES
@@ -32,21 +33,25 @@ LONGEST_EXAMPLE = 20_000
 def serve(trained: Trained, frame: pd.DataFrame) -> pd.DataFrame:
     """What a trained model publishes for a panel, from the panel's last month.
 
+    Only the whole history gives the published numbers: features without a bound look back as
+    far as the table goes.
+
     Parameters
     ----------
     trained : Trained
     frame : pandas.DataFrame
-        A panel as :meth:`Panel.to_frame` gives it; ``name`` and ``country`` may be left out.
+        A panel as :meth:`Panel.to_frame` gives it, from its first month on; ``name``, ``country`` and measures that
+        the model does not read may be left out.
 
     Returns
     -------
     pandas.DataFrame
-        The hub table, the same as a release's ``forecast.parquet``.
+        The hub table, the same as a release's ``forecast.parquet`` where the history is whole.
 
     Raises
     ------
     InputError
-        A table that is no panel, or has other regions than the model was trained for.
+        A table that is no panel, lacks a column that the model reads, or has other regions than it was trained for.
     OriginError
         Too short a history for the model's features.
     ModelError
@@ -79,6 +84,13 @@ def panel_of(trained: Trained, frame: pd.DataFrame) -> Panel:
             "region_id",
             nearest(unknown[0], ids),
         )
+    lacking = sorted(name for name in measures_read(trained) if column_of(name, given.columns) is None)
+    if lacking and "events" in given:
+        raise SchemaError(
+            f"the model reads {', '.join(lacking)}, of which the table has no column with values.",
+            "panel",
+            "Give them, or events_NAME in place of NAME; the model's signature names every column.",
+        )
     plain = Panel.from_frame(given.drop(columns=["name", "country"], errors="ignore"), source="a frame")
     missing = sorted(set(ids) - set(plain.region_ids))
     if missing:
@@ -97,6 +109,29 @@ def panel_of(trained: Trained, frame: pd.DataFrame) -> Panel:
         observed=plain.observed[:, at],
         links=trained.links,
     )
+
+
+def measures_read(trained: Trained) -> set[str]:
+    """Measures that the features and the targets of a model are made of, as its recipe calls them."""
+    targets = {TARGETS[target] for target in trained.targets}
+    return targets.union({"events"}, *(_read_by(feature.term) for feature in trained.recipe.features))
+
+
+def _read_by(term: Term) -> set[str]:
+    found: set[str] = set()
+    for of in term.reads():
+        found |= {of} if isinstance(of, str) else _read_by(of)
+    return found
+
+
+def column_of(measure: str, columns: Iterable[str]) -> str | None:
+    """The column that a measure is read from: itself, or ``events_<name>``; None where there is neither.
+
+    >>> column_of("one_sided", ["events", "events_one_sided"])
+    'events_one_sided'
+    """
+    known = set(columns)
+    return next((name for name in (measure, f"events_{measure}") if name in known), None)
 
 
 def _inputs(panel: Panel) -> Any:
@@ -132,7 +167,7 @@ def save_model(trained: Trained, record: Mapping[str, str], panel: Panel, folder
             str(folder),
             python_model=str(Path(__file__).with_name("served_model.py")),
             artifacts={"trained": str(folder.parent / "trained"), "record": str(folder.parent / "record")},
-            signature=_signature(panel),
+            signature=_signature(trained, panel),
             input_example=example_of(panel),
             pip_requirements=requirements(),
             metadata={"model_digest": trained.digest},
@@ -140,7 +175,7 @@ def save_model(trained: Trained, record: Mapping[str, str], panel: Panel, folder
 
 
 def example_of(panel: Panel) -> pd.DataFrame:
-    """The last months of a panel as a model is asked: enough of them for a forecast."""
+    """The last months of a panel as a model is asked: enough for a forecast, but not for the published one."""
     frame = _as_asked(panel.to_frame())
     enough = frame[frame["month"] > str(panel.months[-1] - EXAMPLE_MONTHS)].reset_index(drop=True)
     return enough if len(enough) <= LONGEST_EXAMPLE else enough.head(100)
@@ -152,18 +187,20 @@ def _as_asked(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype({**kinds, **dict.fromkeys(NAMES, object)})
 
 
-def _signature(panel: Panel) -> Any:
-    """Columns in and out; only month, region and events have to be given where the recipe asks no more."""
+def _signature(trained: Trained, panel: Panel) -> Any:
+    """Columns in and out; month, region and what the recipe reads have to be given."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
+    columns = list(panel.to_frame().columns)
+    needed = {"month", "region_id", *(column_of(name, columns) for name in measures_read(trained))}
     asked = [
         ColSpec(
             "string" if name in NAMES else "boolean" if name == "observed" else "double",
             name,
-            required=name in ("month", "region_id", "events"),
+            required=name in needed,
         )
-        for name in panel.to_frame().columns
+        for name in columns
     ]
     numbers = {"horizon": "long", "value": "double", "origin_date": "datetime", "target_end_date": "datetime"}
     told = [ColSpec(numbers.get(name, "string"), name) for name in hub.COLUMNS]

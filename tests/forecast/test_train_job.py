@@ -18,13 +18,14 @@ import pytest
 from servers import failing_server, mlflow_server
 from trained_world import World, copy_version, own_store, train_world
 
-from harmattan.data.errors import ModelError, OriginError, RegionError, TrackingError
+from harmattan.data.errors import ModelError, OriginError, RegionError, SchemaError, TrackingError
 from harmattan.data.panel import Panel
+from harmattan.features import Lag, Mean, Recipe
 from harmattan.forecast.config import Settings
 from harmattan.forecast.promote_job import promote
 from harmattan.forecast.publish import write_release
 from harmattan.forecast.run import run_forecast
-from harmattan.forecast.serving import example_of, serve
+from harmattan.forecast.serving import example_of, measures_read, save_model, serve
 from harmattan.forecast.train_job import train
 from harmattan.training import registry, stores
 from harmattan.training.registry import load_model
@@ -194,6 +195,24 @@ def test_serving_refuses_what_it_cannot_serve(world: World) -> None:
         serve(trained, frame[frame["month"] > "2008-11"])
     with pytest.raises(ModelError, match="must not forecast from 2011-11"):
         serve(trained, frame[frame["month"] < "2011-12"])
+
+
+def test_a_column_that_the_model_reads_is_required_and_named(world: World, tmp_path: Path) -> None:
+    trained, panel = world.outcome.training.trained, Panel.read_parquet(world.panel)
+    split = {"events_one_sided": panel.measures["events"], "events_other": panel.measures["events"]}
+    panel = replace(panel, measures={**panel.measures, **split})
+    recipe = Recipe([Lag(0), Lag(0, of="deaths_best"), Mean(3, of="one_sided")])
+    reading = replace(trained, files={**trained.files, "recipe.json": recipe.to_json()})
+    assert measures_read(reading) == {"events", "deaths_best", "one_sided"}
+    save_model(reading, {"origin_scores.csv": ""}, panel, tmp_path / "model")
+    signature = import_module("mlflow").models.get_model_info(str(tmp_path / "model")).signature
+    required = {column.name for column in signature.inputs.inputs if column.required}
+    assert required == {"month", "region_id", "events", "deaths_best", "events_one_sided"}
+    without = panel.to_frame().drop(columns=["deaths_best", "events_one_sided"])
+    with pytest.raises(
+        SchemaError, match="the model reads deaths_best, one_sided, of which the table has no"
+    ):
+        serve(reading, without)
 
 
 def test_no_model_at_all(tmp_path: Path, store: Callable[[], Path]) -> None:

@@ -26,7 +26,7 @@ class Promotion:
     version : str
         The champion.
     before : str or None
-        The one before, which is ``previous`` now; None where there was none.
+        The one before, which is ``previous`` now, or would be after a dry run; None where there was none.
     how : str
         ``gate``, ``refit``, ``forced``, ``rollback``; ``nothing`` where it was champion already, ``would`` in a dry
         run.
@@ -96,7 +96,8 @@ def promote(
     challenger = registry.load_model(reference, settings.mlruns, settings.tracking_uri)
     champion = _standing(settings, force)
     if champion is not None and champion.version == challenger.version:
-        return Promotion(challenger.version, champion.version, "nothing", ("it is the champion already",))
+        before = _pointed_at(settings, registry.PREVIOUS)
+        return Promotion(challenger.version, before, "nothing", ("it is the champion already",))
     if refit:
         _check_refit(challenger, champion)
     verdict, rival = _faced(challenger.scores, champion, settings, force, refit)
@@ -106,14 +107,22 @@ def promote(
             f"{'; '.join(verdict.reasons)}.",
             remedy="Train a better one, or go past the gate with --force --reason '...'.",
         )
-    before = champion.version if champion else None
     if dry_run:
+        before = _pointed_at(settings, registry.CHAMPION)
         return Promotion(challenger.version, before, "would", verdict.reasons, rival)
     how = ("refit" if refit else "gate") if verdict.ok else "forced"
     tags = _tags(how, verdict, rival, reason)
     with registry.registry(settings.mlruns, settings.tracking_uri) as client:
         before = registry.crown(client, challenger.version, tags)
     return Promotion(challenger.version, before, how, verdict.reasons, rival)
+
+
+def _pointed_at(settings: Settings, alias: str) -> str | None:
+    """The number of the version that an alias points at; None where there is none."""
+    from ..training import registry
+
+    with registry.registry(settings.mlruns, settings.tracking_uri) as client:
+        return next((v.number for v in registry.versions(client) if alias in v.aliases), None)
 
 
 def _standing(settings: Settings, force: bool) -> Loaded | None:
@@ -189,7 +198,7 @@ def roll_back(settings: Settings, reason: str = "", dry_run: bool = False) -> Pr
     earlier = registry.load_model(registry.PREVIOUS, settings.mlruns, settings.tracking_uri)
     why = reason.strip() or "rolled back"
     if dry_run:
-        return Promotion(earlier.version, None, "would", (why,))
+        return Promotion(earlier.version, _pointed_at(settings, registry.CHAMPION), "would", (why,))
     with registry.registry(settings.mlruns, settings.tracking_uri) as client:
         before = registry.crown(
             client, earlier.version, {"promoted_how": "rollback", "promoted_because": why}

@@ -138,6 +138,18 @@ def test_a_dry_run_changes_nothing(mine: World, tmp_path: Path) -> None:
     assert promote(mine.settings, first).how == "nothing"
 
 
+def test_the_champion_before_is_never_the_champion_itself(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    again = promote(mine.settings, first)
+    assert (again.how, again.before) == ("nothing", None)
+    second = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    assert promote(mine.settings, second, dry_run=True).before == first
+    promote(mine.settings, second)
+    again = promote(mine.settings, second)
+    assert (again.how, again.before) == ("nothing", first)
+    assert roll_back(mine.settings, dry_run=True).before == second
+
+
 def test_a_broken_champion_stands_in_nobodys_way_but_by_force(mine: World, tmp_path: Path) -> None:
     def wreck(model: Path) -> None:
         (model / registry.TRAINED / "recipe.json").unlink()

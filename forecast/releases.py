@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..data.errors import ReleaseError, nearest
+from ..data.errors import ReleaseError, UsageError, nearest
 from . import latest
 from .tombstone import Tombstone, refuse_withdrawn, tombstone_of
 
@@ -183,11 +183,15 @@ def find_release(reference: str, out: Path, *, withdrawn: bool = False) -> Path:
 
     Raises
     ------
+    UsageError
+        Nothing was typed.
     ReleaseError
         There is none; the nearest name is told.
     WithdrawnError
         It was withdrawn.
     """
+    if not reference.strip():
+        raise UsageError("no release is named.", remedy="Give a name such as 2023-12, latest, or a path.")
     below = out / reference
     if reference == latest.LATEST:
         led = latest.target(out)

@@ -93,6 +93,15 @@ def test_names_paths_and_latest_mean_a_release(out: Path) -> None:
         find_release("../out", out / "2023-11")
 
 
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_an_empty_name_is_not_the_current_folder(
+    out: Path, monkeypatch: pytest.MonkeyPatch, nothing: str
+) -> None:
+    monkeypatch.chdir(out / "2023-11")
+    with pytest.raises(UsageError, match=r"no release is named\. Give a name such as 2023-12"):
+        find_release(nothing, out)
+
+
 def test_latest_moves_in_one_step_and_says_whether_it_did(out: Path) -> None:
     assert latest.point(out, "2023-11")
     assert not latest.point(out, "2023-11")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from publishing_world import NEW_DAY, write_world
+from publishing_world import NEW, NEW_DAY
 
 HARMATTAN = Path(sys.executable).with_name("harmattan")
 INSTALLED = "/opt/harmattan/.venv/bin/harmattan"
@@ -161,37 +161,76 @@ def test_the_workflow_is_one_job_of_steps_that_exist(folder: Path) -> None:
         "Verify",
         "Keep",
         "Status",
+        "Outcome",
     ]
 
 
-@pytest.mark.slow
-def test_the_workflows_steps_run_in_order(folder: Path, tmp_path: Path) -> None:
-    """Everything after installation, in an empty folder, with a branch of its own and a world that is there already."""
-    steps = {s["name"]: s for s in workflow(folder)["jobs"]["publish"]["steps"]}
-    write_world(tmp_path)
+@pytest.fixture
+def runner(six: Path, tmp_path: Path) -> Path:
+    """A runner after installation: a world, a branch of its own, and new data."""
+    shutil.copytree(six, tmp_path, dirs_exist_ok=True)
     with (tmp_path / "harmattan.toml").open("a", encoding="utf-8") as settings:
-        settings.write(f'panel = "new/counts.parquet"\nrun_date = "{NEW_DAY}"\n')
+        settings.write('panel = "new/counts.parquet"\n')
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     for name in ("harmattan", "python"):
         (tmp_path / ".venv" / "bin" / name).symlink_to(HARMATTAN.with_name(name))
     git = ["git", "-c", "init.defaultBranch=forecasts"]
     subprocess.run([*git, "init", "--quiet", "--bare", str(tmp_path / "origin.git")], check=True)
-    subprocess.run(
-        [*git, "clone", "--quiet", str(tmp_path / "origin.git"), str(tmp_path / "published")], check=True
-    )
-    for name in ("Publish", "Verify", "Keep", "Status"):
+    clone = [*git, "clone", "--quiet", str(tmp_path / "origin.git"), str(tmp_path / "published")]
+    subprocess.run(clone, check=True, capture_output=True)
+    return tmp_path
+
+
+def run_steps(folder: Path, runner: Path, after: str) -> tuple[dict[str, int], str]:
+    """The exit codes of the steps from ``after`` on, as GitHub runs them, and what they printed."""
+    steps = [step for step in workflow(folder)["jobs"]["publish"]["steps"] if "run" in step]
+    first = next(i for i, step in enumerate(steps) if step["name"] == after)
+    codes: dict[str, int] = {}
+    printed = ""
+    for step in steps[first:]:
+        if any(codes.values()) and step.get("if") != "always()":
+            continue
+        script = runner / "step.sh"
+        script.write_text(step["run"], encoding="utf-8")
+        # What GitHub starts where a step names no shell: without pipefail.
         done = subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", steps[name]["run"]],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
+            ["bash", "-e", str(script)], cwd=runner, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
-    kept = subprocess.run(
-        ["git", "-C", str(tmp_path / "origin.git"), "ls-tree", "-r", "--name-only", "forecasts"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert re.search(r"^releases/\d{4}-\d{2}/SHA256SUMS$", kept.stdout, flags=re.MULTILINE)
+        codes[step["name"]] = done.returncode
+        printed += done.stdout + done.stderr
+    return codes, printed
+
+
+def kept(runner: Path) -> str:
+    """What the branch holds, one path a line."""
+    tree = ["git", "-C", str(runner / "origin.git"), "ls-tree", "-r", "--name-only", "forecasts"]
+    return subprocess.run(tree, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        (f'run_date = "{NEW_DAY}"', 0),
+        (f'run_date = "{NEW_DAY}"\nnotify = "false"', 14),
+    ],
+)
+def test_a_release_is_kept_and_the_workflow_ends_with_its_code(
+    folder: Path, runner: Path, more: str, code: int
+) -> None:
+    with (runner / "harmattan.toml").open("a", encoding="utf-8") as settings:
+        settings.write(more)
+    codes, printed = run_steps(folder, runner, "Publish")
+    assert codes == {"Publish": 0, "Verify": 0, "Keep": 0, "Status": 0, "Outcome": code}, printed
+    assert re.search(rf"^releases/{NEW}/SHA256SUMS$", kept(runner), flags=re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_workflow_fails_at_once_where_nothing_is_released(folder: Path, runner: Path) -> None:
+    with (runner / "harmattan.toml").open("a", encoding="utf-8") as settings:
+        settings.write('run_date = "2007-01-10"')
+    codes, printed = run_steps(folder, runner, "Publish")
+    assert codes["Publish"] == 10, printed
+    assert codes.keys() == {"Publish", "Status"}
+    assert "error: " in printed
+    assert kept(runner) == ""

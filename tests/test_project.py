@@ -123,7 +123,8 @@ def test_the_command_line_starts_without_heavy_libraries() -> None:
 def test_the_lock_covers_every_dependency() -> None:
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     locked = set(re.findall(r"^([A-Za-z0-9._-]+)==", lock, flags=re.MULTILINE))
-    wanted = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["dev"]]
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = [*PROJECT["project"]["dependencies"], *extras["dev"], *extras["build"]]
     missing = {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in wanted} - locked
     assert missing == set(), "run `make lock`"
 

@@ -260,3 +260,12 @@ def test_what_a_publishing_machine_installs_is_pinned_with_hashes(root: Path) ->
     )
     assert set(pins) <= set(tested)
     assert not {"pytest", "ruff", "mypy", "hypothesis", "selenium"} & {name for name, _ in pins}
+
+
+@pytest.mark.parametrize("name", ["security.md", "scheduling.md", "scheduling/github-actions.yml"])
+def test_what_builds_the_package_is_pinned_too(root: Path, name: str) -> None:
+    lock = (root / "requirements-publish.lock").read_text(encoding="utf-8")
+    assert re.search(r"^setuptools==\d", lock, flags=re.MULTILINE)
+    installs = re.findall(r"pip install .*--no-deps.*", (root / "docs" / name).read_text(encoding="utf-8"))
+    assert installs
+    assert all("--no-build-isolation" in line for line in installs)

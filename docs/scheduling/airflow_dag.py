@@ -12,6 +12,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 HARMATTAN = "/opt/harmattan/.venv/bin/harmattan"
 CONFIG = "/etc/harmattan/harmattan.toml"
 STORE = "/var/lib/harmattan/vintages"
+CACHE = "/var/lib/harmattan/fetched"
 #: Wrong requests, data and models do not become right by trying again: only a second job (7) and a full disk (5) may.
 DEFAULTS = {"owner": "forecasts", "retries": 1, "retry_delay": timedelta(hours=2)}
 
@@ -24,7 +25,8 @@ with DAG(
     default_args=DEFAULTS,
 ) as publish:
     data = BashOperator(
-        task_id="data", bash_command=f"{HARMATTAN} data fetch ucdp --current --store {STORE} --quiet"
+        task_id="data",
+        bash_command=f"{HARMATTAN} data fetch ucdp --current --store {STORE} --cache {CACHE} --quiet",
     )
     release = BashOperator(
         task_id="publish",

@@ -17,6 +17,7 @@ from .cli_backtest import backtest
 from .cli_models import promote, runs, track, train, tune
 from .cli_monitor import report, score
 from .cli_options import (
+    AllowGrid,
     AsOf,
     ConfigFile,
     Draws,
@@ -135,9 +136,7 @@ def forecast(
     run_date: Annotated[
         str | None, typer.Option(help="Day against which the age of the data counts.")
     ] = None,
-    allow_grid: Annotated[
-        bool | None, typer.Option("--allow-grid", help="Release regions finer than admin-1; says why not to.")
-    ] = None,
+    allow_grid: AllowGrid = None,
     out: Out = None,
     mlruns: Mlruns = None,
     tracking_uri: TrackingUri = None,

@@ -48,6 +48,9 @@ Workers = Annotated[int | None, typer.Option(help="Processes; changes no number.
 Mlruns = Annotated[Path | None, typer.Option(help="Folder of MLflow's records.")]
 TrackingUri = Annotated[str | None, typer.Option(help="Another MLflow store.")]
 Track = Annotated[bool | None, typer.Option("--track/--no-track", help="Record the run in MLflow.")]
+AllowGrid = Annotated[
+    bool | None, typer.Option("--allow-grid", help="Release regions finer than admin-1; says why not to.")
+]
 Target = Annotated[str, typer.Option(help="events or deaths.")]
 Scored = Annotated[str | None, typer.Option("--countries", help="Countries to score, such as MLI,BFA.")]
 Origins = Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .cli_options import (
+    AllowGrid,
     AsOf,
     ConfigFile,
     DryRun,
@@ -44,6 +45,7 @@ def publish(
     mlruns: Mlruns = None,
     tracking_uri: TrackingUri = None,
     track: Track = None,
+    allow_grid: AllowGrid = None,
     notify: Annotated[
         str | None, typer.Option(help="A command that is given the outcome as JSON, or file:PATH.")
     ] = None,

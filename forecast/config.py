@@ -97,6 +97,8 @@ class Settings:
         Whether forecasts finer than admin-1, such as those of grid cells, may be released.
     level : str or None
         ``admin1`` declares that own polygons are first-level regions, though they look finer.
+    contact : str or None
+        Who publishes, a name and an address in one line; stands in the report and in the hub's ``admin.json``.
     notify : str or None
         A command that is told, on its standard input, what a publishing job did; or ``file:PATH``.
     due_days : int
@@ -135,6 +137,7 @@ class Settings:
     run_date: date | None = None
     allow_grid: bool = False
     level: str | None = None
+    contact: str | None = None
     notify: str | None = None
     due_days: int = 62
     keep_months: int = 24

@@ -7,6 +7,7 @@ The layout is that of https://docs.hubverse.io with schema 5.0.1: ``hub-config/`
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ METHODS = (
     "A weighted linear pool of endemic-epidemic, boosted and empirical models, calibrated on past forecasts; joint "
     "draws in the order of past errors."
 )
+#: An address for mail within a text.
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 #: Task ids whose every combination is forecast.
 _TASK_IDS = ("origin_date", "target", "horizon", "location")
 
@@ -113,18 +116,39 @@ def _target(target: str) -> dict[str, Any]:
     }
 
 
-def admin() -> dict[str, Any]:
-    """``admin.json``; whoever hosts the hub fills in an address and a person."""
+def admin(contact: str | None = None) -> dict[str, Any]:
+    """``admin.json``.
+
+    Parameters
+    ----------
+    contact : str, optional
+        Who publishes; what looks like an address in it stands as such.
+
+    Examples
+    --------
+    >>> admin("Early Warning Desk <desk@example.org>")["contact"]
+    {'name': 'Early Warning Desk', 'email': 'desk@example.org'}
+    """
+    person = _person(contact or "The publisher of this release")
     return {
         "schema_version": f"{SCHEMAS}/admin-schema.json",
         "name": "Harmattan: monthly forecasts of violent events by region",
-        "maintainer": "The publisher of this release",
-        "contact": {"name": "The publisher of this release"},
+        "maintainer": person["name"],
+        "contact": person,
         "repository": {"host": "github", "name": "harmattan"},
         "file_format": ["parquet"],
         "timezone": "Africa/Bamako",
         "model_output_dir": "model-output",
     }
+
+
+def _person(contact: str) -> dict[str, str]:
+    """A name, and an address where there is one."""
+    found = _ADDRESS.search(contact)
+    if not found:
+        return {"name": contact}
+    name = (contact[: found.start()] + contact[found.end() :]).strip(" ,;:<>()")
+    return {"name": name or found[0], "email": found[0]}
 
 
 def metadata_schema() -> dict[str, Any]:
@@ -187,6 +211,7 @@ def hub_files(
     source: str,
     package_version: str,
     model: Mapping[str, Any] | None = None,
+    contact: str | None = None,
 ) -> dict[str, pa.Table | str]:
     """Every file of ``hub/`` by path.
 
@@ -196,12 +221,14 @@ def hub_files(
         Hub tables of one origin; a location that is in both (a country of one region) counts once.
     source, package_version, model
         See :func:`metadata`.
+    contact
+        See :func:`admin`.
     """
     own = countries[~countries["location"].isin(set(regions["location"]))]
     table = pd.concat([regions, own], ignore_index=True)
     return {
         output_path(str(table["origin_date"].iloc[0])): _typed(table),
-        f"{FOLDER}/hub-config/admin.json": _json(admin()),
+        f"{FOLDER}/hub-config/admin.json": _json(admin(contact)),
         f"{FOLDER}/hub-config/tasks.json": _json(tasks(table)),
         f"{FOLDER}/hub-config/model-metadata-schema.json": _json(metadata_schema()),
         f"{FOLDER}/model-metadata/{MODEL_ID}.yml": _yaml(metadata(source, package_version, model)),

@@ -58,7 +58,14 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         HISTORY: history_table(panel),
         **_answers(result),
         **geo_files(result, wide),
-        **hub_files(forecast, countries, panel.source, result.package_version, result.model),
+        **hub_files(
+            forecast,
+            countries,
+            panel.source,
+            result.package_version,
+            result.model,
+            result.settings.get("contact"),
+        ),
         **views_files(result.draws, result.countries),
     }
 

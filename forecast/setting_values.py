@@ -13,6 +13,8 @@ from ..data.errors import ConfigError, nearest
 
 #: Longest horizon that can be asked for, months.
 LONGEST = 36
+#: Longest contact, characters.
+LONGEST_CONTACT = 200
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -147,6 +149,17 @@ def _text(value: Any) -> str:
     return value
 
 
+def _contact(value: Any) -> str:
+    """A name and an address, in one line."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not text.isprintable() or not 0 < len(text) <= LONGEST_CONTACT:
+        raise ConfigError(
+            f"{value!r} is not a contact: one line of 1 to {LONGEST_CONTACT} characters.",
+            remedy='Write contact = "Name, name@example.org".',
+        )
+    return text
+
+
 def _level(value: Any) -> str:
     if value != "admin1":
         raise ConfigError(f"'{value}' is no level.", remedy='Write level = "admin1", or leave it out.')
@@ -210,6 +223,7 @@ PARSERS: dict[str, Callable[[Any], Any]] = {
     "run_date": _day,
     "allow_grid": _flag,
     "level": _level,
+    "contact": _contact,
     "notify": _text,
     "due_days": _whole(1, 366),
     "keep_months": _whole(1, 1200),

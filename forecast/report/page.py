@@ -22,6 +22,7 @@ from ..spillover_stored import load_evaluation
 from . import map as maps
 from . import numbers, sections, sections_past, words, words_past
 from .measures import Measure, map_measures, page_data, safe_json, since_release
+from .misuse import MISUSE
 from .tables import (
     Outlook,
     blind_spots,
@@ -125,6 +126,8 @@ def _frame(result: ForecastResult, events: Outlook) -> dict[str, Any]:
         "rows": sections.ROWS,
         "words": numbers,
         "country": country_name,
+        "misuse": MISUSE,
+        "contact": result.settings.get("contact"),
     }
 
 

@@ -118,6 +118,10 @@ def test_horizons_that_are_none(text: str, words: str) -> None:
         ("track", "perhaps", "neither yes nor no"),
         ("source", "", "not a name"),
         ("out", 3, "of the wrong kind"),
+        ("contact", " ", "not a contact"),
+        ("contact", "two\nlines", "not a contact"),
+        ("contact", "x" * 201, "not a contact"),
+        ("contact", 3, "not a contact"),
     ],
 )
 def test_a_wrong_value_names_its_option(tmp_path: Path, key: str, value: Any, words: str) -> None:

@@ -53,6 +53,24 @@ def test_the_configuration_keeps_hubverses_rules(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("contact", "name", "email"),
+    [
+        (None, "The publisher of this release", None),
+        ("Early Warning Desk, desk@example.org", "Early Warning Desk", "desk@example.org"),
+        ("desk@example.org", "desk@example.org", "desk@example.org"),
+        ("Room 4, Main Street 1", "Room 4, Main Street 1", None),
+        ('"}, <script>alert(1)</script> @', '"}, <script>alert(1)</script> @', None),
+    ],
+)
+def test_a_contact_is_a_name_and_an_address(contact: str | None, name: str, email: str | None) -> None:
+    table, countries = hub.hub_table(RESULT.draws), hub.hub_table(RESULT.countries)
+    files = hub_config.hub_files(table, countries, "counts", "0.1.0", contact=contact)
+    written = json.loads(str(files["hub/hub-config/admin.json"]))
+    assert written["contact"] == ({"name": name, "email": email} if email else {"name": name})
+    assert violations("admin", written) == []
+
+
+@pytest.mark.parametrize(
     ("where", "value"),
     [
         (("rounds", 0, "model_tasks", 0, "output_type", "mean", "output_type_id"), {"required": ["NA"]}),

@@ -71,8 +71,9 @@ def test_whoever_allows_it_is_told_why_not_to() -> None:
     assert publishable.warning(Settings()) == ""
 
 
-def test_the_command_refuses_cells_and_warns_who_allows_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", ["forecast", "publish"])
+def test_the_commands_refuse_cells_and_warn_who_allows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     from typer.testing import CliRunner
 
@@ -91,7 +92,7 @@ def test_the_command_refuses_cells_and_warns_who_allows_them(
     )
     frame.to_csv(tmp_path / "cells.csv", index=False)
     monkeypatch.chdir(tmp_path)
-    asked = ["forecast", "--panel", "cells.csv", "--dry-run", "--out", "out"]
+    asked = [command, "--panel", "cells.csv", "--run-date", "2024-01-20", "--dry-run", "--out", "out"]
     refused = CliRunner().invoke(app, asked)
     assert isinstance(refused.exception, UsageError)
     allowed = CliRunner().invoke(app, [*asked, "--allow-grid"])

@@ -18,10 +18,11 @@ from make_result import HOSTILE, make_draws, make_result
 
 from harmattan.data.errors import ModelError, ReleaseError
 from harmattan.forecast.past import PastRelease
+from harmattan.forecast.report.misuse import MISUSE
 from harmattan.forecast.report.page import render
 
 VOID = {"meta", "link", "input", "br", "path", "use", "line", "circle", "img"}
-SECTIONS = ["past", "headline", "place", "ranking", "fans", "spillover", "skill", "data"]
+SECTIONS = ["past", "headline", "place", "ranking", "fans", "spillover", "skill", "misuse", "data"]
 
 
 class Page(HTMLParser):
@@ -119,6 +120,28 @@ def test_hostile_names_stay_text() -> None:
     assert HOSTILE in names
     assert "\u2028" not in re.findall(r'id="data-json">(.*?)</script>', html, re.DOTALL)[0]
     assert any(HOSTILE in text for text in page.text)
+
+
+def test_what_is_prohibited_stands_in_the_page_and_in_the_docs(page: Page, root: Path) -> None:
+    docs = " ".join((root / "docs" / "do_no_harm.md").read_text(encoding="utf-8").split())
+    text = " ".join(page.text)
+    for what, said in MISUSE:
+        assert f"- **{what}**{said}" in docs
+        assert said in text
+    assert "visa, asylum" in text
+
+
+@pytest.mark.parametrize("contact", ["Early Warning Desk, desk@example.org", HOSTILE])
+def test_the_publishers_contact_is_text_at_the_foot(contact: str) -> None:
+    html = render(make_result(settings={"draws": 200, "contact": contact}))
+    page = Page(html)
+    assert any(f"Published by {contact}" in text for text in page.text)
+    assert not page.all("img")
+    assert len(page.all("script")) == 2
+
+
+def test_without_a_contact_the_foot_names_nobody(html: str) -> None:
+    assert "Published by" not in html
 
 
 def test_ranking_holds_every_region_in_order(html: str, page: Page) -> None:

@@ -35,8 +35,8 @@ METHODS = (
     "A weighted linear pool of endemic-epidemic, boosted and empirical models, calibrated on past forecasts; joint "
     "draws in the order of past errors."
 )
-#: An address for mail within a text.
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+#: An address for mail within a text, and the brackets around it.
+_ADDRESS = re.compile(r"[<(]?([\w.+-]+@[\w-]+(?:\.[\w-]+)+)[>)]?")
 #: Task ids whose every combination is forecast.
 _TASK_IDS = ("origin_date", "target", "horizon", "location")
 
@@ -147,8 +147,8 @@ def _person(contact: str) -> dict[str, str]:
     found = _ADDRESS.search(contact)
     if not found:
         return {"name": contact}
-    name = (contact[: found.start()] + contact[found.end() :]).strip(" ,;:<>()")
-    return {"name": name or found[0], "email": found[0]}
+    name = (contact[: found.start()] + contact[found.end() :]).strip(" ,;:")
+    return {"name": name or found[1], "email": found[1]}
 
 
 def metadata_schema() -> dict[str, Any]:

@@ -58,6 +58,7 @@ def test_the_configuration_keeps_hubverses_rules(name: str) -> None:
         (None, "The publisher of this release", None),
         ("Early Warning Desk, desk@example.org", "Early Warning Desk", "desk@example.org"),
         ("desk@example.org", "desk@example.org", "desk@example.org"),
+        ("Desk (Niamey) <desk@example.org>", "Desk (Niamey)", "desk@example.org"),
         ("Room 4, Main Street 1", "Room 4, Main Street 1", None),
         ('"}, <script>alert(1)</script> @', '"}, <script>alert(1)</script> @', None),
     ],

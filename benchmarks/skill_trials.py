@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from harmattan.data.embedded import load_snapshot
 from harmattan.training.models import dispersion, season
@@ -104,4 +105,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # As in a back-test: with several threads sums are added in another order, and fits end elsewhere.
+    with threadpool_limits(1):
+        main()

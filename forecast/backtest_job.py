@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..data.errors import OriginError, TrackingError
+from ..data.errors import OriginError, TrackingError, UsageError
 from .backtest_files import check_target, write_folder
 from .backtest_plan import BacktestSettings, Plan, inputs_of, make_plan
 from .backtest_vintages import as_known
@@ -185,8 +185,8 @@ def backtest(
             track=False,
         ),
         target=target,
-        origins=origins and (pd.Period(origins[0], freq="M"), pd.Period(origins[1], freq="M")),
-        members=None if members is None else tuple(members),
+        origins=None if origins is None else _months(origins),
+        members=None if members is None else _names(members),
         refit_every=refit_every,
         data_lag=data_lag,
         scheduler=scheduler,
@@ -198,6 +198,24 @@ def backtest(
     plan = make_plan(settings, None if panel is None else inputs_of(panel, regions))
     records, _ = _records(settings, plan, lambda share: None)
     return _evaluate(settings, plan, records)
+
+
+def _months(origins: Sequence[Any]) -> tuple[pd.Period, pd.Period]:
+    """First and last origin, from text or periods."""
+    try:
+        if isinstance(origins, str):
+            raise ValueError
+        first, last = (pd.Period(o, freq="M") for o in origins)
+    except ValueError:
+        raise UsageError(
+            f"{origins!r} are not a first and a last origin.", "origins", 'Write ("2020-01", "2022-06").'
+        ) from None
+    return first, last
+
+
+def _names(members: Sequence[str]) -> tuple[str, ...]:
+    """Names of members, and not the letters of one."""
+    return (members,) if isinstance(members, str) else tuple(members)
 
 
 def _evaluate(settings: BacktestSettings, plan: Plan, records: Sequence[Record]) -> Evaluation:

@@ -10,7 +10,8 @@ import pytest
 from small_worlds import ladder_counts, ladder_links, panel_of
 
 import harmattan
-from harmattan.data.errors import OriginError, SchemaError
+from harmattan.data.embedded import load_snapshot
+from harmattan.data.errors import HarmattanError, OriginError, SchemaError, UsageError
 from harmattan.data.panel import Panel
 from harmattan.forecast.backtest_plan import BacktestSettings, inputs_of, make_plan
 from harmattan.forecast.config import Settings
@@ -129,3 +130,32 @@ def test_the_output_says_what_models_cannot_see(links: pd.DataFrame | None, said
     panel = panel_of(ladder_counts(1, MONTHS), links=links)
     settings = BacktestSettings(base=Settings(horizons=(1,), track=False))
     assert make_plan(settings, inputs_of(panel)).notes == said
+
+
+def test_the_vault_is_shut_on_shipped_counts_whichever_way_they_come() -> None:
+    panel = load_snapshot().panel
+    for given in (panel, panel.select(regions=panel.region_ids[:40])):
+        plan = make_plan(BacktestSettings(base=Settings(track=False)), inputs_of(given))
+        assert (str(plan.protocol.last_target), plan.unsealed) == ("2022-12", False)
+    months = tuple(pd.Period(m, freq="M") for m in ("2023-01", "2023-03"))
+    with pytest.raises(UsageError, match="opens the vault"):
+        make_plan(BacktestSettings(base=Settings(track=False), origins=months), inputs_of(panel))
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        ({"data_lag": -2}, "'-2' is no data lag"),
+        ({"data_lag": 9}, "'9' is no data lag"),
+        ({"refit_every": 0}, "'0' is no refit interval"),
+        ({"origins": "2016-01"}, "are not a first and a last origin"),
+        ({"origins": ("2016-13", "2017-01")}, "are not a first and a last origin"),
+        ({"origins": ("2022-01", "2021-01")}, "'2022-01:2021-01' runs backwards"),
+        ({"members": []}, "no member is named"),
+        ({"members": ["boosted", "boosted"]}, "a member is named twice"),
+        ({"members": "bosted"}, "'bosted'"),
+    ],
+)
+def test_what_makes_no_back_test_is_a_named_error(asked: dict[str, object], what: str) -> None:
+    with pytest.raises(HarmattanError, match=what):
+        harmattan.backtest(**asked)  # type: ignore[arg-type]

@@ -104,3 +104,12 @@ def test_extreme_parameters_give_finite_numbers() -> None:
         wild[5:8] = abs(scale)
         assert np.isfinite(model.loglike(wild))
         assert np.isfinite(model.score(wild)).all()
+
+
+def test_a_fit_that_does_not_converge_is_tried_again_and_says_so() -> None:
+    model, params = some_model("dense", 8)
+    found, account = model.fit_bounded(params, maxiter=2)
+    assert (account["converged"], account["attempts"]) == (False, 3)
+    whole, fine = model.fit_bounded(params)
+    assert (fine["converged"], fine["attempts"]) == (True, 1)
+    assert model.loglike(params) < model.loglike(found) <= model.loglike(whole) + 1e-6

@@ -19,6 +19,7 @@ from harmattan.training.models.boosting import BoostedEndemicEpidemic
 from harmattan.training.models.endemic_epidemic import EndemicEpidemic
 from harmattan.training.models.excitation import HalfLives, border_weights
 from harmattan.training.models.pool import fit_pool
+from harmattan.training.models.smoothed import SmoothedConflictology
 from harmattan.training.models.smoothing import ExponentialNB
 
 MEMBERS: dict[str, Callable[[], Member]] = {
@@ -395,3 +396,15 @@ def test_fitted_members_are_plain_numbers(excited) -> None:
         assert back["horizon"] == 2
         assert back["name"] == member.name
     assert "tree" in member.to_text()
+
+
+def test_months_without_coverage_are_no_quiet_months() -> None:
+    rng = np.random.default_rng(4)
+    counts = rng.poisson(4.0, size=(120, 8)).astype(float)
+    observed = np.ones(counts.shape, dtype=bool)
+    observed[-14:, 4:] = False
+    panel = panel_of(np.where(observed, counts, np.nan), links=ladder_links(), observed=observed)
+    problem = problem_of(panel)
+    means = SmoothedConflictology(pull=0.0).fit(problem, last(panel), 1).means(problem)
+    np.testing.assert_allclose(means[-1, 4:], counts[-26:-14, 4:].mean(axis=0), atol=2e-3)
+    np.testing.assert_allclose(means[-1, :4], counts[-12:, :4].mean(axis=0), atol=2e-3)

@@ -120,8 +120,24 @@ class AdditiveMeanNB(GenericLikelihoodModel):  # type: ignore[misc]
     def fit_bounded(
         self, start: np.ndarray, maxiter: int = 300, fixed: int = 0, tolerance: float = 2e-8
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Maximise inside the bounds, the first ``fixed`` parameters held; parameters and an account of the fit."""
+        """Maximise inside the bounds, the first ``fixed`` parameters held; parameters and an account of the fit.
+
+        A fit that does not converge goes on from where it stopped, and then begins anew halfway between there and the
+        start; the best of what was reached is taken, and ``attempts`` says how often it was tried.
+        """
         bounds = [(float(v), float(v)) for v in start[:fixed]] + self.bounds()[fixed:]
+        best, tried = self._climb(start, bounds, maxiter, tolerance), 1
+        for again in (best[0], (best[0] + start) / 2):
+            if best[1]["converged"]:
+                break
+            other, tried = self._climb(again, bounds, maxiter, tolerance), tried + 1
+            best = max(best, other, key=lambda found: (found[1]["converged"], found[1]["loglike"]))
+        return best[0], {**best[1], "attempts": tried}
+
+    def _climb(
+        self, start: np.ndarray, bounds: list[tuple[Any, Any]], maxiter: int, tolerance: float
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """One run of the optimiser."""
         result = self.fit(
             start_params=start,
             method="lbfgs",

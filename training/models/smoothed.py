@@ -52,16 +52,23 @@ class SmoothedConflictology(Member):
         return self
 
     def means(self, problem: Problem) -> np.ndarray:
-        """Mean of the observed months among the last ``window``, pulled to the pool, (months, regions), > 0."""
+        """Mean of the last ``window`` observed months, pulled to the pool, (months, regions), > 0.
+
+        A month that was not observed is passed over, however long ago the last observed ones are; a region that never
+        was has the mean of all.
+        """
         cache: dict[Any, np.ndarray] = problem.__dict__.setdefault("_window_means", {})
         key = (self.window, self.pull)
         if key not in cache:
-            total = np.cumsum(problem.counts * problem.observed, axis=0)
-            seen = np.cumsum(problem.observed, axis=0, dtype=float)
-            total[self.window :] -= total[: -self.window].copy()
-            seen[self.window :] -= seen[: -self.window].copy()
-            own = total / np.maximum(seen, 1.0)
-            pooled = total.sum(axis=1) / np.maximum(seen.sum(axis=1), 1.0)
+            # Sums of the first 0, 1, 2, ... observed months of each region.
+            first = np.argsort(~problem.observed, axis=0, kind="stable")
+            sums = np.take_along_axis(problem.counts * problem.observed, first, axis=0).cumsum(axis=0)
+            sums = np.vstack([np.zeros_like(sums[:1]), sums])
+            until = problem.observed.cumsum(axis=0)
+            since = np.maximum(until - self.window, 0)
+            total = np.take_along_axis(sums, until, axis=0) - np.take_along_axis(sums, since, axis=0)
+            pooled = total.sum(axis=1) / np.maximum((until - since).sum(axis=1), 1.0)
+            own = np.where(until > 0, total / np.maximum(until - since, 1.0), pooled[:, None])
             cache[key] = (1 - self.pull) * own + self.pull * pooled[:, None] + 1e-3
         return cache[key]
 

@@ -299,7 +299,7 @@ def simulate_counts(world: World, regions: Regions, rng: np.random.Generator) ->
 
 
 def grid_regions(countries: Sequence[str] = ("MLI", "BFA"), rows: int = 3, columns: int = 3) -> Regions:
-    """Square regions of half a degree; each country is a block, side by side from west to east.
+    """Square regions of one degree; each country is a block, side by side from west to east.
 
     >>> regions = grid_regions(("MLI", "BFA", "NER"), rows=2, columns=2)
     >>> len(regions), int(regions.links["crosses_border"].sum())
@@ -309,8 +309,8 @@ def grid_regions(countries: Sequence[str] = ("MLI", "BFA"), rows: int = 3, colum
     for block, country in enumerate(countries):
         for row in range(rows):
             for column in range(columns):
-                west, south = -8 + 0.5 * (block * columns + column), 12 + 0.5 * row
-                cells.append(shapely.box(west, south, west + 0.5, south + 0.5))
+                west, south = -8.0 + block * columns + column, 12.0 + row
+                cells.append(shapely.box(west, south, west + 1, south + 1))
                 table.append((f"{country}-r{row}c{column}", f"{country} {row}.{column}", country))
     frame = pd.DataFrame(table, columns=["region_id", "name", "country"])
     frame = frame.assign(layer="grid", valid_from="", valid_to="")

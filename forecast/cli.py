@@ -180,6 +180,8 @@ def _print_outcome(outcome: Any, settings: Any) -> None:
     words = {"written": "new", "identical": "already there, identical", "revised": "revises an earlier one"}
     if outcome.result.banner:
         typer.echo(outcome.result.banner)
+    if set(outcome.result.draws) < set(settings.targets):
+        typer.echo("There are no deaths in these data: events alone are forecast.")
     typer.echo(f"Release  {outcome.release.path}  ({words[outcome.release.status]})")
     for line in outcome.release.reason[:5]:
         typer.echo(f"         {line}")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.errors import ReleaseError, TrackingError
+from ..data.errors import ReleaseError, TrackingError, UsageError
 from .config import Settings
+from .inputs import load_inputs
 
 if TYPE_CHECKING:
+    from ..data.panel import Panel
     from .publish import Release
     from .result import ForecastResult
 
@@ -78,12 +80,15 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     from .monitor import with_alarms
     from .past import newest_before
     from .publish import publish_release
-    from .publishable import check_level_early
+    from .publishable import check_level
     from .report.page import render
     from .run import run_forecast
 
     check_writable(settings.out)
-    check_level_early(settings)
+    inputs = load_inputs(settings)
+    # Before the work, and not when everything is done.
+    check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
+    settings = with_targets(settings, inputs.panel)
     preparing: list[subprocess.Popen[bytes] | None] = []
 
     def watch(stage: str, share: float) -> None:
@@ -94,7 +99,7 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
             progress(stage, share)
 
     chosen = choose(settings)
-    result = run_forecast(settings, watch, chosen.trained, model=chosen.about)
+    result = run_forecast(settings, watch, chosen.trained, model=chosen.about, inputs=inputs)
     watch("report", 0.92)
     result = with_alarms(result, settings.out)
     before = newest_before(settings.out, result.origin, result.panel.region_ids)
@@ -109,6 +114,31 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
         except TrackingError as failure:
             error = failure
     return Outcome(result, release, run_id, error)
+
+
+def with_targets(settings: Settings, panel: Panel) -> Settings:
+    """The settings with the targets that a panel has counts for.
+
+    Raises
+    ------
+    UsageError
+        Deaths are asked for by name and not in the data, or asked for alone.
+    """
+    if "events" not in settings.targets:
+        raise UsageError(
+            "a release needs events.",
+            "--targets",
+            "Write events or events,deaths; backtest judges deaths alone.",
+        )
+    if "deaths" not in settings.targets or "deaths_best" in panel.measures:
+        return settings
+    if settings.targets == Settings().targets:
+        return replace(settings, targets=("events",))
+    raise UsageError(
+        "there are no deaths in these data.",
+        "--targets",
+        "Write --targets events, or bring a column deaths_best.",
+    )
 
 
 def _prepare(settings: Settings) -> subprocess.Popen[bytes] | None:

@@ -42,10 +42,10 @@ def read_inputs(settings: Settings, day: date, *, accept_losses: bool = False) -
         A check is red: :class:`StaleError`, :class:`MatchError`, or the gate's own.
     """
     from .inputs import load_inputs
-    from .publishable import check_level_early
+    from .publishable import check_level
 
-    check_level_early(settings)
     inputs = load_inputs(settings)
+    check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
     if settings.as_of is not None:
         inputs = replace(inputs, panel=inputs.panel.until(settings.as_of))
     else:

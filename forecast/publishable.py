@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,14 +88,6 @@ def check_level(panel: Panel, regions: Regions | None, allow_grid: bool, level: 
             "Sum them to admin-1, or give --allow-grid if you answer for it. First-level regions that only look finer "
             'are declared: level = "admin1" in harmattan.toml.',
         )
-
-
-def check_level_early(settings: Settings) -> None:
-    """:func:`check_level` on a ready panel before any work; other sources are never finer by themselves."""
-    from .inputs import read_panel
-
-    if settings.panel is not None and not settings.allow_grid and Path(settings.panel).is_file():
-        check_level(read_panel(settings.panel), None, allow_grid=False, level=settings.level)
 
 
 def warning(settings: Settings) -> str:

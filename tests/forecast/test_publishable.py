@@ -13,9 +13,10 @@ from make_result import grid_regions, make_result
 from harmattan.data.errors import UsageError
 from harmattan.data.panel import Panel
 from harmattan.data.priogrid import cells_of
+from harmattan.data.simulate import grid_regions as simulated
 from harmattan.forecast import publishable
 from harmattan.forecast.config import Settings
-from harmattan.forecast.publishable import check_level, check_level_early, enough_events, with_past_events
+from harmattan.forecast.publishable import check_level, enough_events, with_past_events
 from harmattan.forecast.release_tables import release_tables
 
 
@@ -58,12 +59,9 @@ def test_cells_made_by_the_package_are_known_as_cells() -> None:
     ]
 
 
-def test_a_ready_panel_of_cells_is_refused_before_the_work(tmp_path: Path) -> None:
-    path = tmp_path / "cells.parquet"
-    panel_of(["pg-152000"]).write_parquet(path)
-    with pytest.raises(UsageError, match="finer than admin-1"):
-        check_level_early(Settings(panel=path))
-    check_level_early(Settings(panel=path, allow_grid=True))
+def test_the_worlds_that_the_package_simulates_are_no_cells() -> None:
+    regions = simulated(("XXA", "XXB"))
+    assert publishable.finer_than_admin1(panel_of(list(regions.region_ids)), regions) == []
 
 
 def test_whoever_allows_it_is_told_why_not_to() -> None:

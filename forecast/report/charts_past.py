@@ -21,7 +21,7 @@ FEWEST = 10
 def hindsight_chart(past: Hindsight) -> Markup:
     """The leading regions of last month: the interval as a bar, the mean as a tick, what was recorded as a dot."""
     width, left, line, head = 460.0, 158.0, 25.0, 20.0
-    rows = _leading(past)
+    rows = leading(past)
     top = nice_ceiling(float(rows[["high", "observed", "expected"]].to_numpy(float).max(initial=1.0)))
     height = head + line * len(rows) + 4
 
@@ -58,7 +58,7 @@ def hindsight_chart(past: Hindsight) -> Markup:
     return _drawing(marks, width, height, told)
 
 
-def _leading(past: Hindsight) -> pd.DataFrame:
+def leading(past: Hindsight) -> pd.DataFrame:
     """The regions with most events recorded or expected, most first."""
     table = past.table.assign(most=past.table[["expected", "observed"]].max(axis=1))
     return table.sort_values(["most", "region_id"], ascending=[False, True]).head(SHOWN)

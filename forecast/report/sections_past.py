@@ -34,8 +34,8 @@ def past_section(result: ForecastResult, previous: PastRelease | None) -> dict[s
     }
 
 
-def _rows(past: Hindsight, most: int = 12) -> list[dict[str, Any]]:
-    """Last month's leading regions as table rows."""
+def _rows(past: Hindsight) -> list[dict[str, Any]]:
+    """The regions of the chart beside it as table rows."""
     return [
         {
             "name": row.name,
@@ -45,7 +45,7 @@ def _rows(past: Hindsight, most: int = 12) -> list[dict[str, Any]]:
             "observed": numbers.count_whole(row.observed),
             "verdict": "inside" if row.inside else "above" if row.observed > row.high else "below",
         }
-        for row in rows_of(past.table.head(most))
+        for row in rows_of(charts_past.leading(past))
     ]
 
 

@@ -126,7 +126,7 @@ def rise_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Sen
         "recent": outlook.recent[up].tolist(),
         "chance_above": above,
     }
-    return Sentence(f"The largest expected rise: {'; '.join(told)}.", facts, "What rises")
+    return Sentence(f"Rising by a quarter or more, most first: {'; '.join(told)}.", facts, "What rises")
 
 
 def fall_sentence(outlook: Outlook, top: int = 3) -> Sentence | None:

@@ -17,6 +17,7 @@ _REMEDIES = {
     "out_of_range": "Check whether columns were swapped.",
     "empty": "Fill the cell or drop the row.",
     "not_a_date": "Write dates as YYYY-MM-DD.",
+    "day_or_month": "Write dates as YYYY-MM-DD: no day above 12 tells which number is the month.",
     "before_1800": "Check the year.",
     "in_the_future": "Check the year and the order of day and month.",
     "ends_before_it_starts": "Swap or correct the two dates.",

@@ -268,6 +268,10 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...
         dates(raw["date_start"], problems, today)[0] if "date_start" in raw else out["date_end"]
     )
     problems.add(out["date_end"] < out["date_start"], last, "ends_before_it_starts")
+    slashed = text(last).str.contains("/", regex=False)
+    if us and out["date_end"][slashed].dt.day.max() <= 12:
+        # A table of somebody's own may be in either order, and read wrongly it would move events between months.
+        problems.add(slashed, last, "day_or_month")
     table = table.repaired("us_dates", us, "Dates with slashes were read as month/day/year.")
     for name, low, high in (
         ("latitude", -90, 90),

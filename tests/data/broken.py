@@ -229,6 +229,7 @@ BROKEN = (
     Broken("acled: unknown type", "acled", acled(event_type="Rumours"), "row 3", "'Rumours' in column 'event_type' breaks the rule unknown_value", "the source documents"),
     Broken("acled: precision 5", "acled", acled(geo_precision=5), "row 3", "'5' in column 'geo_precision' breaks the rule out_of_range", "swapped"),
     Broken("acled: negative deaths", "acled", acled(fatalities=-2), "row 3", "'-2' in column 'fatalities' breaks the rule negative", "zero or more"),
+    Broken("day or month", "table", csv({"date_start": "01/02/2016", "date_end": "01/02/2016"}), "row 2", "'01/02/2016' in column 'date_end' breaks the rule day_or_month", "YYYY-MM-DD"),
     Broken("table without dates", "table", csv({}, drop=("date_start", "date_end")), "row 1", "the column 'date' is missing", "The file has: id,"),
     Broken("not GeoJSON", "regions", raw(b"shape file", "broken.geojson"), "line 1", "this is not GeoJSON", "FeatureCollection"),
     Broken("no features", "regions", regions([]), "", "there are no features", "FeatureCollection"),

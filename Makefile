@@ -1,5 +1,5 @@
 # Everything sets itself up: a virtual environment in .venv, once, from requirements.lock.
-.PHONY: forecast test test-all setup lint tests tests-all types lock docs docs-cli docs-models docs-replay docs-picture ui clean
+.PHONY: forecast test test-all setup lint tests tests-all types lock docs docs-cli docs-inventory docs-models docs-replay docs-picture ui clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -77,6 +77,10 @@ docs: $(READY) docs-cli docs-models
 # The page of every command, from the program itself.
 docs-cli: $(READY)
 	@$(BIN)/python docs/make_cli.py
+
+# What users rely on: commands, exit codes, settings, public names, and the newest release's files.
+docs-inventory: $(READY)
+	@$(BIN)/python docs/make_inventory.py
 
 # The numbers on the page about models.
 docs-models: $(READY)

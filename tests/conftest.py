@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,3 +66,13 @@ def store(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Callab
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shipped_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The release of the shipped counts as the command makes it, once a run of long tests; nobody writes there."""
+    folder = tmp_path_factory.mktemp("shipped")
+    command = [Path(sys.executable).with_name("harmattan"), "forecast", "--quiet", "--mlruns", "runs"]
+    subprocess.run(command, cwd=folder, check=True, timeout=600)
+    (release,) = (folder / "releases").glob("20*")
+    return release

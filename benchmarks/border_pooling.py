@@ -17,9 +17,9 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from harmattan.data.embedded import load_snapshot
-from harmattan.forecast.spillover_job import problem_of
-from harmattan.training.models.additive import Found, Likelihood
-from harmattan.training.models.diffusion_design import Design, make_design
+from harmattan.forecast.spillover.job import problem_of
+from harmattan.training.diffusion.additive import Found, Likelihood
+from harmattan.training.diffusion.design import Design, make_design
 
 STRENGTHS = (0.1, 1.0, 4.0, 16.0)
 MONTHS, ROUNDS = 6, 8

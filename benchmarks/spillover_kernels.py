@@ -8,11 +8,11 @@ Counts to 2022-12 only. Every kernel has the same number of coefficients, so tha
 from __future__ import annotations
 
 from harmattan.data.embedded import load_snapshot
-from harmattan.forecast.config import Settings
-from harmattan.forecast.spillover_job import border_rng, problem_of
-from harmattan.training.models.declare import CLOSE
-from harmattan.training.models.diffusion import fit_diffusion
-from harmattan.training.models.kernel import Kernel
+from harmattan.forecast.settings import Settings
+from harmattan.forecast.spillover.job import border_rng, problem_of
+from harmattan.training.diffusion.border_signal import CLOSE
+from harmattan.training.diffusion.model import fit_diffusion
+from harmattan.training.diffusion.kernel import Kernel
 
 DECAYS = (None, 0.5, 1.0, 2.0, 4.0)
 SATURATIONS = (None, 5.0, 20.0, 80.0)

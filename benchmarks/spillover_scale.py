@@ -21,8 +21,8 @@ def main() -> None:
     from scale import regions
 
     from harmattan.data.embedded import load_snapshot
-    from harmattan.forecast.spillover_job import problem_of
-    from harmattan.training.models.diffusion import fit_diffusion
+    from harmattan.forecast.spillover.job import problem_of
+    from harmattan.training.diffusion.model import fit_diffusion
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--sizes", default="89,200,400")

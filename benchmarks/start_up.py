@@ -11,7 +11,7 @@ import tempfile
 import time
 
 RUNS = 3
-MAIN = "from harmattan.forecast.cli import main; main()"
+MAIN = "from harmattan.forecast.cli.entry import main; main()"
 CASES: dict[str, list[str]] = {
     "python, nothing": ["-c", "pass"],
     "import pandas": ["-c", "import pandas"],

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from harmattan.training import stores
-from harmattan.training.tracking import Record, log_run, write_run
+from harmattan.training.registry import store as stores
+from harmattan.training.registry.runs import Record, log_run, write_run
 
 MEMBERS = ("pool", "boosted", "conflictology_12", "endemic_epidemic", "exponential_nb")
 FIGURES = ("crps", "skill", "coverage_50", "coverage_80", "coverage_90")

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from harmattan.forecast.cli import app
+from harmattan.forecast.cli.entry import app
 
 PAGE = Path(__file__).with_name("cli.md")
 #: Columns of a help text on the page.

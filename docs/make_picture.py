@@ -12,8 +12,8 @@ from typing import Any
 
 from PIL import Image  # comes with matplotlib
 
-from harmattan.forecast.config import Settings
-from harmattan.forecast.releases import find_release, newest
+from harmattan.forecast.settings import Settings
+from harmattan.forecast.release.catalogue import find_release, newest
 
 PICTURE = Path(__file__).with_name("report.png")
 WIDTH = 1200

@@ -11,7 +11,7 @@ import pandas as pd
 from harmattan.data.country_names import country_name
 from harmattan.data.embedded import load_snapshot
 from harmattan.data.panel import Panel
-from harmattan.forecast.config import Settings
+from harmattan.forecast.settings import Settings
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast
 

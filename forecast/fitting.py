@@ -14,14 +14,14 @@ from .version import version
 
 if TYPE_CHECKING:
     from ..features.recipe import Recipe
-    from ..training.backtest import HorizonRecord, Record
-    from ..training.dependence import PastErrors, Template
-    from ..training.evaluation import Evaluation
+    from ..training.evaluation.backtest import HorizonRecord, Record
+    from ..training.pool.dependence import PastErrors, Template
+    from ..training.evaluation.leaderboard import Evaluation
     from ..training.models.base import Problem
-    from ..training.models.diffusion import Diffusion
-    from ..training.reliability import Told
-    from ..training.trained import Trained
-    from .config import Settings
+    from ..training.diffusion.model import Diffusion
+    from ..training.evaluation.reliability import Told
+    from ..training.trained_model import Trained
+    from .settings import Settings
 
 #: Horizons on which a run is judged that fits its models itself.
 JUDGED = (1, 3, 6)
@@ -109,8 +109,8 @@ def train(
     origins : int
         Past origins to learn from and to be judged on; those whose outcome is not known yet teach nothing.
     """
-    from ..training.evaluation import border_regions, evaluate
-    from ..training.learned import learn_pool
+    from ..training.evaluation.leaderboard import border_regions, evaluate
+    from ..training.pool.learning import learn_pool
 
     say = progress or (lambda share: None)
     done = _run(
@@ -212,10 +212,10 @@ def _do(
     members: Sequence[str] | None,
 ) -> Any:
     """One job of one worker."""
-    from ..training.backtest import recent_origins, score_horizon
-    from ..training.models.diffusion import fit_diffusion
-    from ..training.models.pool import fit_pool
-    from .spillover_job import border_rng, kernel_of
+    from ..training.evaluation.backtest import recent_origins, score_horizon
+    from ..training.diffusion.model import fit_diffusion
+    from ..training.pool.fitted import fit_pool
+    from .spillover.job import border_rng, kernel_of
 
     if job.kind == "diffusion":
         try:
@@ -242,7 +242,7 @@ def _recent(
     progress: Callable[[float], None],
 ) -> list[Record]:
     """What every member said at the recent origins, one record per horizon."""
-    from ..training.backtest import recent_origins, run_backtest
+    from ..training.evaluation.backtest import recent_origins, run_backtest
 
     known = recent_origins(problem, origin, min(settings.horizons), count + max(settings.horizons) - 1)
     return run_backtest(
@@ -257,7 +257,7 @@ def _known(record: Record) -> list[int]:
 
 def _errors(record: Record, known: Sequence[int]) -> PastErrors | None:
     """The pool's past errors on the normal scale; None where no outcome is known yet."""
-    from ..training.dependence import PastErrors, normal_scores
+    from ..training.pool.dependence import PastErrors, normal_scores
 
     if not known:
         return None
@@ -271,7 +271,7 @@ def _errors(record: Record, known: Sequence[int]) -> PastErrors | None:
 
 def _told(record: Record, known: Sequence[int], rng: np.random.Generator) -> Told:
     """What the pool said at the origins whose outcome is known."""
-    from ..training.reliability import tell
+    from ..training.evaluation.reliability import tell
 
     said, reference = ([record.margins[name][i] for i in known] for name in ("pool", "conflictology_12"))
     origins = [record.origins[i] for i in known]
@@ -281,7 +281,7 @@ def _told(record: Record, known: Sequence[int], rng: np.random.Generator) -> Tol
 
 def _record_tables(told: Mapping[tuple[str, int], Told], target: str) -> dict[str, pd.DataFrame]:
     """How often what was said came true, and the last month as it would have been forecast."""
-    from ..training.reliability import REHEARSED, rehearsal, reliability_table
+    from ..training.evaluation.reliability import REHEARSED, rehearsal, reliability_table
 
     leading = told.get((target, 1))
     return {
@@ -293,7 +293,7 @@ def _record_tables(told: Mapping[tuple[str, int], Told], target: str) -> dict[st
 def _template(
     errors: Mapping[int, PastErrors], problems: Mapping[str, Problem], settings: Settings
 ) -> Template | None:
-    from ..training.dependence import fit_template
+    from ..training.pool.dependence import fit_template
 
     panel = next(iter(problems.values())).panel
     return fit_template(errors, panel.countries, settings.horizons) if errors else None
@@ -310,8 +310,8 @@ def _put_together(
     **card: Any,
 ) -> Trained:
     """The pieces as one trained model."""
-    from ..training.models.pool import with_learned
-    from ..training.trained import make_trained
+    from ..training.pool.fitted import with_learned
+    from ..training.trained_model import make_trained
 
     pools = {(t, h): files for (kind, t, h), files in done.items() if kind == "fit"}
     if learned:
@@ -337,7 +337,7 @@ def _put_together(
 
 def _scores(past: Mapping[tuple[str, int], HorizonRecord], settings: Settings) -> pd.DataFrame:
     """The recent record of every member."""
-    from ..training.backtest import leaderboard
+    from ..training.evaluation.backtest import leaderboard
 
     tables = []
     for (target, horizon), record in past.items():

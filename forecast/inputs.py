@@ -19,7 +19,7 @@ from ..data.regions import Regions
 if TYPE_CHECKING:
     from ..data.build import Built
     from ..data.quality import Quality
-    from .config import Settings
+    from .settings import Settings
     from .result import Level
 
 

@@ -76,10 +76,10 @@ class ForecastResult:
         ``name, status, message, rows``: every check of the data gate.
     reliability : pandas.DataFrame
         ``target, question, predicted_mean, low, high, cases, forecast, frequency``: how often what the recent
-        back-test said came true; see :func:`harmattan.training.reliability.reliability_table`.
+        back-test said came true; see :func:`harmattan.training.evaluation.reliability.reliability_table`.
     rehearsal : pandas.DataFrame
         The origin month as it would have been forecast a month before, per region; see
-        :func:`harmattan.training.reliability.rehearsal`.
+        :func:`harmattan.training.evaluation.reliability.rehearsal`.
     models : dict of str to str
         The trained model's text files, by relative path (``events/h01/boosted.trees.txt``); for the run's record.
     model : dict

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import OriginError
-from .config import Settings
+from .settings import Settings
 from .inputs import Inputs, load_inputs
 from .result import ForecastResult
 from .version import version
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from ..features.recipe import Recipe
     from ..training.distribution import Draws, Margins
     from ..training.models.base import Problem
-    from ..training.models.diffusion import Diffusion
-    from ..training.trained import Trained
+    from ..training.diffusion.model import Diffusion
+    from ..training.trained_model import Trained
     from .fitting import Training
-    from .spillover import Worlds
+    from .spillover.attribution import Worlds
 
 #: Called with the name of a stage and the share of the whole run that is done.
 Progress = Callable[[str, float], None]
@@ -76,7 +76,7 @@ def run_forecast(
 
     Examples
     --------
-    >>> from harmattan.forecast.config import Settings
+    >>> from harmattan.forecast.settings import Settings
     >>> result = run_forecast(Settings.load({"draws": 200}))  # doctest: +SKIP
     >>> result.draws["events"].mean()  # doctest: +SKIP
     """
@@ -229,7 +229,7 @@ def _verdict(inputs: Inputs, quality: Any, model: Mapping[str, Any]) -> tuple[An
 def _spillover(settings: Settings, ready: Ready, trained: Trained, rng: np.random.Generator) -> Crossing:
     """The simulated worlds of the spillover model, where there is one."""
     from .fitting import events_problem
-    from .spillover import simulate_worlds
+    from .spillover.attribution import simulate_worlds
 
     model = trained.diffusion(ready.inputs.panel)
     if model is None:
@@ -263,9 +263,9 @@ class Crossing:
     ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
         """The spillover table, and the answers that take it apart."""
         from .fitting import events_problem
-        from .spillover import COLUMNS, SPANS, spillover_table
-        from .spillover_answers import View, exact_answers
-        from .spillover_stress import stress_response
+        from .spillover.attribution import COLUMNS, SPANS, spillover_table
+        from .spillover.breakdown import View, exact_answers
+        from .spillover.stress import stress_response
 
         if self.model is None or self.worlds is None or draws is None:
             return pd.DataFrame(columns=list(COLUMNS)), {}
@@ -291,7 +291,7 @@ def _say(
     ready: Ready, trained: Trained, settings: Settings
 ) -> tuple[dict[tuple[str, int], Margins], pd.DataFrame]:
     """The pool's margins by target and horizon, and the mean of the first target taken apart by family."""
-    from ..training.explain import explain_pool
+    from ..training.pool.explain import explain_pool
 
     said, tables = {}, []
     regions = list(ready.inputs.panel.region_ids)
@@ -313,7 +313,7 @@ def _say(
 def _rehearsal(ready: Ready, trained: Trained) -> pd.DataFrame:
     """The last month as it would have been forecast: by this very model, where it is older than that."""
     from ..training.models.baselines import Conflictology
-    from ..training.reliability import rehearsal, tell
+    from ..training.evaluation.reliability import rehearsal, tell
 
     before = ready.origin - 1
     target = "events" if "events" in ready.problems else next(iter(ready.problems))
@@ -334,7 +334,7 @@ def _ranks(
 ) -> np.ndarray:
     """The dependence template: past errors of the pool; without any the order of simulated paths, or independence."""
     from ..training.distribution import independent_ranks, ranks_of
-    from ..training.trained import at_horizons
+    from ..training.trained_model import at_horizons
 
     if trained.template is not None:
         return at_horizons(trained.template, settings.horizons).ranks(settings.draws, panel.countries, rng)

@@ -38,7 +38,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a new MLflow database, made once, in another process, as the main job does it."""
-    from harmattan.training import stores
+    from harmattan.training.registry import store as stores
 
     given = os.environ.pop("MLFLOW_TRACKING_URI", None)
     folder = tmp_path_factory.mktemp("empty_store")

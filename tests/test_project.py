@@ -84,7 +84,7 @@ def test_few_modules_know_mlflow() -> None:
         i for i, p in zip(IDS, MODULES, strict=True) if any(n.split(".")[0] == "mlflow" for n in imports(p))
     }
     below = {f"training/{name}.py" for name in ("stores", "tracking", "run_files", "registry")}
-    assert users <= {*below, "forecast/serving.py", "forecast/served_model.py"}
+    assert users <= {*below, "forecast/serving/save.py", "forecast/serving/pyfunc_model.py"}
 
 
 @pytest.mark.parametrize("name", harmattan.__all__)
@@ -115,7 +115,7 @@ def test_the_command_line_starts_without_heavy_libraries() -> None:
         "shapely",
         "jinja2",
     )
-    code = f"import sys, harmattan.forecast.cli; print(*[m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, harmattan.forecast.cli.entry; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

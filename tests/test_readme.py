@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import typer
 
-from harmattan.forecast import cli
-from harmattan.forecast.config import Settings
+from harmattan.forecast.cli import entry as cli
+from harmattan.forecast.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -75,7 +75,7 @@ def test_every_linked_file_exists() -> None:
 def test_every_file_of_a_release_is_described(tmp_path: Path) -> None:
     from make_result import make_result
 
-    from harmattan.forecast.publish import write_release
+    from harmattan.forecast.release.write import write_release
 
     tables = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
     files = {path.name for path in write_release(make_result(), "<p>", tmp_path).iterdir()}

@@ -348,10 +348,10 @@ def _kept(problem: Problem, plan: Search) -> np.ndarray:
 def _make(member: str, params: Mapping[str, float]) -> Member:
     """A member by name with some of its parameters."""
     from .models.baselines import Conflictology
-    from .models.boosting import BoostedEndemicEpidemic
+    from .models.boosted import BoostedEndemicEpidemic
     from .models.endemic_epidemic import EndemicEpidemic
-    from .models.smoothed import SmoothedConflictology
-    from .models.smoothing import ExponentialNB
+    from .models.smoothed_conflictology import SmoothedConflictology
+    from .models.exponential_nb import ExponentialNB
 
     kinds: dict[str, Callable[..., Member]] = {
         "boosted": BoostedEndemicEpidemic,

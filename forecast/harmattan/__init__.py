@@ -43,15 +43,15 @@ if TYPE_CHECKING:
     from .data.panel import Panel
     from .data.regions import Regions
     from .features.recipe import FeatureCube, Recipe
-    from .forecast.backtest_job import backtest
-    from .forecast.config import Settings
-    from .forecast.public import simulate_scenario
-    from .forecast.publish import write_release
+    from .forecast.jobs.backtest import backtest
+    from .forecast.settings import Settings
+    from .forecast.spillover.scenario_call import simulate_scenario
+    from .forecast.release.write import write_release
     from .forecast.report.page import render
     from .forecast.result import ForecastResult
     from .forecast.run import run_forecast
-    from .forecast.spillover_job import run_spillover
-    from .forecast.train_job import train
+    from .forecast.spillover.job import run_spillover
+    from .forecast.jobs.train import train
     from .training.distribution import Draws
 
 __all__ = [
@@ -84,16 +84,16 @@ _HOME = {
     "Panel": "data.panel",
     "Recipe": "features.recipe",
     "Regions": "data.regions",
-    "Settings": "forecast.config",
-    "backtest": "forecast.backtest_job",
+    "Settings": "forecast.settings",
+    "backtest": "forecast.jobs.backtest",
     "build_panel": "data.build",
     "load_snapshot": "data.embedded",
     "render": "forecast.report.page",
     "run_forecast": "forecast.run",
-    "run_spillover": "forecast.spillover_job",
-    "simulate_scenario": "forecast.public",
-    "train": "forecast.train_job",
-    "write_release": "forecast.publish",
+    "run_spillover": "forecast.spillover.job",
+    "simulate_scenario": "forecast.spillover.scenario_call",
+    "train": "forecast.jobs.train",
+    "write_release": "forecast.release.write",
 }
 
 

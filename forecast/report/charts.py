@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from .numbers import count, interval, month_name, percent
+from .number_format import count, interval, month_name, percent
 from .svg import number, tag
 from .tables import Outlook, rows_of
 

@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from ...data.country_names import country_name
 from ...data.links import unwrapped
-from ..geo_tables import drawn
+from ..formats.maps import drawn
 from ..result import ForecastResult
 from .labels import Label, broken, place
-from .numbers import count
+from .number_format import count
 from .svg import tag
 from .tables import Outlook, Spill, rows_of
 

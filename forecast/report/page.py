@@ -14,23 +14,16 @@ from markupsafe import Markup
 
 from ...data.country_names import country_name
 from ...data.errors import ModelError
-from ..freshness import AMBER_DAYS, next_due
-from ..past import PastRelease
+from ..release.status import AMBER_DAYS, next_due
+from ..release.read import PastRelease
 from ..result import ForecastResult
-from ..spillover import SHOCK_RATE_APART, SHOCK_RATES
-from ..spillover_stored import load_evaluation
+from ..spillover.attribution import SHOCK_RATE_APART, SHOCK_RATES
+from ..spillover.evaluation.shipped import load_evaluation
 from . import map as maps
-from . import numbers, sections, sections_past, words, words_past
-from .measures import Measure, map_measures, page_data, safe_json, since_release
+from . import number_format as numbers, sections, hindsight_sections as sections_past, sentences as words, hindsight_sentences as words_past
+from .map_measures import Measure, map_measures, page_data, safe_json, since_release
 from .misuse import MISUSE
-from .tables import (
-    Outlook,
-    blind_spots,
-    country_outlook,
-    main_reasons,
-    region_outlook,
-    spillover,
-)
+from .tables import Outlook, blind_spots, country_outlook, main_reasons, region_outlook, spillover
 
 
 def render(result: ForecastResult, previous: PastRelease | None = None) -> str:

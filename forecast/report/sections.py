@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ...data.country_names import country_name
-from ...training.models.declare import WEAK
+from ...training.diffusion.border_signal import WEAK
 from ..result import ForecastResult
-from ..spillover import NO_SIGNAL
-from . import charts, numbers, words
+from ..spillover.attribution import NO_SIGNAL
+from . import charts, number_format as numbers, sentences as words
 from . import map as maps
 from .tables import RECENT, Outlook, Spill, rows_of
 

@@ -12,7 +12,7 @@ import pandas as pd
 from ...data.country_names import country_name
 from ...training.distribution import Draws
 from ..result import ForecastResult
-from ..spillover import apart_pairs
+from ..spillover.attribution import apart_pairs
 
 #: Quantile levels that charts draw: the 50, 80 and 90 % intervals and the median.
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)

@@ -10,7 +10,7 @@ import pytest
 from broken import BROKEN, FORECAST, Broken, csv, forecast_arguments
 from small_files import BURKINA, SQUARES
 
-from harmattan.forecast.cli import main
+from harmattan.forecast.cli.entry import main
 
 
 @pytest.mark.parametrize("case", [c for c in BROKEN if c.name in FORECAST], ids=lambda c: c.name)

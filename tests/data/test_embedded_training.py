@@ -21,7 +21,7 @@ from harmattan.data.regions import Regions
 from harmattan.data.schemas import validate
 from harmattan.data.snapshot_maker import EVENT_REPAIRS, TRAINING_COVERAGE, make_snapshot
 from harmattan.data.sources import ucdp
-from harmattan.forecast.cli_data import app
+from harmattan.forecast.cli.data import app
 
 COVERAGE = {"BFA": ("2019-06", "2020-08")}
 #: What the reader takes as two sides, and the group they are counted under.

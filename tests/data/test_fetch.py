@@ -256,7 +256,7 @@ def test_the_command_keeps_a_vintage(server: Server, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     from harmattan.data.sources import read_source
-    from harmattan.forecast.cli_data import app
+    from harmattan.forecast.cli.data import app
 
     server.route = lambda r: (200, {}, csv_of(events(4)))
     arguments = [

@@ -18,7 +18,7 @@ from harmattan.data.schemas import LEDGER_COLUMNS
 from harmattan.data.show import card, short
 from harmattan.features.recipe import Recipe
 from harmattan.training.distribution import Draws
-from harmattan.training.evaluation import Evaluation
+from harmattan.training.evaluation.leaderboard import Evaluation
 
 HOSTILE = "<script>alert(1)</script>"
 

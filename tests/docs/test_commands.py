@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from harmattan.forecast.cli import app
+from harmattan.forecast.cli.entry import app
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

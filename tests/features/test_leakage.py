@@ -10,18 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harmattan.data.panel import Panel
-from harmattan.features import (
-    DaysSince,
-    Ewm,
-    Lag,
-    Log1p,
-    Mean,
-    NearestActive,
-    Neighbours,
-    Recipe,
-    Static,
-    Sum,
-)
+from harmattan.features import DaysSince, Ewm, Lag, Log1p, Mean, NearestActive, Neighbours, Recipe, Static, Sum
 
 EVERYTHING = Recipe(
     [

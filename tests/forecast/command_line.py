@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harmattan.forecast import cli
+from harmattan.forecast.cli import entry as cli
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -28,7 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The models replaced by baselines; gives how the core was called."""
     seen: list[dict[str, Any]] = []
-    monkeypatch.setattr("harmattan.training.backtest.run_backtest", stand_in(seen))
+    monkeypatch.setattr("harmattan.training.evaluation.backtest.run_backtest", stand_in(seen))
     return seen
 
 

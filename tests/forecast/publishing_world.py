@@ -9,7 +9,7 @@ import pandas as pd
 from small_worlds import panel_of
 
 from harmattan.data.panel import Panel
-from harmattan.forecast.config import Settings
+from harmattan.forecast.settings import Settings
 
 IDS = ("AAA-1", "AAA-2", "AAA-3", "BBB-1", "BBB-2", "BBB-3")
 STEPS = ((0, 1), (1, 2), (3, 4), (4, 5), (0, 3), (1, 4))

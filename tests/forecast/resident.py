@@ -32,22 +32,22 @@ NEEDED = (
     "filelock",
     "jinja2",
     "rich.progress",
-    "harmattan.forecast.cli",
-    "harmattan.forecast.publish_job",
-    "harmattan.forecast.publish",
-    "harmattan.forecast.past",
-    "harmattan.forecast.plausible",
-    "harmattan.forecast.repeat",
-    "harmattan.forecast.chosen",
+    "harmattan.forecast.cli.entry",
+    "harmattan.forecast.publishing.job",
+    "harmattan.forecast.release.write",
+    "harmattan.forecast.release.read",
+    "harmattan.forecast.publishing.plausibility",
+    "harmattan.forecast.publishing.idempotence",
+    "harmattan.forecast.jobs.model_choice",
     "harmattan.forecast.inputs",
     "harmattan.forecast.run",
     "harmattan.forecast.fitting",
-    "harmattan.forecast.spillover",
-    "harmattan.forecast.spillover_answers",
+    "harmattan.forecast.spillover.attribution",
+    "harmattan.forecast.spillover.breakdown",
     "harmattan.forecast.report.page",
-    "harmattan.forecast.verify_tables",
-    "harmattan.training.trained",
-    "harmattan.training.backtest",
+    "harmattan.forecast.release.verify_tables",
+    "harmattan.training.trained_model",
+    "harmattan.training.evaluation.backtest",
     "harmattan.training.models.catalogue",
     "harmattan.data.quality",
     "harmattan.data.sources.tabular",
@@ -158,7 +158,7 @@ def _serve(requests: IO[str], answers: IO[str]) -> None:
 
 def _work(given: dict[str, Any]) -> None:
     """The child: its own output, folder and limits, then the command as a user types it."""
-    from harmattan.forecast.cli import main
+    from harmattan.forecast.cli.entry import main
 
     code: Any = 0
     try:

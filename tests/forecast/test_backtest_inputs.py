@@ -13,8 +13,8 @@ import harmattan
 from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import HarmattanError, OriginError, SchemaError, UsageError
 from harmattan.data.panel import Panel
-from harmattan.forecast.backtest_plan import BacktestSettings, inputs_of, make_plan
-from harmattan.forecast.config import Settings
+from harmattan.forecast.jobs.backtest_plan import BacktestSettings, inputs_of, make_plan
+from harmattan.forecast.settings import Settings
 
 MONTHS = 96
 MEMBERS = ("smoothed_conflictology", "exponential_nb")

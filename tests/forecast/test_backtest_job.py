@@ -13,19 +13,14 @@ import pytest
 from stand_in import small_panel, stand_in
 
 import harmattan
-from harmattan.data.errors import (
-    OriginError,
-    ReleaseError,
-    TrackingError,
-    UsageError,
-)
+from harmattan.data.errors import OriginError, ReleaseError, TrackingError, UsageError
 from harmattan.data.panel import Panel
-from harmattan.forecast import backtest_job
-from harmattan.forecast.backtest_job import run_backtest_job
-from harmattan.forecast.backtest_plan import BacktestSettings, make_plan
-from harmattan.forecast.config import Settings
-from harmattan.training.evaluation import border_regions
-from harmattan.training.protocol import HOUSE
+from harmattan.forecast.jobs import backtest as backtest_job
+from harmattan.forecast.jobs.backtest import run_backtest_job
+from harmattan.forecast.jobs.backtest_plan import BacktestSettings, make_plan
+from harmattan.forecast.settings import Settings
+from harmattan.training.evaluation.leaderboard import border_regions
+from harmattan.training.evaluation.protocol import HOUSE
 
 
 @pytest.fixture
@@ -234,7 +229,7 @@ def test_a_run_in_mlflow_says_what_it_was(
         seen.append(record)
         return "run-7"
 
-    monkeypatch.setattr("harmattan.training.tracking.log_run", log_run)
+    monkeypatch.setattr("harmattan.training.registry.runs.log_run", log_run)
     outcome = run_backtest_job(replace(settings, base=replace(settings.base, track=True)))
     (record,) = seen
     assert outcome.run_id == "run-7"
@@ -251,7 +246,7 @@ def test_tables_survive_a_broken_mlflow(
     def log_run(*given: Any) -> str:
         raise TrackingError("no store.")
 
-    monkeypatch.setattr("harmattan.training.tracking.log_run", log_run)
+    monkeypatch.setattr("harmattan.training.registry.runs.log_run", log_run)
     outcome = run_backtest_job(replace(settings, base=replace(settings.base, track=True)))
     assert outcome.tracking_error is not None
     assert (settings.out / "leaderboard.json").is_file()
@@ -265,7 +260,7 @@ def test_a_border_region_touches_another_country() -> None:
 def test_the_stand_in_is_called_like_the_real_core() -> None:
     import inspect
 
-    from harmattan.training.backtest import run_backtest
+    from harmattan.training.evaluation.backtest import run_backtest
 
     real, ours = (inspect.signature(f).parameters for f in (run_backtest, stand_in([])))
     assert set(real) <= set(ours)

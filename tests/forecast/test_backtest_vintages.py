@@ -20,10 +20,10 @@ from harmattan.data.panel import Panel
 from harmattan.data.regions import Regions
 from harmattan.data.sources import ucdp
 from harmattan.data.vintages import Store, panel_as_of
-from harmattan.forecast.backtest_job import run_backtest_job
-from harmattan.forecast.backtest_plan import BacktestSettings, make_plan
-from harmattan.forecast.backtest_vintages import as_known, known_on
-from harmattan.forecast.config import Settings
+from harmattan.forecast.jobs.backtest import run_backtest_job
+from harmattan.forecast.jobs.backtest_plan import BacktestSettings, make_plan
+from harmattan.forecast.jobs.backtest_vintages import as_known, known_on
+from harmattan.forecast.settings import Settings
 
 FIRST, LAST = "2014-01", "2018-12"
 ORIGINS = pd.period_range("2018-02", "2018-05", freq="M")
@@ -149,7 +149,7 @@ def test_the_files_name_the_releases_that_models_saw(
     store: Store, regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[dict[str, Any]] = []
-    monkeypatch.setattr("harmattan.training.backtest.run_backtest", stand_in(calls))
+    monkeypatch.setattr("harmattan.training.evaluation.backtest.run_backtest", stand_in(calls))
     path = tmp_path / "regions.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": SQUARES}), encoding="utf-8")
     base = Settings(source=f"store:{store.root}@2020-01-01", regions=path, horizons=(1,), track=False)

@@ -13,7 +13,8 @@ from command_line import Run
 from make_result import make_result
 
 from harmattan.data.errors import SourceError, TrackingError
-from harmattan.forecast import cli, main_job
+from harmattan.forecast.cli import entry as cli
+from harmattan.forecast.jobs import forecast as main_job
 
 ROOT = Path(__file__).resolve().parents[2]
 

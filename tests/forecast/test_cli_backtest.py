@@ -12,7 +12,7 @@ from command_line import Run
 from rich.console import Console
 from stand_in import small_panel
 
-from harmattan.forecast.cli_backtest import _cell, left_out_table
+from harmattan.forecast.cli.backtest import _cell, left_out_table
 
 
 def test_the_command_prints_a_table_and_where_the_rest_is(run: Run, calls: list[Any], tmp_path: Path) -> None:

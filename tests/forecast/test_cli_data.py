@@ -14,7 +14,7 @@ from command_line import Run
 
 from harmattan.data.embedded import FILES
 from harmattan.data.panel import Panel
-from harmattan.forecast.cli_data import app
+from harmattan.forecast.cli.data import app
 
 Data = Callable[..., tuple[str, str]]
 

@@ -16,12 +16,12 @@ from small_worlds import ladder_panel
 from trained_world import World
 
 from harmattan.data.errors import TrackingError
-from harmattan.forecast.config import Settings
-from harmattan.forecast.main_job import track as track_now
-from harmattan.forecast.publish import publish_release
-from harmattan.forecast.untracked import why_untracked
-from harmattan.forecast.verify import verify
-from harmattan.training import stores
+from harmattan.forecast.settings import Settings
+from harmattan.forecast.jobs.forecast import track as track_now
+from harmattan.forecast.release.write import publish_release
+from harmattan.forecast.tracking.pending import why_untracked
+from harmattan.forecast.release.verify import verify
+from harmattan.training.registry import store as stores
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_a_search_of_ones_own_data_stays_out_of_the_vault_too(run: Run, tmp_path
 @pytest.mark.slow
 def test_eight_workers_and_one_writer(world: World, tmp_path: Path, mlruns: Path) -> None:
     """Only the leading process opens the store: eight workers cannot lock it."""
-    main = "from harmattan.forecast.cli import main; main()"
+    main = "from harmattan.forecast.cli.entry import main; main()"
     command = [sys.executable, "-c", main, "backtest", "--panel", str(world.panel)]
     command += ["--origins", "2010-01:2010-12", "--horizons", "1,2", "--members", "smoothed_conflictology"]
     command += ["--workers", "8", "--mlruns", str(mlruns), "--out", str(tmp_path / "out"), "--json"]

@@ -12,7 +12,7 @@ import pytest
 from command_line import Run
 
 from harmattan.data.errors import ConfigError
-from harmattan.forecast.cli_tools import options_in
+from harmattan.forecast.cli.tools import options_in
 from harmattan.forecast.setting_values import PARSERS
 
 
@@ -100,7 +100,7 @@ def test_a_silent_command_prints_nothing_but_errors(run: Run) -> None:
     ],
 )
 def test_the_shell_completes(words: str, at: int, offered: str) -> None:
-    code = "from harmattan.forecast.cli import main; main()"
+    code = "from harmattan.forecast.cli.entry import main; main()"
     asked = {"_HARMATTAN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(at)}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **asked}, check=False
@@ -110,7 +110,7 @@ def test_the_shell_completes(words: str, at: int, offered: str) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_can_be_installed_by_hand(shell: str) -> None:
-    code = "from harmattan.forecast.cli import main; main()"
+    code = "from harmattan.forecast.cli.entry import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "--show-completion", shell],
         capture_output=True,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harmattan.data.errors import ConfigError
-from harmattan.forecast.config import Settings, checkout, resolve
+from harmattan.forecast.settings import Settings, checkout, resolve
 from harmattan.forecast.setting_values import parse_horizons
 
 

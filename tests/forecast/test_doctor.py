@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from harmattan.data.errors import HarmattanError, TrackingError
-from harmattan.forecast import doctor
-from harmattan.forecast.config import Settings
-from harmattan.forecast.doctor import Finding, examine, existing, first_error, openmp_remedy, summary
+from harmattan.forecast.cli import doctor
+from harmattan.forecast.settings import Settings
+from harmattan.forecast.cli.doctor import Finding, examine, existing, first_error, openmp_remedy, summary
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -14,9 +14,9 @@ import shapely
 from make_result import grid_regions, make_panel
 
 from harmattan.data.panel import Panel
-from harmattan.forecast.config import Settings
-from harmattan.forecast.main_job import Outcome, run_main_job
-from harmattan.forecast.publish import read_sums, sums_of
+from harmattan.forecast.settings import Settings
+from harmattan.forecast.jobs.forecast import Outcome, run_main_job
+from harmattan.forecast.release.write import read_sums, sums_of
 
 CHANGED = ("MLI-centre", "2023-11")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harmattan.data import errors
 from harmattan.data.errors import HarmattanError
-from harmattan.forecast.exit_codes import EXIT_CODES, in_help, in_markdown
+from harmattan.forecast.cli.exit_codes import EXIT_CODES, in_help, in_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 

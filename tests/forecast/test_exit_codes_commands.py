@@ -10,9 +10,9 @@ from command_line import Run
 from make_result import make_result
 from test_bring_your_own import COLUMNS, incidents, polygons
 
-from harmattan.forecast import latest
-from harmattan.forecast.disk import write_sums
-from harmattan.forecast.publish import write_release
+from harmattan.forecast.release import latest
+from harmattan.forecast.release.files import write_sums
+from harmattan.forecast.release.write import write_release
 
 
 @pytest.fixture

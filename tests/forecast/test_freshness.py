@@ -13,17 +13,11 @@ import pytest
 from make_result import make_result
 
 from harmattan.data.errors import HarmattanError, ReleaseError
-from harmattan.forecast import latest
-from harmattan.forecast.disk import write_sums
-from harmattan.forecast.freshness import (
-    FolderStatus,
-    coverage_of,
-    folder_status,
-    next_due,
-    write_status,
-)
-from harmattan.forecast.publish import write_release
-from harmattan.forecast.tombstone import Tombstone, note_of
+from harmattan.forecast.release import latest
+from harmattan.forecast.release.files import write_sums
+from harmattan.forecast.release.status import FolderStatus, coverage_of, folder_status, next_due, write_status
+from harmattan.forecast.release.write import write_release
+from harmattan.forecast.release.withdrawal import Tombstone, note_of
 
 FRESH = date(2024, 1, 25)
 GREEN: dict[str, Any] = {"level": "green", "banner": "", "settings": {"panel": "mine.csv"}}

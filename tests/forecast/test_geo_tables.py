@@ -16,8 +16,8 @@ from make_result import HOSTILE, grid_regions, make_result
 
 from harmattan.data.embedded import load_snapshot
 from harmattan.data.regions import Regions
-from harmattan.forecast import geo_tables, hub
-from harmattan.forecast.geo_tables import check_features, check_webmap, drawn, geo_files
+from harmattan.forecast.formats import maps as geo_tables, hub_table as hub
+from harmattan.forecast.formats.maps import check_features, check_webmap, drawn, geo_files
 
 RESULT = make_result(hostile=True)
 NAMES = pd.DataFrame(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from make_result import make_result
 
 from harmattan.data.errors import ReleaseError
-from harmattan.forecast import hub
+from harmattan.forecast.formats import hub_table as hub
 from harmattan.training.distribution import Draws
 
 RESULT = make_result()

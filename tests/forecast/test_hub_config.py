@@ -16,7 +16,7 @@ import yaml
 from hubverse_rules import schema
 from make_result import make_result
 
-from harmattan.forecast import hub, hub_config
+from harmattan.forecast.formats import hub_table as hub, hub_config
 
 RESULT = make_result()
 FILES = hub_config.hub_files(

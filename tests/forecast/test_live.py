@@ -23,8 +23,8 @@ from harmattan.data.current import last_complete_month
 from harmattan.data.fetch import fetch_ucdp
 from harmattan.data.sources import ucdp
 from harmattan.data.vintages import Store
-from harmattan.forecast.cli_data_inputs import fetched_current
-from harmattan.forecast.config import Settings
+from harmattan.forecast.cli.data_inputs import fetched_current
+from harmattan.forecast.settings import Settings
 from harmattan.forecast.inputs import load_inputs
 
 #: The month that a forecast of today starts from.

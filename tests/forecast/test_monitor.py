@@ -16,15 +16,15 @@ from make_result import make_draws, make_result
 
 from harmattan.data.errors import CoverageError, ReleaseError, SkillError
 from harmattan.data.panel import Panel
-from harmattan.forecast import monitor, score_job
-from harmattan.forecast.config import Settings
-from harmattan.forecast.drift import input_drift, stability
-from harmattan.forecast.past import PastRelease
-from harmattan.forecast.publish import publish_release
+from harmattan.forecast.monitoring import scores as monitor, job as score_job
+from harmattan.forecast.settings import Settings
+from harmattan.forecast.monitoring.drift import input_drift, stability
+from harmattan.forecast.release.read import PastRelease
+from harmattan.forecast.release.write import publish_release
 from harmattan.forecast.result import ForecastResult
-from harmattan.forecast.tombstone import Tombstone, note_of
+from harmattan.forecast.release.withdrawal import Tombstone, note_of
 from harmattan.training.distribution import Draws
-from harmattan.training.stores import connected
+from harmattan.training.registry.store import connected
 
 HTML = "<!doctype html><title>Report</title>"
 
@@ -456,8 +456,8 @@ def test_draws_of_an_unusual_order_are_read_all_the_same(world: ForecastResult, 
 def test_a_release_of_another_make_never_costs_a_forecast(
     world: ForecastResult, shelf: Path, tmp_path: Path
 ) -> None:
-    from harmattan.forecast import disk
-    from harmattan.forecast.past import newest_before
+    from harmattan.forecast.release import files as disk
+    from harmattan.forecast.release.read import newest_before
 
     published(shelf, tmp_path)
     folder = tmp_path / "2023-11"
@@ -472,7 +472,7 @@ def test_a_release_of_another_make_never_costs_a_forecast(
 
 
 def test_releases_too_old_to_matter_are_not_even_read(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harmattan.forecast import past, verify
+    from harmattan.forecast.release import read as past, verify
 
     read: list[str] = []
     check = verify.verify

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harmattan.data.errors import HarmattanError, ModelError, NotifyError, ReleaseError
-from harmattan.forecast.job_log import JobLog
-from harmattan.forecast.notify import notify
+from harmattan.forecast.publishing.job_log import JobLog
+from harmattan.forecast.publishing.notify import notify
 
 TOLD = {"event": "published", "summary": "Published 2023-12."}
 

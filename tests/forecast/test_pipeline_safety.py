@@ -20,8 +20,8 @@ import pytest
 import shapely
 from make_result import grid_regions, make_panel
 
-from harmattan.forecast.read_back import check_formulas, read_back
-from harmattan.forecast.verify_tables import read_draws
+from harmattan.forecast.release.verify_exports import check_formulas, read_back
+from harmattan.forecast.release.verify_tables import read_draws
 
 GUARD = Path(__file__).parent / "guard"
 PLANTED = "Xq7PLANTEDsecret"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from harmattan.forecast.progress import Bar
+from harmattan.forecast.cli.progress import Bar
 
 
 class Terminal(io.StringIO):

@@ -13,8 +13,8 @@ from command_line import Run
 from trained_world import World, copy_version, own_store, record_of_version
 
 from harmattan.data.errors import GateError, ModelError, UsageError
-from harmattan.forecast.promote_job import promote, roll_back
-from harmattan.training import registry, stores
+from harmattan.forecast.jobs.promote import promote, roll_back
+from harmattan.training.registry import versions as registry, store as stores
 
 Scores = Callable[[pd.DataFrame], pd.DataFrame]
 

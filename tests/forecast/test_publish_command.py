@@ -20,9 +20,9 @@ from resident import Done, Resident
 from small_worlds import panel_of
 
 from harmattan.data.panel import Panel
-from harmattan.forecast import latest
-from harmattan.forecast.verify import verify
-from harmattan.training.trained import Trained
+from harmattan.forecast.release import latest
+from harmattan.forecast.release.verify import verify
+from harmattan.training.trained_model import Trained
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 Publish = Callable[..., Done]

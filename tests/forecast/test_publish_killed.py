@@ -19,10 +19,10 @@ import pytest
 from publishing_world import NEW, NEW_DAY, OLD, OLD_DAY
 from resident import Resident
 
-from harmattan.forecast import latest
-from harmattan.forecast.disk import read_sums, sums_of
-from harmattan.forecast.releases import NAME, all_releases
-from harmattan.forecast.verify import verify
+from harmattan.forecast.release import latest
+from harmattan.forecast.release.files import read_sums, sums_of
+from harmattan.forecast.release.catalogue import NAME, all_releases
+from harmattan.forecast.release.verify import verify
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 

@@ -14,9 +14,9 @@ import pytest
 from resident import Done, Resident
 from trained_world import World, copy_version, own_store
 
-from harmattan.forecast import latest
-from harmattan.forecast.promote_job import promote
-from harmattan.training import registry, stores
+from harmattan.forecast.release import latest
+from harmattan.forecast.jobs.promote import promote
+from harmattan.training.registry import versions as registry, store as stores
 
 pytestmark = [
     pytest.mark.slow,

@@ -14,10 +14,10 @@ from harmattan.data.errors import UsageError
 from harmattan.data.panel import Panel
 from harmattan.data.priogrid import cells_of
 from harmattan.data.simulate import grid_regions as simulated
-from harmattan.forecast import publishable
-from harmattan.forecast.config import Settings
-from harmattan.forecast.publishable import check_level, enough_events, with_past_events
-from harmattan.forecast.release_tables import release_tables
+from harmattan.forecast.release import disclosure as publishable
+from harmattan.forecast.settings import Settings
+from harmattan.forecast.release.disclosure import check_level, enough_events, with_past_events
+from harmattan.forecast.release.tables import release_tables
 
 
 def panel_of(ids: list[str], **counts: list[int]) -> Panel:
@@ -75,7 +75,7 @@ def test_the_commands_refuse_cells_and_warn_who_allows_them(
 ) -> None:
     from typer.testing import CliRunner
 
-    from harmattan.forecast.cli import app
+    from harmattan.forecast.cli.entry import app
 
     rng = np.random.default_rng(3)
     months = pd.period_range("2019-01", periods=60, freq="M").astype(str)

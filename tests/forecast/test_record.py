@@ -11,11 +11,11 @@ import pytest
 from make_result import make_result
 
 from harmattan.data.errors import ReleaseError
-from harmattan.forecast.config import Settings
-from harmattan.forecast.publish import write_release
-from harmattan.forecast.record import metrics, record_of, record_of_release
+from harmattan.forecast.settings import Settings
+from harmattan.forecast.release.write import write_release
+from harmattan.forecast.tracking.runs import metrics, record_of, record_of_release
 from harmattan.forecast.version import version
-from harmattan.training.tracking import Record
+from harmattan.training.registry.runs import Record
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from harmattan.data.errors import ConfigError, UsageError
 from harmattan.data.panel import Panel
 from harmattan.data.priogrid import priogrid
 from harmattan.data.regions import Regions
-from harmattan.forecast.config import Settings
-from harmattan.forecast.publishable import check_level
-from harmattan.forecast.region_level import looks_finer
+from harmattan.forecast.settings import Settings
+from harmattan.forecast.release.disclosure import check_level
+from harmattan.forecast.release.admin_level import looks_finer
 
 LINKS = pd.DataFrame(columns=["region_a", "region_b", "border_km", "crosses_border"])
 

@@ -12,11 +12,11 @@ from filelock import FileLock
 from make_result import make_result
 
 from harmattan.data.errors import LockError, ReleaseError, UsageError, WithdrawnError
-from harmattan.forecast import latest, withdraw
-from harmattan.forecast.publish import publish_release, write_release
-from harmattan.forecast.release_diff import diff_releases
-from harmattan.forecast.releases import all_releases, find_release, newest, newest_to_lead, read_release
-from harmattan.forecast.tombstone import note_of, refuse_withdrawn
+from harmattan.forecast.release import latest, withdraw
+from harmattan.forecast.release.write import publish_release, write_release
+from harmattan.forecast.release.diff import diff_releases
+from harmattan.forecast.release.catalogue import all_releases, find_release, newest, newest_to_lead, read_release
+from harmattan.forecast.release.withdrawal import note_of, refuse_withdrawn
 
 DAY = date(2024, 2, 1)
 DEMONSTRATION = {"settings": {"source": "snapshot"}}

@@ -13,14 +13,14 @@ from make_result import make_result
 from typer.testing import CliRunner
 
 from harmattan.data.errors import ReleaseError, WithdrawnError
-from harmattan.forecast import main_job
-from harmattan.forecast.cli import app
-from harmattan.forecast.config import Settings
-from harmattan.forecast.past import newest_before
-from harmattan.forecast.publish import publish_release
-from harmattan.forecast.report.again import read_result, render_again, write_page
+from harmattan.forecast.jobs import forecast as main_job
+from harmattan.forecast.cli.entry import app
+from harmattan.forecast.settings import Settings
+from harmattan.forecast.release.read import newest_before
+from harmattan.forecast.release.write import publish_release
+from harmattan.forecast.report.rerender import read_result, render_again, write_page
 from harmattan.forecast.report.page import render
-from harmattan.forecast.tombstone import Tombstone, note_of
+from harmattan.forecast.release.withdrawal import Tombstone, note_of
 
 
 @pytest.fixture(scope="module")

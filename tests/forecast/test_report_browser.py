@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from make_result import make_draws, make_result
 
-from harmattan.forecast.past import PastRelease
+from harmattan.forecast.release.read import PastRelease
 from harmattan.forecast.report.page import render
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from make_result import make_result
 
 from harmattan.forecast.report import charts, labels, tables
 from harmattan.forecast.report import map as maps
-from harmattan.forecast.report.measures import colour_class, count_edges, safe_json
+from harmattan.forecast.report.map_measures import colour_class, count_edges, safe_json
 from harmattan.forecast.report.svg import tag
 
 

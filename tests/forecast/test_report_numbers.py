@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from make_result import make_result
 
-from harmattan.forecast.past import newest_before
-from harmattan.forecast.publish import publish_release
-from harmattan.forecast.report import tables, words, words_past
-from harmattan.forecast.report.numbers import chance, count, interval, percent, signed
+from harmattan.forecast.release.read import newest_before
+from harmattan.forecast.release.write import publish_release
+from harmattan.forecast.report import tables, sentences as words, hindsight_sentences as words_past
+from harmattan.forecast.report.number_format import chance, count, interval, percent, signed
 from harmattan.forecast.report.page import render
 
 

@@ -17,7 +17,7 @@ import pytest
 from make_result import HOSTILE, make_draws, make_result
 
 from harmattan.data.errors import ModelError, ReleaseError
-from harmattan.forecast.past import PastRelease
+from harmattan.forecast.release.read import PastRelease
 from harmattan.forecast.report.misuse import MISUSE
 from harmattan.forecast.report.page import render
 

@@ -11,12 +11,12 @@ import pytest
 from make_result import make_draws, make_result
 
 from harmattan.data.panel import Panel
-from harmattan.forecast.past import PastRelease, history_table
-from harmattan.forecast.report import tables, words, words_past
-from harmattan.forecast.report.numbers import count, month_name, percent, signed
-from harmattan.forecast.report.previous import hindsight, rehearsed, revisions
+from harmattan.forecast.release.read import PastRelease, history_table
+from harmattan.forecast.report import tables, sentences as words, hindsight_sentences as words_past
+from harmattan.forecast.report.number_format import count, month_name, percent, signed
+from harmattan.forecast.report.hindsight import hindsight, rehearsed, revisions
 from harmattan.forecast.result import ForecastResult
-from harmattan.forecast.spillover import APART_NOTE, SHARED_NOTE
+from harmattan.forecast.spillover.attribution import APART_NOTE, SHARED_NOTE
 from harmattan.training.distribution import Draws
 
 

@@ -14,11 +14,11 @@ from small_worlds import ladder_panel
 
 from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import OriginError, RegionError
-from harmattan.forecast.config import Settings
+from harmattan.forecast.settings import Settings
 from harmattan.forecast.report.page import render
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast
-from harmattan.training.explain import FAMILIES
+from harmattan.training.pool.explain import FAMILIES
 
 SHORT = Settings(
     draws=200, horizons=(1, 2), backtest_origins=2, workers=1, targets=("events",), seed=5, track=False

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from make_result import make_result
 
-from harmattan.forecast.run_plots import DRAWN, plots
+from harmattan.forecast.tracking.plots import DRAWN, plots
 
 
 @pytest.fixture(scope="module")

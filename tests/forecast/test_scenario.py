@@ -10,16 +10,8 @@ import pytest
 from small_worlds import LADDER, diffusion, ladder_panel, problem_of
 
 from harmattan.data.errors import HarmattanError, OriginError, RegionError, UsageError
-from harmattan.forecast.scenario import (
-    Change,
-    effects,
-    parse_change,
-    plan_from_table,
-    plan_of,
-    read_paths,
-    run_scenario,
-)
-from harmattan.forecast.scenario_picture import picture
+from harmattan.forecast.spillover.scenario import Change, effects, parse_change, plan_from_table, plan_of, read_paths, run_scenario
+from harmattan.forecast.report.scenario_chart import picture
 from harmattan.training.models.base import Problem
 
 

@@ -59,7 +59,7 @@ def test_the_times_are_times(folder: Path, name: str) -> None:
 def test_every_command_and_option_exists(folder: Path) -> None:
     from typer.main import get_command
 
-    from harmattan.forecast.cli import app
+    from harmattan.forecast.cli.entry import app
 
     top: Any = get_command(app)
     called = [
@@ -76,7 +76,7 @@ def test_every_command_and_option_exists(folder: Path) -> None:
 
 
 def test_the_settings_files_are_such(folder: Path) -> None:
-    from harmattan.forecast.config import Settings
+    from harmattan.forecast.settings import Settings
 
     settings = Settings.load(file=folder / "harmattan.toml", environ={})
     assert settings.source == "store:/var/lib/harmattan/vintages"

@@ -13,20 +13,10 @@ from hypothesis import strategies as st
 from small_worlds import diffusion, ladder_panel, problem_of
 
 from harmattan.data.panel import Panel
-from harmattan.forecast.spillover import (
-    COLUMNS,
-    NO_SIGNAL,
-    SHOCK_NOTE,
-    SPANS,
-    THRESHOLDS,
-    Worlds,
-    simulate_worlds,
-    spillover_table,
-    stratified_uniforms,
-)
+from harmattan.forecast.spillover.attribution import COLUMNS, NO_SIGNAL, SHOCK_NOTE, SPANS, THRESHOLDS, Worlds, simulate_worlds, spillover_table, stratified_uniforms
 from harmattan.training.distribution import Draws
 from harmattan.training.models.base import Problem
-from harmattan.training.models.diffusion import Diffusion
+from harmattan.training.diffusion.model import Diffusion
 
 PATHS = 300
 

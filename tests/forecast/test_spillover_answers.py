@@ -10,17 +10,10 @@ import pytest
 from small_worlds import diffusion, ladder_panel, panel_of, problem_of
 
 from harmattan.data.errors import SchemaError
-from harmattan.forecast.spillover import APART_NOTE, SHARED_NOTE
-from harmattan.forecast.spillover_answers import (
-    View,
-    by_group,
-    by_region,
-    chains,
-    exact_answers,
-    routes,
-)
-from harmattan.forecast.spillover_stress import COLUMNS, stress_response
-from harmattan.training.models.diffusion import Alternatives, Diffusion, mean_paths
+from harmattan.forecast.spillover.attribution import APART_NOTE, SHARED_NOTE
+from harmattan.forecast.spillover.breakdown import View, by_group, by_region, chains, exact_answers, routes
+from harmattan.forecast.spillover.stress import COLUMNS, stress_response
+from harmattan.training.diffusion.model import Alternatives, Diffusion, mean_paths
 from harmattan.training.models.excitation import border_weights
 
 IDS = ("AAA-1", "AAA-2", "BBB-1", "BBB-2", "CCC-1", "CCC-2")

@@ -12,19 +12,11 @@ from small_worlds import ladder_panel
 from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import OriginError
 from harmattan.data.simulate import World, grid_regions
-from harmattan.forecast.spillover_entries import ALL, INFLOW, NAIVE, NEW, area, entry_tables
-from harmattan.forecast.spillover_evaluation import (
-    PAIR,
-    Setting,
-    Trial,
-    evaluate_worlds,
-    judge_world,
-    shocked,
-    wilson,
-)
-from harmattan.forecast.spillover_job import check_coverage
-from harmattan.forecast.spillover_proof import last_month
-from harmattan.forecast.spillover_record import gain_table, record
+from harmattan.forecast.spillover.evaluation.first_events import ALL, INFLOW, NAIVE, NEW, area, entry_tables
+from harmattan.forecast.spillover.evaluation.simulated_worlds import PAIR, Setting, Trial, evaluate_worlds, judge_world, shocked, wilson
+from harmattan.forecast.spillover.job import check_coverage
+from harmattan.forecast.spillover.evaluation.run import last_month
+from harmattan.forecast.spillover.evaluation.hindcast import gain_table, record
 
 
 def test_worlds_are_counted_setting_by_setting() -> None:

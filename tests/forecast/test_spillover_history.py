@@ -10,12 +10,12 @@ import pytest
 from small_worlds import ladder_panel, panel_of
 
 from harmattan.data.embedded import load_snapshot
-from harmattan.forecast import spillover_stored
-from harmattan.forecast.spillover import SHOCK_RATE_APART, SHOCK_RATES
-from harmattan.forecast.spillover_history import first_signals, history_page, history_table
-from harmattan.forecast.spillover_record import load_evaluation
-from harmattan.forecast.spillover_sensitivity import changed, joined, neighbour_links
-from harmattan.forecast.spillover_stored import COLUMNS, evaluation_text, stored_tables, summary
+from harmattan.forecast.spillover.evaluation import shipped as spillover_stored
+from harmattan.forecast.spillover.attribution import SHOCK_RATE_APART, SHOCK_RATES
+from harmattan.forecast.spillover.evaluation.history import first_signals, history_page, history_table
+from harmattan.forecast.spillover.evaluation.hindcast import load_evaluation
+from harmattan.forecast.spillover.evaluation.sensitivity import changed, joined, neighbour_links
+from harmattan.forecast.spillover.evaluation.shipped import COLUMNS, evaluation_text, stored_tables, summary
 
 
 @pytest.fixture

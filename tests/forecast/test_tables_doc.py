@@ -9,11 +9,11 @@ from pathlib import Path
 from make_result import make_result
 from small_worlds import diffusion, ladder_panel, problem_of
 
-from harmattan.forecast.manifest import manifest
-from harmattan.forecast.release_tables import release_tables
-from harmattan.forecast.spillover import COLUMNS
-from harmattan.forecast.spillover_answers import View, exact_answers, routes
-from harmattan.training.models.declare import PAIR_COLUMNS
+from harmattan.forecast.release.manifest import manifest
+from harmattan.forecast.release.tables import release_tables
+from harmattan.forecast.spillover.attribution import COLUMNS
+from harmattan.forecast.spillover.breakdown import View, exact_answers, routes
+from harmattan.training.diffusion.border_signal import PAIR_COLUMNS
 
 DOC = Path(__file__).parents[2] / "docs" / "tables.md"
 #: Files whose columns are those of a section of another name.

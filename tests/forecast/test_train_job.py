@@ -21,16 +21,16 @@ from trained_world import World, copy_version, own_store, train_world
 from harmattan.data.errors import ModelError, OriginError, RegionError, SchemaError, TrackingError
 from harmattan.data.panel import Panel
 from harmattan.features import Lag, Mean, Recipe
-from harmattan.forecast.config import Settings
-from harmattan.forecast.promote_job import promote
-from harmattan.forecast.publish import write_release
+from harmattan.forecast.settings import Settings
+from harmattan.forecast.jobs.promote import promote
+from harmattan.forecast.release.write import write_release
 from harmattan.forecast.run import run_forecast
-from harmattan.forecast.serving import example_of, measures_read, save_model, serve
-from harmattan.forecast.train_job import train
-from harmattan.training import registry, stores
-from harmattan.training.registry import load_model
-from harmattan.training.run_files import export_run
-from harmattan.training.trained import Trained
+from harmattan.forecast.serving.save import example_of, measures_read, save_model, serve
+from harmattan.forecast.jobs.train import train
+from harmattan.training.registry import versions as registry, store as stores
+from harmattan.training.registry.versions import load_model
+from harmattan.training.registry.export import export_run
+from harmattan.training.trained_model import Trained
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -345,8 +345,8 @@ def test_a_damaged_champion_does_not_cost_the_new_model(
 @pytest.mark.parametrize(
     ("where", "failure", "kind"),
     [
-        ("harmattan.forecast.train_job._pieces", ModelError("the report cannot be made."), ModelError),
-        ("harmattan.forecast.serving.save_model", OSError(28, "No space left on device"), TrackingError),
+        ("harmattan.forecast.jobs.train._pieces", ModelError("the report cannot be made."), ModelError),
+        ("harmattan.forecast.serving.save.save_model", OSError(28, "No space left on device"), TrackingError),
     ],
     ids=["an error of ours", "a full disk"],
 )
@@ -389,7 +389,7 @@ def test_a_server_that_only_says_it_is_well_is_found_out_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setattr("harmattan.forecast.train_job.load_inputs", lambda settings: pytest.fail("it worked"))
+    monkeypatch.setattr("harmattan.forecast.jobs.train.load_inputs", lambda settings: pytest.fail("it worked"))
     with (
         failing_server(503, healthy=True) as uri,
         pytest.raises(TrackingError, match="too many 503 error responses"),
@@ -408,7 +408,7 @@ def test_a_store_that_may_only_be_read_is_found_out_before_the_work(
                 "begin select raise(abort, 'attempt to write a readonly database'); end"
             )
     base.close()
-    monkeypatch.setattr("harmattan.forecast.train_job.load_inputs", lambda settings: pytest.fail("it worked"))
+    monkeypatch.setattr("harmattan.forecast.jobs.train.load_inputs", lambda settings: pytest.fail("it worked"))
     with pytest.raises(TrackingError, match="attempt to write a readonly database"):
         train(mine.settings)
 

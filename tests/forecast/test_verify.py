@@ -15,10 +15,10 @@ import pytest
 from make_result import make_result
 
 from harmattan.data.errors import ReleaseError
-from harmattan.forecast.disk import SUMS, files_of, write_sums
-from harmattan.forecast.publish import write_release
-from harmattan.forecast.tombstone import Tombstone, note_of
-from harmattan.forecast.verify import Verification, verify
+from harmattan.forecast.release.files import SUMS, files_of, write_sums
+from harmattan.forecast.release.write import write_release
+from harmattan.forecast.release.withdrawal import Tombstone, note_of
+from harmattan.forecast.release.verify import Verification, verify
 
 Change = Callable[[Path], None]
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from make_result import make_result
 
-from harmattan.forecast import views
-from harmattan.forecast.views import challenge_table, check_views, chosen_draws, views_files
+from harmattan.forecast.formats import views
+from harmattan.forecast.formats.views import challenge_table, check_views, chosen_draws, views_files
 from harmattan.training.distribution import Draws
 
 RESULT = make_result()

@@ -7,8 +7,8 @@ import pytest
 from scipy import optimize, sparse
 from small_worlds import diffusion, ladder_links, panel_of, problem_of, world_of
 
-from harmattan.training.models.additive import maximise
-from harmattan.training.models.diffusion_design import Design, Term, make_design
+from harmattan.training.diffusion.additive import maximise
+from harmattan.training.diffusion.design import Design, Term, make_design
 from harmattan.training.models.likelihood import AdditiveMeanNB
 
 

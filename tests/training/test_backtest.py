@@ -11,10 +11,10 @@ import scoringrules
 from small_worlds import ladder_panel, problem_of
 
 from harmattan.data.panel import Panel
-from harmattan.training.backtest import REFERENCE, HorizonRecord, leaderboard, recent_origins, score_horizon
+from harmattan.training.evaluation.backtest import REFERENCE, HorizonRecord, leaderboard, recent_origins, score_horizon
 from harmattan.training.models.baselines import Conflictology
-from harmattan.training.models.pool import fit_pool
-from harmattan.training.scores import block_bootstrap_skill, crps, interval_coverage
+from harmattan.training.pool.fitted import fit_pool
+from harmattan.training.evaluation.scores import block_bootstrap_skill, crps, interval_coverage
 
 DRAWS = 200
 

@@ -8,7 +8,7 @@ import pytest
 
 from harmattan.data.embedded import load_snapshot
 from harmattan.features.recipe import Recipe
-from harmattan.training import backtest
+from harmattan.training.evaluation import backtest
 from harmattan.training.models.base import Problem
 
 MEMBERS = ("conflictology_12", "endemic_epidemic", "boosted")

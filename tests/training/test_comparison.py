@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harmattan.training.comparison import (
-    block_bootstrap_skill,
-    diebold_mariano,
-    month_blocks,
-    skill_from_blocks,
-)
+from harmattan.training.evaluation.comparison import block_bootstrap_skill, diebold_mariano, month_blocks, skill_from_blocks
 
 
 def autocorrelated(rng: np.random.Generator, months: int, rho: float = 0.6) -> np.ndarray:

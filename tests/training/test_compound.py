@@ -9,10 +9,10 @@ import pytest
 from small_worlds import ladder_counts, ladder_links, panel_of, problem_of
 
 from harmattan.data.errors import UsageError
-from harmattan.training.explain import explain_member
+from harmattan.training.pool.explain import explain_member
 from harmattan.training.models.base import Problem
 from harmattan.training.models.catalogue import fit_members, pooled_members
-from harmattan.training.models.compound import EventsTimesDeaths, as_events
+from harmattan.training.models.events_times_deaths import EventsTimesDeaths, as_events
 
 
 def deadly(seed: int, each: np.ndarray, months: int = 120, size: float = 1.0) -> Problem:

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 from small_worlds import ladder_panel, problem_of
 
-from harmattan.training.backtest import recent_origins, score_horizon
-from harmattan.training.dependence import SERIAL, PastErrors, Template, fit_template, normal_scores
+from harmattan.training.evaluation.backtest import recent_origins, score_horizon
+from harmattan.training.pool.dependence import SERIAL, PastErrors, Template, fit_template, normal_scores
 from harmattan.training.distribution import Draws, joint_draws, negative_binomial, stack
 
 COUNTRIES = ("AAA",) * 6 + ("BBB",) * 6

@@ -14,18 +14,7 @@ from small_worlds import LADDER, diffusion, few_features, ladder_links, panel_of
 from statsmodels.stats.multitest import multipletests
 
 from harmattan.data.errors import ModelError
-from harmattan.training.models.diffusion import (
-    LAG_HALF_LIVES,
-    LARGEST_RADIUS,
-    Diffusion,
-    fit_diffusion,
-    holm,
-    mean_paths,
-    negative_binomial_quantile,
-    simulate,
-    size_at_origin,
-    stationary,
-)
+from harmattan.training.diffusion.model import LAG_HALF_LIVES, LARGEST_RADIUS, Diffusion, fit_diffusion, holm, mean_paths, negative_binomial_quantile, simulate, size_at_origin, stationary
 
 unit = st.floats(0, 1, exclude_max=True)
 

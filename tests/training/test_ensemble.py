@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from small_worlds import diffusion, ladder_links, panel_of
 
-from harmattan.training.models.diffusion import (
-    LARGEST_RADIUS,
-    Alternatives,
-    Diffusion,
-    mean_paths,
-    simulate,
-    size_at_origin,
-    stationary,
-)
-from harmattan.training.models.ensemble import Ensemble, risk_spread, size_of, spread, tail
+from harmattan.training.diffusion.model import LARGEST_RADIUS, Alternatives, Diffusion, mean_paths, simulate, size_at_origin, stationary
+from harmattan.training.diffusion.uncertainty import Ensemble, risk_spread, size_of, spread, tail
 from harmattan.training.models.excitation import border_weights
 
 

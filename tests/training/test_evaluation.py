@@ -10,10 +10,10 @@ import pytest
 from make_records import make_record
 
 from harmattan.data.errors import ModelError
-from harmattan.training.case_scores import CaseScores, score_record
-from harmattan.training.diagnostics import coverage, pit_table, pooled_rankings, reliability_table
+from harmattan.training.evaluation.case_scores import CaseScores, score_record
+from harmattan.training.evaluation.diagnostics import coverage, pit_table, pooled_rankings, reliability_table
 from harmattan.training.distribution import Margins
-from harmattan.training.evaluation import best_baseline, evaluate, leaderboard, splits
+from harmattan.training.evaluation.leaderboard import best_baseline, evaluate, leaderboard, splits
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from small_worlds import ladder_links, ladder_panel, panel_of, problem_of
 
-from harmattan.training.explain import FAMILIES, explain_member, explain_pool, logarithmic_mean
+from harmattan.training.pool.explain import FAMILIES, explain_member, explain_pool, logarithmic_mean
 from harmattan.training.models.base import Problem
 from harmattan.training.models.baselines import Conflictology, NeighbourConflictology
-from harmattan.training.models.boosting import BoostedEndemicEpidemic
-from harmattan.training.models.leaves import LeafCalibrated
-from harmattan.training.models.pool import FittedPool, fit_pool
-from harmattan.training.models.smoothed import SmoothedConflictology
-from harmattan.training.models.smoothing import ExponentialNB
+from harmattan.training.models.boosted import BoostedEndemicEpidemic
+from harmattan.training.models.leaf_calibrated import LeafCalibrated
+from harmattan.training.pool.fitted import FittedPool, fit_pool
+from harmattan.training.models.smoothed_conflictology import SmoothedConflictology
+from harmattan.training.models.exponential_nb import ExponentialNB
 
 
 @pytest.fixture(scope="module")

@@ -13,16 +13,9 @@ from hypothesis import strategies as st
 from small_worlds import diffusion, ladder_links, panel_of, problem_of
 
 from harmattan.training.models.base import Problem
-from harmattan.training.models.diffusion import (
-    LAG_HALF_LIVES,
-    Diffusion,
-    fit_diffusion,
-    mean_paths,
-    simulate,
-    size_at_origin,
-)
-from harmattan.training.models.ensemble import Ensemble
-from harmattan.training.models.kernel import LINEAR, Kernel, adjacency_order
+from harmattan.training.diffusion.model import LAG_HALF_LIVES, Diffusion, fit_diffusion, mean_paths, simulate, size_at_origin
+from harmattan.training.diffusion.uncertainty import Ensemble
+from harmattan.training.diffusion.kernel import LINEAR, Kernel, adjacency_order
 
 SATURATING = Kernel(saturation=4.0)
 

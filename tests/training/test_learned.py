@@ -11,9 +11,9 @@ import pytest
 from make_records import StandIn, make_record
 
 from harmattan.data.errors import ModelError
-from harmattan.training.backtest import _pool
+from harmattan.training.evaluation.backtest import _pool
 from harmattan.training.distribution import mix
-from harmattan.training.learned import FEWEST, Learned, learn_pool
+from harmattan.training.pool.learning import FEWEST, Learned, learn_pool
 
 MEMBERS = ["conflictology_12", "twice", "pool"]
 

@@ -10,7 +10,7 @@ import pytest
 from make_records import StandIn, make_record
 
 from harmattan.training.distribution import mix
-from harmattan.training.leave_out import _verdict, leave_one_out
+from harmattan.training.evaluation.leave_one_out import _verdict, leave_one_out
 
 MEMBERS = ("conflictology_12", "twice", "pool")
 

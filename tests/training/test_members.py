@@ -15,12 +15,12 @@ from harmattan.data.errors import ModelError, OriginError
 from harmattan.features import Recipe
 from harmattan.training.models.base import Member, Problem
 from harmattan.training.models.baselines import Conflictology, LastValue, Zero
-from harmattan.training.models.boosting import BoostedEndemicEpidemic
+from harmattan.training.models.boosted import BoostedEndemicEpidemic
 from harmattan.training.models.endemic_epidemic import EndemicEpidemic
 from harmattan.training.models.excitation import HalfLives, border_weights
-from harmattan.training.models.pool import fit_pool
-from harmattan.training.models.smoothed import SmoothedConflictology
-from harmattan.training.models.smoothing import ExponentialNB
+from harmattan.training.pool.fitted import fit_pool
+from harmattan.training.models.smoothed_conflictology import SmoothedConflictology
+from harmattan.training.models.exponential_nb import ExponentialNB
 
 MEMBERS: dict[str, Callable[[], Member]] = {
     "zero": Zero,

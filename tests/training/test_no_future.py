@@ -13,11 +13,11 @@ from small_worlds import ladder_panel
 
 from harmattan.data.panel import Panel
 from harmattan.features import Recipe
-from harmattan.training.backtest import run_backtest
+from harmattan.training.evaluation.backtest import run_backtest
 from harmattan.training.models.base import Member, Problem
-from harmattan.training.models.boosting import BoostedEndemicEpidemic
+from harmattan.training.models.boosted import BoostedEndemicEpidemic
 from harmattan.training.models.catalogue import MEMBERS, fit_members
-from harmattan.training.models.pool import fit_pool
+from harmattan.training.pool.fitted import fit_pool
 
 MONTHS, AT = 66, 54
 

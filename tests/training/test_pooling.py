@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harmattan.training.distribution import mix, negative_binomial
-from harmattan.training.pooling import best_weights, pool_terms
+from harmattan.training.pool.weights import best_weights, pool_terms
 
 
 @pytest.fixture

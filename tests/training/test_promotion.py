@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from harmattan.training.models.catalogue import BASELINES
-from harmattan.training.promotion import Verdict, best_baselines, common, decide, origin_scores
+from harmattan.training.registry.gate import Verdict, best_baselines, common, decide, origin_scores
 
 HORIZONS = (1, 3, 6)
 REGIONS = 40

@@ -13,15 +13,7 @@ from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import RegionError, UsageError
 from harmattan.data.panel import Panel
 from harmattan.training.distribution import empirical
-from harmattan.training.protocol import (
-    HOUSE,
-    LAST_OPEN,
-    LIVE,
-    VAULT,
-    check_vault,
-    first_released,
-    scored_regions,
-)
+from harmattan.training.evaluation.protocol import HOUSE, LAST_OPEN, LIVE, VAULT, check_vault, first_released, scored_regions
 
 
 @pytest.fixture(scope="module")

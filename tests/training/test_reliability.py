@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from harmattan.training.distribution import negative_binomial
-from harmattan.training.reliability import Told, rehearsal, reliability_table, tell
+from harmattan.training.evaluation.reliability import Told, rehearsal, reliability_table, tell
 
 ORIGINS = tuple(pd.period_range("2022-01", periods=40, freq="M"))
 REGIONS = tuple(f"r{i}" for i in range(60))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from harmattan.training.rival import rival_margins
+from harmattan.training.evaluation.nb12_rival import rival_margins
 
 
 def test_it_is_the_maximum_of_the_likelihood() -> None:

@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from harmattan.data.errors import ModelError, ReleaseError, SourceError, TrackingError
-from harmattan.forecast.cli import app
-from harmattan.training import stores
-from harmattan.training.run_files import export_run, import_run
-from harmattan.training.tracking import Record, log_run
+from harmattan.forecast.cli.entry import app
+from harmattan.training.registry import store as stores
+from harmattan.training.registry.export import export_run, import_run
+from harmattan.training.registry.runs import Record, log_run
 
 RECORD = Record(
     "forecast 2023-12",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score
 
-from harmattan.training import scores
+from harmattan.training.evaluation import scores
 from harmattan.training.distribution import Margins, empirical, negative_binomial
 
 

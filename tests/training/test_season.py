@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from small_worlds import ladder_links, panel_of, problem_of
 
-from harmattan.training.explain import explain_member
+from harmattan.training.pool.explain import explain_member
 from harmattan.training.models.base import Member
-from harmattan.training.models.boosting import BoostedEndemicEpidemic
+from harmattan.training.models.boosted import BoostedEndemicEpidemic
 from harmattan.training.models.endemic_epidemic import EndemicEpidemic
 from harmattan.training.models.season import ELSEWHERE, Season, fit_season, season_of
-from harmattan.training.models.smoothed import SmoothedConflictology
-from harmattan.training.models.smoothing import ExponentialNB
+from harmattan.training.models.smoothed_conflictology import SmoothedConflictology
+from harmattan.training.models.exponential_nb import ExponentialNB
 
 MONTHS = np.arange(360) + pd.Period("2001-01", "M").ordinal
 TRUTH = Season(sine=0.5, cosine=-0.2)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from small_worlds import diffusion, ladder_links, panel_of, problem_of, world_of
 
-from harmattan.training.models.diffusion_design import Term, make_design
-from harmattan.training.models.shock import APART, lead_means, shock_p_value
+from harmattan.training.diffusion.design import Term, make_design
+from harmattan.training.diffusion.shared_shock import APART, lead_means, shock_p_value
 
 THERE = Term("across", "AAA", "BBB")
 

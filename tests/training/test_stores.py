@@ -15,8 +15,8 @@ import pytest
 from servers import failing_server, hanging_server, mlflow_server
 
 from harmattan.data.errors import ModelError, TrackingError
-from harmattan.training import stores
-from harmattan.training.tracking import Record, log_monitoring, log_run
+from harmattan.training.registry import store as stores
+from harmattan.training.registry.runs import Record, log_monitoring, log_run
 
 RECORD = Record("a run", params={"seed": 7}, metrics={"crps.events": {1: 0.4}}, tags={"origin": "2023-12"})
 
@@ -94,7 +94,7 @@ def test_a_full_disk(tmp_path: Path, empty_store: Path) -> None:
     shutil.copy(empty_store / "mlflow.db", tmp_path)
     size = (tmp_path / "mlflow.db").stat().st_size
     code = (
-        "import sys; from pathlib import Path; from harmattan.training.tracking import Record, log_run\n"
+        "import sys; from pathlib import Path; from harmattan.training.registry.runs import Record, log_run\n"
         "from harmattan.data.errors import TrackingError\n"
         "try: log_run(Record('big', texts={'a.txt': 'x' * 10_000_000}), Path(sys.argv[1]))\n"
         "except TrackingError as error: print(error.message); sys.exit(error.exit_code)"

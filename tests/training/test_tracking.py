@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from harmattan.data.errors import TrackingError
-from harmattan.training import tracking
-from harmattan.training.tracking import Record
+from harmattan.training.registry import runs as tracking
+from harmattan.training.registry.runs import Record
 
 RECORD = Record(
     name="forecast 2023-12",

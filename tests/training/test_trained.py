@@ -14,12 +14,12 @@ from small_worlds import ladder_panel
 
 from harmattan.data.errors import ModelError, OriginError
 from harmattan.data.panel import Panel
-from harmattan.forecast.config import Settings
+from harmattan.forecast.settings import Settings
 from harmattan.forecast.run import run_forecast, train_models
 from harmattan.training.models.catalogue import MEMBERS, fit_members
-from harmattan.training.models.stored import member_files, read_members
+from harmattan.training.models.serialization import member_files, read_members
 from harmattan.training.problems import build_problems
-from harmattan.training.trained import CARD, Trained
+from harmattan.training.trained_model import CARD, Trained
 
 
 @pytest.fixture(scope="module")

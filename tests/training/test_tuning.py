@@ -15,7 +15,7 @@ from tuning_world import months, plan_of, world
 from harmattan.data.errors import TrackingError, UsageError
 from harmattan.training import tuning
 from harmattan.training.models.baselines import Conflictology
-from harmattan.training.models.smoothed import SmoothedConflictology
+from harmattan.training.models.smoothed_conflictology import SmoothedConflictology
 from harmattan.training.tuning import SPACE, Trial, best, block_score, defaults, search
 
 pytest.importorskip("optuna")

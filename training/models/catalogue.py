@@ -9,13 +9,13 @@ import pandas as pd
 from ...data.errors import UsageError, nearest
 from .base import Member, Problem
 from .baselines import Conflictology, LastValue, NeighbourConflictology, Zero
-from .boosting import BoostedEndemicEpidemic
-from .compound import EventsTimesDeaths
+from .boosted import BoostedEndemicEpidemic
+from .events_times_deaths import EventsTimesDeaths
 from .endemic_epidemic import EndemicEpidemic
-from .glm import LogLinearNB
-from .leaves import LeafCalibrated
-from .smoothed import SmoothedConflictology
-from .smoothing import ExponentialNB
+from .log_linear_nb import LogLinearNB
+from .leaf_calibrated import LeafCalibrated
+from .smoothed_conflictology import SmoothedConflictology
+from .exponential_nb import ExponentialNB
 
 #: What skill is measured against.
 BASELINES = ("zero", "last_value", "conflictology_6", "conflictology_12", "conflictology_24")

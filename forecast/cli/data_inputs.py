@@ -1,0 +1,238 @@
+"""What the data commands are given: sources, panels, polygons, days and lists."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...data.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from ...data.build import Built, Rules
+    from ...data.fetch import Fetched
+    from ...data.panel import Panel
+    from ...data.quality import Quality
+    from ...data.regions import Regions
+
+
+def build_from(
+    source: list[str],
+    regions: Path,
+    rules: Rules,
+    countries: str | None,
+    unclear: str,
+    coverage: str | None,
+    columns: str | None,
+) -> Built:
+    """A panel and its ledger from what a command names."""
+    from ...data.build import build_panel
+    from ...data.incidents import combine
+    from ...data.regions import Regions
+    from ...data.sources import read_source
+    from ...data.sources.tabular import mapping_of
+
+    mapping = mapping_of(columns)
+    incidents = combine([read_source(s, unclear=unclear, columns=mapping) for s in source])
+    polygons = Regions.read(regions, names_in(countries) or None)
+    return build_panel(incidents, polygons, coverage=coverage_of(coverage), **vars(rules))
+
+
+def quality_of(
+    file: str,
+    regions: Path | None,
+    previous: Panel | None,
+    day: date,
+    coverage: str | None,
+    columns: str | None,
+) -> Quality:
+    """All checks of a panel or a source."""
+    from ...data.build import build_panel
+    from ...data.quality import check_build, check_panel
+    from ...data.sources import read_source
+    from ...data.sources.tabular import mapping_of
+
+    if looks_like_panel(file):
+        return check_panel(read_any_panel(Path(file), columns), run_date=day, previous=previous)
+    incidents = read_source(file, columns=mapping_of(columns), today=day)
+    built = build_panel(incidents, regions_or_shipped(regions), coverage=coverage_of(coverage))
+    return check_build(built, run_date=day, previous=previous)
+
+
+def panel_from(spec: str, regions: Path | None, unclear: str) -> Panel:
+    """A panel, or the panel that a source gives."""
+    from ...data.build import build_panel
+    from ...data.sources import read_source
+
+    if looks_like_panel(spec):
+        return read_any_panel(Path(spec))
+    return build_panel(read_source(spec, unclear=unclear), regions_or_shipped(regions)).panel
+
+
+def looks_like_panel(spec: str) -> bool:
+    """Whether a command names a panel rather than a source."""
+    from ...data.sources import SOURCES
+    from ...data.sources.tabular import is_panel
+
+    return spec.split(":")[0] not in SOURCES and is_panel(spec)
+
+
+def read_any_panel(path: Path, columns: str | None = None) -> Panel:
+    """A panel from parquet or CSV."""
+    from ...data.panel import Panel
+    from ...data.sources.tabular import mapping_of, read_panel
+
+    mapping = mapping_of(columns)
+    if path.suffix == ".parquet" and not mapping:
+        return Panel.read_parquet(path)
+    return read_panel(path, columns=mapping)
+
+
+def regions_or_shipped(path: Path | None) -> Regions:
+    """Polygons from a file, or those of the package."""
+    from ...data.embedded import load_snapshot
+    from ...data.regions import Regions
+
+    return load_snapshot().regions if path is None else Regions.read(path)
+
+
+def names_in(text: str | None) -> list[str]:
+    """The parts of a text between commas."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def bare_path(source: Path) -> Path:
+    """A path without the source before it."""
+    return Path(str(source).removeprefix("ucdp:"))
+
+
+def day_of(text: str | None) -> date:
+    """A day, today where none is given."""
+    if text is None:
+        return date.today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"'{text}' is not a day.", remedy="Write it as 2024-01-31.") from None
+
+
+def coverage_of(text: str | None) -> dict[str, tuple[object, object]] | None:
+    """What was observed, from MLI=1989-01:2023-12,..."""
+    import pandas as pd
+
+    if text is None:
+        return None
+    out: dict[str, tuple[object, object]] = {}
+    for part in names_in(text):
+        country, _, span = part.partition("=")
+        try:
+            first, last = (pd.Period(m, freq="M") for m in span.split(":"))
+        except ValueError:
+            raise ConfigError(f"'{part}' is not a coverage.", remedy="Write MLI=1989-01:2023-12.") from None
+        out[country] = (first, last)
+    return out
+
+
+def permeability_of(text: str | None) -> dict[tuple[str, str], float]:
+    """Open borders, from MLI>BFA=1.0,..."""
+    out = {}
+    for part in names_in(text):
+        pair, _, value = part.partition("=")
+        source, _, target = pair.partition(">")
+        try:
+            out[source.strip(), target.strip()] = float(value)
+        except ValueError:
+            raise UsageError(f"'{part}' is not a permeability.", remedy="Write MLI>BFA=1.0.") from None
+    return out
+
+
+def about(panel: Panel) -> dict[str, object]:
+    """What a panel holds, for JSON."""
+    return {
+        "months": [str(panel.months[0]), str(panel.months[-1])],
+        "regions": len(panel.region_ids),
+        "measures": list(panel.measures),
+        "data_hash": panel.digest(),
+    }
+
+
+def require_folder(path: Path) -> None:
+    """A :class:`UsageError` where a file would go into no folder."""
+    if not path.parent.is_dir():
+        raise UsageError("the folder does not exist.", where=str(path.parent), remedy="Make it first.")
+
+
+def fetched_ucdp(
+    release: str, cache: Path, server: str | None, api: bool, refresh: bool, store: Path | None
+) -> dict[str, str]:
+    """Fetch a UCDP release, keep it as a vintage where a store is named, and say what came."""
+    from ...data import fetch as fetching
+    from ...data.sources.ucdp import read
+    from ...data.vintages import Store
+
+    if api:
+        token = fetching.secret_of(fetching.UCDP_TOKEN)
+        got = fetching.fetch_ucdp_api(release, cache, token=token, base=server or fetching.UCDP_API)
+    else:
+        got = fetching.fetch_ucdp(release, cache, base=server or fetching.UCDP_FILES, refresh=refresh)
+    note = _fetched(got)
+    if store is not None:
+        note["vintage"] = Store(store).add(read(got.path, release=release), date.today()).message
+    return note
+
+
+def fetched_current(cache: Path, server: str | None, refresh: bool, store: Path | None) -> dict[str, Any]:
+    """Fetch every UCDP release that a forecast from the newest month needs, and say what came."""
+    from ...data import fetch as fetching
+    from ...data.current import bring_current
+    from ...data.sources.ucdp import read
+    from ...data.vintages import Store
+
+    base, today = server or fetching.UCDP_FILES, date.today()
+    got = bring_current(lambda v: fetching.fetch_ucdp(v, cache, base=base, refresh=refresh), today)
+    notes: list[dict[str, str]] = []
+    for release, file in got.fetched:
+        note = {"release": release, **_fetched(file)}
+        if store is not None:
+            note["vintage"] = Store(store).add(read(file.path, release=release), today).message
+        notes.append(note)
+    return {"fetched": notes, "absent": list(got.absent)}
+
+
+def tell_current(
+    cache: Path, server: str | None, refresh: bool, store: Path | None, dry_run: bool, as_json: bool
+) -> None:
+    """Bring everything that is published, and say in a line each what came."""
+    import typer
+
+    if dry_run:
+        typer.echo(f"Would fetch the newest annual release and the candidates after it to {cache}.")
+        return
+    note = fetched_current(cache, server, refresh, store)
+    if as_json:
+        typer.echo(json.dumps(note, indent=2))
+        return
+    for one in note["fetched"]:
+        typer.echo(f"{one['release']:<8} {one['status']}: {one['path']}")
+        if one.get("vintage"):
+            typer.echo(f"{'':<8} {one['vintage']}")
+    if note["absent"]:
+        typer.echo(f"Not published yet: {', '.join(note['absent'])}.")
+
+
+def fetched_acled(
+    names: list[str], span: tuple[date, date], cache: Path, server: str | None
+) -> dict[str, str]:
+    """Fetch ACLED events, and say what came."""
+    from ...data import fetch as fetching
+
+    user, word = fetching.secret_of(fetching.ACLED_USER), fetching.secret_of(fetching.ACLED_PASSWORD)
+    base = server or fetching.ACLED
+    got, deleted = fetching.fetch_acled(names, *span, cache, user=user, password=word, base=base)
+    return {**_fetched(got), "deleted": str(deleted)}
+
+
+def _fetched(got: Fetched) -> dict[str, str]:
+    older = {"older": str(got.older)} if got.older else {}
+    return {"path": str(got.path), "status": got.status, "sha256": got.sha256, **older}

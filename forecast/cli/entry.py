@@ -1,0 +1,259 @@
+"""The command line: a thin layer over the Python functions, importing nothing heavy before a command runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ...data.errors import HarmattanError
+from .backtest import backtest
+from .models import promote, runs, track, train, tune
+from .monitoring import report, score
+from .options import AllowGrid, AsOf, ConfigFile, Draws, DryRun, Horizons, Json, LinksFile, Mlruns, Out, PanelFile, Quiet, RegionsFile, Seed, Source, Targets, Track, TrackingUri, Workers, settings_in, tell
+from .publish import publish
+from .releases import prune, releases, status, verify, withdraw
+from .spillover import scenario, spillover
+from .tools import config as config_group
+from .tools import doctor
+from .exit_codes import in_help
+from .progress import Bar
+
+HELP = f"""\
+Forecasts of monthly violent events by region, and of the risk that spills over a border.
+
+\b
+Examples:
+  harmattan forecast
+  harmattan forecast --as-of 2023-08 --horizons 1:6 --out releases
+  harmattan backtest --benchmark
+  harmattan forecast --help
+
+\b
+Exit codes:
+{chr(10).join("  " + line for line in in_help().splitlines())}
+
+With --debug anywhere in a command, a failure shows where in the program it happened.
+"""
+
+#: Groups of commands in modules of their own: what the overview says, and where they are.
+GROUPS = {
+    "data": ("Incidents in, panel out: fetch, check, build, compare.", "harmattan.forecast.cli.data"),
+    "features": ("What the models see: show, build, audit.", "harmattan.forecast.cli.features"),
+}
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class LazyGroup(TyperGroup):
+    """Commands of a module that is imported when one of them is asked for."""
+
+    module = ""
+
+    def _loaded(self) -> Any:
+        return typer.main.get_group(import_module(self.module).app)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the module's commands."""
+        return list(self._loaded().list_commands(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One command of the module."""
+        return self._loaded().get_command(ctx, cmd_name)
+
+
+def _add_groups() -> None:
+    for name, (about, module) in GROUPS.items():
+        if find_spec(module):
+            group = typer.Typer(help=about, rich_markup_mode=None, no_args_is_help=True)
+            group.callback()(_nothing)
+            cls = type(f"Lazy{name.title()}", (LazyGroup,), {"module": module})
+            app.add_typer(group, name=name, help=about, cls=cls)
+
+
+def _nothing() -> None:
+    """A group does nothing by itself."""
+
+
+@app.command()
+def forecast(
+    config: ConfigFile = None,
+    source: Source = None,
+    panel: PanelFile = None,
+    regions: RegionsFile = None,
+    links: LinksFile = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns of an own table, ours=theirs,... or a TOML file.")
+    ] = None,
+    coverage: Annotated[
+        str | None, typer.Option(help="What the source observed, such as MLI=1989-01:2023-12.")
+    ] = None,
+    as_of: AsOf = None,
+    horizons: Horizons = None,
+    targets: Targets = None,
+    countries: Annotated[str | None, typer.Option(help="Countries to publish, such as MLI,BFA.")] = None,
+    draws: Draws = None,
+    seed: Seed = None,
+    model: Annotated[
+        str | None, typer.Option(help="A trained model: champion, a version, or a folder.")
+    ] = None,
+    workers: Workers = None,
+    backtest_origins: Annotated[int | None, typer.Option(help="Past months the run is judged on.")] = None,
+    run_date: Annotated[
+        str | None, typer.Option(help="Day against which the age of the data counts.")
+    ] = None,
+    allow_grid: AllowGrid = None,
+    out: Out = None,
+    mlruns: Mlruns = None,
+    tracking_uri: TrackingUri = None,
+    track: Track = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast the next months for every region, and write a release with its report.
+
+    \b
+    Examples:
+      harmattan forecast
+      harmattan forecast --as-of 2023-08 --no-track
+      harmattan forecast --model champion
+      harmattan forecast --panel counts.parquet --regions regions.geojson --json
+      harmattan forecast --source table:mine.csv --columns date=Day,latitude=Lat,longitude=Lon --regions states.geojson
+    """
+    settings = settings_in(locals())
+    if settings.allow_grid and not quiet:
+        from ..release.disclosure import warning
+
+        typer.echo(warning(settings), err=True)
+    if dry_run:
+        _print_plan(settings, as_json, quiet)
+        return
+    from ..jobs.forecast import run_main_job
+
+    with Bar(quiet=quiet) as progress:
+        outcome = run_main_job(settings, progress)
+    if as_json:
+        typer.echo(json.dumps(outcome.summary(), indent=2))
+    elif not quiet:
+        _print_outcome(outcome, settings)
+    if outcome.tracking_error:
+        raise outcome.tracking_error
+
+
+def _print_outcome(outcome: Any, settings: Any) -> None:
+    """Where everything is, in four lines."""
+    words = {"written": "new", "identical": "already there, identical", "revised": "revises an earlier one"}
+    if outcome.result.banner:
+        typer.echo(outcome.result.banner)
+    if set(outcome.result.draws) < set(settings.targets):
+        typer.echo("There are no deaths in these data: events alone are forecast.")
+    typer.echo(f"Release  {outcome.release.path}  ({words[outcome.release.status]})")
+    for line in outcome.release.reason[:5]:
+        typer.echo(f"         {line}")
+    if outcome.run_id:
+        from ...training.registry.store import without_secrets
+
+        store = without_secrets(settings.tracking_uri or str(settings.mlruns))
+        typer.echo(f"MLflow   run {outcome.run_id} in {store}")
+    typer.echo(f"Report   {outcome.report}")
+
+
+def _print_plan(settings: Any, as_json: bool, quiet: bool) -> None:
+    """What a run would do, its settings and input having been checked."""
+    from ..inputs import load_inputs
+    from ..jobs.forecast import check_writable
+    from ..release.disclosure import check_level
+
+    check_writable(settings.out)
+    inputs = load_inputs(settings)
+    check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
+    origin = settings.as_of or str(inputs.panel.last_month)
+    inputs.panel.position(origin)
+    plan = {
+        "origin": origin,
+        "regions": len(inputs.panel.region_ids),
+        "release": str(settings.out / origin),
+        "mlruns": str(settings.mlruns) if settings.track else None,
+        "settings": settings.published(),
+    }
+    said = f"Would forecast {plan['regions']} regions from {origin}, and write {plan['release']}."
+    tell(plan, said, as_json, quiet)
+
+
+app.command()(backtest)
+app.command()(spillover)
+app.command()(scenario)
+app.command()(train)
+app.command()(promote)
+app.command()(track)
+app.command()(tune)
+app.command()(doctor)
+app.command()(publish)
+app.command()(score)
+app.command()(report)
+app.command()(verify)
+app.command()(status)
+app.command()(withdraw)
+app.command()(prune)
+app.add_typer(releases, name="releases")
+app.add_typer(config_group, name="config")
+app.add_typer(runs, name="runs")
+
+
+@app.command()
+def version(as_json: Json = False) -> None:
+    """Print the versions of this package and of what its numbers depend on.
+
+    \b
+    Examples:
+      harmattan version
+      harmattan version --json
+    """
+    import platform
+    from importlib.metadata import version as installed
+
+    names = ("harmattan", "numpy", "pandas", "scipy", "statsmodels", "lightgbm", "mlflow", "shapely")
+    found = {"python": platform.python_version()} | {name: installed(name) for name in names}
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        typer.echo("\n".join(f"{name} {number}" for name, number in found.items()))
+
+
+def main() -> None:
+    """Run a command; a failure is one line on standard error and an exit code."""
+    debug = "--debug" in sys.argv or os.environ.get("HARMATTAN_DEBUG", "") not in {"", "0"}
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    # Whatever is written, only its owner may change it; a stricter mask stays.
+    os.umask(os.umask(0o077) | 0o022)
+    try:
+        app(arguments, prog_name="harmattan")
+    except Exception as failure:
+        if debug:
+            raise
+        if isinstance(failure, HarmattanError):
+            print(f"error: {failure.message}", file=sys.stderr)
+            sys.exit(failure.exit_code)
+        about = " ".join(str(failure).split())[:200]
+        print(
+            f"error: an unexpected {type(failure).__name__}: {about} "
+            "This is a fault of the program: run the command again with --debug and report what it prints.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+_add_groups()

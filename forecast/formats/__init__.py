@@ -1,0 +1,1 @@
+"""The layouts of published files, each with the checks that it has to pass."""

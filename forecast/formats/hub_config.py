@@ -1,0 +1,315 @@
+"""A release as a hub of its own: configuration, model metadata and one file of model output, as hubverse lays it out.
+
+The layout is that of https://docs.hubverse.io with schema 5.0.1: ``hub-config/``, ``model-metadata/`` and
+``model-output/<team>-<model>/<origin_date>-<team>-<model>.parquet``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .hub_table import COLUMNS, LEVELS, THRESHOLDS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMAS = "https://raw.githubusercontent.com/hubverse-org/schemas/main/v5.0.1"
+TEAM, MODEL = "harmattan", "pool"
+MODEL_ID = f"{TEAM}-{MODEL}"
+#: The folder of a release that is a hub.
+FOLDER = "hub"
+TARGETS = {
+    "events": (
+        "Reported deadly events in the month",
+        "Reported events with at least one death, all violence.",
+    ),
+    "deaths": ("Deaths in the month", "Deaths in reported events, best estimate, all types of violence."),
+}
+METHODS = (
+    "A weighted linear pool of endemic-epidemic, boosted and empirical models, calibrated on past forecasts; joint "
+    "draws in the order of past errors."
+)
+#: An address for mail within a text, and the brackets around it.
+_ADDRESS = re.compile(r"[<(]?([\w.+-]+@[\w-]+(?:\.[\w-]+)+)[>)]?")
+#: Task ids whose every combination is forecast.
+_TASK_IDS = ("origin_date", "target", "horizon", "location")
+
+
+def output_path(origin_date: str) -> str:
+    """Where the forecasts of one origin are in the hub.
+
+    >>> output_path("2023-12-31")
+    'hub/model-output/harmattan-pool/2023-12-31-harmattan-pool.parquet'
+    """
+    return f"{FOLDER}/model-output/{MODEL_ID}/{origin_date}-{MODEL_ID}.parquet"
+
+
+def tasks(table: pd.DataFrame) -> dict[str, Any]:
+    """``tasks.json`` for the forecasts of one table: everything in it is required, and nothing else allowed.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A hub table, see :func:`harmattan.forecast.formats.hub_table.hub_table`.
+    """
+    targets = [str(t) for t in table["target"].unique()]
+    round_of = {
+        "round_id_from_variable": True,
+        "round_id": "origin_date",
+        "model_tasks": [
+            {
+                "task_ids": {
+                    "origin_date": _needed([str(d) for d in table["origin_date"].unique()]),
+                    "target": _needed(targets),
+                    "horizon": _needed(sorted(int(h) for h in table["horizon"].unique())),
+                    "target_end_date": {
+                        "required": None,
+                        "optional": sorted({str(d) for d in table["target_end_date"]}),
+                    },
+                    "location": _needed(sorted({str(r) for r in table["location"]})),
+                },
+                "output_type": _output_types(),
+                "target_metadata": [_target(t) for t in targets],
+            }
+        ],
+        "submissions_due": {"relative_to": "origin_date", "start": 1, "end": 62},
+    }
+    return {
+        "schema_version": f"{SCHEMAS}/tasks-schema.json",
+        "rounds": [round_of],
+        "output_type_id_datatype": "character",
+        "derived_task_ids": ["target_end_date"],
+    }
+
+
+def _needed(values: Sequence[Any]) -> dict[str, Any]:
+    return {"required": list(values), "optional": None}
+
+
+def _output_types() -> dict[str, Any]:
+    count = {"type": "double", "minimum": 0}
+    probability = {"type": "double", "minimum": 0, "maximum": 1}
+    return {
+        "mean": {"output_type_id": {"required": None}, "is_required": True, "value": count},
+        "quantile": {"output_type_id": {"required": list(LEVELS)}, "is_required": True, "value": count},
+        "cdf": {"output_type_id": {"required": list(THRESHOLDS)}, "is_required": True, "value": probability},
+    }
+
+
+def _target(target: str) -> dict[str, Any]:
+    name, about = TARGETS.get(target, (target, target))
+    return {
+        "target_id": target,
+        "target_name": name,
+        "target_units": "count",
+        "target_keys": {"target": target},
+        "description": about,
+        "target_type": "discrete",
+        "is_step_ahead": True,
+        "time_unit": "month",
+    }
+
+
+def admin(contact: str | None = None) -> dict[str, Any]:
+    """``admin.json``.
+
+    Parameters
+    ----------
+    contact : str, optional
+        Who publishes; what looks like an address in it stands as such.
+
+    Examples
+    --------
+    >>> admin("Early Warning Desk <desk@example.org>")["contact"]
+    {'name': 'Early Warning Desk', 'email': 'desk@example.org'}
+    """
+    person = _person(contact or "The publisher of this release")
+    return {
+        "schema_version": f"{SCHEMAS}/admin-schema.json",
+        "name": "Harmattan: monthly forecasts of violent events by region",
+        "maintainer": person["name"],
+        "contact": person,
+        "repository": {"host": "github", "name": "harmattan"},
+        "file_format": ["parquet"],
+        "timezone": "Africa/Bamako",
+        "model_output_dir": "model-output",
+    }
+
+
+def _person(contact: str) -> dict[str, str]:
+    """A name, and an address where there is one."""
+    found = _ADDRESS.search(contact)
+    if not found:
+        return {"name": contact}
+    name = (contact[: found.start()] + contact[found.end() :]).strip(" ,;:")
+    return {"name": name or found[1], "email": found[1]}
+
+
+def metadata_schema() -> dict[str, Any]:
+    """``model-metadata-schema.json``: what the metadata of a model in this hub has to say."""
+    short = {"type": "string", "pattern": "^[a-zA-Z0-9_]+$", "maxLength": 16}
+    text = {"type": "string", "minLength": 1}
+    properties = {
+        "team_name": text,
+        "team_abbr": short,
+        "model_name": text,
+        "model_abbr": short,
+        "model_version": text,
+        "license": text,
+        "designated_model": {"type": "boolean"},
+        "data_inputs": text,
+        "methods": {"type": "string", "minLength": 1, "maxLength": 200},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Metadata of a model in this hub",
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def metadata(source: str, package_version: str, model: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The metadata of the model that made a release.
+
+    Parameters
+    ----------
+    source : str
+        What the counts were computed from.
+    package_version : str
+        Version of this package.
+    model : mapping, optional
+        What is known of the model: ``name``, ``version`` where it is registered, ``reason`` where it stands in for
+        another.
+    """
+    known = model or {}
+    trained = f", {known.get('name', 'model')} {known['version']}" if known.get("version") else ""
+    reason = str(known.get("reason", ""))
+    return {
+        "team_name": "Harmattan",
+        "team_abbr": TEAM,
+        "model_name": "Stand-in for the pool" if reason else "Pool of calibrated count models",
+        "model_abbr": MODEL,
+        "model_version": f"{package_version or 'unknown'}{trained}",
+        "license": "CC-BY-4.0",
+        "designated_model": True,
+        "data_inputs": source or "monthly counts of events by region",
+        "methods": (reason or METHODS)[:200],
+    }
+
+
+def hub_files(
+    regions: pd.DataFrame,
+    countries: pd.DataFrame,
+    source: str,
+    package_version: str,
+    model: Mapping[str, Any] | None = None,
+    contact: str | None = None,
+) -> dict[str, pa.Table | str]:
+    """Every file of ``hub/`` by path.
+
+    Parameters
+    ----------
+    regions, countries : pandas.DataFrame
+        Hub tables of one origin; a location that is in both (a country of one region) counts once.
+    source, package_version, model
+        See :func:`metadata`.
+    contact
+        See :func:`admin`.
+    """
+    own = countries[~countries["location"].isin(set(regions["location"]))]
+    table = pd.concat([regions, own], ignore_index=True)
+    return {
+        output_path(str(table["origin_date"].iloc[0])): _typed(table),
+        f"{FOLDER}/hub-config/admin.json": _json(admin(contact)),
+        f"{FOLDER}/hub-config/tasks.json": _json(tasks(table)),
+        f"{FOLDER}/hub-config/model-metadata-schema.json": _json(metadata_schema()),
+        f"{FOLDER}/model-metadata/{MODEL_ID}.yml": _yaml(metadata(source, package_version, model)),
+    }
+
+
+def _typed(table: pd.DataFrame) -> pa.Table:
+    """The table with the column types of the hub; R reads them as Date, character, integer and double."""
+    import pyarrow as pa
+
+    kinds = {"origin_date": pa.date32(), "target_end_date": pa.date32(), "horizon": pa.int32()}
+    kinds |= {"value": pa.float64()}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
+    return pa.Table.from_pandas(table[list(COLUMNS)], schema=schema, preserve_index=False)
+
+
+def _json(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _yaml(content: Mapping[str, Any]) -> str:
+    """Flat YAML: every value as JSON, which YAML reads as it is."""
+    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in content.items())
+
+
+def check_tasks(table: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows that ``tasks.json`` does not allow, and rows that it asks for and that are missing or twice there.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Model output, as read back.
+    config : mapping
+        ``tasks.json``, with one group of tasks.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``origin_date, target, horizon, location, output_type, output_type_id, value, problem``.
+    """
+    group = config["rounds"][0]["model_tasks"][0]
+    asked = _asked(group)
+    keys = [*_TASK_IDS, "output_type", "output_type_id"]
+    there = pd.DataFrame({name: table[name].fillna("").astype(str) for name in keys})
+    there["value"] = table["value"].to_numpy(float)
+    joined = asked.merge(there, on=keys, how="outer", indicator="side")
+    times = joined.groupby(keys, sort=False)["output_type"].transform("size")
+    low, high = joined["low"].to_numpy(float), joined["high"].to_numpy(float)
+    value = joined["value"].to_numpy(float)
+    with np.errstate(invalid="ignore"):
+        outside = ~((value >= low) & (value <= high))
+    problem = np.select(
+        [joined["side"] == "right_only", joined["side"] == "left_only", times > 1, outside],
+        ["not allowed", "missing", "more than once", "value outside its range"],
+        "",
+    )
+    wrong: pd.DataFrame = joined.assign(problem=problem).loc[problem != "", [*keys, "value", "problem"]]
+    return wrong
+
+
+def _asked(group: Mapping[str, Any]) -> pd.DataFrame:
+    """One row for everything that a group of tasks requires, with the range of its value."""
+    cases = pd.MultiIndex.from_product(
+        [[str(v) for v in group["task_ids"][name]["required"]] for name in _TASK_IDS], names=_TASK_IDS
+    ).to_frame(index=False)
+    outputs = pd.DataFrame(
+        [
+            (kind, str(i), rule["value"].get("minimum", -np.inf), rule["value"].get("maximum", np.inf))
+            for kind, rule in group["output_type"].items()
+            for i in (rule["output_type_id"]["required"] or [""])
+        ],
+        columns=["output_type", "output_type_id", "low", "high"],
+    )
+    return cases.merge(outputs, how="cross")
+
+
+def check_dates(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose ``target_end_date`` is not the last day of the month ``horizon`` months after ``origin_date``."""
+    origin = pd.to_datetime(table["origin_date"]).to_numpy().astype("datetime64[M]")
+    after = origin + table["horizon"].to_numpy(np.int64) + 1
+    wanted = after.astype("datetime64[D]") - 1
+    end = pd.to_datetime(table["target_end_date"]).to_numpy().astype("datetime64[D]")
+    wrong: pd.DataFrame = table[end != wanted]
+    return wrong

@@ -1,0 +1,257 @@
+"""The published tables: draws as a hubverse table, a draws table and a wide one, and their checks.
+
+A check is a function ``check_*(table, ...)`` that returns the offending rows; :func:`raise_on` turns rows
+into an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ...data.errors import ReleaseError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ...training.distribution import Draws
+
+COLUMNS = (
+    "origin_date",
+    "target",
+    "horizon",
+    "target_end_date",
+    "location",
+    "output_type",
+    "output_type_id",
+    "value",
+)
+#: The 23 levels that forecast hubs agree on.
+LEVELS = (0.01, 0.025, *(round(0.05 * i, 2) for i in range(1, 20)), 0.975, 0.99)
+#: Counts k at which P(Y <= k) is published, so that P(Y >= 1, 5, 10, 25, 100) can be read off.
+THRESHOLDS = (0, 4, 9, 24, 99)
+#: Decimals of published means and probabilities.
+DECIMALS = 6
+
+
+def hub_table(draws: Mapping[str, Draws]) -> pd.DataFrame:
+    """Every target's draws as one hubverse table (https://docs.hubverse.io).
+
+    Parameters
+    ----------
+    draws : mapping of str to Draws
+        By target; values (draws, horizons, regions), counts >= 0.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``origin_date, target, horizon, target_end_date, location, output_type, output_type_id, value``;
+        types ``mean`` (no id), ``quantile`` (23 levels) and ``cdf`` (``P(Y <= k)`` at k = 0, 4, 9, 24, 99).
+        ``origin_date`` is the last day of the origin month.
+
+    Examples
+    --------
+    >>> from harmattan.training.distribution import Draws
+    >>> d = Draws(np.array([[[0]], [[3]]]), pd.Period("2023-12", "M"), (1,), ("MLI-gao",), "events")
+    >>> table = hub_table({"events": d})
+    >>> str(table["target_end_date"][0]), str(table["output_type"][0]), float(table["value"][0])
+    ('2024-01-31', 'mean', 1.5)
+    >>> table.query("output_type == 'cdf' and output_type_id == '0'")["value"].item()
+    0.5
+    """
+    return pd.concat([_one_target(target, d) for target, d in draws.items()], ignore_index=True)
+
+
+def _one_target(target: str, draws: Draws) -> pd.DataFrame:
+    """The hub rows of one target, by location, horizon and output."""
+    cdf = np.stack([1 - draws.prob_at_least(k + 1) for k in THRESHOLDS])
+    values = np.concatenate([draws.mean()[None], draws.quantile(LEVELS), cdf])
+    kinds = ["mean", *["quantile"] * len(LEVELS), *["cdf"] * len(THRESHOLDS)]
+    ids = [None, *map(str, LEVELS), *map(str, THRESHOLDS)]
+    n_out, n_h, n_r = values.shape
+    ends = [(draws.origin + h).end_time.date() for h in draws.horizons]
+    return pd.DataFrame(
+        {
+            "origin_date": draws.origin.end_time.date(),
+            "target": target,
+            "horizon": np.tile(np.repeat(np.array(draws.horizons, dtype=np.int64), n_out), n_r),
+            "target_end_date": np.tile(np.repeat(np.array(ends, dtype=object), n_out), n_r),
+            "location": np.repeat(np.array(draws.region_ids, dtype=object), n_h * n_out),
+            "output_type": np.tile(np.array(kinds, dtype=object), n_h * n_r),
+            "output_type_id": np.tile(np.array(ids, dtype=object), n_h * n_r),
+            "value": values.transpose(2, 1, 0).ravel().round(DECIMALS),
+        }
+    ).astype({"target": "str", "location": "str", "output_type": "str", "output_type_id": "str"})
+
+
+def draws_table(draws: Mapping[str, Draws]) -> pa.Table:
+    """Every joint draw: ``target, origin, horizon, region_id, draw, value``; one row per number.
+
+    Draw k of one region and month belongs with draw k of every other: sums over regions are sums per draw.
+    """
+    import pyarrow as pa
+
+    parts = []
+    for target, d in draws.items():
+        n, n_h, n_r = d.values.shape
+        region = np.tile(np.arange(n_r, dtype=np.int32), n * n_h)
+        columns = {
+            "target": _repeat(target, d.values.size),
+            "origin": _repeat(str(d.origin), d.values.size),
+            "horizon": pa.array(np.tile(np.repeat(np.array(d.horizons, dtype=np.int16), n_r), n)),
+            "region_id": pa.DictionaryArray.from_arrays(region, list(d.region_ids)).cast(pa.string()),
+            "draw": pa.array(np.repeat(np.arange(n, dtype=np.int16), n_h * n_r)),
+            "value": pa.array(d.values.ravel().astype(np.int32)),
+        }
+        parts.append(pa.table(columns))
+    return pa.concat_tables(parts)
+
+
+def _repeat(text: str, times: int) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(np.zeros(times, dtype=np.int32), [text]).cast(pa.string())
+
+
+def wide_table(draws: Mapping[str, Draws], names: pd.DataFrame) -> pd.DataFrame:
+    """One row per target, region and month, for spreadsheets.
+
+    Parameters
+    ----------
+    draws : mapping of str to Draws
+        By target.
+    names : pandas.DataFrame
+        ``region_id, name, country``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``target, region_id, name, country, month, horizon, mean, p10, p50, p90, p_ge_1, p_ge_5, p_ge_10``.
+    """
+    known = names.set_index("region_id")
+    parts = []
+    for target, d in draws.items():
+        n_h, n_r = len(d.horizons), len(d.region_ids)
+        p10, p50, p90 = d.quantile([0.1, 0.5, 0.9])
+        columns = {"mean": d.mean(), "p10": p10, "p50": p50, "p90": p90}
+        columns |= {f"p_ge_{k}": d.prob_at_least(k) for k in (1, 5, 10)}
+        frame = pd.DataFrame(
+            {
+                "target": target,
+                "region_id": np.repeat(np.array(d.region_ids, dtype=object), n_h),
+                "month": [str(d.origin + h) for h in d.horizons] * n_r,
+                "horizon": list(d.horizons) * n_r,
+            }
+            | {name: values.T.ravel().round(DECIMALS) for name, values in columns.items()}
+        )
+        parts.append(frame)
+    wide = pd.concat(parts, ignore_index=True)
+    wide.insert(2, "name", known["name"].reindex(wide["region_id"]).to_numpy())
+    wide.insert(3, "country", known["country"].reindex(wide["region_id"]).to_numpy())
+    return wide
+
+
+def check_no_missing(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows without a finite value."""
+    missing: pd.DataFrame = table[~np.isfinite(table["value"].to_numpy(float))]
+    return missing
+
+
+def check_not_negative(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows below zero, and probabilities above one."""
+    above = (table["output_type"] == "cdf") & (table["value"] > 1)
+    return table[(table["value"] < 0) | above]
+
+
+_CASE = ["target", "location", "horizon"]
+
+
+def _ordered(table: pd.DataFrame, output_type: str) -> pd.DataFrame:
+    """Rows of one output type, by case and numeric id (column ``at``)."""
+    rows = table[table["output_type"] == output_type]
+    rows = rows.assign(at=rows["output_type_id"].astype(float))
+    return rows.sort_values([*_CASE, "at"], kind="stable")
+
+
+def check_monotone(table: pd.DataFrame) -> pd.DataFrame:
+    """Quantiles below a lower level's quantile, and probabilities below a lower count's."""
+    falling = []
+    for output_type in ("quantile", "cdf"):
+        rows = _ordered(table, output_type)
+        step = rows.groupby(_CASE, sort=False)["value"].diff()
+        falling.append(rows[step < -1e-9])
+    return pd.concat(falling).drop(columns="at")
+
+
+def check_complete(table: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
+    """What is missing, or there twice: ``target, location, horizon, output_type, output_type_id, rows``."""
+    outputs = [("mean", ""), *(("quantile", str(p)) for p in LEVELS), *(("cdf", str(k)) for k in THRESHOLDS)]
+    keys = [*_CASE, "output_type", "output_type_id"]
+    wanted = pd.DataFrame(
+        [
+            (target, region, horizon, *output)
+            for target, d in draws.items()
+            for region in d.region_ids
+            for horizon in d.horizons
+            for output in outputs
+        ],
+        columns=keys,
+    )
+    there = table.assign(output_type_id=table["output_type_id"].fillna(""))[keys]
+    counted = pd.concat([wanted.assign(wanted=1, rows=0), there.assign(wanted=0, rows=1)])
+    counted = counted.groupby(keys, as_index=False, sort=False)[["wanted", "rows"]].sum()
+    return counted.loc[counted["wanted"] != counted["rows"], [*keys, "rows"]].reset_index(drop=True)
+
+
+def check_coherent(table: pd.DataFrame) -> pd.DataFrame:
+    """Quantiles that contradict a probability: ``Q(p) <= k`` must hold exactly where ``P(Y <= k) >= p``."""
+    quantiles = _ordered(table, "quantile")
+    wrong = np.zeros(len(quantiles), dtype=bool)
+    cdf = _ordered(table, "cdf").set_index(_CASE)
+    at = pd.MultiIndex.from_frame(quantiles[_CASE])
+    level, value = quantiles["at"].to_numpy(), quantiles["value"].to_numpy()
+    for k in sorted(cdf["at"].unique()):
+        probability = cdf.loc[cdf["at"] == k, "value"].reindex(at).to_numpy()
+        # A probability that equals a level up to rounding may stand on either side of it.
+        wrong |= (probability > level + 1e-5) & (value > k)
+        wrong |= (probability < level - 1e-5) & (value <= k)
+    return quantiles[wrong].drop(columns="at")
+
+
+def raise_on(check: str, rows: pd.DataFrame) -> None:
+    """Stop where a check returned rows.
+
+    Raises
+    ------
+    ReleaseError
+        Names the check, how many rows break it, and the first.
+    """
+    if len(rows):
+        first = ", ".join(f"{name} {value}" for name, value in rows.iloc[0].items())
+        raise ReleaseError(
+            f"{len(rows)} rows of the forecast break the check '{check}'.",
+            where=f"first: {first}",
+            remedy="Nothing was published; look at the model that made them.",
+        )
+
+
+def check_all(table: pd.DataFrame, draws: Mapping[str, Draws]) -> dict[str, pd.DataFrame]:
+    """Every check's offending rows, by name; all empty where the table can be published."""
+    return {
+        "complete": check_complete(table, draws),
+        "no missing": check_no_missing(table),
+        "not negative": check_not_negative(table),
+        "monotone": check_monotone(table),
+        "coherent": check_coherent(table),
+    }
+
+
+def checked(draws: Mapping[str, Draws]) -> pd.DataFrame:
+    """The hub table, or a :class:`ReleaseError` for the first check that it breaks."""
+    table = hub_table(draws)
+    for name, rows in check_all(table, draws).items():
+        raise_on(name, rows)
+    return table

@@ -1,0 +1,1 @@
+"""What the commands do, from settings to files and one run: forecast, train, promote, tune, back-test."""

@@ -1,0 +1,173 @@
+"""A back-test on what was known at the time: each origin sees its own vintage of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...data.errors import OriginError, SourceError, UsageError
+from ...data.vintages import Store, Vintage, panel_as_of
+
+if TYPE_CHECKING:
+    from ...data.panel import Panel
+    from ...data.regions import Regions
+    from ...training.models.base import Problem
+
+
+@dataclass(frozen=True)
+class AsKnown:
+    """The problem as a store of releases knew it at an origin; called in worker processes.
+
+    Attributes
+    ----------
+    panels : mapping of str to Panel
+        By origin, such as ``2021-03``: what had been released by then, up to the newest published month.
+    releases : tuple of dict
+        ``source, release, as_of, sha256`` of every release that any of them is made from.
+    """
+
+    panels: Mapping[str, Panel]
+    releases: tuple[Mapping[str, str], ...] = ()
+
+    def __call__(self, problem: Problem, origin: pd.Period) -> Problem:
+        """The problem at one origin, with the features that the whole problem has."""
+        from ...features.recipe import Recipe
+
+        recipe, _ = Recipe.default().served(problem.panel)
+        panel = self.panels[str(origin)]
+        return replace(problem, panel=panel, cube=recipe.build(panel))
+
+
+def known_on(origin: pd.Period, data_lag: int = 0) -> date:
+    """The day on which the newest published month is taken to be out: the end of the month after it.
+
+    Examples
+    --------
+    >>> known_on(pd.Period("2021-03", "M")), known_on(pd.Period("2021-03", "M"), data_lag=1)
+    (datetime.date(2021, 4, 30), datetime.date(2021, 3, 31))
+    """
+    day: date = (origin - data_lag + 1).end_time.date()
+    return day
+
+
+def as_known(
+    store: Store | Path,
+    final: Panel,
+    regions: Regions | None,
+    origins: Sequence[pd.Period],
+    *,
+    data_lag: int = 0,
+    warm_up: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[AsKnown, int]:
+    """What was known at each origin, and how many origins before the first one the store can serve too.
+
+    Parameters
+    ----------
+    store : Store or path
+        Releases by the day they were obtained.
+    final : Panel
+        The newest counts, which forecasts are scored with; gives regions, links and measures.
+    regions : Regions or None
+        Polygons of the panel's regions.
+    origins : sequence of pandas.Period
+        Consecutive months.
+    data_lag : int
+        Months before the origin that are not published yet at the origin.
+    warm_up : int
+        Earlier origins that would be welcome.
+    progress : callable, optional
+        Called with the share done, 0..1.
+
+    Raises
+    ------
+    UsageError
+        There are no polygons to place incidents in.
+    SourceError
+        The store has no release, or a damaged one.
+    OriginError
+        The newest month of an origin had not been released by then.
+    """
+    store = Store(store) if isinstance(store, Path) else store
+    if regions is None:
+        raise UsageError(
+            "vintages are incidents, and need polygons to be placed in.",
+            "--vintages",
+            "Name a GeoJSON file of regions with --regions.",
+        )
+    every = store.vintages()
+    if not every:
+        raise SourceError(
+            "there is no release here.", str(store.root), "Add some: harmattan data fetch --store."
+        )
+    build = lru_cache(maxsize=4)(lambda known: _build(store, known, final, regions))
+    panels: dict[str, Panel] = {}
+    used: set[Vintage] = set()
+    for i, origin in enumerate(origins, start=1):
+        known = _known(every, known_on(origin, data_lag))
+        panels[str(origin)] = _seen(build(known), origin, data_lag, store.root)
+        used |= set(known)
+        if progress is not None:
+            progress(i / (len(origins) + warm_up))
+    served = 0
+    for back in range(1, warm_up + 1):
+        origin = origins[0] - back
+        try:
+            known = _known(every, known_on(origin, data_lag))
+            panels[str(origin)] = _seen(build(known), origin, data_lag, store.root)
+        except OriginError:
+            break
+        served = back
+        used |= set(known)
+    told = sorted(used, key=lambda v: (v.as_of, v.source, v.release, v.sha256))
+    return AsKnown(panels, tuple(_told(v) for v in told)), served
+
+
+def _known(every: Sequence[Vintage], day: date) -> tuple[Vintage, ...]:
+    """Releases that were out on a day."""
+    return tuple(v for v in every if v.as_of <= day)
+
+
+def _told(vintage: Vintage) -> dict[str, str]:
+    return {
+        "source": vintage.source,
+        "release": vintage.release,
+        "as_of": vintage.as_of.isoformat(),
+        "sha256": vintage.sha256,
+    }
+
+
+def _build(store: Store, known: tuple[Vintage, ...], final: Panel, regions: Regions) -> Panel | None:
+    """The panel of some releases, with the regions, months, links and measures of the final one."""
+    if not known:
+        return None
+    chosen = regions.select(final.countries)
+    window: Any = (final.months[0], final.months[-1])
+    panel = panel_as_of(store, max(v.as_of for v in known), chosen, window=window)
+    at = [panel.region_ids.index(r) for r in final.region_ids]
+    observed = panel.observed[:, at]
+    nothing = np.where(observed, np.float32(0), np.float32(np.nan))
+    # A type of violence or a group that no release had named yet had no events.
+    measures = {
+        name: panel.measures[name][:, at] if name in panel.measures else nothing for name in final.measures
+    }
+    return replace(final, measures=measures, observed=observed, source=panel.source)
+
+
+def _seen(panel: Panel | None, origin: pd.Period, data_lag: int, root: Path) -> Panel:
+    """The panel up to the newest published month; an error where that month was not known yet."""
+    newest = origin - data_lag
+    if panel is None or not panel.observed[panel.position(newest)].any():
+        raise OriginError(
+            f"{newest} had not been released by {known_on(origin, data_lag)}.",
+            str(root),
+            "Choose other origins, a longer --data-lag, or add the release to the store.",
+        )
+    return panel.until(newest)

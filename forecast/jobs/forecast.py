@@ -1,0 +1,178 @@
+"""The main job: forecast, report, release, and last the record in MLflow, which can fail alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...data.errors import ReleaseError, TrackingError, UsageError
+from ..settings import Settings
+from ..inputs import load_inputs
+
+if TYPE_CHECKING:
+    from ...data.panel import Panel
+    from ..release.write import Release
+    from ..result import ForecastResult
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one job.
+
+    Attributes
+    ----------
+    result : ForecastResult
+        The forecast.
+    release : Release
+        Where it was written, and whether it is new.
+    run_id : str or None
+        The run in MLflow; None where none was asked for, or where it failed.
+    tracking_error : TrackingError or None
+        Why there is no run.
+    """
+
+    result: ForecastResult
+    release: Release
+    run_id: str | None = None
+    tracking_error: TrackingError | None = None
+
+    @property
+    def report(self) -> Path:
+        """The page to open."""
+        return self.release.path / "report.html"
+
+    def summary(self) -> dict[str, Any]:
+        """The outcome for JSON."""
+        return {
+            "origin": str(self.result.origin),
+            "level": self.result.level,
+            "banner": self.result.banner,
+            "release": str(self.release.path),
+            "status": self.release.status,
+            "reason": list(self.release.reason),
+            "report": str(self.report),
+            "run_id": self.run_id,
+            "tracking_error": self.tracking_error and self.tracking_error.message,
+            "seconds": {stage: round(seconds, 2) for stage, seconds in self.result.timings.items()},
+        }
+
+
+def run_main_job(settings: Settings, progress: Callable[[str, float], None] | None = None) -> Outcome:
+    """Forecast, and write the release and its run.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to compute and where to put it.
+    progress : callable, optional
+        Called with a stage and the share done, 0..1.
+
+    Raises
+    ------
+    HarmattanError
+        Anything but a failing MLflow: nothing is written then.
+    """
+    from .model_choice import choose
+    from ..monitoring.scores import with_alarms
+    from ..release.read import newest_before
+    from ..release.write import publish_release
+    from ..release.disclosure import check_level
+    from ..report.page import render
+    from ..run import run_forecast
+
+    check_writable(settings.out)
+    inputs = load_inputs(settings)
+    # Before the work, and not when everything is done.
+    check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
+    settings = with_targets(settings, inputs.panel)
+    preparing: list[subprocess.Popen[bytes] | None] = []
+
+    def watch(stage: str, share: float) -> None:
+        # The database is begun when the input has proved good, and is ready before the models are.
+        if settings.track and stage == "models" and not preparing:
+            preparing.append(_prepare(settings))
+        if progress:
+            progress(stage, share)
+
+    chosen = choose(settings)
+    result = run_forecast(settings, watch, chosen.trained, model=chosen.about, inputs=inputs)
+    watch("report", 0.92)
+    result = with_alarms(result, settings.out)
+    before = newest_before(settings.out, result.origin, result.panel.region_ids)
+    html = render(result, before)
+    watch("release", 0.95)
+    release = publish_release(result, html, settings.out)
+    run_id, error = None, None
+    if settings.track:
+        watch("record", 0.97)
+        try:
+            run_id = track(result, release, settings, preparing[0] if preparing else None)
+        except TrackingError as failure:
+            error = failure
+    return Outcome(result, release, run_id, error)
+
+
+def with_targets(settings: Settings, panel: Panel) -> Settings:
+    """The settings with the targets that a panel has counts for.
+
+    Raises
+    ------
+    UsageError
+        Deaths are asked for by name and not in the data, or asked for alone.
+    """
+    if "events" not in settings.targets:
+        raise UsageError(
+            "a release needs events.",
+            "--targets",
+            "Write events or events,deaths; backtest judges deaths alone.",
+        )
+    if "deaths" not in settings.targets or "deaths_best" in panel.measures:
+        return settings
+    if settings.targets == Settings().targets:
+        return replace(settings, targets=("events",))
+    raise UsageError(
+        "there are no deaths in these data.",
+        "--targets",
+        "Write --targets events, or bring a column deaths_best.",
+    )
+
+
+def _prepare(settings: Settings) -> subprocess.Popen[bytes] | None:
+    from ...training.registry import runs as tracking
+
+    return tracking.prepare(settings.mlruns, settings.tracking_uri)
+
+
+def track(
+    result: ForecastResult,
+    release: Release,
+    settings: Settings,
+    preparing: subprocess.Popen[bytes] | None = None,
+) -> str:
+    """Record a finished forecast in MLflow, once; the run's id, or a :class:`TrackingError` and a note beside it."""
+    from ...training.registry.runs import log_run
+    from ..tracking.runs import record_of
+    from ..tracking.pending import leave_note, remove_note
+
+    record = record_of(result, release.path, settings)
+    again = ("release", "forecast_hash") if release.status == "identical" else ()
+    try:
+        run_id = log_run(record, settings.mlruns, settings.tracking_uri, preparing, once_by=again)
+    except TrackingError as failure:
+        leave_note(release.path, failure)
+        raise
+    remove_note(release.path)
+    return run_id
+
+
+def check_writable(out: Path) -> None:
+    """A :class:`ReleaseError` before the work, not after it, where ``out`` could not be written."""
+    there = out
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ReleaseError("releases cannot be written here.", str(there), "Choose another --out.")

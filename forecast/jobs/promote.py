@@ -1,0 +1,206 @@
+"""Who is champion: promotion through the gate or by force, and the way back; each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...data.errors import GateError, ModelError, UsageError
+from .train import champion_of, face
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...training.registry.gate import Verdict
+    from ...training.registry.versions import Loaded
+    from ...training.trained_model import Trained
+    from ..settings import Settings
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """Who is champion now.
+
+    Attributes
+    ----------
+    version : str
+        The champion.
+    before : str or None
+        The one before, which is ``previous`` now, or would be after a dry run; None where there was none.
+    how : str
+        ``gate``, ``refit``, ``forced``, ``rollback``; ``nothing`` where it was champion already, ``would`` in a dry
+        run.
+    reasons : tuple of str
+        What is recorded.
+    rival : str
+        Whom it faced.
+    """
+
+    version: str
+    before: str | None
+    how: str
+    reasons: tuple[str, ...]
+    rival: str = ""
+
+    def summary(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "champion": self.version,
+            "previous": self.before,
+            "how": self.how,
+            "reasons": list(self.reasons),
+            "rival": self.rival,
+        }
+
+
+def promote(
+    settings: Settings,
+    reference: str = "challenger",
+    force: bool = False,
+    reason: str = "",
+    dry_run: bool = False,
+    refit: bool = False,
+) -> Promotion:
+    """Make a version the champion, where the gate lets it through or force is used with a reason.
+
+    Parameters
+    ----------
+    settings : Settings
+        Name the store.
+    reference : str
+        The version: its number, or an alias.
+    force : bool
+        Go past a gate that refuses.
+    reason : str
+        Why; needed with ``force``, recorded in any case.
+    dry_run : bool
+        Ask the gate, and change nothing.
+    refit : bool
+        The version is the champion's own recipe, fitted on newer months: it has to be no worse, not better.
+
+    Raises
+    ------
+    UsageError
+        Force without a reason; a refit that is none.
+    GateError
+        The gate refuses.
+    ModelError
+        No such version, or one whose files or record of scores have changed.
+    TrackingError
+        The store cannot be used.
+    """
+    from ...training.registry import versions as registry
+
+    if force and not reason.strip():
+        raise UsageError("a forced promotion needs a reason.", "--force", "Say why with --reason '...'.")
+    challenger = registry.load_model(reference, settings.mlruns, settings.tracking_uri)
+    champion = _standing(settings, force)
+    if champion is not None and champion.version == challenger.version:
+        before = _pointed_at(settings, registry.PREVIOUS)
+        return Promotion(challenger.version, before, "nothing", ("it is the champion already",))
+    if refit:
+        _check_refit(challenger, champion)
+    verdict, rival = _faced(challenger.scores, champion, settings, force, refit)
+    if not verdict.ok and not force:
+        raise GateError(
+            f"version {challenger.version} is {'worse' if refit else 'not better'} than {rival}: "
+            f"{'; '.join(verdict.reasons)}.",
+            remedy="Train a better one, or go past the gate with --force --reason '...'.",
+        )
+    if dry_run:
+        before = _pointed_at(settings, registry.CHAMPION)
+        return Promotion(challenger.version, before, "would", verdict.reasons, rival)
+    how = ("refit" if refit else "gate") if verdict.ok else "forced"
+    tags = _tags(how, verdict, rival, reason)
+    with registry.registry(settings.mlruns, settings.tracking_uri) as client:
+        before = registry.crown(client, challenger.version, tags)
+    return Promotion(challenger.version, before, how, verdict.reasons, rival)
+
+
+def _pointed_at(settings: Settings, alias: str) -> str | None:
+    """The number of the version that an alias points at; None where there is none."""
+    from ...training.registry import versions as registry
+
+    with registry.registry(settings.mlruns, settings.tracking_uri) as client:
+        return next((v.number for v in registry.versions(client) if alias in v.aliases), None)
+
+
+def _standing(settings: Settings, force: bool) -> Loaded | None:
+    """The champion; one whose files are broken only counts as none where force is used."""
+    try:
+        return champion_of(settings)
+    except ModelError:
+        if not force:
+            raise
+        return None
+
+
+def _faced(
+    scores: pd.DataFrame, champion: Loaded | None, settings: Settings, force: bool, refit: bool
+) -> tuple[Verdict, str]:
+    """What the gate says; a champion whose record is broken only counts as none where force is used."""
+    try:
+        return face(scores, champion, settings.seed, better=not refit)
+    except ModelError:
+        if not force:
+            raise
+        return face(scores, None, settings.seed)
+
+
+def _check_refit(challenger: Loaded, champion: Loaded | None) -> None:
+    """An error unless a version is the champion's own recipe, members and package, fitted on newer months."""
+    if champion is None:
+        raise UsageError("there is no champion to be refitted.", "--refit", "Leave it out.")
+    new, old = challenger.trained, champion.trained
+    differs = {
+        "the recipe of the features": new.recipe.to_json() != old.recipe.to_json(),
+        "the package": new.package_version != old.package_version,
+        "the members of a pool": _members(new) != _members(old),
+        "the months, which are not newer": new.origin <= old.origin,
+    }
+    for what, differ in differs.items():
+        if differ:
+            raise UsageError(
+                f"version {challenger.version} is no refit of version {champion.version}: it differs in {what}.",
+                "--refit",
+                "Leave it out: the version then has to be better.",
+            )
+
+
+def _members(trained: Trained) -> dict[tuple[str, int], tuple[str, ...]]:
+    return {key: tuple(pool.members) for key, pool in trained.pools.items()}
+
+
+def _tags(how: str, verdict: Verdict, rival: str, reason: str) -> dict[str, str]:
+    """Why a version became champion, for the registry."""
+    tags = {
+        "promoted_how": how,
+        "promoted_against": rival,
+        "promoted_because": reason.strip() or "; ".join(verdict.reasons),
+        "gate": "passes" if verdict.ok else "refuses",
+        "gate_reasons": "; ".join(verdict.reasons),
+    }
+    return tags | {f"gate_{name}": f"{value:.4f}" for name, value in verdict.figures.items()}
+
+
+def roll_back(settings: Settings, reason: str = "", dry_run: bool = False) -> Promotion:
+    """Make the champion before the champion again; the two change places.
+
+    Raises
+    ------
+    ModelError
+        There was no champion before, or its files have changed.
+    TrackingError
+        The store cannot be used.
+    """
+    from ...training.registry import versions as registry
+
+    earlier = registry.load_model(registry.PREVIOUS, settings.mlruns, settings.tracking_uri)
+    why = reason.strip() or "rolled back"
+    if dry_run:
+        return Promotion(earlier.version, _pointed_at(settings, registry.CHAMPION), "would", (why,))
+    with registry.registry(settings.mlruns, settings.tracking_uri) as client:
+        before = registry.crown(
+            client, earlier.version, {"promoted_how": "rollback", "promoted_because": why}
+        )
+    return Promotion(earlier.version, before, "rollback", (why,))

@@ -1,0 +1,391 @@
+"""Training from settings to one version in the registry: fit, back-test, record, and face the champion."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...data.errors import HarmattanError, ModelError, TrackingError
+from ...training.registry.store import in_short
+from ..settings import Settings
+from ..inputs import Inputs, load_inputs
+from ..tracking.model_card import model_card
+from ..tracking.runs import children, metrics, profile, seconds, state_of_code
+from ..tracking.plots import plots
+
+if TYPE_CHECKING:
+    from ...training.registry.gate import Verdict
+    from ...training.registry.versions import Loaded
+    from ...training.registry.runs import Record
+    from ...training.trained_model import Trained
+    from ..fitting import Training
+
+Progress = Callable[[str, float], None]
+#: Columns of the leaderboard that become metrics; everything else is in the tables.
+METRICS = {
+    name: name
+    for name in (
+        "crps",
+        "skill_vs_conflictology",
+        "skill_vs_best",
+        "ignorance",
+        "coverage_50",
+        "coverage_80",
+        "coverage_90",
+        "brier_1",
+        "ap_1",
+        "ap_onset",
+    )
+}
+#: Columns of the parts (countries, border and interior) that become metrics.
+PARTS = {"crps": "crps", "skill_vs_best": "skill_vs_best"}
+#: Files of a version's scored record.
+SCORES = "origin_scores.csv"
+
+
+@dataclass(frozen=True)
+class TrainOutcome:
+    """What came of one training.
+
+    Attributes
+    ----------
+    training : Training
+        The model and its back-test.
+    version : str
+        Its number in the registry.
+    run_id : str
+        The run in MLflow.
+    verdict : Verdict
+        What the gate says of it, against the champion, or the best baselines where there is none.
+    rival : str
+        Whom it faced: ``version 3``, ``the best baselines``.
+    crowned : bool
+        Whether it became the champion; only a first one does so by itself, and only through the gate.
+    seconds : mapping of str to float
+        By stage.
+    """
+
+    training: Training
+    version: str
+    run_id: str
+    verdict: Verdict
+    rival: str
+    crowned: bool
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """The outcome for JSON."""
+        trained = self.training.trained
+        return {
+            "origin": str(trained.origin),
+            "version": self.version,
+            "digest": trained.digest,
+            "run_id": self.run_id,
+            "rival": self.rival,
+            "passes": self.verdict.ok,
+            "reasons": list(self.verdict.reasons),
+            "champion": self.crowned,
+            "seconds": {stage: round(spent, 2) for stage, spent in self.seconds.items()},
+        }
+
+
+def train(settings: Settings, progress: Progress | None = None) -> TrainOutcome:
+    """Fit every member at the origin, back-test them, log one run, and register one version as challenger.
+
+    The same as ``harmattan train``.
+
+    Parameters
+    ----------
+    settings : Settings
+        Source, origin, targets, horizons, seed, and the store (``mlruns`` or ``tracking_uri``).
+    progress : callable, optional
+        Called with a stage and the share done, 0..1.
+
+    Returns
+    -------
+    TrainOutcome
+        The trained model and its back-test, the version's number, and what the gate says of it.
+
+    Raises
+    ------
+    HarmattanError
+        Input that cannot be read, a model that cannot be fitted, a store that cannot be used. A model that was trained
+        and could not be registered is kept below ``mlruns/unregistered``. A champion that cannot be read is none of
+        these: the new version is registered, and the gate refuses it.
+
+    Examples
+    --------
+    >>> from harmattan import Settings, train
+    >>> outcome = train(Settings.load({"as_of": "2023-08"}))  # doctest: +SKIP
+    >>> outcome.version, outcome.verdict.ok  # doctest: +SKIP
+    ('1', True)
+    """
+    from ..run import train_models
+
+    say = progress or (lambda stage, share: None)
+    preparing = _open_store(settings)
+    clock = [time.perf_counter()]
+    inputs = load_inputs(settings)
+    training = train_models(settings, lambda stage, share: say(stage, 0.9 * share), inputs)
+    inputs = replace(inputs, panel=inputs.panel.until(training.trained.origin))
+    clock.append(time.perf_counter())
+    try:
+        say("report", 0.91)
+        pieces = _pieces(training, inputs, settings)
+        clock.append(time.perf_counter())
+        say("record", 0.95)
+        spent = dict(zip(("train", "report"), np.diff(clock).tolist(), strict=True))
+        if preparing is not None:
+            preparing.wait(timeout=120)
+        with tempfile.TemporaryDirectory() as aside:
+            outcome = _register(
+                training, pieces, scored(training), Path(aside) / "model", inputs, settings, spent
+            )
+    except (HarmattanError, OSError, subprocess.SubprocessError) as failure:
+        raise _kept(failure, training.trained, settings) from failure
+    return replace(outcome, seconds={**spent, "record": time.perf_counter() - clock[-1]})
+
+
+def _open_store(settings: Settings) -> subprocess.Popen[bytes] | None:
+    """See that the store can be read and written before minutes of work, not after.
+
+    A new database is made beside the work.
+    """
+    from ...training.registry import store as stores
+
+    if stores.is_local(settings.mlruns, settings.tracking_uri):
+        stores.check_folder(settings.mlruns)
+    preparing = stores.prepare(settings.mlruns, settings.tracking_uri)
+    if preparing is not None:
+        return preparing
+    with stores.connected(settings.mlruns, settings.tracking_uri) as client:
+        number = stores.experiment_of(client, settings.mlruns, settings.tracking_uri)
+        # A value that is new each time: what stays the same is not written.
+        client.set_experiment_tag(number, "training_began", datetime.now(UTC).isoformat())
+    return None
+
+
+def scored(training: Training) -> pd.DataFrame:
+    """The back-test of the pool and the baselines month by month: what later challengers are held against."""
+    from ...training.registry.gate import origin_scores
+
+    tables = [origin_scores(evaluation.cases) for evaluation in training.evaluation.values()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def face(
+    challenger: pd.DataFrame, champion: Loaded | None, seed: int, better: bool = True
+) -> tuple[Verdict, str]:
+    """What the gate says of a challenger, and whom it faced: the champion, or the best baselines.
+
+    Parameters
+    ----------
+    challenger : pandas.DataFrame
+        Of :func:`scored`.
+    champion : Loaded or None
+        With its own scores.
+    seed : int
+        Draws the blocks of months.
+    better : bool
+        Whether a gain is asked for; see :func:`harmattan.training.registry.gate.decide`.
+    """
+    from ...training.registry.gate import POOL, best_baselines, decide
+
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 4]))
+    mine = challenger[challenger["member"] == POOL]
+    if champion is None:
+        return decide(best_baselines(challenger), mine, rng), "the best baselines"
+    theirs = champion.scores
+    verdict = decide(theirs[theirs["member"] == POOL], mine, rng, better=better)
+    return verdict, f"version {champion.version}"
+
+
+def _register(
+    training: Training,
+    pieces: Record,
+    scores: pd.DataFrame,
+    saved: Path,
+    inputs: Inputs,
+    settings: Settings,
+    spent: Mapping[str, float],
+) -> TrainOutcome:
+    """Log the run, register the version, let it face the gate, and set the aliases."""
+    from ...training.registry import versions as registry, store as stores
+    from ...training.registry.runs import write_run
+    from ..serving.save import save_model
+
+    trained = training.trained
+    verdict, rival, first = _judge(scores, settings)
+    save_model(trained, {SCORES: scores.to_csv(index=False, lineterminator="\n")}, inputs.panel, saved)
+    record = replace(
+        pieces,
+        metrics={**pieces.metrics, **seconds(spent)},
+        tags={
+            **pieces.tags,
+            "gate": "passes" if verdict.ok else "refuses",
+            "gate_reasons": "; ".join(verdict.reasons)[:5000],
+        },
+    )
+    with stores.connected(
+        settings.mlruns, settings.tracking_uri, doing="the model could not be registered"
+    ) as client:
+        number = stores.experiment_of(client, settings.mlruns, settings.tracking_uri)
+        run_id = write_run(client, number, record)
+        kept = (
+            "origin",
+            "data_hash",
+            "package_version",
+            "config_hash",
+            "model_digest",
+            "gate",
+            "gate_reasons",
+        )
+        version = registry.register(client, run_id, number, saved, {key: record.tags[key] for key in kept})
+        client.set_tag(run_id, "model_version", version)
+        registry.point(client, registry.CHALLENGER, version)
+        if first and verdict.ok:
+            registry.crown(client, version, {"promoted_because": "; ".join(verdict.reasons)})
+    return TrainOutcome(training, version, run_id, verdict, rival, first and verdict.ok)
+
+
+def _judge(scores: pd.DataFrame, settings: Settings) -> tuple[Verdict, str, bool]:
+    """The gate's verdict, whom the model faced, and whether it would be the first champion.
+
+    A champion that is damaged costs the new model its verdict, never its version.
+    """
+    from ...training.registry.gate import Verdict
+
+    try:
+        champion = champion_of(settings)
+        verdict, rival = face(scores, champion, settings.seed)
+    except ModelError as reason:
+        place = f"{reason.where}: " if reason.where else ""
+        why = f"the champion cannot be read: {place}{reason.what.rstrip('.')}"
+        return Verdict(False, (why,)), "the champion", False
+    return verdict, rival, champion is None
+
+
+def champion_of(settings: Settings) -> Loaded | None:
+    """The champion; None where there is none yet. A champion that cannot be read is an error, not an absence."""
+    from ...training.registry import versions as registry, store as stores
+
+    doing = "the model registry cannot be used"
+    with stores.connected(
+        settings.mlruns, settings.tracking_uri, doing=doing, remedy=registry.REMEDY
+    ) as client:
+        there = any(registry.CHAMPION in version.aliases for version in registry.versions(client))
+    if not there:
+        return None
+    return registry.load_model(registry.CHAMPION, settings.mlruns, settings.tracking_uri)
+
+
+def _pieces(training: Training, inputs: Inputs, settings: Settings) -> Record:
+    """What the run is told but for the verdict: configuration, scores, data, tables, pictures, report, card."""
+    from ...training.registry.runs import Record, environment_lock, flatten
+    from ..release.write import csv_text
+    from ..report.page import render
+    from ..run import run_forecast
+
+    trained = training.trained
+    asked = replace(settings, backtest_origins=0)
+    result = run_forecast(asked, trained=trained, inputs=inputs, model={"name": "challenger"})
+    tables = {
+        name: pd.concat([e.tables()[name] for e in training.evaluation.values()], ignore_index=True)
+        for name in ("leaderboard", "splits", "onsets", "coverage", "reliability", "pit")
+    }
+    tables["weights"] = pd.concat(
+        [e.weights.assign(target=target) for target, e in training.evaluation.items()], ignore_index=True
+    )
+    board = tables["leaderboard"]
+    pictures = plots({**tables, "scores": board, "contributions": result.contributions})
+    recipe_hash = hashlib.sha256(trained.recipe.to_json().encode()).hexdigest()
+    lock = environment_lock()
+    versions = dict(line.split("==", 1) for line in lock.splitlines())
+    libraries = {name: versions[name] for name in LIBRARIES if name in versions}
+    configuration = {**settings.published(), "recipe_hash": recipe_hash, "versions": libraries}
+    return Record(
+        name=f"train {trained.origin}",
+        params=configuration,
+        metrics={**metrics(board[board["member"] == "pool"], METRICS), **_parts(tables["splits"])},
+        tags=_tags(trained, inputs, settings, recipe_hash),
+        profile=profile(inputs.panel),
+        digest=trained.data_hash,
+        source=inputs.panel.source,
+        texts={
+            **{f"tables/{name}.csv": csv_text(table) for name, table in tables.items()},
+            **pictures,
+            "report.html": render(result),
+            "data_quality.csv": csv_text(result.quality),
+            "model_card.md": model_card(trained, board, inputs.panel),
+            "environment.txt": lock,
+            "configuration.json": json.dumps(flatten(configuration), indent=2, sort_keys=True) + "\n",
+        },
+        children=children(board, METRICS),
+    )
+
+
+#: Libraries whose versions are parameters of a run; all of them are in its ``environment.txt``.
+LIBRARIES = (
+    "harmattan",
+    "lightgbm",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "statsmodels",
+    "scoringrules",
+)
+
+
+def _parts(splits: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """CRPS and skill of the pool by country, at borders and inside."""
+    kept = splits[(splits["member"] == "pool") & splits["split"].isin(["country", "place"])]
+    return metrics(kept.assign(member=kept["part"]), PARTS)
+
+
+def _tags(trained: Trained, inputs: Inputs, settings: Settings, recipe_hash: str) -> dict[str, str]:
+    """What runs and versions are searched by."""
+    return {
+        "run_kind": "train",
+        "origin": str(trained.origin),
+        "data_hash": trained.data_hash,
+        "config_hash": settings.digest(),
+        "recipe_hash": recipe_hash,
+        "model_digest": trained.digest,
+        "coverage": inputs.coverage.to_json(orient="records")[:5000],
+        "package_version": trained.package_version,
+        **state_of_code(),
+    }
+
+
+def _kept(failure: Exception, trained: Trained, settings: Settings) -> HarmattanError:
+    """Save a model that could not be registered; the error that says where it is."""
+    if isinstance(failure, HarmattanError):
+        told = failure
+    else:
+        told = TrackingError(f"the model could not be registered ({in_short(failure)}).")
+    folder = settings.mlruns / "unregistered" / f"{trained.origin}-{trained.digest[:12]}"
+    aside = folder.with_name(f".{folder.name}.new")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        trained.write(aside)
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    except OSError:
+        shutil.rmtree(aside, ignore_errors=True)
+        return told
+    return type(told)(
+        told.what, told.where, f"The trained model is in {folder}. Mend the cause, and train again."
+    )

@@ -1,0 +1,206 @@
+"""A search for better parameters, from settings to one run with a child per trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ...data.errors import TrackingError, UsageError
+from .backtest_plan import BacktestSettings, make_plan
+from ..tracking.runs import state_of_code
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...training.models.base import Problem
+    from ...training.registry.runs import Record
+    from ...training.tuning import Search, Trial
+    from ..settings import Settings
+
+Progress = Callable[[str, float], None]
+#: Most trials that one study holds.
+MOST = 10_000
+
+
+@dataclass(frozen=True)
+class TuneOutcome:
+    """What came of a search.
+
+    Attributes
+    ----------
+    search : Search
+    trials : list of Trial
+        Those of earlier calls among them.
+    run_id : str or None
+        The parent run in MLflow.
+    tracking_error : TrackingError or None
+        Why there is none.
+    """
+
+    search: Search
+    trials: list[Trial]
+    run_id: str | None = None
+    tracking_error: TrackingError | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """For JSON."""
+        from ...training.tuning import best
+
+        winner = best(self.trials)
+        states = [t.state for t in self.trials]
+        return {
+            "study": self.search.name,
+            "trials": {state: states.count(state) for state in sorted(set(states))},
+            "shipped": self.trials[0].score if self.trials else None,
+            "best": winner and {"trial": winner.number, "score": winner.score, "params": dict(winner.params)},
+            "run_id": self.run_id,
+        }
+
+
+def run_tune_job(
+    settings: Settings,
+    member: str = "boosted",
+    trials: int = 20,
+    origins: tuple[pd.Period, pd.Period] | None = None,
+    progress: Progress | None = None,
+) -> TuneOutcome:
+    """Search the parameters of one member over rolling origins, none of whose outcomes lies in the vault.
+
+    Parameters
+    ----------
+    settings : Settings
+        Source, the one target, horizons, countries, seed, workers, and the store.
+    member : str
+        A key of :data:`harmattan.training.tuning.SPACE`.
+    trials : int
+        How many the study is to hold, those of earlier calls among them.
+    origins : tuple of pandas.Period, optional
+        First and last; the last 24 that stay out of the vault where None.
+    progress : callable, optional
+        Called with a stage and the share done, 0..1.
+
+    Raises
+    ------
+    UsageError
+        A member without a declared space, origins that reach into the vault, optuna not installed.
+    TrackingError
+        The database of the study cannot be used. A failing MLflow is told in the outcome.
+    """
+    from ...training.tuning import search
+
+    say = progress or (lambda stage, share: None)
+    say("data", 0.0)
+    problem, plan = plan_search(settings, member, trials, origins)
+    found = search(
+        problem,
+        plan,
+        trials,
+        settings.mlruns,
+        workers=settings.workers,
+        progress=lambda done, of: say("trials", 0.05 + 0.9 * done / of),
+    )
+    outcome = TuneOutcome(plan, found)
+    if not settings.track:
+        return outcome
+    say("record", 0.97)
+    try:
+        return replace(outcome, run_id=_log(outcome, settings))
+    except TrackingError as failure:
+        return replace(outcome, tracking_error=failure)
+
+
+def plan_search(
+    settings: Settings, member: str, trials: int, origins: tuple[pd.Period, pd.Period] | None
+) -> tuple[Problem, Search]:
+    """The data up to the last outcome, and what is searched on them; raises what :func:`run_tune_job` does."""
+    from ...training.problems import build_problems
+    from ...training.tuning import Search, check_member
+
+    check_member(member)
+    if not 1 <= trials <= MOST:
+        raise UsageError(f"{trials} trials are not a search.", "--trials", f"Write 1 to {MOST}.")
+    target = settings.targets[0]
+    if len(settings.targets) != 1:
+        raise UsageError("a search has one target.", "--target", "Write events or deaths.")
+    if origins is not None:
+        _check_vault(origins[1] + max(settings.horizons))
+    plan = make_plan(BacktestSettings(base=settings, target=target, origins=origins))
+    # On data of one's own, too: a choice that has seen these months cannot be judged by them later.
+    _check_vault(plan.protocol.last_target)
+    problem = build_problems(plan.panel, [target], plan.inputs.training)[target]
+    protocol = plan.protocol
+    return problem, Search(
+        member,
+        target,
+        protocol.horizons,
+        tuple(protocol.origins(max(protocol.horizons))),
+        plan.regions,
+        protocol.refit_every,
+        settings.seed,
+        plan.panel.digest(),
+    )
+
+
+def _check_vault(last_target: pd.Period) -> None:
+    """No search opens the vault, and there is no option for it."""
+    from ...training.evaluation.protocol import LAST_OPEN
+
+    if last_target > LAST_OPEN:
+        raise UsageError(
+            f"scoring {last_target} opens the vault: months after {LAST_OPEN} are kept from every choice.",
+            "--origins",
+            f"Choose origins whose furthest month is {LAST_OPEN} or earlier.",
+        )
+
+
+def _log(outcome: TuneOutcome, settings: Settings) -> str:
+    """One run for the study, to which later calls add their trials."""
+    from ...training.registry.runs import log_monitoring
+
+    return log_monitoring(
+        _record(outcome, settings), settings.mlruns, settings.tracking_uri, ("run_kind", "study")
+    )
+
+
+def _record(outcome: TuneOutcome, settings: Settings) -> Record:
+    from ...training.registry.runs import Record
+    from ...training.tuning import SPACE, best
+    from ..version import version
+
+    plan, winner = outcome.search, best(outcome.trials)
+    shipped = outcome.trials[0].score
+    told = {"member": plan.member, "target": plan.target, "first": str(plan.origins[0])}
+    metrics = (
+        {"score_best": {len(outcome.trials): winner.score}} if winner and winner.score is not None else {}
+    )
+    return Record(
+        name=f"tune {plan.member} {plan.target}",
+        params={
+            **told,
+            "last": str(plan.origins[-1]),
+            "horizons": list(plan.horizons),
+            "refit_every": plan.refit_every,
+            "seed": plan.seed,
+            "space": {name: repr(part) for name, part in SPACE[plan.member].items()},
+        },
+        metrics={**metrics, **({} if shipped is None else {"score_shipped": {0: shipped}})},
+        tags={
+            "run_kind": "tune",
+            "study": plan.name,
+            "data_hash": plan.data_hash,
+            "package_version": version(),
+            "best": str(winner and dict(winner.params)),
+            **state_of_code(),
+        },
+        digest=plan.data_hash,
+        children=[
+            Record(
+                name=f"trial {trial.number:04d}",
+                params=trial.params,
+                metrics={"score": trial.steps},
+                tags={"run_kind": "trial", "state": trial.state, "trial": str(trial.number)},
+            )
+            for trial in outcome.trials
+        ],
+    )

@@ -1,0 +1,1 @@
+"""How published forecasts did: scores against what came since, alarms, drift of inputs."""

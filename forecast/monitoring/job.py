@@ -1,0 +1,301 @@
+"""``harmattan score``: new months arrive, past releases are scored against them, and the alarm is raised where due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ...data.errors import CoverageError, GateError, HarmattanError, ReleaseError, SkillError, TrackingError
+from . import scores as monitor
+from ..release.status import MONITORING, STATUS, month_end
+from .scores import Alarm
+from ..release.read import PastRelease, usable
+from ..release.catalogue import all_releases
+
+if TYPE_CHECKING:
+    from ...training.registry.runs import Record
+    from ..settings import Settings
+    from ..inputs import Inputs
+
+#: Every score there is, one row per case and vintage, beside the releases.
+SCORES = "monitoring.csv"
+#: What each red alarm is raised as; the first one decides the exit code.
+ERRORS: Mapping[str, type[HarmattanError]] = {"skill": SkillError, "coverage": CoverageError}
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What came of scoring a folder of releases.
+
+    Attributes
+    ----------
+    out : Path
+        The folder.
+    data_to : str
+        The last month that is known.
+    table : pandas.DataFrame
+        Every score there is (:data:`monitor.COLUMNS`), also of revisions that have been superseded and of later months.
+    judged : pandas.DataFrame
+        The rows of it that count: of usable releases, in months up to ``data_to``.
+    months : pandas.DataFrame
+        These by month.
+    fresh : int
+        Rows that were not there before.
+    alarms : tuple of Alarm
+    drift : pandas.DataFrame
+        Population stability by family of features.
+    age_days : int
+        Days since the end of the last month of data.
+    run_ids : tuple of str
+        Monitoring runs in MLflow, one per model.
+    tracking_error : TrackingError or None
+        Why there are none.
+    """
+
+    out: Path
+    data_to: str
+    table: pd.DataFrame
+    judged: pd.DataFrame
+    months: pd.DataFrame
+    fresh: int
+    alarms: tuple[Alarm, ...]
+    drift: pd.DataFrame
+    age_days: int
+    run_ids: tuple[str, ...] = ()
+    tracking_error: TrackingError | None = None
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether later months have been scored before."""
+        return bool((self.table["month"] > self.data_to).any())
+
+    @property
+    def level(self) -> str:
+        """The worst of the alarms."""
+        return max((a.level for a in self.alarms), key=monitor.ORDER.__getitem__, default="green")
+
+    @property
+    def error(self) -> HarmattanError | None:
+        """What the command leaves with: a red alarm first, then an MLflow that could not be reached."""
+        red = [a for a in self.alarms if a.level == "red"]
+        if red:
+            kind = ERRORS.get(red[0].name, GateError)
+            words = " ".join(a.message for a in red)
+            return kind(words, str(self.out), "The scores are written; look at them, and train again.")
+        return self.tracking_error
+
+    def to_dict(self) -> dict[str, Any]:
+        """The outcome for JSON, and for ``monitoring.json``."""
+        return {
+            "data_to": self.data_to,
+            "age_days": self.age_days,
+            "level": self.level,
+            "scores": len(self.table),
+            "entries": [a.to_dict() for a in self.alarms],
+            "months": _plain(self.months),
+            "inputs": _plain(self.drift),
+        }
+
+
+def run_score(settings: Settings, progress: Progress | None = None, write: bool = True) -> Scored:
+    """Score every release of a folder against what is known now, write the record, and log it.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where the data and the releases are; ``as_of`` sets the last month that may be looked at.
+    progress : callable, optional
+        Called with a stage and the share done, 0..1.
+    write : bool
+        False only looks.
+
+    Raises
+    ------
+    HarmattanError
+        Data that cannot be read, or a folder of releases that is not there or cannot be written.
+    """
+    from ..inputs import load_inputs
+
+    say = progress or (lambda stage, share: None)
+    say("data", 0.0)
+    if not settings.out.is_dir():
+        raise ReleaseError("there is no such folder of releases.", str(settings.out), "Correct --out.")
+    inputs = load_inputs(settings)
+    last = pd.Period(settings.as_of, freq="M") if settings.as_of else inputs.panel.last_month
+    panel = inputs.panel.until(last)
+    known = _still_good(read_scores(settings.out / SCORES), settings.out)
+    found = list(usable(settings.out, last))
+    table = known
+    for i, info in enumerate(reversed(found)):
+        say("scores", 0.1 + 0.6 * i / len(found))
+        table = monitor.score_releases([PastRelease.read(info.path)], panel, table)
+    table = _as_kept(table)
+    judged = _judged(table, {info.name for info in found}, str(last))
+    months = monitor.by_month(judged)
+    say("inputs", 0.7)
+    drift = _drift(inputs, last, found[0].manifest if found else None)
+    scored = Scored(
+        out=settings.out,
+        data_to=str(last),
+        table=table,
+        judged=judged,
+        months=months,
+        fresh=len(table) - len(known),
+        alarms=tuple(monitor.alarms(months, drift)),
+        drift=drift,
+        age_days=(_today(settings, inputs, last) - month_end(str(last))).days,
+    )
+    if not write:
+        return scored
+    _write(scored, settings)
+    return _logged(scored, settings, say) if settings.track and len(judged) else scored
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """What was scored before; empty where nothing was.
+
+    Raises
+    ------
+    ReleaseError
+        The file is there and is no record of scores.
+    """
+    if not path.is_file():
+        return pd.DataFrame(columns=monitor.COLUMNS)
+    try:
+        return _parsed(path)
+    except (OSError, ValueError, KeyError) as reason:
+        raise ReleaseError(
+            f"the record of scores cannot be read ({str(reason).splitlines()[0][:120]}).",
+            str(path),
+            "Restore it, or move it away: everything still known is scored again.",
+        ) from reason
+
+
+def _parsed(source: Path | StringIO) -> pd.DataFrame:
+    """The scores in a CSV."""
+    kept = dict.fromkeys(("release", "origin", "model", "month", "vintage", "data_to", "reference"), str)
+    table = pd.read_csv(source, dtype=kept, keep_default_na=False, na_values={"crps": ["NA"]})
+    return table[monitor.COLUMNS]
+
+
+def _as_kept(table: pd.DataFrame) -> pd.DataFrame:
+    """The scores with the digits that the CSV holds, so that a later run finds the same figures."""
+    from ..release.write import csv_text
+
+    return _parsed(StringIO(csv_text(table)))
+
+
+def _still_good(table: pd.DataFrame, out: Path) -> pd.DataFrame:
+    """The scores without those of releases that have been withdrawn since."""
+    withdrawn = {info.name for info in all_releases(out) if info.withdrawn}
+    return table[~table["release"].isin(withdrawn)].reset_index(drop=True)
+
+
+def _judged(table: pd.DataFrame, releases: set[str], last: str) -> pd.DataFrame:
+    """The scores that count: of these releases, in months that may be looked at."""
+    return table[table["release"].isin(releases) & (table["month"] <= last)].reset_index(drop=True)
+
+
+def _drift(inputs: Inputs, last: pd.Period, manifest: Mapping[str, Any] | None) -> pd.DataFrame:
+    """The inputs of the newest release's model against those it was trained on; empty without a release."""
+    from ...features.recipe import Recipe
+    from .drift import COLUMNS, input_drift
+
+    if manifest is None:
+        return pd.DataFrame(columns=COLUMNS)
+    trained = (manifest.get("model") or {}).get("trained_to") or manifest["origin"]
+    panel = inputs.panel.until(last)
+    return input_drift(Recipe.default().served(panel)[0].build(panel), pd.Period(str(trained), freq="M"))
+
+
+def _today(settings: Settings, inputs: Inputs, last: pd.Period) -> date:
+    if settings.run_date is not None or inputs.demonstration:
+        return inputs.run_date(settings, last)
+    return date.today()
+
+
+def _write(scored: Scored, settings: Settings) -> None:
+    """The record and its summary, each replaced in one step; the folder's status where it keeps one."""
+    from ..release import latest
+    from ..release.files import replace_text
+    from ..release.status import write_status
+    from ..release.locks import writing
+    from ..release.manifest import json_text
+    from ..release.write import csv_text
+
+    out = scored.out
+    try:
+        with writing(out):
+            replace_text(csv_text(scored.table), out / SCORES)
+            replace_text(json_text(scored.to_dict()), out / MONITORING)
+    except OSError as reason:
+        raise ReleaseError(
+            f"the scores cannot be written ({reason.strerror or reason}).",
+            str(reason.filename or out),
+            "Free space or permissions there, and score again.",
+        ) from reason
+    if latest.name(out) is not None or (out / STATUS).exists():
+        write_status(out, settings.run_date or date.today(), settings.due_days)
+
+
+def _logged(scored: Scored, settings: Settings, say: Progress) -> Scored:
+    """The record with its runs in MLflow, one per model; a failure is told and loses nothing."""
+    from dataclasses import replace
+
+    from ...training.registry.runs import log_monitoring
+
+    say("record", 0.8)
+    try:
+        ids = tuple(
+            log_monitoring(record, settings.mlruns, settings.tracking_uri) for record in records(scored)
+        )
+    except TrackingError as failure:
+        return replace(scored, tracking_error=failure)
+    return replace(scored, run_ids=ids)
+
+
+def records(scored: Scored) -> list[Record]:
+    """One record per model that has made releases: its scores over time.
+
+    That of the newest release has the inputs' drift and the alarms as well. What stands now (``data_to, level,
+    alarms``) is not told where later months have been scored before.
+    """
+    from ...training.registry.versions import MODEL
+    from ...training.registry.runs import Record
+    from ..release.write import csv_text
+
+    judged, found = scored.judged, []
+    newest = judged.sort_values("origin", kind="stable")["model"].iloc[-1]
+    step = int(scored.data_to.replace("-", ""))
+    told = " ".join(a.message for a in scored.alarms if a.level != "green")[:4000]
+    for model, part in judged.groupby("model", sort=True):
+        measured = monitor.metrics(monitor.by_month(part), part)
+        if model == newest:
+            measured |= {
+                f"psi.{str(family).replace(' ', '_')}": {step: float(psi)}
+                for family, psi in scored.drift.set_index("family")["psi"].dropna().items()
+            }
+            measured["age_days"] = {step: float(scored.age_days)}
+        tags = {"run_kind": "monitoring", "model_version": str(model).removeprefix(f"{MODEL} ")}
+        if not scored.looks_back:
+            tags |= {
+                "data_to": scored.data_to,
+                "level": scored.level if model == newest else "",
+                "alarms": told if model == newest else "",
+            }
+        texts: dict[str, str | bytes] = {SCORES: csv_text(scored.table[scored.table["model"] == model])}
+        found.append(Record(f"monitoring {model}", metrics=measured, tags=tags, texts=texts))
+    return found
+
+
+def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows for JSON: what is no number is null."""
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(k): v.item() if hasattr(v, "item") else v for k, v in row.items()} for row in rows]

@@ -1,0 +1,1 @@
+"""The unattended job: preflight, fallback models, plausibility, publication, notification."""

@@ -1,0 +1,381 @@
+"""The scheduled job: newest data, the champion, a release that was read back, ``latest``, and word of it.
+
+A stage that fails stops everything after it; what stands in the folder of releases is then as it was before, but for
+``status.json``, which says what happened. See docs/publishing.md for every stage.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...data.errors import CoverageError, GateError, HarmattanError, ModelError, NotifyError, TrackingError
+from ..release import latest
+from .fallback import Candidate, chain, reason_of, why
+from ..release.status import coverage_of, last_job, write_status
+from .job_log import JobLog
+from ..release.locks import publishing
+from .preflight import check_space, check_writable, read_inputs, tidy
+from .outcome import Published
+from ..release.catalogue import newest_to_lead, read_release
+from ..release.verify import verify
+
+if TYPE_CHECKING:
+    from ..jobs.model_choice import Chosen
+    from ..settings import Settings
+    from ..inputs import Inputs
+    from ..release.read import PastRelease
+    from ..release.write import Release
+    from ..result import ForecastResult
+
+#: Called with a stage and the share of the job that is done.
+Progress = Callable[[str, float], None]
+#: Where a forecast is put that may not be published, for people to look at.
+HELD = "held"
+
+
+def publish(
+    settings: Settings,
+    log: JobLog | None = None,
+    progress: Progress | None = None,
+    *,
+    accept_losses: bool = False,
+) -> Published:
+    """Publish the newest forecast, or refuse with an error that says why.
+
+    Parameters
+    ----------
+    settings : Settings
+        As for a forecast; ``model`` is the champion where none is named, ``run_date`` today.
+    log : JobLog, optional
+        Told of every stage.
+    progress : callable, optional
+        Called with a stage and the share done, 0..1.
+    accept_losses : bool
+        Whether counts may have gone that the last release had seen.
+
+    Returns
+    -------
+    Published
+        Also where MLflow or ``notify`` failed, which lose no release: see its errors.
+
+    Raises
+    ------
+    LockError
+        Another publishing job is at work here.
+    HarmattanError
+        Anything else that stops the job; ``latest`` still points to the release before.
+    """
+    log, day = log or JobLog(), settings.run_date or date.today()
+    settings = replace(settings, run_date=day)
+    say = progress or (lambda stage, share: None)
+    check_writable(settings.out)
+    with publishing(settings.out) as stale:
+        if stale:
+            log.write("preflight", "note", message="an earlier job had ended without letting go of its lock")
+        before = last_job(settings.out) or {}
+        try:
+            done = _Job(settings, day, log, say, accept_losses).run()
+        except Exception as error:
+            _refused(settings, day, log, error)
+            raise
+        return _tell(settings, day, log, done, before.get("owed") == done.release.path.name)
+
+
+def plan(settings: Settings, *, accept_losses: bool = False) -> dict[str, Any]:
+    """What :func:`publish` would do, having looked at folder, data and models, and written nothing.
+
+    Raises
+    ------
+    HarmattanError
+        What would stop the job before it forecasts.
+    """
+    day = settings.run_date or date.today()
+    check_writable(settings.out)
+    if settings.out.is_dir():
+        check_space(settings.out)
+    inputs = read_inputs(replace(settings, run_date=day), day, accept_losses=accept_losses)
+    tried: list[str] = []
+    for candidate in chain(settings):
+        try:
+            candidate.choose(settings)
+        except (ModelError, TrackingError) as error:
+            tried.append(why(candidate.label, error))
+            continue
+        origin = str(inputs.panel.last_month)
+        return {
+            "origin": origin,
+            "model": candidate.label,
+            "tried": tried,
+            "release": str(settings.out / origin),
+            "regions": len(inputs.panel.region_ids),
+            "run_date": str(day),
+            "why_not_latest": "it is a demonstration on the counts that come with the package"
+            if inputs.demonstration
+            else None,
+        }
+    raise ModelError("no model can be used.", remedy="Train one: harmattan train.")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One job, its folder locked."""
+
+    settings: Settings
+    day: date
+    log: JobLog
+    say: Progress
+    accept_losses: bool
+
+    def run(self) -> Published:
+        """Every stage from the checks before to the status after."""
+        settings, log = self.settings, self.log
+        with log.stage("preflight"):
+            self.say("preflight", 0.0)
+            tidy(settings.out)
+            check_space(settings.out)
+        with log.stage("data"):
+            self.say("data", 0.02)
+            inputs = read_inputs(settings, self.day, accept_losses=self.accept_losses)
+        release, result, about = self._release(inputs)
+        with log.stage("verify"):
+            self.say("verify", 0.93)
+            # The tables of a new release were read back before it got its name; then the bytes settle it.
+            verify(release.path, tables=release.status == "identical").require()
+        with log.stage("latest"):
+            was, why_not = latest.name(settings.out), self._lead(release.path)
+            _remove_held(settings.out)
+        run_id, failure = self._record(result, release)
+        with log.stage("status"):
+            info = read_release(release.path)
+            done = _word(self.day, release, failure)
+            status = write_status(settings.out, self.day, settings.due_days, done)
+        led = latest.name(settings.out)
+        banner = str(info.manifest.get("banner", ""))
+        outcome = (info.level, banner, about, led, led != was, why_not, status, log.seconds, run_id, failure)
+        return Published(release, *outcome)
+
+    def _release(self, inputs: Inputs) -> tuple[Release, ForecastResult | None, Mapping[str, Any]]:
+        """Make the release with the first model of the chain that serves, unless it is there already."""
+        from ..monitoring.scores import with_alarms
+        from ..release.read import newest_before
+
+        origin = inputs.panel.last_month
+        before = newest_before(self.settings.out, origin, inputs.panel.region_ids)
+        tried: list[str] = []
+        held: tuple[ForecastResult, GateError] | None = None
+        unreachable = False
+        for candidate in chain(self.settings):
+            if unreachable and candidate.members is None:
+                continue
+            try:
+                with self.log.stage("model"):
+                    self.say("model", 0.05)
+                    chosen = candidate.choose(self.settings)
+                given = candidate.inputs(inputs)
+                there = self._already(given, candidate, chosen)
+                if there is not None:
+                    return there, None, read_release(there.path).manifest.get("model", {})
+                result = self._forecast(given, candidate, chosen, tried)
+            except Exception as error:
+                self._refuse_wrong_requests(error)
+                unreachable = unreachable or isinstance(error, TrackingError)
+                tried.append(why(candidate.label, error))
+                self.log.write("model", "note", model=candidate.label, message=tried[-1])
+                continue
+            problem = self._check(result, before)
+            if problem is None:
+                result = with_alarms(result, self.settings.out)
+                return self._write(result, before), result, result.model
+            held = held or (result, problem)
+            tried.append(why(candidate.label, problem))
+            self.log.write("checks", "note", model=candidate.label, message=tried[-1])
+        if held is not None:
+            raise self._hold(*held, before)
+        raise ModelError(f"no model can be used: {'; '.join(tried)}.", remedy="Train one: harmattan train.")
+
+    def _refuse_wrong_requests(self, error: Exception) -> None:
+        """A request or data that are wrong for one model are wrong for all."""
+        if isinstance(error, HarmattanError) and not isinstance(error, ModelError | TrackingError):
+            raise error
+
+    def _already(self, inputs: Inputs, candidate: Candidate, chosen: Chosen) -> Release | None:
+        """The release that this very job made before, or one that a better model made from the same data."""
+        from ..release.write import Release, revisions
+        from .idempotence import same_inputs
+
+        out, origin = self.settings.out, str(inputs.panel.last_month)
+        for folder in reversed(revisions(out, origin) if out.is_dir() else []):
+            info = read_release(folder)
+            if info.withdrawn or info.problem:
+                continue
+            if (
+                same_inputs(info, self.settings, inputs, candidate, chosen)
+                and verify(folder, tables=False).whole
+            ):
+                return Release(folder, "identical")
+            return None
+        return None
+
+    def _forecast(
+        self, inputs: Inputs, candidate: Candidate, chosen: Chosen, tried: list[str]
+    ) -> ForecastResult:
+        from ..run import run_forecast
+
+        about = {**chosen.about, **reason_of(candidate.label, tried)}
+        with self.log.stage("forecast"):
+            return run_forecast(
+                self.settings,
+                lambda stage, share: self.say(stage, 0.1 + 0.7 * share),
+                chosen.trained,
+                candidate.members,
+                about,
+                inputs,
+            )
+
+    def _check(self, result: ForecastResult, before: PastRelease | None) -> GateError | None:
+        """Whether the forecast is complete and plausible."""
+        from .plausibility import problems_of
+
+        with self.log.stage("checks"):
+            found = problems_of(result, before.draws if before else None)
+        if not found:
+            return None
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        return GateError(
+            f"the forecast is not plausible: {found[0].rstrip('.')}{more}.",
+            f"forecast from {result.origin}",
+            f"Nothing was published; the page in {HELD}/ shows it.",
+        )
+
+    def _write(self, result: ForecastResult, before: PastRelease | None) -> Release:
+        """Render the page and put the release in its place, unless recent intervals were out of band."""
+        from ..release.write import publish_release
+
+        coverage = coverage_of(result.scores.to_dict("records"))
+        if coverage.level == "red":
+            error = CoverageError(
+                coverage.message,
+                f"forecast from {result.origin}",
+                f"Nothing was published; look at {HELD}/, and train again.",
+            )
+            raise self._hold(result, error, before)
+        html = self._page(result, before)
+        with self.log.stage("release"):
+            self.say("release", 0.88)
+
+            def on_file(name: str) -> None:
+                self.log.write("release", "note", file=name)
+
+            def check(folder: Path) -> None:
+                self.log.write("release", "note", step="read back")
+                verify(folder).require()
+                self.log.write("release", "note", step="rename")
+
+            return publish_release(result, html, self.settings.out, on_file, check)
+
+    def _page(self, result: ForecastResult, before: PastRelease | None) -> str:
+        from ..report.page import render
+
+        with self.log.stage("report"):
+            self.say("report", 0.82)
+            return render(result, before)
+
+    def _hold(self, result: ForecastResult, error: GateError, before: PastRelease | None) -> GateError:
+        """Write what may not be published under ``held/``, with a red banner; the error to be raised."""
+        from ..release.write import publish_release
+
+        out = self.settings.out / HELD
+        red = replace(result, level="red", banner=f"Not published: {error.what} {result.banner}".strip())
+        try:
+            _remove_held(self.settings.out)
+            publish_release(red, self._page(red, before), out)
+        except Exception as failure:
+            self.log.write("checks", "note", message=f"nothing could be held: {failure}")
+        return error
+
+    def _lead(self, folder: Path) -> str:
+        """Let ``latest`` point to the newest release that may lead; why that is not this one."""
+        out = self.settings.out
+        able = newest_to_lead(out)
+        latest.lead(out, able.name if able else None)
+        if latest.name(out) == folder.name:
+            return ""
+        own = read_release(folder).why_not_latest
+        return own or f"{latest.name(out)} is newer"
+
+    def _record(
+        self, result: ForecastResult | None, release: Release
+    ) -> tuple[str | None, TrackingError | None]:
+        """Record the run in MLflow, or one that is owed; a failure is told, and loses nothing."""
+        from ..jobs.forecast import track
+        from ..tracking.late import track_release
+        from ..tracking.pending import why_untracked
+
+        if not self.settings.track or (result is None and why_untracked(release.path) is None):
+            return None, None
+        try:
+            with self.log.stage("record"):
+                self.say("record", 0.95)
+                if result is None:
+                    return track_release(release.path, self.settings), None
+                return track(result, release, self.settings), None
+        except TrackingError as error:
+            return None, error
+
+
+def _remove_held(out: Path) -> None:
+    shutil.rmtree(out / HELD, ignore_errors=True)
+
+
+def _refused(settings: Settings, day: date, log: JobLog, error: Exception) -> None:
+    """Leave word of a job that failed; whatever cannot be written changes nothing about the failure."""
+    from .notify import notify
+
+    known = isinstance(error, HarmattanError)
+    code = error.exit_code if isinstance(error, HarmattanError) else 1
+    message = error.message if isinstance(error, HarmattanError) else f"an unexpected {type(error).__name__}"
+    told = {"day": str(day), "exit_code": code, "message": message}
+    log.write("publish", "failed", exit_code=code, message=message, expected=known)
+    try:
+        write_status(settings.out, day, settings.due_days, told)
+    except Exception as failure:
+        # Whatever is wrong with the folder, somebody has to be told of the job.
+        log.write("status", "failed", message=str(failure))
+    if settings.notify:
+        try:
+            notify(settings.notify, {"event": "refused", "summary": f"Not published: {message}", **told})
+        except NotifyError as failure:
+            log.write("notify", "failed", message=failure.message)
+
+
+def _word(day: date, release: Release, failure: HarmattanError | None, owed: str = "") -> dict[str, Any]:
+    """What ``status.json`` says of a job that left a release."""
+    said = f"{release.path.name}: {release.status}"
+    told = {
+        "day": str(day),
+        "exit_code": failure.exit_code if failure else 0,
+        "message": f"{said}, but {failure.message}" if failure else said,
+    }
+    return {**told, "owed": owed} if owed else told
+
+
+def _tell(settings: Settings, day: date, log: JobLog, done: Published, owed: bool) -> Published:
+    """Send word of a release that is new, or of which nobody has been told."""
+    from .notify import notify
+
+    log.write("publish", "done", **done.to_dict())
+    if not settings.notify or (done.release.status == "identical" and not owed):
+        return done
+    try:
+        with log.stage("notify"):
+            notify(settings.notify, done.to_dict())
+    except NotifyError as error:
+        word = _word(day, done.release, done.tracking_error or error, owed=done.release.path.name)
+        status = write_status(settings.out, day, settings.due_days, word)
+        return replace(done, notify_error=error, status=status)
+    return done

@@ -1,0 +1,211 @@
+"""The releases of a folder: which there are, how good they are, and which one a name means."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ...data.errors import ReleaseError, UsageError, nearest
+from . import latest
+from .withdrawal import Tombstone, refuse_withdrawn, tombstone_of
+
+#: What a release's folder is called: its origin, and from the second on its number.
+NAME = re.compile(r"((?:19|20)\d\d-(?:0[1-9]|1[0-2]))(?:_r([2-9]|[1-9]\d+))?")
+
+
+@dataclass(frozen=True)
+class ReleaseInfo:
+    """What a release says about itself.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    origin : str
+        The last month seen, ``YYYY-MM``.
+    revision : int
+        1 for the first of its month.
+    manifest, status : mapping
+        Its ``manifest.json`` and ``status.json``; empty where they cannot be read.
+    withdrawn : Tombstone or None
+        Why it must not be used.
+    is_latest : bool
+        Whether ``latest`` points to it.
+    problem : str
+        Why it cannot be read; empty where it can.
+    """
+
+    path: Path
+    origin: str
+    revision: int
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    status: Mapping[str, Any] = field(default_factory=dict)
+    withdrawn: Tombstone | None = None
+    is_latest: bool = False
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def level(self) -> str:
+        """``green``, ``amber`` or ``red``, as published; ``withdrawn`` or ``damaged`` where that is so."""
+        if self.withdrawn:
+            return "withdrawn"
+        return "damaged" if self.problem else str(self.manifest.get("level", "damaged"))
+
+    @property
+    def demonstration(self) -> bool:
+        """Made from the counts that come with the package, which are never current."""
+        settings = self.manifest.get("settings") or {}
+        return not settings.get("panel") and settings.get("source") == "snapshot"
+
+    @property
+    def model(self) -> str:
+        """What made the numbers, for people."""
+        model = self.manifest.get("model") or {}
+        words = [str(model[key]) for key in ("name", "version") if model.get(key)]
+        return " ".join(words) or "fitted at the origin"
+
+    @property
+    def why_not_latest(self) -> str:
+        """Why ``latest`` may not point here; empty where it may."""
+        if self.withdrawn:
+            return "it was withdrawn"
+        if self.problem:
+            return self.problem
+        if self.demonstration:
+            return "it is a demonstration on the counts that come with the package"
+        return "" if self.level in ("green", "amber") else "its level is red"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The release for JSON."""
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "origin": self.origin,
+            "revision": self.revision,
+            "level": self.level,
+            "banner": self.manifest.get("banner", ""),
+            "run_date": self.status.get("run_date"),
+            "model": self.model,
+            "latest": self.is_latest,
+            "demonstration": self.demonstration,
+            "withdrawn": self.withdrawn.reason if self.withdrawn else None,
+            "problem": self.problem or None,
+        }
+
+
+def read_release(folder: Path) -> ReleaseInfo:
+    """What one release's own files say; whatever cannot be read becomes its ``problem``."""
+    name = NAME.fullmatch(folder.name)
+    manifest: dict[str, Any] = {}
+    status: dict[str, Any] = {}
+    problem = "" if name else "its folder is not named YYYY-MM or YYYY-MM_rN"
+    for file, into in (("manifest.json", manifest), ("status.json", status)):
+        try:
+            read = json.loads((folder / file).read_text(encoding="utf-8"))
+            into.update(read if isinstance(read, dict) else {})
+            problem = problem or ("" if isinstance(read, dict) else f"{file} is no object")
+        except (OSError, ValueError):
+            problem = problem or f"{file} is missing or unreadable"
+    if name and manifest and manifest.get("origin") != name[1]:
+        problem = problem or f"manifest.json is that of {manifest.get('origin')}"
+    return ReleaseInfo(
+        path=folder,
+        origin=name[1] if name else str(manifest.get("origin", "")),
+        revision=int(name[2] or 1) if name else 1,
+        manifest=manifest,
+        status=status,
+        withdrawn=tombstone_of(folder),
+        is_latest=latest.name(folder.parent) == folder.name,
+        problem=problem,
+    )
+
+
+def all_releases(out: Path) -> list[ReleaseInfo]:
+    """Every release of a folder, oldest origin first, then by number.
+
+    Raises
+    ------
+    ReleaseError
+        There is no such folder.
+    """
+    if not out.is_dir():
+        raise ReleaseError("there is no such folder of releases.", str(out), "Correct --out.")
+    found = [p for p in out.iterdir() if NAME.fullmatch(p.name) and p.is_dir() and not p.is_symlink()]
+    return sorted((read_release(p) for p in found), key=lambda r: (r.origin, r.revision))
+
+
+def with_bytes(info: ReleaseInfo) -> ReleaseInfo:
+    """The same, with damage to any of its files as its ``problem``."""
+    from .verify import verify
+
+    found = () if info.problem else verify(info.path, tables=False).findings
+    return replace(info, problem=f"it is damaged: {found[0].message}") if found else info
+
+
+def newest(out: Path, before: str | None = None) -> ReleaseInfo | None:
+    """The newest release that may be used: readable, not withdrawn, not red; of an origin before ``before``."""
+    if not out.is_dir():
+        return None
+    usable = [r for r in all_releases(out) if r.level in ("green", "amber")]
+    usable = [r for r in usable if before is None or r.origin < before]
+    return usable[-1] if usable else None
+
+
+def newest_to_lead(out: Path, besides: str = "") -> ReleaseInfo | None:
+    """The newest release that ``latest`` may point to: fit to be shown, and whole; not the one named ``besides``."""
+    from .verify import verify
+
+    releases = reversed(all_releases(out)) if out.is_dir() else iter(())
+    able = (r for r in releases if r.name != besides and not r.why_not_latest)
+    return next((r for r in able if verify(r.path, tables=False).whole), None)
+
+
+def find_release(reference: str, out: Path, *, withdrawn: bool = False) -> Path:
+    """The folder that a user means: a name below ``out`` (``2023-12``, ``latest``), or a path.
+
+    Parameters
+    ----------
+    reference : str
+        What was typed.
+    out : Path
+        Folder of releases.
+    withdrawn : bool
+        Whether a withdrawn release is given, too.
+
+    Raises
+    ------
+    UsageError
+        Nothing was typed.
+    ReleaseError
+        There is none; the nearest name is told.
+    WithdrawnError
+        It was withdrawn.
+    """
+    if not reference.strip():
+        raise UsageError("no release is named.", remedy="Give a name such as 2023-12, latest, or a path.")
+    below = out / reference
+    if reference == latest.LATEST:
+        led = latest.target(out)
+        if led is None:
+            raise ReleaseError("no release is the latest yet.", str(out), "Publish one: harmattan publish.")
+        found = led
+    elif NAME.fullmatch(reference) and below.is_dir():
+        found = below
+    elif Path(reference).is_dir():
+        found = Path(reference).resolve()
+    else:
+        known = [r.name for r in all_releases(out)] if out.is_dir() else []
+        remedy = nearest(reference, known) if known else "There are none in this folder; correct --out."
+        raise ReleaseError(f"there is no release '{reference}'.", str(out), remedy)
+    if not withdrawn:
+        refuse_withdrawn(found)
+    return found

@@ -1,0 +1,169 @@
+"""What may be published: regions no finer than admin-1, and armed groups with enough past events.
+
+Forecasts of single places or of groups with a handful of events say little and can do harm; both rules hold for
+every release, whoever asks for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ...data.errors import UsageError
+from .admin_level import looks_finer, too_many
+
+if TYPE_CHECKING:
+    from ...data.panel import Panel
+    from ...data.regions import Regions
+    from ..settings import Settings
+
+#: Past events that a group needs in a country before anything is said of it there.
+FEWEST_EVENTS = 10
+#: Why forecasts of small places are held back.
+WHY_NOT_FINER = (
+    "Forecasts finer than admin-1 point at single towns and roads: places in the data are rounded to district "
+    "capitals, errors are larger than the signal, and people who live there can be harmed by a wrong number. "
+    "See docs/do_no_harm.md."
+)
+WITHHELD = ("file", "source_country", "group", "past_events", "rows", "reason")
+_CELL = re.compile(r"pg-\d+")
+_FINE_LAYER = re.compile(r"priogrid|adm(?:in)?[-_ ]?[2-9]", re.IGNORECASE)
+
+
+def finer_than_admin1(panel: Panel, regions: Regions | None = None, level: str | None = None) -> list[str]:
+    """Ids of regions that are smaller than a first-level region, by their ids, their layer and their polygons.
+
+    Parameters
+    ----------
+    panel : Panel
+        Cells of PRIO-GRID are called ``pg-`` and a number.
+    regions : Regions, optional
+        Polygons whose ``layer`` names a grid or a second level (``priogrid-2``, ``adm2``, ``admin-3``) count too, and
+        those that :func:`harmattan.forecast.release.admin_level.looks_finer` finds.
+    level : str, optional
+        ``admin1`` where somebody declares that these are first-level regions: then only ids and layer count.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"month": "2023-01", "region_id": ["pg-7", "MLI-gao"], "events": [1, 0]})
+    >>> from harmattan.data.panel import Panel
+    >>> finer_than_admin1(Panel.from_frame(frame.assign(country="MLI")))
+    ['pg-7']
+    """
+    fine = {r for r in panel.region_ids if _CELL.fullmatch(r)}
+    if regions is not None:
+        named = regions.frame["layer"].fillna("").astype(str)
+        fine |= set(regions.frame.loc[[bool(_FINE_LAYER.search(n)) for n in named], "region_id"])
+    if level is None:
+        fine |= set(np.array(panel.region_ids)[too_many(np.array(panel.countries))])
+        if regions is not None:
+            fine |= set(regions.frame.loc[looks_finer(regions), "region_id"])
+    return [r for r in panel.region_ids if r in fine]
+
+
+def check_level(panel: Panel, regions: Regions | None, allow_grid: bool, level: str | None = None) -> None:
+    """Stop where regions are finer than admin-1 and nobody has allowed that.
+
+    Parameters
+    ----------
+    panel, regions, level
+        See :func:`finer_than_admin1`.
+    allow_grid : bool
+        Whether finer regions may be released.
+
+    Raises
+    ------
+    UsageError
+        Names how many regions are too small, the first of them, and why.
+    """
+    fine = [] if allow_grid else finer_than_admin1(panel, regions, level)
+    if fine:
+        raise UsageError(
+            f"{len(fine)} regions are finer than admin-1, the first is '{fine[0]}'. {WHY_NOT_FINER}",
+            "--allow-grid",
+            "Sum them to admin-1, or give --allow-grid if you answer for it. First-level regions that only look finer "
+            'are declared: level = "admin1" in harmattan.toml.',
+        )
+
+
+def warning(settings: Settings) -> str:
+    """What whoever allows finer regions is told; empty where nobody does."""
+    return f"--allow-grid: {WHY_NOT_FINER}" if settings.allow_grid else ""
+
+
+def past_events(panel: Panel, groups: Mapping[str, str]) -> dict[tuple[str, str], int]:
+    """Events of each armed group in each country, over all months of a panel.
+
+    Parameters
+    ----------
+    panel : Panel
+        Up to the origin.
+    groups : mapping of str
+        Name of a group to the measure that counts its events.
+
+    Examples
+    --------
+    >>> from harmattan.data.panel import Panel
+    >>> frame = pd.DataFrame({"month": "2023-01", "region_id": ["MLI-gao"], "events": 5, "events_jnim": 3})
+    >>> past_events(Panel.from_frame(frame), {"JNIM": "events_jnim"})
+    {('MLI', 'JNIM'): 3}
+    """
+    countries = np.array(panel.countries)
+    return {
+        (str(country), name): int(panel.measure(measure, fill=0)[:, countries == country].sum())
+        for name, measure in groups.items()
+        if measure in panel.measures
+        for country in sorted(set(panel.countries))
+    }
+
+
+def with_past_events(table: pd.DataFrame, panel: Panel, groups: Mapping[str, str]) -> pd.DataFrame:
+    """A table by armed group with the column ``past_events``; missing for rows that are not about one group.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``group, source_country, ...``.
+    panel : Panel
+        Counts up to the origin, with every source country.
+    groups : mapping of str
+        Name of a group to its measure; other names, such as ``other``, are about no group.
+    """
+    known = past_events(panel, groups)
+    counts = [
+        known.get((str(c), str(g)), 0) if g in groups else pd.NA
+        for c, g in zip(table["source_country"], table["group"], strict=True)
+    ]
+    return table.assign(past_events=pd.array(counts, dtype="Int64"))
+
+
+def enough_events(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A table by armed group without the rows about groups of too few past events, and what was withheld.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``group, source_country, past_events, ...``; rows without a count are about no single group and stay.
+
+    Returns
+    -------
+    kept, withheld : pandas.DataFrame
+        The publishable rows; and ``file, source_country, group, past_events, rows, reason``.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"group": ["JNIM", "other"], "source_country": "MLI", "share": [0.1, 0.2]})
+    >>> kept, withheld = enough_events(rows.assign(past_events=pd.array([9, pd.NA], dtype="Int64")))
+    >>> kept["group"].tolist(), withheld[["group", "past_events", "rows"]].values.tolist()
+    (['other'], [['JNIM', 9, 1]])
+    """
+    few = (table["past_events"] < FEWEST_EVENTS).fillna(False).to_numpy(bool)
+    counted = table[few].groupby(["source_country", "group", "past_events"], as_index=False).size()
+    withheld = counted.rename(columns={"size": "rows"}).assign(
+        file="spillover_groups.csv", reason=f"fewer than {FEWEST_EVENTS} past events of the group there"
+    )
+    return table[~few].reset_index(drop=True), withheld[list(WITHHELD)]

@@ -1,0 +1,217 @@
+"""A finished release read back: its draws, the counts that it had seen, and what made it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...data.errors import ReleaseError, SchemaError
+from ...data.panel import TARGETS, Panel
+from ...training.distribution import Draws
+from .catalogue import ReleaseInfo, all_releases
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: The counts that a forecast has seen last, kept beside it: a later revision cannot change them.
+HISTORY, HISTORY_MONTHS = "history.parquet", 36
+
+
+@dataclass(frozen=True)
+class PastRelease:
+    """What is needed of an earlier release.
+
+    Attributes
+    ----------
+    name : str
+        Its folder's name, such as ``2023-11``.
+    draws : dict of str to Draws
+        By target: int32 (draws, horizons, regions), >= 0, with the means as published.
+    history : Panel or None
+        The last 36 months that it had seen, as they were known then; None where the release keeps none.
+    manifest : mapping
+        What it was made from and by.
+    """
+
+    name: str
+    draws: Mapping[str, Draws]
+    history: Panel | None = None
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> pd.Period:
+        """The last month it had seen."""
+        return next(iter(self.draws.values())).origin
+
+    @property
+    def model(self) -> str:
+        """What made its numbers, in a few words."""
+        told = self.manifest.get("model") or {}
+        version = f" {told['version']}" if told.get("version") else ""
+        return f"{told.get('name', 'fitted at the origin')}{version}"
+
+    @classmethod
+    def read(cls, folder: Path) -> PastRelease:
+        """A release from its folder.
+
+        Raises
+        ------
+        ReleaseError
+            Its draws are missing or unreadable.
+        """
+        path = folder / "draws.parquet"
+        try:
+            draws = read_draws(path)
+            if not draws:
+                raise ValueError("no rows")
+            draws = _with_means(draws, folder / "forecast.parquet")
+            return cls(folder.name, draws, read_history(folder), _manifest(folder))
+        except (OSError, ValueError, KeyError, SchemaError) as error:
+            raise ReleaseError(
+                "the draws of the previous release cannot be read.",
+                where=str(path),
+                remedy="Verify that release, or render the report without it.",
+            ) from error
+
+
+def read_draws(path: Path) -> dict[str, Draws]:
+    """Joint draws by target from ``draws.parquet``; rows in the order in which releases write them are not sorted."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, read_dictionary=["target", "origin", "region_id"])
+    target = table["target"].combine_chunks()
+    found: dict[str, Draws] = {}
+    for code, name in enumerate(target.dictionary.to_pylist()):
+        rows = np.flatnonzero(target.indices.to_numpy() == code)
+        part = table.slice(rows[0], len(rows)) if _together(rows) else table.take(rows)
+        found[str(name)] = _draws(part, str(name))
+    return found
+
+
+def _together(rows: np.ndarray) -> bool:
+    return len(rows) > 0 and rows[-1] - rows[0] + 1 == len(rows)
+
+
+def _draws(table: pa.Table, target: str) -> Draws:
+    """The draws of one target."""
+    region = table["region_id"].combine_chunks()
+    names = np.array(region.dictionary.to_pylist(), dtype=object)
+    codes = region.indices.to_numpy()
+    horizon, draw = (table[name].to_numpy() for name in ("horizon", "draw"))
+    horizons, ids = np.unique(horizon), np.unique(codes)
+    n_h, n_r = len(horizons), len(ids)
+    n = len(codes) // max(n_h * n_r, 1)
+    whole = (
+        len(codes) == n * n_h * n_r
+        and np.array_equal(codes, np.tile(codes[:n_r], n * n_h))
+        and np.array_equal(horizon, np.tile(np.repeat(horizons, n_r), n))
+        and np.array_equal(draw, np.repeat(draw[:: n_h * n_r], n_h * n_r))
+    )
+    if not whole:
+        # As plain text: a dictionary sorts its regions as they happen to come.
+        return Draws.from_frame(
+            table.to_pandas().astype(dict.fromkeys(["target", "origin", "region_id"], str))
+        )
+    origin = pd.Period(str(table["origin"][0]), freq="M")
+    values = table["value"].to_numpy().reshape(n, n_h, n_r).astype(np.int32)
+    regions = tuple(str(r) for r in names[codes[:n_r]])
+    return Draws(values, origin, tuple(int(h) for h in horizons), regions, target)
+
+
+def _with_means(draws: Mapping[str, Draws], path: Path) -> dict[str, Draws]:
+    """The draws with the published means, which know the far tail that draws cut."""
+    if not path.is_file():
+        return dict(draws)
+    table = pd.read_parquet(path, filters=[("output_type", "==", "mean")])
+    found = {}
+    for target, d in draws.items():
+        mine = table[table["target"] == target].set_index(["horizon", "location"])["value"]
+        index = pd.MultiIndex.from_product([d.horizons, d.region_ids])
+        mean = mine.reindex(index).to_numpy(float).reshape(len(d.horizons), len(d.region_ids))
+        found[target] = d if np.isnan(mean).any() else replace(d, analytic_mean=mean)
+    return found
+
+
+def history_table(panel: Panel, months: int = HISTORY_MONTHS) -> pd.DataFrame:
+    """The last months of a panel as a release keeps them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``month, region_id, name, country, observed, events[, deaths_best]``: counts a month, missing where not
+        observed.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"month": ["2023-01", "2023-02"], "region_id": "MLI-gao", "events": [3, 0]})
+    >>> history_table(Panel.from_frame(frame), months=1).to_dict("records")[0]["events"]
+    0.0
+    """
+    measures = [name for name in TARGETS.values() if name in panel.measures]
+    table = panel.to_frame().tail(min(months, panel.shape[0]) * panel.shape[1]).reset_index(drop=True)
+    return table[["month", "region_id", "name", "country", "observed", *measures]]
+
+
+def read_history(folder: Path) -> Panel | None:
+    """The counts that a release keeps; None where it keeps none."""
+    path = folder / HISTORY
+    return Panel.from_frame(pd.read_parquet(path), where=str(path)) if path.is_file() else None
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def usable(
+    out: Path, before: pd.Period | None = None, since: pd.Period | None = None
+) -> Iterator[ReleaseInfo]:
+    """Releases that may be looked back on, newest first: one per origin, whole and not withdrawn.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of releases; nothing is yielded where it does not exist.
+    before, since : pandas.Period, optional
+        Only origins before the one month, and not before the other; the bytes of no others are read.
+    """
+    from .verify import verify
+
+    if not out.is_dir():
+        return
+    seen: set[str] = set()
+    for info in reversed(all_releases(out)):
+        if info.level not in ("green", "amber") or info.origin in seen:
+            continue
+        origin = pd.Period(info.origin, freq="M")
+        if (before is not None and origin >= before) or (since is not None and origin < since):
+            continue
+        if verify(info.path, tables=False).whole:
+            seen.add(info.origin)
+            yield info
+
+
+def readable(releases: Iterable[ReleaseInfo]) -> Iterator[PastRelease]:
+    """The releases, read; one whose tables are of another make than these is passed over.
+
+    Looking back must never cost a forecast; ``harmattan score`` says what is wrong with such a release.
+    """
+    for info in releases:
+        try:
+            yield PastRelease.read(info.path)
+        except ReleaseError:
+            continue
+
+
+def newest_before(out: Path, origin: pd.Period, regions: Sequence[str]) -> PastRelease | None:
+    """The newest usable release of an earlier origin that forecasts any of some regions; None where there is none."""
+    for past in readable(usable(out, origin)):
+        if set(regions) & set(past.draws.get("events", next(iter(past.draws.values()))).region_ids):
+            return past
+    return None

@@ -1,0 +1,88 @@
+"""Every table of a release by file name: for people, for spreadsheets, for hubs, for VIEWS and for maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ...training.evaluation.reliability import COLUMNS, REHEARSED
+from ..formats import hub_table as hub
+from ..formats.maps import geo_files
+from ..formats.hub_config import hub_files
+from .read import HISTORY, history_table
+from .disclosure import WITHHELD, check_level, enough_events
+from ..formats.views import views_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..result import ForecastResult
+
+
+def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table | str]:
+    """Every table of a release by path, checked; texts are files as they are.
+
+    Parameters
+    ----------
+    result : ForecastResult
+        What the run knows.
+
+    Raises
+    ------
+    ReleaseError
+        Numbers that break a check.
+    UsageError
+        Regions finer than admin-1 that nobody has allowed.
+    """
+    panel = result.panel
+    check_level(
+        panel, result.regions, bool(result.settings.get("allow_grid", False)), result.settings.get("level")
+    )
+    forecast, countries = hub.checked(result.draws), hub.checked(result.countries)
+    names = pd.DataFrame({"region_id": panel.region_ids, "name": panel.names, "country": panel.countries})
+    wide = hub.wide_table(result.draws, names)
+    return {
+        "forecast.parquet": forecast,
+        "forecast.csv": forecast,
+        "draws.parquet": hub.draws_table(result.draws),
+        "wide.csv": wide,
+        "countries.csv": countries,
+        "spillover.csv": result.spillover,
+        "pairs.csv": _in_order(result.pairs),
+        "scores.csv": result.scores,
+        "contributions.csv": result.contributions,
+        "reliability.csv": result.reliability.reindex(columns=COLUMNS),
+        "rehearsal.csv": result.rehearsal.reindex(columns=REHEARSED),
+        "checks.csv": result.quality,
+        HISTORY: history_table(panel),
+        **_answers(result),
+        **geo_files(result, wide),
+        **hub_files(
+            forecast,
+            countries,
+            panel.source,
+            result.package_version,
+            result.model,
+            result.settings.get("contact"),
+        ),
+        **views_files(result.draws, result.countries),
+    }
+
+
+def _in_order(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of countries with their columns in the order in which they are read."""
+    from ...training.diffusion.border_signal import PAIR_COLUMNS
+
+    known = [name for name in PAIR_COLUMNS if name in pairs]
+    return pairs[[*known, *(name for name in pairs if name not in known)]]
+
+
+def _answers(result: ForecastResult) -> dict[str, pd.DataFrame]:
+    """Spillover taken apart, without rows about armed groups of too few events, which ``withheld.csv`` counts."""
+    tables = {f"spillover_{name}.csv": table for name, table in result.answers.items()}
+    withheld = pd.DataFrame(columns=list(WITHHELD))
+    groups = tables.get("spillover_groups.csv")
+    if groups is not None and "past_events" in groups:
+        tables["spillover_groups.csv"], withheld = enough_events(groups)
+    return {**tables, "withheld.csv": withheld}

@@ -1,0 +1,276 @@
+"""Releases: a dated folder that is complete or absent, and the same bytes for the same numbers.
+
+Everything is written into a hidden folder beside the target, flushed to disk, and moved into place by one
+rename.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from ...data.errors import ReleaseError
+from .files import SUMS, clear_leftovers, files_of, flush, read_sums, settle, sums_of, write_sums, write_text
+from .locks import writing
+from .manifest import json_text, manifest, public_settings, status
+from .tables import release_tables
+from .withdrawal import refuse_withdrawn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..result import ForecastResult
+
+__all__ = [
+    "SUMS",
+    "Release",
+    "files_of",
+    "manifest",
+    "public_settings",
+    "publish_release",
+    "read_sums",
+    "release_tables",
+    "sums_of",
+    "write_release",
+]
+
+#: The one file that may differ between two releases of the same numbers: the day, and what is revised.
+STATUS = "status.json"
+
+
+@dataclass(frozen=True)
+class Release:
+    """Where a release is, and how it came about.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    status : {"written", "identical", "revised"}
+        New; already there with the same bytes; beside an earlier one of the same month.
+    reason : tuple of str
+        What differs from the earlier release, where ``status`` is ``revised``.
+    """
+
+    path: Path
+    status: Literal["written", "identical", "revised"]
+    reason: tuple[str, ...] = ()
+
+
+def write_release(result: ForecastResult, html: str, out: Path) -> Path:
+    """Write a release below ``out`` and return its folder; see :func:`publish_release`."""
+    return publish_release(result, html, out).path
+
+
+def publish_release(
+    result: ForecastResult,
+    html: str,
+    out: Path,
+    on_file: Callable[[str], None] | None = None,
+    check: Callable[[Path], object] | None = None,
+) -> Release:
+    """Write one forecast as ``out/YYYY-MM`` (or ``YYYY-MM_r2`` beside an earlier one that differs).
+
+    Parameters
+    ----------
+    result : ForecastResult
+        What the run knows.
+    html : str
+        The report.
+    out : Path
+        Folder of all releases; made where absent.
+    on_file : callable, optional
+        Called with each file's name before it is written.
+    check : callable, optional
+        Called with the finished folder before it gets its name; what it raises keeps the release away.
+
+    Raises
+    ------
+    WithdrawnError
+        The same numbers were withdrawn before.
+    ReleaseError
+        Tables that break a check, a region id that is no name, a folder that cannot be written.
+    LockError
+        Another job is writing here.
+    """
+    check_ids(result)
+    tables = release_tables(result)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with writing(out):
+            clear_leftovers(out)
+            fresh = out / f".tmp-{result.origin}"
+            try:
+                _fill(fresh, tables, result, html, on_file)
+                return _place(fresh, out, result, check or (lambda folder: None))
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
+    except OSError as reason:
+        raise ReleaseError(
+            f"the release cannot be written ({reason.strerror or reason}).",
+            where=str(reason.filename or out),
+            remedy="Nothing was published; free space or permissions there, or choose another --out.",
+        ) from reason
+
+
+def check_ids(result: ForecastResult) -> None:
+    """A :class:`ReleaseError` for a region id that could not be a file's name."""
+    for region in result.panel.region_ids:
+        if not region or region.startswith(".") or re.search(r"[/\\\x00-\x1f\x7f]", region):
+            raise ReleaseError(
+                f"the region id {region!r} cannot be a file's name.",
+                remedy="Rename it, for example MLI-mopti.",
+            )
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A table as CSV in which no text cell starts a spreadsheet formula.
+
+    >>> print(csv_text(pd.DataFrame({"name": ["=1+1", "Gao"], "change": [-1.0, 2.5]})), end="")
+    name,change
+    '=1+1,-1
+    Gao,2.5
+    """
+    cells = {str(name): _defused(column) for name, column in frame.items()}
+    safe = pd.DataFrame(cells, columns=list(cells))
+    # Python's csv leaves a lone carriage return unquoted, which spreadsheets take for a new row.
+    torn = any(isinstance(cell, str) and "\r" in cell for column in cells.values() for cell in column)
+    text: str = safe.to_csv(
+        index=False,
+        lineterminator="\n",
+        na_rep="NA",
+        float_format="%.10g",
+        quoting=csv.QUOTE_NONNUMERIC if torn else csv.QUOTE_MINIMAL,
+    )
+    return text
+
+
+def _defused(column: pd.Series) -> pd.Series:
+    """Text that would start a formula, with an apostrophe before it; numbers as they are."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    starts = ("=", "+", "-", "@", "\t", "\r")
+    safe = [f"'{c}" if isinstance(c, str) and c.startswith(starts) else c for c in column]
+    return pd.Series(safe, dtype=object, index=column.index)
+
+
+def _fill(
+    folder: Path,
+    tables: Mapping[str, pd.DataFrame | pa.Table | str],
+    result: ForecastResult,
+    html: str,
+    on_file: Callable[[str], None] | None,
+) -> None:
+    """Write every file of a release into a new folder."""
+    folder.mkdir(mode=0o755)
+    texts = {
+        "report.html": html,
+        "manifest.json": json_text(manifest(result, tables)),
+        STATUS: json_text(status(result)),
+    }
+    for name, content in {**tables, **texts}.items():
+        if on_file:
+            on_file(name)
+        path = folder / name
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if isinstance(content, str):
+            write_text(content, path)
+        else:
+            _write_table(content, path)
+    for inner in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+        settle(inner)
+    write_sums(folder)
+
+
+def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
+    if path.suffix == ".csv":
+        assert isinstance(table, pd.DataFrame)
+        write_text(csv_text(table), path)
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if isinstance(table, pd.DataFrame):
+        table = pa.Table.from_pandas(table, preserve_index=False)
+    # pandas' own metadata names its version, which is no part of the forecast.
+    pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
+    settle(path)
+
+
+def _place(fresh: Path, out: Path, result: ForecastResult, check: Callable[[Path], object]) -> Release:
+    """Move a finished folder to its name, unless the same forecast stands there already."""
+    mine = _numbers(read_sums(fresh))
+    earlier = revisions(out, str(result.origin))
+    for folder in earlier:
+        if _numbers(read_sums(folder)) == mine and read_sums(folder) == sums_of(folder):
+            refuse_withdrawn(folder)
+            return Release(folder, "identical")
+    if not earlier:
+        check(fresh)
+        return Release(_move(fresh, out / str(result.origin)), "written")
+    reason = differences(earlier[-1], fresh)
+    write_text(json_text(status(result, reason)), fresh / STATUS)
+    write_sums(fresh)
+    check(fresh)
+    last = re.search(r"_r(\d+)$", earlier[-1].name)
+    number = int(last[1]) + 1 if last else 2
+    return Release(_move(fresh, out / f"{result.origin}_r{number}"), "revised", reason)
+
+
+def _numbers(sums: Mapping[str, str]) -> dict[str, str]:
+    return {name: digest for name, digest in sums.items() if name != STATUS}
+
+
+def _move(fresh: Path, target: Path) -> Path:
+    os.rename(fresh, target)
+    flush(target.parent)
+    return target
+
+
+def revisions(out: Path, origin: str) -> list[Path]:
+    """Releases of one month, oldest first: ``2023-12``, ``2023-12_r2``, ..."""
+    pattern = re.compile(re.escape(origin) + r"(?:_r(\d+))?")
+    found = [(pattern.fullmatch(path.name), path) for path in out.iterdir() if path.is_dir()]
+    return [path for _, path in sorted((int(m[1] or 1), path) for m, path in found if m)]
+
+
+def differences(old: Path, new: Path) -> tuple[str, ...]:
+    """What two releases of a month differ in: damage first, then inputs (single counts last), else the files.
+
+    Each entry reads ``settings.seed: 1 -> 2``, or ``forecast.csv differs``.
+    """
+    promised, found = read_sums(old), sums_of(old)
+    damaged = sorted(n for n in promised.keys() | found.keys() if promised.get(n) != found.get(n))
+    if damaged:
+        return tuple(f"{old.name}/{name} is damaged" for name in damaged)
+    before, after = _inputs(old), _inputs(new)
+    changed = [
+        f"{key}: {before.get(key, 'absent')} -> {after.get(key, 'absent')}"
+        for key in sorted(before.keys() | after.keys(), key=lambda key: (key.startswith("data.recent."), key))
+        if before.get(key) != after.get(key) and not key.startswith(("tables.", "data.month_digests."))
+    ]
+    theirs, mine = _numbers(promised), _numbers(read_sums(new))
+    files = sorted(n for n in theirs.keys() | mine.keys() if theirs.get(n) != mine.get(n))
+    return tuple(changed or [f"{name} differs" for name in files])
+
+
+def _inputs(folder: Path) -> dict[str, str]:
+    """A release's manifest as ``data.sha256`` -> text."""
+
+    def walk(node: Any, path: str) -> Iterator[tuple[str, str]]:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                yield from walk(value, f"{path}.{key}" if path else key)
+        else:
+            yield path, json.dumps(node, ensure_ascii=False)
+
+    return dict(walk(json.loads((folder / "manifest.json").read_text(encoding="utf-8")), ""))

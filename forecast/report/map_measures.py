@@ -1,0 +1,238 @@
+"""What the map can show: values, colour classes and words, and the page's data for its script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from ..release.read import PastRelease
+from ..result import ForecastResult
+from .number_format import chance, count, interval, month_name, percent, signed
+from .tables import THRESHOLDS, Outlook
+
+ROUND = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+CHANCES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+CLASSES = 8
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One way to colour the map.
+
+    Attributes
+    ----------
+    key, label : str
+        For the script and for people.
+    values : numpy.ndarray
+        Shape (horizons, regions).
+    text : list of list of str
+        The same in words.
+    edges : tuple of float
+        Lower bounds of all classes but the first.
+    palette : str
+        ``q`` (from little to much) or ``d`` (from fall to rise).
+    legend : tuple of str
+        What each class stands for.
+    """
+
+    key: str
+    label: str
+    values: np.ndarray
+    text: list[list[str]]
+    edges: tuple[float, ...]
+    palette: str
+    legend: tuple[str, ...]
+
+    def classes(self, horizon: int) -> list[str]:
+        """Colour class of every region at one horizon (a position, not months)."""
+        return [colour_class(float(v), self.edges, self.palette) for v in self.values[horizon]]
+
+
+def colour_class(value: float, edges: Sequence[float], palette: str) -> str:
+    """The class of a value.
+
+    >>> [colour_class(v, (1, 2, 5), "q") for v in (3, 5, float("nan"))]
+    ['q2', 'q3', 'na']
+    """
+    return "na" if np.isnan(value) else f"{palette}{int(np.searchsorted(edges, value, side='right'))}"
+
+
+def count_edges(values: np.ndarray) -> tuple[float, ...]:
+    """Seven round edges, about evenly spaced in ratio, the last one not above the largest value.
+
+    >>> count_edges(np.array([0.0, 31.0]))
+    (0.2, 0.5, 1, 2, 5, 10, 20)
+    """
+    largest = max(float(np.nanmax(values, initial=0.0)), 10.0)
+    below = [e for e in ROUND if e <= largest]
+    return tuple(below[-(CLASSES - 1) :])
+
+
+def _ranges(edges: Sequence[float], write: Any) -> tuple[str, ...]:
+    names = [write(e) for e in edges]
+    middle = [f"{a}–{b}" for a, b in pairwise(names)]
+    return (f"under {names[0]}", *middle, f"{names[-1]} or more")
+
+
+def _plain(value: float) -> str:
+    return f"{value:,g}" if value < 1000 else f"{value:,.0f}"
+
+
+def _written(values: np.ndarray, write: Any) -> list[list[str]]:
+    return [[write(float(v)) for v in row] for row in values]
+
+
+def _counts(key: str, label: str, values: np.ndarray) -> Measure:
+    edges = count_edges(values)
+    return Measure(key, label, values, _written(values, count), edges, "q", _ranges(edges, _plain))
+
+
+def _change(key: str, label: str, values: np.ndarray) -> Measure:
+    largest = float(np.nanmax(np.abs(values), initial=0.0))
+    step = max([s for s in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0) if s * 2 <= max(largest, 1.0)])
+    edges = (-2 * step, -step, -step / 5, step / 5, step, 2 * step)
+    names = [("+" if e > 0 else "−") + f"{abs(e):g}" for e in edges]
+    legend = (
+        f"{names[0]} or lower",
+        f"{names[0]} to {names[1]}",
+        f"{names[1]} to {names[2]}",
+        "about the same",
+        f"{names[3]} to {names[4]}",
+        f"{names[4]} to {names[5]}",
+        f"{names[5]} or higher",
+    )
+    return Measure(key, label, values, _written(values, signed), edges, "d", legend)
+
+
+def map_measures(
+    result: ForecastResult, outlooks: Mapping[str, Outlook], previous: PastRelease | None = None
+) -> list[Measure]:
+    """All measures on offer, the default first."""
+    events = outlooks["events"]
+    found = [_counts("events", "Expected events", events.mean)]
+    for k in THRESHOLDS:
+        word = "at least one event" if k == 1 else f"{k} events or more"
+        likely = events.chance[k]
+        legend = _ranges(CHANCES, percent)
+        found.append(
+            Measure(f"p{k}", f"Chance of {word}", likely, _written(likely, chance), CHANCES, "q", legend)
+        )
+    found.append(_change("change", "Change against past 12 months", events.change))
+    if "deaths" in outlooks:
+        found.append(_counts("deaths", "Expected deaths", outlooks["deaths"].mean))
+    revision = since_release(result, events, previous)
+    if revision is not None:
+        found.append(_change("revision", "Change since the last release", revision))
+    return found
+
+
+def since_release(result: ForecastResult, events: Outlook, previous: PastRelease | None) -> np.ndarray | None:
+    """Expected events less what the earlier release expected of the same month; NaN where it reached none."""
+    old = previous.draws.get("events") if previous else None
+    if old is None:
+        return None
+    mean, place = old.mean(), {region: i for i, region in enumerate(old.region_ids)}
+    values = np.full(events.mean.shape, np.nan)
+    ahead = int(result.origin.ordinal - old.origin.ordinal)
+    for row, horizon in enumerate(result.horizons):
+        if horizon + ahead in old.horizons:
+            then = mean[old.horizons.index(horizon + ahead)]
+            for i, region in enumerate(events.ids):
+                if region in place:
+                    values[row, i] = events.mean[row, i] - then[place[region]]
+    return None if np.isnan(values).all() else values
+
+
+def short(values: np.ndarray) -> Any:
+    """Nested lists with three significant digits, None for NaN.
+
+    >>> short(np.array([[1.23456, np.nan, 12.0]]))
+    [[1.23, None, 12]]
+    """
+    if values.ndim:
+        return [short(v) for v in values]
+    value = float(values)
+    if np.isnan(value):
+        return None
+    value = float(f"{value:.3g}")
+    return int(value) if value.is_integer() else value
+
+
+def _places(outlook: Outlook, past: int) -> dict[str, Any]:
+    return {
+        "history": short(outlook.history[-past:].T),
+        "q": short(outlook.quantiles.transpose(2, 0, 1)),
+        "mean": short(outlook.mean.T),
+        "text": [[count(float(v)) for v in row] for row in outlook.mean.T],
+        "words": [
+            f"{count(outlook.mean[0, i])} (80% interval {interval(outlook.low[0, i], outlook.high[0, i])}); "
+            f"mean of the past 12 months {count(outlook.recent[i])}"
+            for i in range(len(outlook.ids))
+        ],
+    }
+
+
+def page_data(
+    result: ForecastResult,
+    outlooks: Mapping[str, Outlook],
+    countries: Mapping[str, Outlook],
+    measures: Sequence[Measure],
+    reasons: np.ndarray,
+    past: int = 36,
+) -> dict[str, Any]:
+    """Everything the page's script needs; all words are made here, none in the script."""
+    events = outlooks["events"]
+    months = result.panel.until(result.origin).months[-past:]
+    spans = [
+        [interval(low, high) for low, high in zip(lows, highs, strict=True)]
+        for lows, highs in zip(events.low, events.high, strict=True)
+    ]
+    return {
+        "months": [month_name(m) for m in result.months],
+        "past": [str(m) for m in months],
+        "regions": [[i, n, c] for i, n, c in zip(events.ids, events.names, events.countries, strict=True)],
+        "labels": [events.label(i) for i in range(len(events.ids))],
+        "places": list(next(iter(countries.values())).names),
+        "spans": spans,
+        "high": short(events.high),
+        "recent": [count(float(v)) for v in events.recent],
+        "recentvalues": short(events.recent),
+        "reasons": [[str(word) for word in row] for row in reasons],
+        "measures": [
+            {
+                "key": m.key,
+                "label": m.label,
+                "palette": m.palette,
+                "edges": list(m.edges),
+                "legend": list(m.legend),
+                "values": short(m.values),
+                "text": m.text,
+            }
+            for m in measures
+        ],
+        "fans": {
+            target: {
+                "regions": _places(outlook, past),
+                "countries": _places(countries[target], past),
+            }
+            for target, outlook in outlooks.items()
+        },
+    }
+
+
+def safe_json(data: Any) -> Markup:
+    """JSON that can stand inside a script element whatever names it holds.
+
+    >>> str(safe_json({"a": "</script>&"}))
+    '{"a":"\\\\u003c/script\\\\u003e\\\\u0026"}'
+    """
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)

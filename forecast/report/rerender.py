@@ -1,0 +1,177 @@
+"""The page of a finished release, made again from the release's own files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pandas as pd
+
+from ...data.errors import ReleaseError
+from ..release.read import HISTORY, PastRelease, newest_before
+from ..result import ForecastResult
+
+if TYPE_CHECKING:
+    from ...data.panel import Panel
+    from ...data.regions import Regions
+
+T = TypeVar("T")
+#: Tables of a release that the page shows, by the name of their field.
+TABLES = {
+    "spillover": "spillover.csv",
+    "pairs": "pairs.csv",
+    "scores": "scores.csv",
+    "contributions": "contributions.csv",
+    "reliability": "reliability.csv",
+    "rehearsal": "rehearsal.csv",
+    "quality": "checks.csv",
+}
+#: Columns that hold text even where every cell looks like a number.
+TEXT = {"region_id", "source_country", "target_region", "target_country", "blind_towards", "statement"}
+PLAIN = {"origin", "month", "fitted", "question", "predicted_mean", "name", "status", "message"}
+
+
+def read_result(folder: Path) -> ForecastResult:
+    """What a release knows, as far as its page shows it.
+
+    Parameters
+    ----------
+    folder : Path
+        A release; its bytes are trusted, so verify them first.
+
+    Returns
+    -------
+    ForecastResult
+        Histories are those 36 months that a release keeps; fitted models and spillover taken apart are left out.
+
+    Raises
+    ------
+    ReleaseError
+        A file is missing, or cannot be read.
+    """
+    past = PastRelease.read(folder)
+    if past.history is None:
+        raise ReleaseError(
+            "the counts that this release had seen are not kept in it.",
+            str(folder / HISTORY),
+            "It was made by an earlier version; its own report.html is all there is.",
+        )
+    told, day = past.manifest, _read(folder / "status.json", lambda p: json.loads(p.read_text("utf-8")))
+    about = told["data"]
+    panel = _sourced(past, past.history, str(about["source"]))
+    fields: dict[str, Any] = {field: _table(folder / name) for field, name in TABLES.items()}
+    return ForecastResult(
+        origin=past.origin,
+        horizons=tuple(told["horizons"]),
+        panel=panel,
+        regions=_regions(folder),
+        draws=past.draws,
+        countries={target: d.total(panel.countries) for target, d in past.draws.items()},
+        coverage_note=pd.DataFrame(about["coverage"]),
+        ledger=pd.DataFrame(about["ledger"]),
+        run_date=date.fromisoformat(day["run_date"]),
+        seed=int(told["seed"]),
+        banner=str(told["banner"]),
+        level=told["level"],
+        settings=told["settings"],
+        package_version=str(told["versions"]["harmattan"]),
+        data_hash=str(about["sha256"]),
+        model=told.get("model") or {},
+        **fields,
+    )
+
+
+def render_again(folder: Path) -> str:
+    """The page of a release, held against the release before it where one stands beside it.
+
+    Raises
+    ------
+    ReleaseError
+        The release does not verify, was withdrawn, or lacks what the page needs.
+    """
+    from ..release.verify import verify
+    from .page import render
+
+    verify(folder, tables=False).require()
+    result = read_result(folder)
+    return render(result, newest_before(folder.resolve().parent, result.origin, result.panel.region_ids))
+
+
+def write_page(html: str, path: Path) -> None:
+    """Write a page where it was asked for.
+
+    Raises
+    ------
+    ReleaseError
+        The place cannot be written, or lies inside a finished release.
+    """
+    from ..release.files import SUMS, replace_text
+
+    if any((parent / SUMS).is_file() for parent in path.resolve().parents):
+        raise ReleaseError("a finished release is never changed.", str(path), "Choose another --to.")
+    try:
+        replace_text(html, path)
+    except OSError as reason:
+        raise ReleaseError(
+            f"the page cannot be written ({reason.strerror or reason}).", str(path), "Choose another --to."
+        ) from reason
+
+
+def _sourced(past: PastRelease, kept: Panel, source: str) -> Panel:
+    """The history, whose regions are those of the draws, with its source."""
+    if kept.region_ids != next(iter(past.draws.values())).region_ids:
+        raise ReleaseError(
+            "the regions of the history are not those of the draws.", past.name, "Verify the release."
+        )
+    return replace(kept, source=source)
+
+
+def _regions(folder: Path) -> Regions | None:
+    """The polygons of ``forecast.geojson``; None where the release has none."""
+    import numpy as np
+    import shapely
+
+    from ...data.regions import Regions
+
+    path = folder / "forecast.geojson"
+    if not path.is_file():
+        return None
+
+    def parse(path: Path) -> Regions:
+        features = json.loads(path.read_text(encoding="utf-8"))["features"]
+        about = [feature["properties"] for feature in features]
+        frame = pd.DataFrame(
+            {key: [a[key] for a in about] for key in ("region_id", "name", "country", "layer")}
+        )
+        shapes = shapely.from_geojson([json.dumps(feature["geometry"]) for feature in features])
+        return Regions(frame, np.asarray(shapes, dtype=object), pd.DataFrame())
+
+    return _read(path, parse)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """One CSV of a release, texts as they were before spreadsheets had to be guarded against."""
+
+    def parse(path: Path) -> pd.DataFrame:
+        kept: dict[str, type[str]] = dict.fromkeys(TEXT | PLAIN, str)
+        table: pd.DataFrame = pd.read_csv(path, dtype=kept, keep_default_na=False, na_values=["NA"])
+        for column in table.columns.intersection(list(TEXT | PLAIN)):
+            table[column] = table[column].fillna("").str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
+        return table
+
+    return _read(path, parse)
+
+
+def _read(path: Path, parse: Callable[[Path], T]) -> T:
+    try:
+        return parse(path)
+    except (OSError, ValueError, KeyError, TypeError) as reason:
+        raise ReleaseError(
+            f"a file of the release cannot be read ({str(reason).splitlines()[0][:120]}).",
+            str(path),
+            "Verify the release: harmattan verify.",
+        ) from reason

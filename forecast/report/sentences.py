@@ -1,0 +1,284 @@
+"""Sentences made from numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ...data.country_names import country_name
+from ..result import ForecastResult
+from ..spillover.attribution import note_on
+from .number_format import chance, count, interval, listing, month_name, percent, plural, share_span
+from .tables import Outlook, Spill, rows_of
+
+#: A rise or fall is told from this ratio to the mean of the last twelve months on,
+#: and from one event a month on.
+TOLD_RATIO, TOLD_EVENTS = 1.25, 1.0
+#: A region counts as quiet after this many months without an event.
+QUIET = 6
+#: Below this many expected events a month in the leading region, the title speaks of little violence.
+LITTLE = 0.5
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence and the numbers it speaks of, unrounded, so that a test can derive them again.
+
+    Attributes
+    ----------
+    text : str
+        The sentence.
+    facts : dict
+        The numbers and ids behind it.
+    topic : str
+        What it is about, in a word or two, for the margin.
+    """
+
+    text: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    topic: str = ""
+
+
+def total_sentence(result: ForecastResult, outlook: Outlook) -> Sentence:
+    """How many events next month in all, from joint draws, beside the last twelve months."""
+    draws = result.draws["events"].total(["all"] * len(outlook.ids))
+    low, high = (float(q) for q in draws.quantile([0.1, 0.9])[:, 0, 0])
+    mean, recent = float(draws.mean()[0, 0]), float(np.nansum(outlook.recent))
+    words = (
+        f"About {count(mean)} violent events are expected in {month_name(result.months[0])} across "
+        f"{plural(len(outlook.ids), 'region')} (80% interval {interval(low, high)}); "
+        f"the mean of the past twelve months is {count(recent)}."
+    )
+    return Sentence(words, {"mean": mean, "low": low, "high": high, "recent": recent}, "Overall")
+
+
+def leading_sentence(outlook: Outlook, top: int = 5) -> Sentence:
+    """The regions with most expected events next month, and their share of all."""
+    order = ranking_order(outlook)[:top]
+    share = float(outlook.mean[0, order].sum() / max(outlook.mean[0].sum(), 1e-12))
+    told = [
+        f"{outlook.label(i)}, {count(outlook.mean[0, i])} ({interval(outlook.low[0, i], outlook.high[0, i])})"
+        for i in order
+    ]
+    words = f"Most are expected in {'; '.join(told)}. "
+    words += (
+        f"Together that is {percent(share)} of all."
+        if len(order) > 1
+        else f"That is {percent(share)} of all."
+    )
+    facts = {
+        "region_ids": [outlook.ids[i] for i in order],
+        "means": outlook.mean[0, order].tolist(),
+        "share": share,
+    }
+    return Sentence(words, facts, "Where most")
+
+
+def ranking_order(outlook: Outlook) -> list[int]:
+    """Places by expected count next month, most first; ties by id."""
+    return sorted(range(len(outlook.ids)), key=lambda i: (-outlook.mean[0, i], outlook.ids[i]))
+
+
+def rising(outlook: Outlook) -> list[int]:
+    """Places expected to rise by a quarter and by one event a month or more, steepest first."""
+    mean, change = outlook.mean[0], outlook.change[0]
+    up = [
+        i
+        for i in range(len(mean))
+        if change[i] >= TOLD_EVENTS and mean[i] >= TOLD_RATIO * max(outlook.recent[i], 0)
+    ]
+    return sorted(up, key=lambda i: (-change[i], outlook.ids[i]))
+
+
+def falling(outlook: Outlook) -> list[int]:
+    """Places expected to fall by the same measure, steepest first."""
+    mean, change = outlook.mean[0], outlook.change[0]
+    down = [
+        i for i in range(len(mean)) if change[i] <= -TOLD_EVENTS and mean[i] * TOLD_RATIO <= outlook.recent[i]
+    ]
+    return sorted(down, key=lambda i: (change[i], outlook.ids[i]))
+
+
+def rise_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Sentence:
+    """Which regions rise most against their own last twelve months, or that none does."""
+    up = rising(outlook)[:top]
+    if not up:
+        return Sentence(
+            "No region is expected to rise by a quarter or more, and by at least one event, "
+            "above its mean of the past twelve months.",
+            {"region_ids": []},
+            "What rises",
+        )
+    values = result.draws["events"].values
+    above = [float((values[:, 0, i] > outlook.recent[i]).mean()) for i in up]
+    told = [
+        f"{outlook.label(i)}, {count(outlook.mean[0, i])} against a mean of {count(outlook.recent[i])} "
+        f"in the past twelve months (chance of exceeding that mean: {chance(p)})"
+        for i, p in zip(up, above, strict=True)
+    ]
+    facts = {
+        "region_ids": [outlook.ids[i] for i in up],
+        "means": outlook.mean[0, up].tolist(),
+        "recent": outlook.recent[up].tolist(),
+        "chance_above": above,
+    }
+    return Sentence(f"Rising by a quarter or more, most first: {'; '.join(told)}.", facts, "What rises")
+
+
+def fall_sentence(outlook: Outlook, top: int = 3) -> Sentence | None:
+    """Which regions are expected to ease most; None where none is."""
+    down = falling(outlook)[:top]
+    if not down:
+        return None
+    told = [
+        f"{outlook.label(i)}, {count(outlook.mean[0, i])} against {count(outlook.recent[i])}" for i in down
+    ]
+    facts = {
+        "region_ids": [outlook.ids[i] for i in down],
+        "means": outlook.mean[0, down].tolist(),
+        "recent": outlook.recent[down].tolist(),
+    }
+    return Sentence(
+        f"Expected below the mean of the past twelve months: {'; '.join(told)}.", facts, "What eases"
+    )
+
+
+def onset_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Sentence | None:
+    """The quiet regions most likely to see an event; None where no region is quiet."""
+    past = outlook.history[-QUIET:]
+    quiet = [
+        i
+        for i in range(len(outlook.ids))
+        if len(past) == QUIET and not np.isnan(past[:, i]).any() and past[:, i].sum() == 0
+    ]
+    if not quiet:
+        return None
+    p1 = outlook.chance[1][0]
+    first = sorted(quiet, key=lambda i: (-p1[i], outlook.ids[i]))[:top]
+    told = [f"{outlook.label(i)}, {chance(p1[i])}" for i in first]
+    noun = plural(len(quiet), "region")
+    month = month_name(result.months[0])
+    words = f"Of {noun} without an event in the past six months, the likeliest to see one in {month}: "
+    facts = {
+        "region_ids": [outlook.ids[i] for i in first],
+        "chance": p1[first].tolist(),
+        "quiet": len(quiet),
+    }
+    return Sentence(f"{words}{'; '.join(told)}.", facts, "Where it is quiet")
+
+
+def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
+    """What crosses borders, in the model's own terms, or that there is no measurable signal."""
+    topic = "Across borders"
+    if spill is None:
+        return Sentence("Spillover across borders was not estimated in this run.", {}, topic)
+    rows = spill.declared.head(top)
+    borders = int((~np.isnan(spill.shares)).sum())
+    if rows.empty and borders:
+        return Sentence(
+            f"The link across {plural(borders, 'border')} is measurable, but over the next "
+            f"{plural(spill.horizon, 'month')} it is expected to carry less than a tenth of an event to any "
+            "region (model-attributed).",
+            {"declared": 0, "borders": borders},
+            topic,
+        )
+    if rows.empty:
+        return Sentence(
+            "There is no measurable signal of violence crossing a border between these countries.",
+            {"declared": 0},
+            topic,
+        )
+    clauses = []
+    for source in dict.fromkeys(rows["source_country"]):
+        told = [
+            f"{percent(row.share_total)}{_doubt(row)} of the events expected in {row.target_name} "
+            f"({country_name(row.target_country)})"
+            for row in rows_of(rows[rows["source_country"] == source])
+        ]
+        clauses.append(f"{listing(told)} to violence in {country_name(source)}")
+    told_apart = set(zip(rows["source_country"], rows["target_country"], strict=True)) <= spill.apart
+    bounded = "share_low" in rows and bool(rows["share_low"].notna().all())
+    words = (
+        f"Over the next {plural(spill.horizon, 'month')} the model attributes {'; and '.join(clauses)} "
+        f"(model-attributed shares{', with 90% intervals' if bounded else ''}, not proof of cause: "
+        f"{note_on(told_apart)})."
+    )
+    facts = {
+        "sources": rows["source_country"].tolist(),
+        "targets": rows["target_region"].tolist(),
+        "shares": rows["share_total"].tolist(),
+        "declared": len(spill.declared),
+        "told_apart": told_apart,
+    }
+    return Sentence(words, facts, topic)
+
+
+def _doubt(row: object) -> str:
+    """The interval of a share in brackets, where the table has one."""
+    span = share_span(*(float(getattr(row, name, math.nan)) for name in ("share_low", "share_high")))
+    return f" ({span})" if span else ""
+
+
+def headline(
+    result: ForecastResult, outlook: Outlook, spill: Spill | None, changed: Sentence | None = None
+) -> list[Sentence]:
+    """The page's headline, most important first; ``changed`` says what moved since the last release."""
+    sentences = [
+        total_sentence(result, outlook),
+        leading_sentence(outlook),
+        changed,
+        rise_sentence(result, outlook),
+        fall_sentence(outlook),
+        onset_sentence(result, outlook),
+        border_sentence(spill),
+    ]
+    return [s for s in sentences if s is not None]
+
+
+def title(result: ForecastResult, outlook: Outlook) -> str:
+    """The page's title: the two leading regions, where any region expects an event at all."""
+    order, month = ranking_order(outlook)[:2], month_name(result.months[0])
+    if not order or outlook.mean[0, order[0]] < LITTLE:
+        return f"Little violence is expected in {month}"
+    codes = {outlook.countries[i] for i in order}
+    if len(order) == 2 and len(codes) == 1:
+        names = f"{listing([outlook.names[i] for i in order])}, {country_name(codes.pop())}"
+    else:
+        names = listing([outlook.label(i) for i in order])
+    return f"In {month}, most violence is expected in {names}"
+
+
+def skill_sentence(scores: pd.DataFrame, target: str) -> Sentence | None:
+    """How the pool did against conflictology, by horizon; None where it was not scored."""
+    rows = scores[(scores["target"] == target) & (scores["member"] == "pool")].sort_values("horizon")
+    if rows.empty:
+        return None
+    verdicts: dict[str, list[str]] = {"better": [], "worse": [], "level": []}
+    for row in rows_of(rows):
+        ahead = plural(int(row.horizon), "month")
+        if row.skill_low > 0:
+            verdicts["better"].append(f"{100 * row.skill_vs_conflictology:.0f}% at {ahead}")
+        elif row.skill_high < 0:
+            verdicts["worse"].append(f"{-100 * row.skill_vs_conflictology:.0f}% at {ahead}")
+        elif not math.isnan(row.skill_vs_conflictology):
+            verdicts["level"].append(str(int(row.horizon)))
+    told = []
+    if verdicts["better"]:
+        told.append(f"better by {listing(verdicts['better'])} ahead")
+    if verdicts["worse"]:
+        told.append(f"worse by {listing(verdicts['worse'])} ahead")
+    if verdicts["level"]:
+        noun = "month" if verdicts["level"] == ["1"] else "months"
+        told.append(f"not measurably different at {listing(verdicts['level'])} {noun} ahead")
+    if not told:
+        return None
+    words = (
+        f"Past forecasts of {target}, set against the plain record of each region’s own last twelve months, "
+        f"were {', and '.join(told)}."
+    )
+    facts = {"horizons": rows["horizon"].tolist(), "skill": rows["skill_vs_conflictology"].tolist()}
+    return Sentence(words, facts, target.capitalize())

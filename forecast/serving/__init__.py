@@ -1,0 +1,1 @@
+"""A trained model as MLflow saves and serves it."""

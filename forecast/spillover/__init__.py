@@ -1,0 +1,1 @@
+"""What crosses a border: attribution, breakdown, stress tests, scenarios."""

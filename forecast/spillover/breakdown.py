@@ -1,0 +1,311 @@
+"""Spillover taken apart: by source region, by armed group, by route and by chain of borders.
+
+The model is linear in past counts, so that expected events can be traced exactly: what a border adds is the
+difference of two expectations, what passes two borders is the difference of two such differences. Where excitation
+saturates, the parts are traced along the expected path of the whole, so that they still add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...data.errors import SchemaError
+from ...training.models.base import Problem
+from ...training.diffusion.border_signal import rows_of
+from ...training.diffusion.model import Diffusion, lag_states, mean_paths
+from ...training.diffusion.uncertainty import Ensemble, Expected, spread
+from ..release.disclosure import with_past_events
+from .attribution import NO_SIGNAL, SPANS, apart_pairs, declared_pairs, note_on
+
+#: Armed groups whose events are counted apart; every other event is "other".
+GROUP_MEASURES = {
+    "JNIM": "events_jnim",
+    "Islamic State": "events_islamic_state",
+    "JNIM against Islamic State": "events_jnim_vs_is",
+}
+OTHER, BACKGROUND = "other", "new events"
+#: Attributed events below which a row is left out.
+SMALLEST = 1e-6
+
+
+@dataclass(frozen=True)
+class View:
+    """A model seen from one origin.
+
+    Attributes
+    ----------
+    model : Diffusion
+    problem : Problem
+        Counts up to the origin, at least.
+    states : numpy.ndarray
+        Exponential means at the origin, (regions, lags).
+    row : int
+        Row of the origin.
+    """
+
+    model: Diffusion
+    problem: Problem
+    states: np.ndarray
+    row: int
+
+    @classmethod
+    def at(cls, model: Diffusion, problem: Problem, origin: pd.Period) -> View:
+        """The view from ``origin``."""
+        row = problem.row(origin)
+        return cls(model, problem, lag_states(problem)[row], row)
+
+    @property
+    def country(self) -> np.ndarray:
+        """Country of every region."""
+        return np.array(self.model.countries)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Region ids."""
+        return np.array(self.problem.panel.region_ids, dtype=object)
+
+    @property
+    def sources(self) -> list[str]:
+        """Countries whose border links carry anything."""
+        return sorted({str(c) for c in self.country[self.model.across.any(axis=0)]})
+
+    @cached_property
+    def ensemble(self) -> Ensemble:
+        """The model and its alternatives."""
+        return Ensemble.of(self.model)
+
+    @cached_property
+    def sure(self) -> set[tuple[str, str]]:
+        """Borders with a declared signal."""
+        return declared_pairs(self.model.pairs)
+
+    @cached_property
+    def told(self) -> set[tuple[str, str]]:
+        """Borders whose signal is told apart from a shock."""
+        return apart_pairs(self.model.pairs)
+
+    def declared(self, source: str, target: str) -> bool:
+        """Whether the border from one country into another carries a declared signal."""
+        return (source, target) in self.sure
+
+    def expect(
+        self,
+        months: int,
+        closed: np.ndarray | None = None,
+        states: np.ndarray | None = None,
+        background: bool = True,
+    ) -> Expected:
+        """Exact expectations of every version of the model, with some links closed, of all that is or of a part."""
+        gains = self.ensemble.gains(self.states, months)
+        states = self.states if states is None else states
+        return self.ensemble.expect(states, months, closed, background=background, gains=gains)
+
+    def expected(self, model: Diffusion, span: int, states: np.ndarray | None = None) -> np.ndarray:
+        """Exact expected events within ``span`` months, (regions,)."""
+        return np.asarray(mean_paths(model, self.states if states is None else states, span)[0].sum(axis=0))
+
+
+def by_region(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
+    """Share of each region abroad that is traced to each single region, over all generations.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``source_region, source_country, target_region, target_country, horizon, events, share, share_low, share_high,
+        declared, statement``.
+    """
+    tables = []
+    if not view.sources:
+        return _table([], ["source_region"])
+    whole = view.expect(max(spans)).totals
+    for at in np.flatnonzero(view.model.across.any(axis=0)):
+        source, sender = str(view.country[at]), np.arange(len(view.country)) == at
+        without = view.expect(max(spans), view.ensemble.closed(sender)).totals
+        for span in spans:
+            crossing = whole[span - 1] - without[span - 1]
+            tables.append(_rows(view, crossing, whole[span - 1], source, span, source_region=view.ids[at]))
+    return _table(tables, ["source_region"])
+
+
+def by_group(
+    view: View, spans: Sequence[int] = SPANS, groups: Mapping[str, str] = GROUP_MEASURES
+) -> pd.DataFrame:
+    """Share of each region abroad that is traced to each armed group's events in a source country.
+
+    An event counts for the group that took part in it, and all that follows from it within the horizon with it.
+    Events that are yet to begin by themselves have no group: "new events".
+
+    Raises
+    ------
+    SchemaError
+        The panel has no counts by armed group.
+    """
+    panel = view.problem.panel
+    known = {name: m for name, m in groups.items() if m in panel.measures}
+    if not known:
+        raise SchemaError(
+            "this panel has no counts by armed group.",
+            remedy="Build it from a source with actors, such as UCDP GED.",
+        )
+    parts = {name: _group_states(view, measure) for name, measure in known.items()}
+    parts[OTHER] = np.maximum(view.states - sum(parts.values()), 0.0)
+    parts[BACKGROUND] = np.zeros_like(view.states)
+    tables = []
+    whole = view.expect(max(spans)).totals
+    for source in view.sources:
+        closed = view.ensemble.closed(view.country == source)
+        for name, states in parts.items():
+            # Linear in events and background: each part of the history can be followed alone.
+            open_, shut = (
+                view.expect(max(spans), links, states, background=name == BACKGROUND).totals
+                for links in (None, closed)
+            )
+            for span in spans:
+                crossing = open_[span - 1] - shut[span - 1]
+                tables.append(_rows(view, crossing, whole[span - 1], source, span, group=name))
+    return _table(tables, ["group"])
+
+
+def _group_states(view: View, measure: str) -> np.ndarray:
+    """Exponential means of one group's events at the origin, (regions, lags)."""
+    panel = view.problem.panel
+    swapped = replace(panel, measures={**panel.measures, "events": panel.measure(measure)})
+    return np.asarray(lag_states(replace(view.problem, panel=swapped))[view.row])
+
+
+def routes(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
+    """Which pairs of regions carry the direct flow across each border.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``source_region, source_country, target_region, target_country, horizon, events`` (one step across this
+        link), ``share`` of the events expected in the target, ``share_of_border`` (of what crosses between the
+        two countries), ``share_low, share_high, declared, statement``.
+    """
+    tables = []
+    if view.sources:
+        ensemble, expected = view.ensemble, view.expect(max(spans))
+        crossed = (ensemble.flow * expected.lag[:, :, ensemble.senders]).cumsum(axis=0)
+        for at in np.flatnonzero(view.model.across.any(axis=0)):
+            source, links = str(view.country[at]), np.flatnonzero(ensemble.senders == at)
+            for span in spans:
+                flow = np.zeros_like(expected.mean[0])
+                flow[:, ensemble.receivers[links]] = crossed[span - 1][:, links]
+                whole = expected.totals[span - 1]
+                tables.append(_rows(view, flow, whole, source, span, source_region=view.ids[at]))
+    table = _table(tables, ["source_region"])
+    if len(table):
+        keys = ["source_country", "target_country", "horizon"]
+        table["share_of_border"] = table["events"] / table.groupby(keys)["events"].transform("sum")
+    return table.sort_values(
+        ["horizon", "events", "source_region", "target_region"],
+        ascending=[True, False, True, True],
+        ignore_index=True,
+    )
+
+
+def chains(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
+    """Events that pass two borders: from A into B, and from B on into C.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``source_country, via_country, target_region, target_country, horizon, events, share, share_low, share_high,
+        declared`` (both borders), ``statement``. A span of one month has no chains.
+    """
+    tables = []
+    longer = [s for s in spans if s > 1]
+    for source, via, target in _triples(view) if longer else ():
+        a, b, c = (view.country == name for name in (source, via, target))
+        into, on = view.ensemble.closed(a, b), view.ensemble.closed(b, c)
+        whole, first, second, both = (
+            view.expect(max(longer), links).totals for links in (None, into, on, into | on)
+        )
+        sure = view.declared(source, via) and view.declared(via, target)
+        told = {(source, via), (via, target)} <= view.told
+        for span in longer:
+            at = span - 1
+            through = whole[at] - first[at] - second[at] + both[at]
+            rows = _rows(view, through, whole[at], source, span, via_country=via)
+            rows = rows[rows["target_country"] == target]
+            tables.append(rows.assign(declared=sure, told=told))
+    return _table(tables, ["via_country"])
+
+
+def _triples(view: View) -> Iterator[tuple[str, str, str]]:
+    """Every way through two borders that carry anything."""
+    of = view.country
+    joined = {
+        (str(a), str(b))
+        for a in set(of)
+        for b in set(of)
+        if a != b and view.model.across[np.ix_(of == b, of == a)].any()
+    }
+    for a, b in sorted(joined):
+        for b2, c in sorted(joined):
+            if b == b2 and c != a:
+                yield a, b, c
+
+
+def _rows(
+    view: View, crossing: np.ndarray, whole: np.ndarray, source: str, span: int, **labels: object
+) -> pd.DataFrame:
+    """Rows for every region abroad that something is traced in; both arrays are (versions, regions)."""
+    at = np.flatnonzero((view.country != source) & (crossing[0] > SMALLEST))
+    share, low, high = spread(crossing[:, at] / whole[:, at])
+    keys = [(source, str(c)) for c in view.country[at]]
+    return pd.DataFrame(
+        {
+            **labels,
+            "source_country": source,
+            "target_region": view.ids[at],
+            "target_country": view.country[at],
+            "horizon": span,
+            "events": crossing[0][at],
+            "share": share,
+            "share_low": low,
+            "share_high": high,
+            "declared": np.array([k in view.sure for k in keys], dtype=bool),
+            "told": np.array([k in view.told for k in keys], dtype=bool),
+        }
+    )
+
+
+def _table(tables: Sequence[pd.DataFrame], labels: Sequence[str]) -> pd.DataFrame:
+    """One table, each row with its words."""
+    columns = [*labels, "source_country", "target_region", "target_country", "horizon", "events"]
+    columns += ["share", "share_low", "share_high", "declared"]
+    some = [t for t in tables if len(t)]
+    table = pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=[*columns, "told"])
+    table["statement"] = [
+        f"{row.share:.0%} of expected events model-attributed{_between(row)}; {note_on(row.told)}"
+        if row.declared
+        else NO_SIGNAL
+        for row in rows_of(table)
+    ]
+    return table[[*columns, "statement"]]
+
+
+def _between(row: Any) -> str:
+    """The interval in words, where there is one."""
+    return "" if np.isnan(row.share_low) else f" ({row.share_low:.0%} to {row.share_high:.0%})"
+
+
+def exact_answers(view: View, spans: Sequence[int] = SPANS) -> dict[str, pd.DataFrame]:
+    """Every answer that needs no simulation, by name: ``regions, routes, chains``, and ``groups`` where known."""
+    answers = {
+        "regions": by_region(view, spans),
+        "routes": routes(view, spans),
+        "chains": chains(view, spans),
+    }
+    if any(m in view.problem.panel.measures for m in GROUP_MEASURES.values()):
+        seen = view.problem.panel.until(view.problem.panel.months[view.row])
+        answers["groups"] = with_past_events(by_group(view, spans), seen, GROUP_MEASURES)
+    return answers

@@ -1,0 +1,1 @@
+"""Whether a spillover signal can be trusted: simulated worlds, placebos, hindcasts."""

@@ -1,0 +1,1 @@
+"""A finished forecast as an MLflow run."""

@@ -1,0 +1,217 @@
+"""What MLflow is told about a finished forecast, in plain types."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ...data.errors import ReleaseError
+from ...training.registry.runs import Record, environment_lock, git_state
+from ..settings import checkout
+from ..release.write import csv_text, public_settings, read_sums
+from .plots import plots
+from ..version import version
+
+if TYPE_CHECKING:
+    from ...data.panel import Panel
+    from ..settings import Settings
+    from ..result import ForecastResult
+
+#: Columns of the score table that become metrics, and what they are called there.
+METRICS = {
+    "crps": "crps",
+    "skill_vs_conflictology": "skill",
+    "coverage_50": "coverage_50",
+    "coverage_80": "coverage_80",
+    "coverage_90": "coverage_90",
+}
+#: Whose scores stand in the parent run; every member has a child run of its own.
+POOL = "pool"
+
+
+def record_of(result: ForecastResult, release: Path, settings: Settings) -> Record:
+    """The record of one forecast and its release.
+
+    Parameters
+    ----------
+    result : ForecastResult
+        What the run knows.
+    release : Path
+        The finished release, whose files become artifacts.
+    settings : Settings
+        What was asked for.
+    """
+    told = _from_files(release)
+    # A registered version keeps its own files; what was fitted for this run alone is kept with it.
+    fitted = {} if result.model.get("version") else result.models
+    return replace(
+        told,
+        params={**settings.published(), **public_settings(result.settings), **told.params},
+        metrics={**told.metrics, **seconds(result.timings)},
+        tags={**told.tags, "config_hash": settings.digest(), **state_of_code()},
+        profile=profile(result.panel),
+        texts={
+            **told.texts,
+            "environment.txt": environment_lock(),
+            **{f"models/{name}": text for name, text in fitted.items()},
+            "data_quality.csv": csv_text(result.quality),
+        },
+    )
+
+
+def record_of_release(release: Path) -> Record:
+    """The record of a release that is there, from its own files alone.
+
+    What only the day of the record knows, its code and its environment, is called ``tracked_with``: the release may
+    have been made by others. ``environment.txt`` holds the versions that its manifest names.
+
+    Raises
+    ------
+    ReleaseError
+        The folder is no release, or cannot be read.
+    """
+    told = _from_files(release)
+    now = {f"tracked_with_{key}": value for key, value in state_of_code().items()}
+    return replace(
+        told,
+        tags={**told.tags, "tracked_with_version": version(), **now},
+        texts={**told.texts, "tracked_with_environment.txt": environment_lock()},
+    )
+
+
+def _from_files(release: Path) -> Record:
+    """What the files of a release say of it; raises what :func:`record_of_release` does."""
+    try:
+        manifest, status = (_json(release / name) for name in ("manifest.json", "status.json"))
+        scores, parts = (_table(release / name) for name in ("scores.csv", "contributions.csv"))
+        data, settings = manifest["data"], manifest["settings"]
+        made_by = "".join(f"{name}=={number}\n" for name, number in sorted(manifest["versions"].items()))
+        texts = {"configuration.json": _pretty(settings), "environment.txt": made_by}
+        return Record(
+            name=f"forecast {release.name}",
+            params={**settings, "seed": manifest["seed"], "versions": manifest["versions"]},
+            metrics=metrics(scores[scores["member"] == POOL]) if len(scores) else {},
+            tags=_tags(release, manifest, status),
+            profile=pd.DataFrame(data["coverage"]),
+            digest=data["sha256"],
+            source=data["source"],
+            texts={**texts, **plots({"scores": scores, "contributions": parts})},
+            files=sorted(path for path in release.rglob("*") if path.is_file()),
+            root=release,
+            children=children(scores),
+        )
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as reason:
+        raise ReleaseError(
+            f"this is not a release that can be recorded ({reason}).",
+            str(release),
+            "Name the folder of a release, such as releases/2023-12.",
+        ) from None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError(f"{path.name} is no table of names and values")
+    return found
+
+
+def _table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, keep_default_na=False, na_values=["NA"])
+
+
+def _pretty(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2, sort_keys=True, default=str) + "\n"
+
+
+def metrics(
+    scores: pd.DataFrame, names: Mapping[str, str] = METRICS, member: bool = True
+) -> dict[str, dict[int, float]]:
+    """Scores as ``crps.events.pool`` -> horizon -> value; figures that do not exist are left out.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        ``target, member, horizon`` and columns of figures.
+    names : mapping of str to str
+        Which columns, and what they become.
+    member : bool
+        Whether the member is part of the name; a run of one member leaves it out, so that runs can be compared.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"target": ["events"], "member": ["pool"], "horizon": [3], "crps": [0.4]})
+    >>> metrics(scores), metrics(scores, member=False)
+    ({'crps.events.pool': {3: 0.4}}, {'crps.events': {3: 0.4}})
+    """
+    found: dict[str, dict[int, float]] = {}
+    for row in scores.to_dict("records"):
+        for column, name in names.items():
+            if column in row and pd.notna(row[column]):
+                key = f"{name}.{row['target']}" + (f".{row['member']}" if member else "")
+                found.setdefault(key, {})[int(row["horizon"])] = float(row[column])
+    return found
+
+
+def children(scores: pd.DataFrame, names: Mapping[str, str] = METRICS) -> list[Record]:
+    """One record per member, so that analysts can sort and compare them."""
+    if scores.empty:
+        return []
+    return [
+        Record(
+            name=str(member),
+            metrics=metrics(rows, names, member=False),
+            tags={"run_kind": "member", "member": str(member)},
+        )
+        for member, rows in scores.groupby("member", sort=True)
+    ]
+
+
+def seconds(timings: Mapping[str, float]) -> dict[str, dict[int, float]]:
+    """How long each stage took, as ``seconds.fit``."""
+    return {f"seconds.{stage}": {0: float(value)} for stage, value in timings.items()}
+
+
+def _tags(release: Path, manifest: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, str]:
+    """What runs are searched by."""
+    model = manifest.get("model", {})
+    asked = json.dumps(manifest["settings"], sort_keys=True).encode()
+    return {
+        "run_kind": "forecast",
+        "origin": manifest["origin"],
+        "level": manifest["level"],
+        "banner": manifest["banner"],
+        "release": release.name,
+        "run_date": status["run_date"],
+        "data_hash": manifest["data"]["sha256"],
+        "forecast_hash": read_sums(release).get("forecast.parquet", ""),
+        "config_hash": hashlib.sha256(asked).hexdigest(),
+        "coverage": json.dumps(manifest["data"]["coverage"])[:5000],
+        "package_version": manifest["versions"]["harmattan"],
+        **{f"model_{key}": str(model[key]) for key in ("name", "version", "digest") if key in model},
+    }
+
+
+def state_of_code() -> dict[str, str]:
+    """Tags ``git_sha`` and ``git_dirty`` of the checkout that runs; empty for an installed package."""
+    here = checkout(Path(__file__).resolve().parent)
+    return git_state(here) if here else {}
+
+
+def profile(panel: Panel) -> pd.DataFrame:
+    """The panel in a dozen rows: what each country holds."""
+    columns: dict[str, Sequence[Any] | Any] = {
+        "country": list(panel.countries),
+        "months": panel.observed.sum(axis=0),
+    }
+    columns |= {
+        name: panel.measure(name, fill=0).sum(axis=0)
+        for name in ("events", "deaths_best")
+        if name in panel.measures
+    }
+    return pd.DataFrame(columns).groupby("country").sum().reset_index()

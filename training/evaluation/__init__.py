@@ -1,0 +1,1 @@
+"""Rolling origins, scores, and tests of who is better."""

@@ -1,0 +1,93 @@
+"""Whether each member earns its place: the skill of the pool without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .comparison import month_blocks, skill_from_blocks
+from ..distribution import mix
+from ..models.catalogue import BASELINES
+
+if TYPE_CHECKING:
+    from .backtest import Record
+
+#: What stands in ``left_out`` where the pool is whole.
+NOBODY = ""
+
+
+def leave_one_out(records: Sequence[Record], rng: np.random.Generator) -> pd.DataFrame:
+    """Skill of the equal-weight, uncalibrated pool, whole and without each member in turn.
+
+    Equal weights, because learned ones make good most of what a member leaves behind.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        One per horizon; the pool is made of the members that ``weights`` names.
+    rng : numpy.random.Generator
+        Draws the bootstrap samples of months, the same for every member.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``target, horizon, left_out, crps, best_baseline, skill_vs_best, worth, worth_low, worth_high, skill_vs_zero,
+        verdict``. ``worth`` is what the pool loses without the member, as a share of its CRPS: below zero the pool is
+        better off without. ``skill_vs_zero`` is the member's own, alone. The row of the whole pool has an empty
+        ``left_out``.
+    """
+    rows = []
+    for record in records:
+        names = list(dict.fromkeys(record.weights["member"]))
+        blocks = month_blocks(len(record.origins), rng)
+        cases = max(int(np.isfinite(record.observed).sum()), 1)
+        whole = _by_month(record, names)
+        baselines = {b: _by_month(record, [b]).sum() / cases for b in BASELINES if b in record.margins}
+        nothing = float(_by_month(record, ["zero"]).sum()) / cases if "zero" in record.margins else np.nan
+        best = min(baselines, key=lambda b: baselines[b]) if baselines else ""
+        for left_out in (NOBODY, *(names if len(names) > 1 else ())):
+            without = _by_month(record, [n for n in names if n != left_out])
+            # The skill of the whole pool against the one that lacks the member.
+            worth = (0.0, 0.0, 0.0) if left_out == NOBODY else skill_from_blocks(whole, without, blocks)
+            crps = float(without.sum()) / cases
+            alone = float(_by_month(record, [left_out] if left_out else names).sum()) / cases
+            rows.append(
+                {
+                    "target": record.target,
+                    "horizon": record.horizon,
+                    "left_out": left_out,
+                    "crps": crps,
+                    "best_baseline": best,
+                    "skill_vs_best": 1 - crps / baselines[best] if best else np.nan,
+                    **dict(zip(("worth", "worth_low", "worth_high"), worth, strict=True)),
+                    "skill_vs_zero": 1 - alone / nothing if nothing > 0 else np.nan,
+                    "verdict": _verdict(left_out, worth, not alone >= nothing),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _verdict(left_out: str, worth: tuple[float, float, float], beats_zero: bool) -> str:
+    """What to do about a member, in words."""
+    if left_out == NOBODY:
+        return "the whole pool"
+    if not beats_zero:
+        return "no better than zero: to be dropped"
+    if worth[2] < 0:
+        return "in the way: to be dropped"
+    return "of use" if worth[1] > 0 else "no measurable use: the interval covers zero"
+
+
+def _by_month(record: Record, names: Sequence[str]) -> np.ndarray:
+    """Exact CRPS of the equal mixture of some members, summed over the observed cases of each origin, (origins,)."""
+    weights = np.full(len(names), 1 / len(names))
+    sums = np.zeros(len(record.origins))
+    for i, observed in enumerate(record.observed):
+        seen = np.isfinite(observed)
+        if seen.any():
+            mixed = mix([record.margins[n][i] for n in names], weights)
+            sums[i] = mixed.crps(np.where(seen, observed, 0).astype(np.int64))[seen].sum()
+    return sums

@@ -1,0 +1,243 @@
+"""What the pool told before the recent outcomes, set against them: reliability, PIT, coverage, and the last month."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .diagnostics import MEAN_EDGES, MEAN_NAMES
+from ..distribution import Margins
+from .scores import reliability
+
+#: Counts whose exceedance is judged, and central intervals whose coverage is.
+THRESHOLDS, LEVELS = (1, 5, 10), (0.5, 0.8, 0.9)
+#: Bins of the PIT histogram.
+PIT_BINS = 10
+#: Columns of the table of a record.
+COLUMNS = ["target", "question", "predicted_mean", "low", "high", "cases", "forecast", "frequency"]
+#: Columns of the last month's forecast, made again.
+REHEARSED = [
+    "origin",
+    "month",
+    "horizon",
+    "fitted",
+    "region_id",
+    "expected",
+    "low",
+    "high",
+    "observed",
+    "crps",
+    "crps_conflictology",
+]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one model said of past months at one horizon, and what came.
+
+    Attributes
+    ----------
+    target : str
+        ``events`` or ``deaths``.
+    horizon : int
+        Months ahead.
+    origins : tuple of pandas.Period
+        In order.
+    region_ids : tuple of str
+    observed, mean, low, high, pit, crps, crps_reference : numpy.ndarray
+        (origins, regions): counts, NaN where not observed; expected counts; ends of the 80 % interval; the randomised
+        PIT in 0..1; scores of this model and of the reference, counts.
+    chance : mapping of int to numpy.ndarray
+        Probability of at least k, (origins, regions), by k.
+    fitted : pandas.Period or None
+        The last month that the parameters of the last forecast have seen; None where that is its origin.
+    """
+
+    target: str
+    horizon: int
+    origins: tuple[pd.Period, ...]
+    region_ids: tuple[str, ...]
+    observed: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    pit: np.ndarray
+    crps: np.ndarray
+    crps_reference: np.ndarray
+    chance: Mapping[int, np.ndarray]
+    fitted: pd.Period | None = None
+
+
+def tell(
+    target: str,
+    horizon: int,
+    origins: Sequence[pd.Period],
+    region_ids: Sequence[str],
+    said: Sequence[Margins],
+    reference: Sequence[Margins],
+    observed: np.ndarray,
+    rng: np.random.Generator,
+    fitted: pd.Period | None = None,
+) -> Told:
+    """Score what was said from each origin.
+
+    Parameters
+    ----------
+    target, horizon, origins, region_ids, fitted
+        See :class:`Told`.
+    said, reference : sequence of Margins
+        One per origin, (regions,): the model's, and those of the baseline that it is held against.
+    observed : numpy.ndarray
+        (origins, regions), counts; NaN where not observed.
+    rng : numpy.random.Generator
+        Randomises the PIT.
+
+    Examples
+    --------
+    >>> from .distribution import empirical
+    >>> even, always = empirical(np.array([[0], [1], [2], [3]])), empirical(np.array([[2]]))
+    >>> july = pd.Period("2023-07", "M")
+    >>> told = tell(
+    ...     "events", 1, [july], ["a"], [even], [always], np.array([[2.0]]), np.random.default_rng(0)
+    ... )
+    >>> told.chance[1].tolist(), told.crps_reference.tolist()
+    ([[0.75]], [[0.0]])
+    """
+    seen = np.isfinite(observed)
+    counts = np.where(seen, observed, 0).astype(np.int64)
+    uniform = rng.random(counts.shape)
+
+    def known(values: Iterable[np.ndarray]) -> np.ndarray:
+        return np.where(seen, np.stack(list(values)), np.nan)
+
+    def quantile(level: float) -> np.ndarray:
+        return np.stack([np.minimum((m.cdf < level).sum(axis=-1), m.support) for m in said]).astype(float)
+
+    return Told(
+        target,
+        horizon,
+        tuple(origins),
+        tuple(region_ids),
+        np.asarray(observed, float),
+        mean=np.stack([m.mean for m in said]),
+        low=quantile(0.1),
+        high=quantile(0.9),
+        pit=known(m.pit(y, u) for m, y, u in zip(said, counts, uniform, strict=True)),
+        crps=known(m.crps(y) for m, y in zip(said, counts, strict=True)),
+        crps_reference=known(m.crps(y) for m, y in zip(reference, counts, strict=True)),
+        chance={k: np.stack([_at_least(m, k) for m in said]) for k in THRESHOLDS},
+        fitted=fitted,
+    )
+
+
+def _at_least(margins: Margins, k: int) -> np.ndarray:
+    return np.asarray(1 - margins.widened(k).cdf[..., k - 1])
+
+
+def reliability_table(told: Iterable[Told]) -> pd.DataFrame:
+    """How often what was said came true, by target, pooled over horizons.
+
+    Parameters
+    ----------
+    told : iterable of Told
+        Any targets and horizons.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``target, question, predicted_mean, low, high, cases, forecast, frequency``. Questions ``p1, p5, p10``: of the
+        cases whose chance of at least k events lay in [low, high), the mean chance and the share in which it came.
+        ``pit``: the share of PIT values in [low, high), and the share that a reliable forecast has there.
+        ``interval``: the share of outcomes inside the central interval from quantile ``low`` to ``high``, overall
+        and by bins of the predicted mean.
+    """
+    by_target: dict[str, list[Told]] = {}
+    for each in told:
+        by_target.setdefault(each.target, []).append(each)
+    tables = [_of_target(target, parts) for target, parts in by_target.items()]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def _of_target(target: str, parts: Sequence[Told]) -> pd.DataFrame:
+    seen = [np.isfinite(t.observed) for t in parts]
+
+    def cases(of: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate([values[rows] for values, rows in zip(of, seen, strict=True)])
+
+    observed, pit, mean = (cases([getattr(t, name) for t in parts]) for name in ("observed", "pit", "mean"))
+    rows = [
+        _chances(k, observed >= k, np.clip(cases([t.chance[k] for t in parts]), 0, 1)) for k in THRESHOLDS
+    ]
+    rows += [_pit(pit), _coverage(pit, mean)]
+    table = pd.concat(rows, ignore_index=True)
+    table.insert(0, "target", target)
+    return table[COLUMNS]
+
+
+def _chances(k: int, happened: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
+    table = pd.DataFrame(reliability(happened, chance))
+    table = table[table["cases"] > 0]
+    return table.assign(question=f"p{k}", predicted_mean="all")
+
+
+def _pit(pit: np.ndarray) -> pd.DataFrame:
+    counts, edges = np.histogram(pit, bins=PIT_BINS, range=(0.0, 1.0))
+    edges = edges.round(6)
+    return pd.DataFrame(
+        {
+            "question": "pit",
+            "predicted_mean": "all",
+            "low": edges[:-1],
+            "high": edges[1:],
+            "cases": counts,
+            "forecast": 1 / PIT_BINS,
+            "frequency": counts / max(len(pit), 1),
+        }
+    )
+
+
+def _coverage(pit: np.ndarray, mean: np.ndarray) -> pd.DataFrame:
+    at = np.searchsorted(np.array(MEAN_EDGES[1:]), mean, side="right")
+    rows = []
+    for number, name in enumerate(("all", *MEAN_NAMES)):
+        chosen = pit if name == "all" else pit[at == number - 1]
+        for level in LEVELS:
+            inside = float(np.mean(np.abs(chosen - 0.5) <= level / 2)) if len(chosen) else np.nan
+            low, high = round((1 - level) / 2, 6), round((1 + level) / 2, 6)
+            rows.append(("interval", name, low, high, len(chosen), level, inside))
+    table = pd.DataFrame(rows, columns=COLUMNS[1:])
+    return table[table["cases"] > 0]
+
+
+def rehearsal(told: Told) -> pd.DataFrame:
+    """The last month with an outcome, as it would have been forecast; one row per region observed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``origin, month, horizon, fitted, region_id, expected, low, high, observed, crps, crps_conflictology``: counts
+        a month, the ends of the 80 % interval, and scores in counts. Empty where nothing was observed.
+    """
+    last = len(told.origins) - 1
+    keep = np.flatnonzero(np.isfinite(told.observed[last])) if last >= 0 else np.zeros(0, dtype=int)
+    if not len(keep):
+        return pd.DataFrame(columns=REHEARSED)
+    origin = told.origins[last]
+    return pd.DataFrame(
+        {
+            "origin": str(origin),
+            "month": str(origin + told.horizon),
+            "horizon": told.horizon,
+            "fitted": str(told.fitted or origin),
+            "region_id": [told.region_ids[i] for i in keep],
+            "expected": told.mean[last, keep],
+            "low": told.low[last, keep],
+            "high": told.high[last, keep],
+            "observed": told.observed[last, keep],
+            "crps": told.crps[last, keep],
+            "crps_conflictology": told.crps_reference[last, keep],
+        }
+    )

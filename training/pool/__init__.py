@@ -1,0 +1,1 @@
+"""The pool: weights, calibration, dependence, and what a forecast is made of."""

@@ -1,0 +1,201 @@
+"""What a forecast is made of: every member's mean taken apart by family, and the pool's as their weighted sum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import singledispatch
+
+import numpy as np
+import pandas as pd
+
+from ..distribution import Margins
+from ..models.base import Member, Problem
+from ..models.baselines import NeighbourConflictology
+from ..models.boosted import BoostedEndemicEpidemic
+from ..models.events_times_deaths import EventsTimesDeaths, as_events
+from ..models.endemic_epidemic import EndemicEpidemic
+from ..models.excitation import ACROSS, COUNTRY, DOMESTIC, OWN, border_weights
+from ..models.leaf_calibrated import LeafCalibrated
+from .fitted import FittedPool
+from ..models.smoothed_conflictology import SmoothedConflictology
+from ..models.exponential_nb import ExponentialNB
+
+CALENDAR, BASELINE = "calendar", "baseline"
+#: Every family, in the order of tables.
+FAMILIES = (OWN, DOMESTIC, ACROSS, COUNTRY, CALENDAR, BASELINE)
+#: Families of features under the family that they are told as; what is not here belongs to the baseline.
+TOLD_AS = {
+    **{family: family for family in FAMILIES},
+    "recency": OWN,
+    "composition": OWN,
+    "onsets": OWN,
+    "all regions": COUNTRY,
+}
+
+#: Contributions by family, counts per month, (regions,) each.
+Parts = dict[str, np.ndarray]
+
+
+def explain_pool(
+    pool: FittedPool, problem: Problem, origin: pd.Period, margins: Mapping[str, Margins] | None = None
+) -> Parts:
+    """The pool's mean taken apart by family.
+
+    Parameters
+    ----------
+    pool : FittedPool
+        Members fitted for one horizon, and their weights; equal ones where it has none.
+    problem : Problem
+        What they were fitted on.
+    origin : pandas.Period
+        The last month seen.
+    margins : mapping of str to Margins, optional
+        What ``pool.margins`` gave, so that nothing is computed twice.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        One array (regions,) per family of :data:`FAMILIES`, counts per month; they sum to the pool's mean. What
+        lowers a forecast, such as a quiet season, is negative.
+    """
+    said = pool.margins(problem, origin) if margins is None else margins
+    total = {family: np.zeros(problem.panel.shape[1]) for family in FAMILIES}
+    for name, weight in pool.shares.items():
+        for family, part in explain_member(pool.members[name], problem, origin, said[name].mean).items():
+            total[family] += weight * part
+    if pool.calibration is not None:
+        # Calibration moves every count of a region alike, so each part by the same factor.
+        mixed = np.sum(list(total.values()), axis=0)
+        factor = said["pool"].mean / np.where(mixed > 0, mixed, 1.0)
+        total = {family: part * factor for family, part in total.items()}
+    return total
+
+
+@singledispatch
+def explain_member(member: Member, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+    """One member's mean taken apart; all is own history where a member looks at nothing else.
+
+    Parameters
+    ----------
+    member : Member
+        Fitted.
+    mean : numpy.ndarray
+        Mean of its margins at ``origin``, (regions,).
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Some of :data:`FAMILIES`, (regions,) each; they sum to ``mean``.
+    """
+    return {OWN: np.asarray(mean, dtype=float)}
+
+
+@explain_member.register
+def _(member: NeighbourConflictology, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+    from ..models.baselines import Conflictology
+
+    own = Conflictology(member.window).margins(problem, origin).mean
+    if problem.panel.links is None:
+        return {OWN: own}
+    parts = {
+        family: member.share * (border_weights(problem.panel, crossing) @ own)
+        for family, crossing in ((DOMESTIC, False), (ACROSS, True))
+    }
+    return {**parts, OWN: mean - parts[DOMESTIC] - parts[ACROSS]}
+
+
+def _seasoned(parts: Parts, mean: np.ndarray) -> Parts:
+    """Parts of a mean before the season, and what the season adds to it or takes away."""
+    plain = np.sum(list(parts.values()), axis=0)
+    return {**parts, CALENDAR: parts.get(CALENDAR, 0.0) + mean - plain}
+
+
+def _window_parts(member: SmoothedConflictology, problem: Problem, origin: pd.Period) -> Parts:
+    """A region's own last months, and the level of all; they sum to the mean before the season."""
+    row = problem.row(origin)
+    own = (1 - member.pull) * SmoothedConflictology(member.window, pull=0.0).means(problem)[row]
+    mean = member.means(problem)[row]
+    own = np.minimum(own, mean)
+    return {OWN: own, BASELINE: mean - own}
+
+
+@explain_member.register
+def _(member: SmoothedConflictology, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+    return _seasoned(_window_parts(member, problem, origin), mean)
+
+
+@explain_member.register
+def _(member: ExponentialNB, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+    plain = mean / member.season_.at(origin.ordinal + member.horizon_)
+    own = np.minimum(member.own_mean(problem, origin), plain)
+    return _seasoned({OWN: own, BASELINE: plain - own}, mean)
+
+
+@explain_member.register
+def _(member: EndemicEpidemic, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+    return member.contributions(problem, origin)
+
+
+@explain_member.register
+def _(member: BoostedEndemicEpidemic, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+    row = problem.row(origin)
+    base, recent = member.base_, member.recent_
+    started = (
+        (1 - member.blend, base.plain_contributions(problem, origin)),
+        (member.blend, _window_parts(recent, problem, origin)),
+    )
+    parts = {family: np.zeros(len(mean)) for family in FAMILIES}
+    for weight, each in started:
+        for family, part in each.items():
+            parts[family] += weight * part
+    start = member.start(problem, origin)
+    parts = _seasoned(parts, start)
+    if member.booster_ is None:
+        return parts
+    logs = member.booster_.predict(problem.cube.values[row], pred_contrib=True)
+    scale = logarithmic_mean(start * np.exp(logs.sum(axis=1)), start)
+    # The last column is what the trees say on average.
+    told = [TOLD_AS.get(family, BASELINE) for family in problem.cube.families] + [BASELINE]
+    for family, column in zip(told, logs.T, strict=True):
+        parts[family] += scale * column
+    return parts
+
+
+@explain_member.register
+def _(member: LeafCalibrated, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+    boosted = member.boosted_.mean(problem, origin)
+    parts = explain_member(member.boosted_, problem, origin, boosted)
+    # Its own shape moves every count of a region alike, so each part by the same factor.
+    return {family: part * (mean / boosted) for family, part in parts.items()}
+
+
+@explain_member.register
+def _(member: EventsTimesDeaths, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+    alike = as_events(problem)
+    events = member.events_.mean(alike, origin)
+    # Every event is expected to cost the same, whatever brought it about.
+    parts = explain_member(member.events_, alike, origin, events)
+    return {family: part * (mean / events) for family, part in parts.items()}
+
+
+def logarithmic_mean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``(a - b) / log(a / b)``, and ``a`` where both are equal; turns differences of logs into counts.
+
+    With it as a weight, contributions that add up on the log scale add up to ``a - b``, without a remainder and in
+    any order (Ang 2004, doi:10.1016/j.enpol.2003.10.010).
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray
+        Counts, > 0, same shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a, b = np.array([6.0, 3.0]), np.array([2.0, 3.0])
+    >>> (logarithmic_mean(a, b) * np.log(a / b)).round(9).tolist()
+    [4.0, 0.0]
+    """
+    logs = np.log(a / b)
+    near = np.abs(logs) < 1e-6
+    return np.asarray(np.where(near, (a + b) / 2, (a - b) / np.where(near, 1.0, logs)))

@@ -1,0 +1,93 @@
+"""The pool: a linear mixture of members, horizon by horizon."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..calibration import PitMap
+from ..distribution import Margins, mix
+from ..models.base import Member, Problem
+from ..models.catalogue import fit_members, pooled_members
+from ..models.serialization import json_text, member_files, read_members
+
+if TYPE_CHECKING:
+    from .learning import Learned
+
+
+@dataclass(frozen=True)
+class FittedPool:
+    """All members fitted at one origin for one horizon.
+
+    Attributes
+    ----------
+    horizon : int
+        Months ahead.
+    members : mapping of str to Member
+        By name.
+    weights : mapping of str to float
+        >= 0, summing to 1; equal ones where there are none.
+    calibration : PitMap or None
+        Map of the pool's cumulative probabilities, learned from past origins.
+    """
+
+    horizon: int
+    members: Mapping[str, Member]
+    weights: Mapping[str, float] = field(default_factory=dict)
+    calibration: PitMap | None = None
+
+    def margins(self, problem: Problem, origin: pd.Period) -> dict[str, Margins]:
+        """Margins of every member and of the pool, (regions,) each."""
+        each = {name: m.margins(problem, origin) for name, m in self.members.items()}
+        weights = self.shares
+        pool = mix([each[n] for n in weights], np.array(list(weights.values())))
+        return {**each, "pool": pool if self.calibration is None else self.calibration.apply(pool)}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Weight of every member, summing to 1."""
+        return dict(self.weights) or dict.fromkeys(self.members, 1 / len(self.members))
+
+    def to_files(self) -> dict[str, str]:
+        """Text files by name: ``pool.json``, and those of every member."""
+        about = {
+            "horizon": self.horizon,
+            "members": list(self.members),
+            # A list, not a mapping: the order of the members is the order of a sum, and text sorts keys.
+            "weights": list(self.shares.items()),
+            "calibration": None if self.calibration is None else self.calibration.to_json(),
+        }
+        return {"pool.json": json_text(about), **member_files(self.members)}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, str]) -> FittedPool:
+        """What :meth:`to_files` wrote; a :class:`ModelError` where something is missing."""
+        about = json.loads(files["pool.json"])
+        shape = about["calibration"]
+        return cls(
+            int(about["horizon"]),
+            read_members(tuple(about["members"]), files),
+            {str(name): float(weight) for name, weight in about["weights"]},
+            None if shape is None else PitMap.from_json(shape),
+        )
+
+
+def with_learned(files: Mapping[str, str], learned: Learned) -> dict[str, str]:
+    """A stored pool with the weights and the calibration that a back-test has taught it."""
+    about = json.loads(files["pool.json"])
+    weights = [(name, float(weight)) for name, weight in learned.weights.items()]
+    calibration = None if learned.calibration is None else learned.calibration.to_json()
+    return {**files, "pool.json": json_text({**about, "weights": weights, "calibration": calibration})}
+
+
+def fit_pool(
+    problem: Problem, origin: pd.Period, horizon: int, members: Iterable[str] | None = None
+) -> FittedPool:
+    """Fit what the pool is made of, or the named members; equal weights, until a back-test has learned better ones."""
+    names = tuple(members or pooled_members(problem.target))
+    return FittedPool(horizon, fit_members(problem, origin, horizon, names))

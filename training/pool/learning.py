@@ -1,0 +1,160 @@
+"""What scored origins teach the pool: weights of its members, and a calibration of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ...data.errors import ModelError
+from ..calibration import PitMap, fit_pit_map
+from ..distribution import Margins, mix
+from .weights import best_weights, pool_terms
+
+if TYPE_CHECKING:
+    from ..evaluation.backtest import Record
+
+#: Fewest scored origins that anything is learned from; with less, weights are equal and nothing is calibrated.
+FEWEST = 12
+
+
+class Lesson(NamedTuple):
+    """What one origin teaches once its outcome is known.
+
+    ``error`` and ``distance`` are the terms of :func:`harmattan.training.pool.weights.pool_terms`; ``lower``, ``upper`` and
+    ``mean`` are ``F(y - 1)``, ``F(y)`` and the predicted mean of the pool for each observed case.
+    """
+
+    error: np.ndarray
+    distance: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    mean: np.ndarray
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a pool has learned at one horizon.
+
+    Attributes
+    ----------
+    weights : mapping of str to float
+        By member, >= 0, summing to 1.
+    calibration : PitMap or None
+        Applied to the mixture of the members; None where too few origins were scored.
+    origins : int
+        How many scored origins it was learned from.
+    """
+
+    weights: Mapping[str, float]
+    calibration: PitMap | None
+    origins: int
+
+    def apply(self, members: Mapping[str, Margins]) -> Margins:
+        """The pool of some margins (regions,) by member: mixed, then calibrated."""
+        weights = np.array(list(self.weights.values()))
+        mixed = mix([members[name] for name in self.weights], weights)
+        return mixed if self.calibration is None else self.calibration.apply(mixed)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and text, from which :meth:`from_json` gives the same again, bit by bit."""
+        return {
+            # Lists, not a mapping: the order of the members is the order of a sum, and text may sort keys.
+            "members": list(self.weights),
+            "weights": list(self.weights.values()),
+            "calibration": None if self.calibration is None else self.calibration.to_json(),
+            "origins": self.origins,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Learned:
+        """The inverse of :meth:`to_json`.
+
+        Raises
+        ------
+        ModelError
+            Something is missing, or weights are not those of a mixture.
+        """
+        try:
+            pairs = zip(data["members"], data["weights"], strict=True)
+            weights = {str(name): float(weight) for name, weight in pairs}
+            told, origins = data["calibration"], int(data["origins"])
+        except (KeyError, TypeError, ValueError):
+            raise ModelError(
+                "the weights of a pool are incomplete.", remedy="Train and write the model again."
+            ) from None
+        values = np.array(list(weights.values()))
+        if not len(values) or not (values >= 0).all() or abs(values.sum() - 1) > 1e-6:
+            raise ModelError(
+                "the weights of a pool are not those of a mixture.", remedy="Train and write the model again."
+            )
+        return cls(weights, None if told is None else PitMap.from_json(told), origins)
+
+
+def lesson(members: Sequence[Margins], pool: Margins, observed: np.ndarray) -> Lesson | None:
+    """What one origin teaches; None where none of its outcomes was observed.
+
+    Parameters
+    ----------
+    members : sequence of Margins
+        (regions,) each.
+    pool : Margins
+        The uncalibrated pool that was forecast then, (regions,).
+    observed : numpy.ndarray
+        Outcomes, (regions,), counts; NaN where not observed.
+    """
+    seen = np.isfinite(observed)
+    if not seen.any():
+        return None
+    counts = np.where(seen, observed, 0).astype(np.int64)
+    lower, upper = pool.pit(counts, np.zeros(len(counts))), pool.pit(counts, np.ones(len(counts)))
+    return Lesson(*pool_terms(members, observed, seen), lower[seen], upper[seen], pool.mean[seen])
+
+
+def learn(lessons: Sequence[Lesson], members: int) -> tuple[np.ndarray, PitMap | None]:
+    """Weights (members,) and calibration from all lessons; equal weights and no calibration from too few."""
+    if len(lessons) < FEWEST:
+        return np.full(members, 1 / members), None
+    weights = best_weights(np.mean([x.error for x in lessons], 0), np.mean([x.distance for x in lessons], 0))
+    lower, upper, mean = (
+        np.concatenate([getattr(x, k) for x in lessons]) for k in ("lower", "upper", "mean")
+    )
+    return weights, fit_pit_map(lower, upper, mean)
+
+
+def learn_pool(record: Record) -> Learned:
+    """What the pool of one target and horizon learns from a back-test, for forecasts from now on.
+
+    Parameters
+    ----------
+    record : Record
+        Of :func:`harmattan.training.evaluation.backtest.run_backtest`, whose pooled members ``weights`` names. All its observed
+        outcomes are learned from, so none may lie after the origin that the result is used at.
+
+    Returns
+    -------
+    Learned
+        The same weights and map that the back-test itself would use at its next origin.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import pandas as pd
+    >>> from harmattan.training.distribution import negative_binomial
+    >>> said = [negative_binomial(np.array([2.0]), np.array([1.0]))]
+    >>> record = SimpleNamespace(weights=pd.DataFrame({"member": ["a", "b"]}), observed=np.array([[3.0]]),
+    ...                          margins={"a": said, "b": said, "pool_uncalibrated": said})
+    >>> learn_pool(record).weights
+    {'a': 0.5, 'b': 0.5}
+    """
+    names = list(dict.fromkeys(record.weights["member"]))
+    plain = record.margins["pool_uncalibrated"]
+    told = [
+        lesson([record.margins[n][i] for n in names], plain[i], observed)
+        for i, observed in enumerate(record.observed)
+    ]
+    lessons = [x for x in told if x is not None]
+    weights, calibration = learn(lessons, len(names))
+    return Learned(dict(zip(names, weights.tolist(), strict=True)), calibration, len(lessons))

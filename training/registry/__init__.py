@@ -1,0 +1,1 @@
+"""Runs and versions in MLflow, and the gate in front of the champion."""

@@ -1,0 +1,267 @@
+"""The gate in front of the champion: a challenger has to be better on the same origins, not only seem so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ..evaluation.comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
+from ..evaluation.diagnostics import BAND
+from ..models.catalogue import BASELINES
+
+#: What is published, and what has to be better.
+POOL = "pool"
+#: Least gain in CRPS over all horizons together; less is not worth a change.
+MARGIN = 0.005
+#: Most that any horizon of any target may lose.
+LARGEST_LOSS = 0.02
+#: Central intervals whose coverage is held to its band.
+LEVELS = (0.5, 0.8, 0.9)
+#: What one row of a scored record is about.
+KEYS = ["target", "horizon", "origin"]
+COLUMNS = (*KEYS, "member", "cases", "observed", "crps", *(f"inside_{int(100 * level)}" for level in LEVELS))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a challenger may become champion, and why.
+
+    Attributes
+    ----------
+    ok : bool
+        It passes every rule.
+    reasons : tuple of str
+        Every rule that it breaks, in words; what it gained where it breaks none.
+    figures : mapping of str to float
+        ``skill, low, high, p, months`` of the leading target, ``skill_h1`` and so on, and coverage.
+    """
+
+    ok: bool
+    reasons: tuple[str, ...]
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def origin_scores(cases: pd.DataFrame, members: Sequence[str] = (POOL, *BASELINES)) -> pd.DataFrame:
+    """The scored record of a back-test, month by month: what a gate compares.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        One row per ``target, member, horizon, origin`` and region, with ``observed, crps, pit``.
+    members : sequence of str
+        Whose record is kept.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``target, horizon, origin, member, cases, observed, crps`` (sums over regions), ``inside_50, inside_80,
+        inside_90`` (cases whose transform lies in the central interval).
+
+    Examples
+    --------
+    >>> case = {"target": "events", "member": "pool", "horizon": 1, "origin": "2022-01", "region_id": "a"}
+    >>> origin_scores(pd.DataFrame([{**case, "observed": 2, "crps": 0.5, "pit": 0.5}]))["crps"].tolist()
+    [0.5]
+    """
+    kept = cases[cases["member"].astype(str).isin(members)]
+    inside = {
+        f"inside_{int(100 * level)}": ((kept["pit"] - 0.5).abs() <= level / 2).astype(np.int64)
+        for level in LEVELS
+    }
+    counted = kept.assign(cases=1, **inside).astype(dict.fromkeys(["target", "member", "origin"], str))
+    counted = counted.astype({"horizon": np.int64, "observed": np.int64, "crps": float})
+    sums = counted.groupby([*KEYS, "member"], as_index=False)[
+        [c for c in COLUMNS if c not in (*KEYS, "member")]
+    ]
+    return sums.sum()[list(COLUMNS)]
+
+
+def best_baselines(record: pd.DataFrame) -> pd.DataFrame:
+    """Of each target and horizon the baseline with the lowest CRPS: the rival of a first champion."""
+    baselines = record[record["member"].isin(BASELINES)]
+    total = baselines.groupby(["target", "horizon", "member"], as_index=False)["crps"].sum()
+    best = total.loc[total.groupby(["target", "horizon"])["crps"].idxmin(), ["target", "horizon", "member"]]
+    return baselines.merge(best, on=["target", "horizon", "member"])
+
+
+def decide(
+    champion: pd.DataFrame,
+    challenger: pd.DataFrame,
+    rng: np.random.Generator,
+    leading: str = "events",
+    better: bool = True,
+) -> Verdict:
+    """Whether the challenger is better than the champion on the origins that both were scored on.
+
+    Parameters
+    ----------
+    champion, challenger : pandas.DataFrame
+        One row per target, horizon and origin, as :func:`origin_scores` gives them for one member. Rows count where
+        both were scored on as many cases with the same outcomes: revised data are not the same origins.
+    rng : numpy.random.Generator
+        Draws the blocks of months.
+    leading : str
+        The target that has to be better; the others must not be worse. The first of all where it is absent.
+    better : bool
+        Whether a gain is asked for. The same recipe fitted on newer months cannot be better on the same origins: it
+        only has to be no worse.
+
+    Returns
+    -------
+    Verdict
+        Refused for any of: a target or horizon of the champion that the challenger has no record of, or fewer than 24
+        common origins of it; a gain under 0.5 %, or whose 95 % interval (block bootstrap
+        over months) does not lie above zero, with or without the horizon that gains most; a horizon that loses more
+        than 2 %; coverage of the central 50, 80 or 90 % that is surely further than 2 points from nominal.
+    """
+    both = common(champion, challenger)
+    if both.empty:
+        return Verdict(False, ("no origin is common to both on the same outcomes",))
+    if leading not in set(both["target"]):
+        leading = sorted(both["target"])[0]
+    reasons = list(_not_compared(champion, challenger, both, leading))
+    figures: dict[str, float] = {}
+    for target, rows in both.groupby("target"):
+        table = _Months.of(rows)
+        blocks = month_blocks(len(table.origins), rng)
+        if target == leading:
+            figures |= _gain(table, blocks)
+            reasons += _not_better(table, blocks, figures) if better else _too_few(figures)
+        reasons += [f"{target}: {reason}" for reason in _worse_horizons(table)]
+        reasons += [f"{target}: {reason}" for reason in _out_of_band(table, blocks, figures, str(target))]
+    if reasons:
+        return Verdict(False, tuple(reasons), figures)
+    gained = f"CRPS of {leading} {figures['skill']:+.1%}, 95 % interval {figures['low']:+.1%} to {figures['high']:+.1%}"
+    return Verdict(True, (f"{gained}, {figures['months']:.0f} origins",), figures)
+
+
+def _not_compared(
+    champion: pd.DataFrame, challenger: pd.DataFrame, both: pd.DataFrame, leading: str
+) -> Iterator[str]:
+    """What the champion forecasts and the challenger was not held against, by target and horizon."""
+    origins = both.groupby(["target", "horizon"])["origin"].nunique()
+    scored = set(zip(challenger["target"], challenger["horizon"], strict=True))
+    for target, rows in champion.groupby("target"):
+        horizons = sorted(set(rows["horizon"]))
+        if not any(known == target for known, _ in scored):
+            yield f"{target}: the challenger does not forecast it"
+            continue
+        together = both.loc[both["target"] == target, "origin"].nunique()
+        if together < ENOUGH_MONTHS:
+            if target != leading:
+                yield f"{target}: {_few(together)}"
+            horizons = [h for h in horizons if (target, h) not in scored]
+        for horizon in horizons:
+            if (target, horizon) not in scored:
+                yield f"{target}: the challenger does not forecast horizon {horizon}"
+            elif (found := int(origins.get((target, horizon), 0))) < ENOUGH_MONTHS:
+                yield f"{target}: horizon {horizon} has {_few(found)}"
+
+
+def common(champion: pd.DataFrame, challenger: pd.DataFrame) -> pd.DataFrame:
+    """Rows of both on the same cases and outcomes; ``crps`` is the challenger's, ``crps_champion`` the other's."""
+    same = [*KEYS, "cases", "observed"]
+    rival = champion[[*same, "crps"]].rename(columns={"crps": "crps_champion"})
+    return challenger.merge(rival, on=same).sort_values(KEYS, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _Months:
+    """Sums of one target, by origin and horizon: (origins, horizons), zero where there is none."""
+
+    origins: tuple[str, ...]
+    horizons: tuple[int, ...]
+    mine: np.ndarray
+    theirs: np.ndarray
+    cases: np.ndarray
+    inside: Mapping[float, np.ndarray]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> _Months:
+        """From common rows of one target."""
+
+        def table(column: str) -> np.ndarray:
+            wide = rows.pivot_table(index="origin", columns="horizon", values=column, aggfunc="sum")
+            return np.asarray(wide.sort_index().fillna(0.0).to_numpy(float))
+
+        return cls(
+            tuple(sorted(set(rows["origin"]))),
+            tuple(sorted(set(rows["horizon"]))),
+            table("crps"),
+            table("crps_champion"),
+            table("cases"),
+            {level: table(f"inside_{int(100 * level)}") for level in LEVELS},
+        )
+
+    def skill(self, blocks: np.ndarray, without: int | None = None) -> tuple[float, float, float]:
+        """Gain over all horizons (but one) with its interval."""
+        keep = [i for i in range(len(self.horizons)) if i != without]
+        return skill_from_blocks(self.mine[:, keep].sum(axis=1), self.theirs[:, keep].sum(axis=1), blocks)
+
+    def by_horizon(self) -> np.ndarray:
+        """Gain at each horizon, (horizons,)."""
+        theirs = self.theirs.sum(axis=0)
+        lost = np.divide(self.mine.sum(axis=0), theirs, out=np.ones(len(theirs)), where=theirs > 0)
+        return np.asarray(1 - lost)
+
+
+def _gain(table: _Months, blocks: np.ndarray) -> dict[str, float]:
+    skill, low, high = table.skill(blocks)
+    cases = np.maximum(table.cases.sum(axis=1), 1)
+    p = diebold_mariano((table.mine - table.theirs).sum(axis=1) / cases, max(table.horizons))
+    by_horizon = {f"skill_h{h}": float(s) for h, s in zip(table.horizons, table.by_horizon(), strict=True)}
+    return {
+        "skill": skill,
+        "low": low,
+        "high": high,
+        "p": p,
+        "months": float(len(table.origins)),
+        **by_horizon,
+    }
+
+
+def _not_better(table: _Months, blocks: np.ndarray, figures: Mapping[str, float]) -> Iterator[str]:
+    """Why the gain of the leading target is none."""
+    yield from _too_few(figures)
+    if not figures["skill"] >= MARGIN:
+        yield f"CRPS gains {figures['skill']:+.1%}: at least {MARGIN:+.1%} is needed"
+    if not figures["low"] > 0:
+        yield f"the gain may be luck: its 95 % interval begins at {figures['low']:+.1%}"
+    if len(table.horizons) > 1:
+        best = int(np.argmax(table.by_horizon()))
+        skill, low, _ = table.skill(blocks, without=best)
+        if not low > 0:
+            yield (
+                f"the gain rests on horizon {table.horizons[best]} alone: without it {skill:+.1%}, "
+                f"interval from {low:+.1%}"
+            )
+
+
+def _too_few(figures: Mapping[str, float]) -> Iterator[str]:
+    if figures["months"] < ENOUGH_MONTHS:
+        yield _few(int(figures["months"]))
+
+
+def _few(origins: int) -> str:
+    return f"only {origins} common origins: {ENOUGH_MONTHS} are needed"
+
+
+def _worse_horizons(table: _Months) -> Iterator[str]:
+    for horizon, skill in zip(table.horizons, table.by_horizon(), strict=True):
+        if skill < -LARGEST_LOSS:
+            yield f"horizon {horizon} loses {-skill:.1%}: at most {LARGEST_LOSS:.0%} is allowed"
+
+
+def _out_of_band(table: _Months, blocks: np.ndarray, figures: dict[str, float], target: str) -> Iterator[str]:
+    """Coverage whose whole 95 % interval lies outside the band around nominal."""
+    cases = table.cases.sum(axis=1)
+    for level in LEVELS:
+        inside = table.inside[level].sum(axis=1)
+        share = float(inside.sum() / cases.sum())
+        low, high = np.quantile((blocks @ inside) / np.maximum(blocks @ cases, 1), [0.025, 0.975])
+        figures[f"coverage_{int(100 * level)}_{target}"] = share
+        if low > level + BAND or high < level - BAND:
+            yield f"the {level:.0%} interval covers {share:.1%}: out of its band of {BAND * 100:.0f} points"

@@ -1,0 +1,240 @@
+"""Where runs and models are kept: which MLflow store, whether it answers, and a client for it.
+
+MLflow is imported when a store is opened, never before: it takes seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...data.errors import HarmattanError, TrackingError
+
+#: Every run of the project is found under this name.
+EXPERIMENT = "harmattan"
+#: Seconds after which one request to a tracking server counts as lost; each is made twice at most.
+PATIENCE = 10
+#: Seconds that a server has to say that it is there, before anything is sent to it.
+FIRST_WORD = 5.0
+
+
+def store_uri(folder: Path, tracking_uri: str | None = None) -> str:
+    """Where runs go: ``tracking_uri``, else MLFLOW_TRACKING_URI, else a database in ``folder``."""
+    given = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    return given or f"sqlite:///{_database(folder.resolve())}"
+
+
+def prepare(folder: Path, tracking_uri: str | None = None) -> subprocess.Popen[bytes] | None:
+    """Begin to make the database in another process, where there is none yet.
+
+    A new database takes seconds of schema migrations: they run beside the forecast. Whatever goes wrong there
+    is found, and told, when the store is opened.
+    """
+    if not store_uri(folder, tracking_uri).startswith("sqlite:///") or _database(folder).exists():
+        return None
+    if tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"):
+        return None
+    code = "import sys; from pathlib import Path; from harmattan.training.registry import store as stores"
+    code += "; stores.create_store(Path(sys.argv[1]))"
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", code, str(folder.resolve())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _database(folder: Path) -> Path:
+    return folder / "mlflow.db"
+
+
+def artifacts_of(folder: Path) -> str:
+    """Address of the files of runs, where the store is a database in ``folder``."""
+    return (folder.resolve() / "artifacts").as_uri()
+
+
+def create_store(folder: Path) -> None:
+    """A new database in ``folder``, ready under its name only when it is complete."""
+    with quiet_mlflow():
+        from mlflow import MlflowClient
+
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=folder) as aside:
+            fresh = Path(aside) / "mlflow.db"
+            client = MlflowClient(f"sqlite:///{fresh}")
+            client.create_experiment(EXPERIMENT, artifact_location=artifacts_of(folder))
+            if not _database(folder).exists():
+                os.rename(fresh, _database(folder))
+
+
+@contextmanager
+def connected(
+    folder: Path,
+    tracking_uri: str | None = None,
+    *,
+    doing: str = "the store could not be used",
+    remedy: str = "Mend the store, or name another with --tracking-uri.",
+    preparing: subprocess.Popen[bytes] | None = None,
+    create: bool = True,
+) -> Iterator[Any]:
+    """An ``MlflowClient`` of the store, made where it is absent; every failure inside becomes one error.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``mlflow.db`` and ``artifacts/``, unless another store is named.
+    tracking_uri : str, optional
+        Another store; MLFLOW_TRACKING_URI counts where this is None.
+    doing, remedy : str
+        How the error begins and ends.
+    preparing : subprocess.Popen, optional
+        What :func:`prepare` returned.
+    create : bool
+        Whether a database that is not there is made, or is an error.
+
+    Raises
+    ------
+    TrackingError
+        The store cannot be reached, read or written. Errors of this project pass as they are.
+    """
+    uri = store_uri(folder, tracking_uri)
+    try:
+        if preparing is not None:
+            preparing.wait(timeout=120)
+        if is_local(folder, tracking_uri) and not _database(folder).exists():
+            if not create:
+                raise FileNotFoundError("there is no such database")
+            create_store(folder)
+        greet(uri)
+        with quiet_mlflow():
+            from mlflow import MlflowClient
+
+            yield MlflowClient(uri, registry_uri=uri)
+    except HarmattanError:
+        raise
+    except Exception as reason:
+        raise TrackingError(f"{doing} ({in_short(reason)}).", without_secrets(uri), remedy) from reason
+
+
+def check_folder(folder: Path) -> None:
+    """A :class:`TrackingError` before the work, not after it, where a database could not be made in ``folder``."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise TrackingError("runs cannot be recorded here.", str(folder), "Choose another --mlruns.")
+
+
+def is_local(folder: Path, tracking_uri: str | None = None) -> bool:
+    """Whether the store is the database in ``folder``."""
+    return store_uri(folder, tracking_uri) == f"sqlite:///{_database(folder.resolve())}"
+
+
+def greet(uri: str) -> None:
+    """Ask a server whether it is there; an error within seconds where it is not, fails or hangs.
+
+    MLflow itself would try for minutes, and a job that waits for its record is a late job.
+
+    Raises
+    ------
+    ConnectionError
+        The server does not answer in time, or answers with a fault of its own.
+    """
+    if not uri.startswith(("http://", "https://")):
+        return
+    import httpx
+
+    try:
+        status = httpx.get(uri.rstrip("/") + "/health", timeout=FIRST_WORD).status_code
+    except (httpx.HTTPError, httpx.InvalidURL) as reason:
+        raise ConnectionError(f"no answer: {type(reason).__name__}") from None
+    if status >= 500:
+        raise ConnectionError(f"the server answers {status}")
+
+
+def experiment_of(client: Any, folder: Path, tracking_uri: str | None = None) -> str:
+    """Id of the project's experiment, which is made where there is none."""
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found:
+        return str(found.experiment_id)
+    place = artifacts_of(folder) if is_local(folder, tracking_uri) else None
+    return str(client.create_experiment(EXPERIMENT, artifact_location=place))
+
+
+@contextmanager
+def quiet_mlflow() -> Iterator[None]:
+    """MLflow without telemetry and chatter, its patience bounded; the environment is put back."""
+    import logging
+    import warnings
+
+    wanted = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(PATIENCE),
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        # A server's runs would be announced on standard output, in the middle of --json.
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    levels = [logger.level for logger in loggers]
+    os.environ.update(
+        {k: v for k, v in wanted.items() if before[k] is None or k == "MLFLOW_DISABLE_TELEMETRY"}
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import mlflow  # noqa: F401
+
+            for logger in loggers:
+                # Not even errors: MLflow would print the trace of what is told here in one sentence.
+                logger.setLevel(logging.CRITICAL)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def without_secrets(text: str) -> str:
+    """An address without the password that it may hold.
+
+    >>> without_secrets("http://me:secret@example.org/x?token=abc")
+    'http://example.org/x'
+    """
+    return re.sub(r"//[^@\s]*@", "//", re.sub(r"\?\S*", "", text))
+
+
+def in_short(reason: BaseException) -> str:
+    """The first line of an error that says something, without secrets, at most 200 characters.
+
+    Of a request that was lost it is the address and the innermost cause, for what lies between says both many times.
+
+    >>> in_short(OSError("(raised as a result of a flush)\\n(sqlite3.OperationalError) database or disk is full"))
+    'database or disk is full'
+    """
+    lines = [line for line in str(reason).strip().splitlines() if not line.startswith("(raised as ")]
+    first = re.sub(r"^\([\w.]+\) ", "", lines[0] if lines else type(reason).__name__)
+    request, lost, _ = first.partition(" failed with exception ")
+    if lost:
+        first = f"{request} failed: {_innermost(reason)}"
+    return without_secrets(first)[:200]
+
+
+def _innermost(reason: BaseException) -> BaseException:
+    """What an error began with."""
+    while (earlier := reason.__cause__ or reason.__context__) is not None:
+        reason = earlier
+    return reason

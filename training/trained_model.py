@@ -1,0 +1,354 @@
+"""Everything that was fitted at one origin, as text files: what is trained once and used until the next training.
+
+A trained model is a folder of JSON and of LightGBM's text format, with the SHA-256 of every file in ``model.json``.
+Nothing in it is pickled, and it needs no training data to forecast.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pandas as pd
+
+from ..data.errors import ModelError, OriginError
+from ..features.recipe import Recipe
+from .pool.dependence import Template
+from .diffusion.model import Diffusion
+from .pool.fitted import FittedPool
+from .models.serialization import json_text
+
+if TYPE_CHECKING:
+    from ..data.panel import Panel
+
+T = TypeVar("T")
+#: Version of the files' layout; a reader refuses any other.
+FORMAT = 1
+CARD, RECIPE, PLACES = "model.json", "recipe.json", "places.json"
+TEMPLATE, DIFFUSION = "template.json", "diffusion.json"
+AGAIN = "Fetch the model again, or train a new one with: harmattan train."
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model.
+
+    Attributes
+    ----------
+    card : mapping
+        ``origin, targets, horizons, seed, draws, data_hash, package_version, settings``: what it is and comes from.
+    files : mapping of str to str
+        Text by relative path, without the card.
+    """
+
+    card: Mapping[str, Any]
+    files: Mapping[str, str]
+
+    @property
+    def origin(self) -> pd.Period:
+        """The last month that was learned from, frequency ``M``."""
+        return pd.Period(self.card["origin"], freq="M")
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """``events``, ``deaths``, or one of them."""
+        return tuple(self.card["targets"])
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """Months ahead."""
+        return tuple(self.card["horizons"])
+
+    @property
+    def seed(self) -> int:
+        """Root of the random streams of a forecast."""
+        return int(self.card["seed"])
+
+    @property
+    def draws(self) -> int:
+        """Draws per forecast."""
+        return int(self.card["draws"])
+
+    @property
+    def package_version(self) -> str:
+        """What it was trained with."""
+        return str(self.card["package_version"])
+
+    @property
+    def data_hash(self) -> str:
+        """SHA-256 of the panel that it was trained on."""
+        return str(self.card["data_hash"])
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The features, in order."""
+        return self._read(RECIPE, Recipe.from_json)
+
+    @cached_property
+    def places(self) -> dict[str, Any]:
+        """``region_ids, names, countries`` and ``links`` (or None) that it was trained for."""
+        return self._read(PLACES, json.loads)
+
+    @cached_property
+    def links(self) -> pd.DataFrame | None:
+        """``region_a, region_b, border_km, crosses_border``; None where the panel had none."""
+        found = self.places["links"]
+        return None if found is None else pd.DataFrame(found)
+
+    @cached_property
+    def pools(self) -> dict[tuple[str, int], FittedPool]:
+        """Members, weights and calibration by target and horizon."""
+        return {(t, h): self._pool(t, h) for t in self.targets for h in self.horizons}
+
+    @property
+    def template(self) -> Template | None:
+        """How regions and months err together; None where no past errors were known."""
+        if TEMPLATE not in self.files:
+            return None
+        stored = self._read(TEMPLATE, json.loads)
+        return Template(**{name: tuple(value) for name, value in stored.items()})
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """The recent record of every member, one row per target, member and horizon."""
+        return self.table("scores")
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the recent record: ``scores, reliability, rehearsal``."""
+        stored = self._read(f"{name}.json", json.loads)
+        table = pd.DataFrame(stored["rows"], columns=stored["columns"])
+        # JSON has no word for "not a number": a column of nothing else comes back as objects.
+        return table.astype({c: float for c in table if len(table) and table[c].isna().all()})
+
+    def diffusion(self, panel: Panel) -> Diffusion | None:
+        """The spillover model on a panel of the same regions; None where there was no border to cross."""
+        if DIFFUSION not in self.files:
+            return None
+        return self._read(DIFFUSION, lambda text: Diffusion.from_json(json.loads(text), panel))
+
+    @property
+    def card_text(self) -> str:
+        """``model.json``: the card, with the SHA-256 of every file."""
+        sums = {name: _sha256(text) for name, text in sorted(self.files.items())}
+        return json_text({**self.card, "format": FORMAT, "files": sums})
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the whole."""
+        return _sha256(self.card_text)
+
+    def to_files(self) -> dict[str, str]:
+        """Every file's text by relative path, the card among them."""
+        return {CARD: self.card_text, **self.files}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, str]) -> Trained:
+        """What :meth:`to_files` gave.
+
+        Raises
+        ------
+        ModelError
+            A file that is missing, changed or one too many; a model of a newer version of this package.
+        """
+        if CARD not in files:
+            raise ModelError(f"this is no trained model: {CARD} is missing.", remedy=AGAIN)
+        try:
+            card = json.loads(files[CARD])
+            written, promised, layout = card["package_version"], card.pop("files"), card.pop("format")
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise ModelError(f"{CARD} cannot be read.", CARD, AGAIN) from None
+        _check_version(written, layout)
+        others = {name: text for name, text in files.items() if name != CARD}
+        found = {name: _sha256(text) for name, text in others.items()}
+        for name in sorted(found.keys() | promised.keys()):
+            if found.get(name) != promised.get(name):
+                how = (
+                    "is missing" if name not in found else "has changed" if name in promised else "is unknown"
+                )
+                raise ModelError(f"a file of the trained model {how}.", name, AGAIN)
+        return cls(card, others)
+
+    def write(self, folder: Path) -> None:
+        """Write every file below a folder, which is made."""
+        for name, text in self.to_files().items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Trained:
+        """What :meth:`write` wrote; see :meth:`from_files` for what is refused."""
+        try:
+            paths = sorted(p for p in folder.rglob("*") if p.is_file())
+            files = {p.relative_to(folder).as_posix(): p.read_bytes().decode("utf-8") for p in paths}
+        except (OSError, UnicodeDecodeError) as reason:
+            raise ModelError(f"the trained model cannot be read ({reason}).", str(folder), AGAIN) from None
+        return cls.from_files(files)
+
+    def check_serves(
+        self, panel: Panel, origin: pd.Period, horizons: tuple[int, ...], targets: tuple[str, ...]
+    ) -> None:
+        """Refuse what the model cannot forecast.
+
+        Raises
+        ------
+        ModelError
+            Other regions, horizons or targets than those of the model, or months after the origin that it has seen.
+        OriginError
+            A history that is too short for its features.
+        """
+        if origin < self.origin:
+            raise ModelError(
+                f"the model was trained on months up to {self.origin} and must not forecast from {origin}.",
+                remedy="Choose a later origin, or leave --model out to fit at this one.",
+            )
+        lacking = [str(h) for h in horizons if h not in self.horizons] + [
+            t for t in targets if t not in self.targets
+        ]
+        if lacking:
+            raise ModelError(
+                f"the model was not trained for {', '.join(lacking)}.",
+                remedy=f"It forecasts {', '.join(self.targets)}, {', '.join(map(str, self.horizons))} months ahead.",
+            )
+        if places_of(panel) != self.files[PLACES]:
+            here, there = set(panel.region_ids), set(self.places["region_ids"])
+            odd = sorted(here ^ there)
+            what = f", such as {odd[0]}" if odd else " in another order, or with other links"
+            raise ModelError(
+                f"the model was trained for other regions than these{what}.", remedy="Train it on this panel."
+            )
+        unserved = self.recipe.served(panel)[1]
+        if unserved:
+            raise OriginError(
+                f"the panel is too short for {len(unserved)} features of the model: "
+                f"'{unserved[0][0]}' {unserved[0][1]}",
+                remedy="Give the model the whole history.",
+            )
+
+    def _pool(self, target: str, horizon: int) -> FittedPool:
+        stem = pool_folder(target, horizon) + "/"
+        mine = {name.removeprefix(stem): text for name, text in self.files.items() if name.startswith(stem)}
+        return self._read(f"{stem}pool.json", lambda _: FittedPool.from_files(mine))
+
+    def _read(self, name: str, parse: Callable[[str], T]) -> T:
+        """One file, parsed; whatever is wrong with it becomes a :class:`ModelError` that names it."""
+        if name not in self.files:
+            raise ModelError("a file of the trained model is missing.", name, AGAIN)
+        try:
+            return parse(self.files[name])
+        except (ValueError, KeyError, TypeError, IndexError) as reason:
+            raise ModelError(
+                f"a file of the trained model cannot be used ({reason}).", name, AGAIN
+            ) from reason
+
+
+def pool_folder(target: str, horizon: int) -> str:
+    """Where one pool's files lie.
+
+    >>> pool_folder("events", 3)
+    'events/h03'
+    """
+    return f"{target}/h{horizon:02d}"
+
+
+def places_of(panel: Panel) -> str:
+    """The regions and links of a panel as text, the same for the same places."""
+    links = None
+    if panel.links is not None:
+        columns = ["region_a", "region_b", "border_km", "crosses_border"]
+        links = [
+            dict(zip(columns, row, strict=True))
+            for row in panel.links[columns].to_numpy(dtype=object).tolist()
+        ]
+    return json_text(
+        {
+            "region_ids": list(panel.region_ids),
+            "names": list(panel.names),
+            "countries": list(panel.countries),
+            "links": links,
+        }
+    )
+
+
+def make_trained(
+    panel: Panel,
+    recipe: Recipe,
+    pools: Mapping[tuple[str, int], Mapping[str, str]],
+    template: Template | None,
+    diffusion: Diffusion | None,
+    tables: Mapping[str, pd.DataFrame],
+    **card: Any,
+) -> Trained:
+    """Put the pieces of a training run together.
+
+    Parameters
+    ----------
+    panel : Panel
+        What it was trained on, up to the origin.
+    recipe : Recipe
+    pools : mapping of (str, int) to mapping of str to str
+        Files of each pool (:meth:`FittedPool.to_files`) by target and horizon.
+    template, diffusion
+        Where there are any.
+    tables : mapping of str to pandas.DataFrame
+        The recent record: ``scores, reliability, rehearsal``.
+    **card
+        ``seed, draws, package_version, settings`` and whatever else is to be told.
+    """
+    files = {RECIPE: recipe.to_json(), PLACES: places_of(panel)}
+    files |= {f"{name}.json": json_text(_plain(table)) for name, table in tables.items()}
+    for (target, horizon), texts in pools.items():
+        files |= {f"{pool_folder(target, horizon)}/{name}": text for name, text in texts.items()}
+    if template is not None:
+        files[TEMPLATE] = json_text(asdict(template))
+    if diffusion is not None:
+        files[DIFFUSION] = json_text(diffusion.to_json())
+    targets = list(dict.fromkeys(target for target, _ in pools))
+    about = {
+        "origin": str(panel.months[-1]),
+        "targets": targets,
+        "horizons": [h for target, h in pools if target == targets[0]],
+        "data_hash": panel.digest(),
+        **card,
+    }
+    return Trained(json.loads(json_text(about)), files)
+
+
+def at_horizons(template: Template, horizons: tuple[int, ...]) -> Template:
+    """A template for some of its horizons."""
+    at = [template.horizons.index(h) for h in horizons]
+    near, far = tuple(template.near[i] for i in at), tuple(template.far[i] for i in at)
+    return replace(template, horizons=horizons, near=near, far=far)
+
+
+def _plain(frame: pd.DataFrame) -> dict[str, Any]:
+    """A table as columns and rows of plain values, nothing for NaN."""
+    cells = frame.astype(object).where(frame.notna(), None).to_numpy(dtype=object).tolist()
+    rows = [[cell.item() if hasattr(cell, "item") else cell for cell in row] for row in cells]
+    return {"columns": list(frame.columns), "rows": rows}
+
+
+def _check_version(written: str, layout: Any) -> None:
+    from importlib.metadata import version
+
+    from packaging.version import InvalidVersion, Version
+
+    here = version("harmattan")
+    try:
+        newer = Version(str(written)) > Version(here)
+    except InvalidVersion:
+        newer = True
+    if newer or layout != FORMAT:
+        raise ModelError(
+            f"the model comes from version {written} of this package, which is not {here} and cannot be read by it.",
+            remedy=f"Install version {written}, or train a new model.",
+        )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

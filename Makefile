@@ -1,5 +1,5 @@
 # Everything sets itself up: a virtual environment in .venv, once, from requirements.lock.
-.PHONY: forecast test test-all setup lint tests tests-all types lock docs docs-cli docs-inventory docs-models docs-replay docs-picture ui clean
+.PHONY: forecast test test-all setup lint tests tests-all types contracts lock docs docs-cli docs-inventory docs-models docs-replay docs-picture ui clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -14,10 +14,10 @@ forecast: $(READY)
 	@$(BIN)/harmattan forecast $(ARGS)
 
 # Lint, quick tests with every docstring's example, types on the built wheel.
-test: lint types tests
+test: lint types contracts tests
 
 # The same with the long tests: browser, simulated worlds.
-test-all: lint types tests-all
+test-all: lint types contracts tests-all
 
 setup: $(READY)
 
@@ -57,6 +57,10 @@ types: $(READY)
 	@$(BIN)/python -m zipfile -e $(WHEEL)/harmattan-*.whl $(WHEEL)/site
 	cd $(WHEEL)/site && MYPYPATH=. ../../../$(BIN)/mypy --config-file ../../../pyproject.toml \
 	  --cache-dir ../../../.mypy_cache -p harmattan
+
+# Which way imports run; on the wheel as well, for the tool reads folders and the checkout's are elsewhere.
+contracts: types
+	@cd $(WHEEL)/site && PYTHONPATH=. ../../../$(BIN)/lint-imports ../../../pyproject.toml --no-cache --no-logo
 
 # The tested versions, with hashes; those that are locked stay, unless UPGRADE=--upgrade.
 lock: $(READY)

@@ -20,7 +20,23 @@ import pandas as pd
 import scoringrules as sr
 
 from harmattan.data.embedded import load_snapshot
-from harmattan.features import Calendar, Ewm, FeatureCube, Lag, Log1p, Max, Mean, NearestActive, Neighbours, Recipe, Share, Static, Sum, Term, Trend
+from harmattan.features import (
+    Calendar,
+    Ewm,
+    FeatureCube,
+    Lag,
+    Log1p,
+    Max,
+    Mean,
+    NearestActive,
+    Neighbours,
+    Recipe,
+    Share,
+    Static,
+    Sum,
+    Term,
+    Trend,
+)
 from harmattan.features.places import with_places
 
 COUNTRIES = ("MLI", "BFA", "NER", "BEN", "TGO")

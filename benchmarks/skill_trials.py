@@ -17,17 +17,17 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from harmattan.data.embedded import load_snapshot
+from harmattan.training.evaluation.protocol import HOUSE, scored_regions
 from harmattan.training.models import dispersion, season
 from harmattan.training.models.base import Member, Problem
 from harmattan.training.models.baselines import Conflictology, NeighbourConflictology
 from harmattan.training.models.boosted import BoostedEndemicEpidemic
 from harmattan.training.models.endemic_epidemic import EndemicEpidemic
-from harmattan.training.models.log_linear_nb import LogLinearNB
-from harmattan.training.models.leaf_calibrated import LeafCalibrated
-from harmattan.training.models.smoothed_conflictology import SmoothedConflictology
 from harmattan.training.models.exponential_nb import ExponentialNB
+from harmattan.training.models.leaf_calibrated import LeafCalibrated
+from harmattan.training.models.log_linear_nb import LogLinearNB
+from harmattan.training.models.smoothed_conflictology import SmoothedConflictology
 from harmattan.training.problems import build_problems
-from harmattan.training.evaluation.protocol import HOUSE, scored_regions
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from harmattan.data.embedded import load_snapshot
 from harmattan.forecast.settings import Settings
 from harmattan.forecast.spillover.job import border_rng, problem_of
 from harmattan.training.diffusion.border_signal import CLOSE
-from harmattan.training.diffusion.model import fit_diffusion
+from harmattan.training.diffusion.fit import fit_diffusion
 from harmattan.training.diffusion.kernel import Kernel
 
 DECAYS = (None, 0.5, 1.0, 2.0, 4.0)

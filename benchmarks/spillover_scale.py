@@ -22,7 +22,7 @@ def main() -> None:
 
     from harmattan.data.embedded import load_snapshot
     from harmattan.forecast.spillover.job import problem_of
-    from harmattan.training.diffusion.model import fit_diffusion
+    from harmattan.training.diffusion.fit import fit_diffusion
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--sizes", default="89,200,400")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -141,55 +139,6 @@ def build_panel(
         excluded=pd.Series(outcome, index=frame.index, dtype="str"),
     )
     return Built(panel, ledger, placed_frame)
-
-
-def build_from_files(
-    source: str | Sequence[str],
-    regions: str | Path,
-    *,
-    countries: Sequence[str] | None = None,
-    unclear: str = "keep",
-    today: date | None = None,
-    coverage: Mapping[str, tuple[object, object]] | None = None,
-    window: tuple[object, object] | None = None,
-    rules: Rules | None = None,
-) -> Built:
-    """A panel from files, as ``harmattan data build`` does it.
-
-    Parameters
-    ----------
-    source : str or sequence of str
-        ``ucdp:FILE``, ``acled:FILE``, ``table:FILE`` or ``FILE``; several are combined (annual beats
-        candidate).
-    regions : path
-        GeoJSON of polygons.
-    countries : sequence of str, optional
-        ISO3 codes of the regions to keep.
-    unclear : {"keep", "drop"}
-        See :func:`harmattan.data.sources.ucdp.read`.
-    today : datetime.date, optional
-        Later dates are errors.
-    coverage, window
-        See :func:`build_panel`.
-    rules : Rules, optional
-        How incidents become counts.
-
-    Returns
-    -------
-    Built
-    """
-    from .incidents import combine
-    from .sources import read_source
-
-    specs = [source] if isinstance(source, str) else list(source)
-    incidents = combine([read_source(spec, unclear=unclear, today=today) for spec in specs])
-    return build_panel(
-        incidents,
-        Regions.read(regions, countries),
-        coverage=coverage,
-        window=window,
-        **vars(rules or Rules()),
-    )
 
 
 def _refuse_rule(incidents: Incidents, aggregates: np.ndarray, rules: Rules) -> None:

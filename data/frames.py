@@ -38,3 +38,8 @@ def pandas_of(table: Any) -> pd.DataFrame:
 
     read: pd.DataFrame = pa.table(table).to_pandas()
     return read
+
+
+def rows_of(table: pd.DataFrame) -> list[Any]:
+    """The rows as named tuples, of whatever type the columns hold."""
+    return list(table.itertuples(index=False))

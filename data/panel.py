@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,7 @@ from .frames import pandas_of
 from .schemas import PANEL_KEYS
 
 if TYPE_CHECKING:
-    from .regions import Regions
-    from .vintages import Store
+    pass
 
 #: What each forecast target is called in a panel.
 TARGETS = {"events": "events", "deaths": "deaths_best"}
@@ -228,13 +226,6 @@ class Panel:
         links = pd.read_csv(io.StringIO(notes["links"])) if notes.get("links") else None
         panel = cls.from_frame(table.to_pandas(), links, notes.get("source", str(path)), where=str(path))
         return replace(panel, attrs=notes.get("attrs", {}))
-
-    @classmethod
-    def as_of(cls, store: Store, day: date, regions: Regions, **rules: Any) -> Panel:
-        """What could have been known on a day; see :func:`harmattan.data.vintages.panel_as_of`."""
-        from .vintages import panel_as_of
-
-        return panel_as_of(store, day, regions, **rules)
 
     @classmethod
     def from_frame(

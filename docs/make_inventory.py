@@ -16,8 +16,8 @@ from typing import Any
 from make_cli import commands
 
 import harmattan
-from harmattan.forecast.settings import Settings
 from harmattan.forecast.cli.exit_codes import EXIT_CODES
+from harmattan.forecast.settings import Settings
 
 PAGE = Path(__file__).with_name("inventory.json")
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from PIL import Image  # comes with matplotlib
 
-from harmattan.forecast.settings import Settings
 from harmattan.forecast.release.catalogue import find_release, newest
+from harmattan.forecast.settings import Settings
 
 PICTURE = Path(__file__).with_name("report.png")
 WIDTH = 1200

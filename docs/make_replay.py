@@ -11,9 +11,9 @@ import pandas as pd
 from harmattan.data.country_names import country_name
 from harmattan.data.embedded import load_snapshot
 from harmattan.data.panel import Panel
-from harmattan.forecast.settings import Settings
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast
+from harmattan.forecast.settings import Settings
 
 PAGE = Path(__file__).with_name("replay.md")
 ORIGIN = pd.Period("2023-08", freq="M")

@@ -12,10 +12,11 @@ import pandas as pd
 
 from ..data.errors import ConfigError, UsageError, nearest
 from ..data.panel import Panel
+from . import recipe_file
 from .build import as_panel, compute, parse_memory, part_of, refusal, view_of
 from .build import blocks as block_slices
 from .cube import FeatureCube
-from .terms import Term
+from .terms import Feature, Term
 from .user import Function
 from .view import Array
 
@@ -24,24 +25,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Feature", "FeatureCube", "Recipe"]
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A term under a name.
-
-    Attributes
-    ----------
-    name : str
-        Column name in a cube.
-    term : Term
-    optional : bool
-        Whether a panel that cannot serve it may go without (and the cube say so), or is an error.
-    """
-
-    name: str
-    term: Term
-    optional: bool = False
 
 
 @dataclass(frozen=True, init=False)
@@ -179,9 +162,7 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings: what JSON, TOML and a tracking server can hold."""
-        from .recipe_file import to_dict
-
-        return to_dict(self)
+        return recipe_file.to_dict(self.features)
 
     def digest(self) -> str:
         """SHA-256 of what the recipe says; the same for the same features in the same order anywhere."""
@@ -194,32 +175,24 @@ class Recipe:
 
     def to_toml(self) -> str:
         """The recipe as TOML."""
-        from .recipe_file import to_toml
-
-        return to_toml(self)
+        return recipe_file.to_toml(self.features)
 
     @classmethod
     def from_json(cls, text: str, functions: Mapping[str, Callable[[Panel], Array]] | None = None) -> Recipe:
         """A recipe from what :meth:`to_json` wrote; ``functions`` gives features of one's own by name."""
-        from .recipe_file import from_json
-
-        return from_json(text, functions or {})
+        return cls(recipe_file.from_json(text, functions or {}))
 
     @classmethod
     def from_toml(cls, text: str, functions: Mapping[str, Callable[[Panel], Array]] | None = None) -> Recipe:
         """A recipe from what :meth:`to_toml` wrote; ``functions`` gives features of one's own by name."""
-        from .recipe_file import from_toml
-
-        return from_toml(text, functions or {})
+        return cls(recipe_file.from_toml(text, functions or {}))
 
     @classmethod
     def read(
         cls, path: str | Path, functions: Mapping[str, Callable[[Panel], Array]] | None = None
     ) -> Recipe:
         """A recipe from a ``.toml`` or ``.json`` file; errors name the file."""
-        from .recipe_file import read
-
-        return read(path, functions or {})
+        return cls(recipe_file.read(path, functions or {}))
 
     def unserved(self, panel: Panel, static: pd.DataFrame | None = None) -> list[tuple[str, str]]:
         """Features that a panel cannot serve, each with the reason."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from ..data.errors import ConfigError, SourceError, nearest
 from . import calendar, composition, onsets, places, spatial, static, temporal
-from .recipe import Feature, Recipe
-from .terms import Term
+from .terms import Feature, Term
 from .user import Function
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -48,9 +47,9 @@ TERMS: dict[str, type[Term]] = {
 }
 
 
-def to_dict(recipe: Recipe) -> dict[str, Any]:
+def to_dict(features: Iterable[Feature]) -> dict[str, Any]:
     """``{"feature": [{"name", "term", settings ...}, ...]}`` in plain values; None is left out."""
-    return {"feature": [_feature_to_dict(f) for f in recipe.features]}
+    return {"feature": [_feature_to_dict(f) for f in features]}
 
 
 def _feature_to_dict(feature: Feature) -> dict[str, Any]:
@@ -75,10 +74,10 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def to_toml(recipe: Recipe) -> str:
+def to_toml(features: Iterable[Feature]) -> str:
     """TOML text."""
     blocks = []
-    for entry in to_dict(recipe)["feature"]:
+    for entry in to_dict(features)["feature"]:
         lines = [f"{key} = {_toml_value(value)}" for key, value in entry.items()]
         blocks.append("\n".join(["[[feature]]", *lines]))
     return "\n\n".join(blocks) + "\n"
@@ -90,8 +89,8 @@ def _toml_value(value: Any) -> str:
     return json.dumps(value)
 
 
-def from_json(text: str, functions: Functions, where: str = "recipe") -> Recipe:
-    """A recipe from JSON text."""
+def from_json(text: str, functions: Functions, where: str = "recipe") -> tuple[Feature, ...]:
+    """The features of a recipe in JSON."""
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
@@ -99,8 +98,8 @@ def from_json(text: str, functions: Functions, where: str = "recipe") -> Recipe:
     return from_dict(data, functions, where)
 
 
-def from_toml(text: str, functions: Functions, where: str = "recipe") -> Recipe:
-    """A recipe from TOML text."""
+def from_toml(text: str, functions: Functions, where: str = "recipe") -> tuple[Feature, ...]:
+    """The features of a recipe in TOML."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -108,8 +107,8 @@ def from_toml(text: str, functions: Functions, where: str = "recipe") -> Recipe:
     return from_dict(data, functions, where)
 
 
-def read(path: str | Path, functions: Functions) -> Recipe:
-    """A recipe from a file, by its suffix."""
+def read(path: str | Path, functions: Functions) -> tuple[Feature, ...]:
+    """The features of a recipe's file, by its suffix."""
     path = Path(path)
     if path.suffix not in (".toml", ".json"):
         raise ConfigError(
@@ -125,8 +124,8 @@ def read(path: str | Path, functions: Functions) -> Recipe:
     return load(text, functions, str(path))
 
 
-def from_dict(data: Any, functions: Functions, where: str = "recipe") -> Recipe:
-    """A recipe from plain values.
+def from_dict(data: Any, functions: Functions, where: str = "recipe") -> tuple[Feature, ...]:
+    """The features of a recipe from plain values.
 
     Raises
     ------
@@ -142,7 +141,7 @@ def from_dict(data: Any, functions: Functions, where: str = "recipe") -> Recipe:
     entries = data.get("feature", [])
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise ConfigError("'feature' is not a list of tables.", where, "Write one [[feature]] for each.")
-    return Recipe(_feature(e, functions, f"{where}, feature {i + 1}") for i, e in enumerate(entries))
+    return tuple(_feature(e, functions, f"{where}, feature {i + 1}") for i, e in enumerate(entries))
 
 
 def _feature(entry: dict[str, Any], functions: Functions, where: str) -> Feature:

@@ -16,7 +16,18 @@ import numpy as np
 from ..data.errors import ConfigError
 from .neighbours import border_km, others, product, side, surroundings
 from .temporal import Sum
-from .terms import ACROSS, COUNTRY, NEIGHBOURS, SAHEL, SAME_COUNTRY, STATIC, Term, positive, touched, whole_number
+from .terms import (
+    ACROSS,
+    COUNTRY,
+    NEIGHBOURS,
+    SAHEL,
+    SAME_COUNTRY,
+    STATIC,
+    Term,
+    positive,
+    touched,
+    whole_number,
+)
 from .view import Array, Series, View
 
 

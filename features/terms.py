@@ -166,3 +166,21 @@ def touched(whole: Array, latest: int, earliest: int, endless: bool = False) -> 
     if not endless:
         marked[: min(earliest, n_months)] = True
     return marked
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A term under a name.
+
+    Attributes
+    ----------
+    name : str
+        Column name in a cube.
+    term : Term
+    optional : bool
+        Whether a panel that cannot serve it may go without (and the cube say so), or is an error.
+    """
+
+    name: str
+    term: Term
+    optional: bool = False

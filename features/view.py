@@ -6,18 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from ..data.errors import SchemaError, nearest
 from ..data.panel import Panel
 
-if TYPE_CHECKING:
-    from .terms import Term
-
 Array = np.ndarray[Any, Any]
 T = TypeVar("T")
+
+
+class Readable(Protocol):
+    """What a view asks of a term: its values, and where they rest on unobserved months."""
+
+    def compute(self, view: View, out: Array) -> None:
+        """Write the values, float32 (months, regions of the view)."""
+
+    def marks(self, view: View) -> Array:
+        """Where the values rest on unobserved months, bool (months, regions of the view)."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,7 @@ class View:
             shared=True,
         )
 
-    def series(self, of: str | Term) -> Series:
+    def series(self, of: str | Readable) -> Series:
         """The series a term asks for: a measure by name, or the values of another term."""
         if isinstance(of, str):
             if self.around is None:

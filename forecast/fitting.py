@@ -14,12 +14,13 @@ from .version import version
 
 if TYPE_CHECKING:
     from ..features.recipe import Recipe
-    from ..training.evaluation.backtest import HorizonRecord, Record
-    from ..training.pool.dependence import PastErrors, Template
-    from ..training.evaluation.leaderboard import Evaluation
-    from ..training.models.base import Problem
     from ..training.diffusion.model import Diffusion
+    from ..training.evaluation.backtest import HorizonRecord
+    from ..training.evaluation.leaderboard import Evaluation
     from ..training.evaluation.reliability import Told
+    from ..training.models.base import Problem
+    from ..training.pool.dependence import PastErrors, Template
+    from ..training.record import Record
     from ..training.trained_model import Trained
     from .settings import Settings
 
@@ -212,8 +213,8 @@ def _do(
     members: Sequence[str] | None,
 ) -> Any:
     """One job of one worker."""
+    from ..training.diffusion.fit import fit_diffusion
     from ..training.evaluation.backtest import recent_origins, score_horizon
-    from ..training.diffusion.model import fit_diffusion
     from ..training.pool.fitted import fit_pool
     from .spillover.job import border_rng, kernel_of
 

@@ -19,8 +19,8 @@ from ..data.regions import Regions
 if TYPE_CHECKING:
     from ..data.build import Built
     from ..data.quality import Quality
-    from .settings import Settings
     from .result import Level
+    from .settings import Settings
 
 
 @dataclass(frozen=True)

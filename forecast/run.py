@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import OriginError
-from .settings import Settings
 from .inputs import Inputs, load_inputs
 from .result import ForecastResult
+from .settings import Settings
 from .version import version
 
 if TYPE_CHECKING:
     from ..data.panel import Panel
     from ..features.recipe import Recipe
+    from ..training.diffusion.model import Diffusion
     from ..training.distribution import Draws, Margins
     from ..training.models.base import Problem
-    from ..training.diffusion.model import Diffusion
     from ..training.trained_model import Trained
     from .fitting import Training
     from .spillover.attribution import Worlds
@@ -312,8 +312,8 @@ def _say(
 
 def _rehearsal(ready: Ready, trained: Trained) -> pd.DataFrame:
     """The last month as it would have been forecast: by this very model, where it is older than that."""
-    from ..training.models.baselines import Conflictology
     from ..training.evaluation.reliability import rehearsal, tell
+    from ..training.models.baselines import Conflictology
 
     before = ready.origin - 1
     target = "events" if "events" in ready.problems else next(iter(ready.problems))

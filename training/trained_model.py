@@ -18,10 +18,10 @@ import pandas as pd
 
 from ..data.errors import ModelError, OriginError
 from ..features.recipe import Recipe
-from .pool.dependence import Template
 from .diffusion.model import Diffusion
-from .pool.fitted import FittedPool
 from .models.serialization import json_text
+from .pool.dependence import Template
+from .pool.fitted import FittedPool
 
 if TYPE_CHECKING:
     from ..data.panel import Panel

@@ -350,8 +350,8 @@ def _make(member: str, params: Mapping[str, float]) -> Member:
     from .models.baselines import Conflictology
     from .models.boosted import BoostedEndemicEpidemic
     from .models.endemic_epidemic import EndemicEpidemic
-    from .models.smoothed_conflictology import SmoothedConflictology
     from .models.exponential_nb import ExponentialNB
+    from .models.smoothed_conflictology import SmoothedConflictology
 
     kinds: dict[str, Callable[..., Member]] = {
         "boosted": BoostedEndemicEpidemic,

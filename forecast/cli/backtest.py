@@ -10,7 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...data.errors import ConfigError, UsageError
-from .options import ConfigFile, DryRun, Horizons, Json, LinksFile, Mlruns, Origins, PanelFile, Quiet, RegionsFile, Scored, Seed, Source, Target, Track, TrackingUri, Workers, tell
+from .options import (
+    ConfigFile,
+    DryRun,
+    Horizons,
+    Json,
+    LinksFile,
+    Mlruns,
+    Origins,
+    PanelFile,
+    Quiet,
+    RegionsFile,
+    Scored,
+    Seed,
+    Source,
+    Target,
+    Track,
+    TrackingUri,
+    Workers,
+    tell,
+)
 from .progress import Bar
 
 if TYPE_CHECKING:

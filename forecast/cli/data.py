@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 from ...data.errors import GateError, UsageError
-from .data_inputs import about, bare_path, build_from, coverage_of, day_of, fetched_acled, fetched_ucdp, names_in, panel_from, permeability_of, quality_of, read_any_panel, require_folder, tell_current
+from .data_inputs import (
+    about,
+    bare_path,
+    build_from,
+    coverage_of,
+    day_of,
+    fetched_acled,
+    fetched_ucdp,
+    names_in,
+    panel_from,
+    permeability_of,
+    quality_of,
+    read_any_panel,
+    require_folder,
+    tell_current,
+)
 from .options import Silent
 
 app = typer.Typer(

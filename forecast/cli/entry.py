@@ -14,16 +14,38 @@ from typer.core import TyperGroup
 
 from ...data.errors import HarmattanError
 from .backtest import backtest
+from .exit_codes import in_help
 from .models import promote, runs, track, train, tune
 from .monitoring import report, score
-from .options import AllowGrid, AsOf, ConfigFile, Draws, DryRun, Horizons, Json, LinksFile, Mlruns, Out, PanelFile, Quiet, RegionsFile, Seed, Source, Targets, Track, TrackingUri, Workers, settings_in, tell
+from .options import (
+    AllowGrid,
+    AsOf,
+    ConfigFile,
+    Draws,
+    DryRun,
+    Horizons,
+    Json,
+    LinksFile,
+    Mlruns,
+    Out,
+    PanelFile,
+    Quiet,
+    RegionsFile,
+    Seed,
+    Source,
+    Targets,
+    Track,
+    TrackingUri,
+    Workers,
+    settings_in,
+    tell,
+)
+from .progress import Bar
 from .publish import publish
 from .releases import prune, releases, status, verify, withdraw
 from .spillover import scenario, spillover
 from .tools import config as config_group
 from .tools import doctor
-from .exit_codes import in_help
-from .progress import Bar
 
 HELP = f"""\
 Forecasts of monthly violent events by region, and of the risk that spills over a border.

@@ -230,8 +230,8 @@ def _panel(panel: Path | None, links: Path | None, regions: Path | None, static:
     from dataclasses import replace
 
     from ...features.places import with_places
-    from ..settings import Settings
     from ..inputs import load_inputs
+    from ..settings import Settings
 
     given = {"panel": panel, "links": links, "regions": regions}
     inputs = load_inputs(Settings.load({k: v for k, v in given.items() if v is not None}, None))

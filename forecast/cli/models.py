@@ -9,13 +9,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...data.errors import UsageError
-from .options import AsOf, ConfigFile, Draws, DryRun, Horizons, Json, LinksFile, Mlruns, Origins, PanelFile, Quiet, RegionsFile, Scored, Seed, Source, Target, Targets, TrackingUri, Workers, settings_in, tell
+from .options import (
+    AsOf,
+    ConfigFile,
+    Draws,
+    DryRun,
+    Horizons,
+    Json,
+    LinksFile,
+    Mlruns,
+    Origins,
+    PanelFile,
+    Quiet,
+    RegionsFile,
+    Scored,
+    Seed,
+    Source,
+    Target,
+    Targets,
+    TrackingUri,
+    Workers,
+    settings_in,
+    tell,
+)
 from .progress import Bar
 
 if TYPE_CHECKING:
-    from ..settings import Settings
     from ..jobs.promote import Promotion
     from ..jobs.train import TrainOutcome
+    from ..settings import Settings
 
 runs = typer.Typer(help="Runs as plain files: export, import.", rich_markup_mode=None, no_args_is_help=True)
 
@@ -199,8 +221,8 @@ def tune(
       harmattan tune --origins 2017-12:2022-06 --countries MLI,BFA,NER,BEN,TGO
     """
     given = dict(locals())
-    from .backtest import parse_origins
     from ..jobs.tune import plan_search, run_tune_job
+    from .backtest import parse_origins
 
     settings = settings_in({**given, "targets": target})
     if dry_run:

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import ConfigFile, DryRun, Json, Mlruns, Out, PanelFile, Quiet, RegionsFile, RunDate, Source, TrackingUri, settings_in, tell
+from .options import (
+    ConfigFile,
+    DryRun,
+    Json,
+    Mlruns,
+    Out,
+    PanelFile,
+    Quiet,
+    RegionsFile,
+    RunDate,
+    Source,
+    TrackingUri,
+    settings_in,
+    tell,
+)
 
 if TYPE_CHECKING:
     from ..monitoring.job import Scored
@@ -36,9 +50,9 @@ def report(
       harmattan report latest --to /tmp/page.html
       harmattan report /srv/forecasts/2023-12 --json
     """
-    from ..settings import Settings
     from ..release.catalogue import find_release
     from ..report.rerender import render_again, write_page
+    from ..settings import Settings
 
     folder = find_release(release, Settings.load({"out": out}, config).out)
     path = to or Path(f"report-{folder.name}.html")
@@ -81,8 +95,8 @@ def score(
       harmattan score --out releases --no-track --dry-run
     """
     settings = settings_in(locals())
-    from .progress import Bar
     from ..monitoring.job import run_score
+    from .progress import Bar
 
     with Bar(quiet=quiet) as progress:
         scored = run_score(settings, progress, write=not dry_run)

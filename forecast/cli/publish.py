@@ -7,7 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import AllowGrid, AsOf, ConfigFile, DryRun, Json, Mlruns, Out, PanelFile, Quiet, RegionsFile, RunDate, Source, Track, TrackingUri, Workers, settings_in
+from .options import (
+    AllowGrid,
+    AsOf,
+    ConfigFile,
+    DryRun,
+    Json,
+    Mlruns,
+    Out,
+    PanelFile,
+    Quiet,
+    RegionsFile,
+    RunDate,
+    Source,
+    Track,
+    TrackingUri,
+    Workers,
+    settings_in,
+)
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -65,9 +82,9 @@ def publish(
     if dry_run:
         _print_plan(settings, accept_losses, as_json, quiet)
         return
+    from ..publishing.job import publish as run
     from ..publishing.job_log import JobLog
     from .progress import Bar
-    from ..publishing.job import publish as run
 
     with JobLog(log_json) as log, Bar(quiet=quiet or log_json == "-") as progress:
         done = run(settings, log, progress, accept_losses=accept_losses)

@@ -135,8 +135,8 @@ def diff(
       harmattan releases diff 2023-11 2023-12
       harmattan releases diff 2023-12 2023-12_r2 --top 3 --json
     """
-    from ..release.diff import diff_releases
     from ..release.catalogue import find_release
+    from ..release.diff import diff_releases
 
     folder = _settings(config, out).out
     found = diff_releases(find_release(before, folder), find_release(after, folder))
@@ -174,8 +174,8 @@ def withdraw(
       harmattan withdraw 2023-12 --reason "A source counted one attack twice."
       harmattan withdraw latest --reason "Wrong boundaries." --dry-run
     """
-    from ..release.status import write_status
     from ..release.catalogue import find_release
+    from ..release.status import write_status
     from ..release.withdraw import withdraw as take_back
 
     settings = _settings(config, out, run_date)
@@ -211,8 +211,8 @@ def prune(
       harmattan prune --dry-run
       harmattan prune --keep-months 36 --out /srv/forecasts
     """
-    from ..settings import Settings
     from ..release.withdraw import prune as remove
+    from ..settings import Settings
 
     settings = Settings.load({"out": out, "keep_months": keep_months}, config)
     plan = remove(settings.out, settings.keep_months, dry_run=dry_run)

@@ -10,18 +10,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...data.errors import UsageError, nearest
-from .options import AsOf, ConfigFile, DryRun, Json, LinksFile, PanelFile, Quiet, RegionsFile, Seed, Source, Workers
+from .options import (
+    AsOf,
+    ConfigFile,
+    DryRun,
+    Json,
+    LinksFile,
+    PanelFile,
+    Quiet,
+    RegionsFile,
+    Seed,
+    Source,
+    Workers,
+)
 from .progress import Bar
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ...data.panel import Panel
-    from ..settings import Settings
     from ..inputs import Inputs
-    from ..spillover.scenario import Plan
+    from ..settings import Settings
     from ..spillover.breakdown import View
     from ..spillover.job import Spillover
+    from ..spillover.scenario import Plan
 
 #: What can be printed, and the columns that are shown of it.
 VIEWS = {
@@ -205,8 +217,8 @@ def _simulated(settings: Settings, plan: Plan, progress: Bar) -> tuple[pd.DataFr
     """Fit the model and simulate both worlds."""
     import numpy as np
 
-    from ..spillover.scenario import run_scenario
     from ..spillover.job import prepare
+    from ..spillover.scenario import run_scenario
 
     read, seen, origin = prepare(settings)
     progress("paths", 0.7)
@@ -379,9 +391,9 @@ def _write_evaluation(tables: dict[str, pd.DataFrame], out: Path) -> list[str]:
     """One CSV per table, all of them as ``evaluation.json``, and the history's page and picture."""
     from ...data.errors import ReleaseError
     from ..release.write import csv_text
+    from ..report.timeline_chart import timeline
     from ..spillover.evaluation.history import history_page
     from ..spillover.evaluation.shipped import evaluation_text
-    from ..report.timeline_chart import timeline
 
     texts = {f"{name}.csv": csv_text(table) for name, table in tables.items()}
     texts["evaluation.json"] = evaluation_text(tables)

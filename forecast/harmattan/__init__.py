@@ -44,14 +44,14 @@ if TYPE_CHECKING:
     from .data.regions import Regions
     from .features.recipe import FeatureCube, Recipe
     from .forecast.jobs.backtest import backtest
-    from .forecast.settings import Settings
-    from .forecast.spillover.scenario_call import simulate_scenario
+    from .forecast.jobs.train import train
     from .forecast.release.write import write_release
     from .forecast.report.page import render
     from .forecast.result import ForecastResult
     from .forecast.run import run_forecast
+    from .forecast.settings import Settings
     from .forecast.spillover.job import run_spillover
-    from .forecast.jobs.train import train
+    from .forecast.spillover.scenario_call import simulate_scenario
     from .training.distribution import Draws
 
 __all__ = [

@@ -14,21 +14,21 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import OriginError, TrackingError, UsageError
+from ..setting_values import parse_horizons
+from ..settings import Settings
+from ..version import version
 from .backtest_files import check_target, write_folder
 from .backtest_plan import BacktestSettings, Plan, inputs_of, make_plan
 from .backtest_vintages import as_known
-from ..settings import Settings
-from ..setting_values import parse_horizons
-from ..version import version
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
     from ...data.regions import Regions
     from ...data.vintages import Store
-    from ...training.evaluation.backtest import Record
     from ...training.evaluation.leaderboard import Evaluation
-    from ...training.models.base import Problem
     from ...training.evaluation.protocol import Protocol
+    from ...training.models.base import Problem
+    from ...training.record import Record
 
 Progress = Callable[[str, float], None]
 #: What the releases that models saw were, as the summary names them.
@@ -334,8 +334,8 @@ def _track(outcome: BacktestOutcome, settings: BacktestSettings) -> str:
     """One run for the whole back-test; its id, or a :class:`TrackingError`."""
     from ...training.registry.runs import Record as RunRecord
     from ...training.registry.runs import git_state, log_run
-    from ..tracking.runs import POOL, children, metrics
     from ..tracking.plots import plots
+    from ..tracking.runs import POOL, children, metrics
 
     name, tables, board = outcome.plan.protocol.name, outcome.evaluation, outcome.evaluation.leaderboard
     names = dict(zip(METRICS, METRICS, strict=True))

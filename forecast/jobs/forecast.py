@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import ReleaseError, TrackingError, UsageError
-from ..settings import Settings
 from ..inputs import load_inputs
+from ..settings import Settings
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
@@ -76,13 +76,13 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     HarmattanError
         Anything but a failing MLflow: nothing is written then.
     """
-    from .model_choice import choose
     from ..monitoring.scores import with_alarms
+    from ..release.disclosure import check_level
     from ..release.read import newest_before
     from ..release.write import publish_release
-    from ..release.disclosure import check_level
     from ..report.page import render
     from ..run import run_forecast
+    from .model_choice import choose
 
     check_writable(settings.out)
     inputs = load_inputs(settings)
@@ -155,8 +155,8 @@ def track(
 ) -> str:
     """Record a finished forecast in MLflow, once; the run's id, or a :class:`TrackingError` and a note beside it."""
     from ...training.registry.runs import log_run
-    from ..tracking.runs import record_of
     from ..tracking.pending import leave_note, remove_note
+    from ..tracking.runs import record_of
 
     record = record_of(result, release.path, settings)
     again = ("release", "forecast_hash") if release.status == "identical" else ()

@@ -19,16 +19,16 @@ import pandas as pd
 
 from ...data.errors import HarmattanError, ModelError, TrackingError
 from ...training.registry.store import in_short
-from ..settings import Settings
 from ..inputs import Inputs, load_inputs
+from ..settings import Settings
 from ..tracking.model_card import model_card
-from ..tracking.runs import children, metrics, profile, seconds, state_of_code
 from ..tracking.plots import plots
+from ..tracking.runs import children, metrics, profile, seconds, state_of_code
 
 if TYPE_CHECKING:
     from ...training.registry.gate import Verdict
-    from ...training.registry.versions import Loaded
     from ...training.registry.runs import Record
+    from ...training.registry.versions import Loaded
     from ...training.trained_model import Trained
     from ..fitting import Training
 
@@ -222,7 +222,8 @@ def _register(
     spent: Mapping[str, float],
 ) -> TrainOutcome:
     """Log the run, register the version, let it face the gate, and set the aliases."""
-    from ...training.registry import versions as registry, store as stores
+    from ...training.registry import store as stores
+    from ...training.registry import versions as registry
     from ...training.registry.runs import write_run
     from ..serving.save import save_model
 
@@ -279,7 +280,8 @@ def _judge(scores: pd.DataFrame, settings: Settings) -> tuple[Verdict, str, bool
 
 def champion_of(settings: Settings) -> Loaded | None:
     """The champion; None where there is none yet. A champion that cannot be read is an error, not an absence."""
-    from ...training.registry import versions as registry, store as stores
+    from ...training.registry import store as stores
+    from ...training.registry import versions as registry
 
     doing = "the model registry cannot be used"
     with stores.connected(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import TrackingError, UsageError
-from .backtest_plan import BacktestSettings, make_plan
 from ..tracking.runs import state_of_code
+from .backtest_plan import BacktestSettings, make_plan
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...data.errors import CoverageError, GateError, HarmattanError, ReleaseError, SkillError, TrackingError
-from . import scores as monitor
-from ..release.status import MONITORING, STATUS, month_end
-from .scores import Alarm
-from ..release.read import PastRelease, usable
 from ..release.catalogue import all_releases
+from ..release.read import PastRelease, usable
+from ..release.status import MONITORING, STATUS, month_end
+from . import scores as monitor
+from .scores import Alarm
 
 if TYPE_CHECKING:
     from ...training.registry.runs import Record
-    from ..settings import Settings
     from ..inputs import Inputs
+    from ..settings import Settings
 
 #: Every score there is, one row per case and vintage, beside the releases.
 SCORES = "monitoring.csv"
@@ -225,9 +225,9 @@ def _write(scored: Scored, settings: Settings) -> None:
     """The record and its summary, each replaced in one step; the folder's status where it keeps one."""
     from ..release import latest
     from ..release.files import replace_text
-    from ..release.status import write_status
     from ..release.locks import writing
     from ..release.manifest import json_text
+    from ..release.status import write_status
     from ..release.write import csv_text
 
     out = scored.out
@@ -267,8 +267,8 @@ def records(scored: Scored) -> list[Record]:
     That of the newest release has the inputs' drift and the alarms as well. What stands now (``data_to, level,
     alarms``) is not told where later months have been scored before.
     """
-    from ...training.registry.versions import MODEL
     from ...training.registry.runs import Record
+    from ...training.registry.versions import MODEL
     from ..release.write import csv_text
 
     judged, found = scored.judged, []

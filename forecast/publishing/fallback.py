@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ...data.errors import HarmattanError, TrackingError
 
 if TYPE_CHECKING:
+    from ..inputs import Inputs
     from ..jobs.model_choice import Chosen
     from ..settings import Settings
-    from ..inputs import Inputs
 
 #: What is published where nothing else is named.
 WANTED = "champion"

@@ -9,11 +9,11 @@ from ..release.manifest import LIBRARIES, public_settings
 from ..version import version as own_version
 
 if TYPE_CHECKING:
+    from ..inputs import Inputs
     from ..jobs.model_choice import Chosen
+    from ..release.catalogue import ReleaseInfo
     from ..settings import Settings
     from .fallback import Candidate
-    from ..inputs import Inputs
-    from ..release.catalogue import ReleaseInfo
 
 
 def same_inputs(

@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 from ...data.errors import CoverageError, GateError, HarmattanError, ModelError, NotifyError, TrackingError
 from ..release import latest
-from .fallback import Candidate, chain, reason_of, why
-from ..release.status import coverage_of, last_job, write_status
-from .job_log import JobLog
-from ..release.locks import publishing
-from .preflight import check_space, check_writable, read_inputs, tidy
-from .outcome import Published
 from ..release.catalogue import newest_to_lead, read_release
+from ..release.locks import publishing
+from ..release.status import coverage_of, last_job, write_status
 from ..release.verify import verify
+from .fallback import Candidate, chain, reason_of, why
+from .job_log import JobLog
+from .outcome import Published
+from .preflight import check_space, check_writable, read_inputs, tidy
 
 if TYPE_CHECKING:
-    from ..jobs.model_choice import Chosen
-    from ..settings import Settings
     from ..inputs import Inputs
+    from ..jobs.model_choice import Chosen
     from ..release.read import PastRelease
     from ..release.write import Release
     from ..result import ForecastResult
+    from ..settings import Settings
 
 #: Called with a stage and the share of the job that is done.
 Progress = Callable[[str, float], None]

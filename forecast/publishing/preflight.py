@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...data.errors import ReleaseError
-from ..release.files import clear_leftovers
-from ..release.locks import writing
 from ..jobs.forecast import check_writable
 from ..release.catalogue import newest
+from ..release.files import clear_leftovers
+from ..release.locks import writing
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
-    from ..settings import Settings
     from ..inputs import Inputs
+    from ..settings import Settings
 
 __all__ = ["check_space", "check_writable", "read_inputs", "tidy"]
 

@@ -11,7 +11,17 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from ...data.errors import CoverageError, GateError, HarmattanError, MatchError, OverdueError, ReleaseError, SkillError, StaleError, WithdrawnError
+from ...data.errors import (
+    CoverageError,
+    GateError,
+    HarmattanError,
+    MatchError,
+    OverdueError,
+    ReleaseError,
+    SkillError,
+    StaleError,
+    WithdrawnError,
+)
 from . import latest
 from .catalogue import ReleaseInfo, all_releases, read_release
 from .verify import Verification, verify

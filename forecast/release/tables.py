@@ -8,11 +8,11 @@ import pandas as pd
 
 from ...training.evaluation.reliability import COLUMNS, REHEARSED
 from ..formats import hub_table as hub
-from ..formats.maps import geo_files
 from ..formats.hub_config import hub_files
-from .read import HISTORY, history_table
-from .disclosure import WITHHELD, check_level, enough_events
+from ..formats.maps import geo_files
 from ..formats.views import views_files
+from .disclosure import WITHHELD, check_level, enough_events
+from .read import HISTORY, history_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,46 +13,19 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...data.errors import ReleaseError
 from .files import SUMS, sum_of
+from .finding import Finding
+from .verify_tables import check_tables
 from .withdrawal import Tombstone, refuse_withdrawn, tombstone_of
-
-if TYPE_CHECKING:
-    pass
 
 #: One line of ``SHA256SUMS``, as ``sha256sum`` writes it.
 LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 #: What every release holds.
 ALWAYS = ("forecast.parquet", "forecast.csv", "draws.parquet", "manifest.json", "status.json", "report.html")
 LEVELS = ("green", "amber", "red")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong.
-
-    Attributes
-    ----------
-    check : str
-        The rule that is broken, such as ``checksum``.
-    file : str
-        Path inside the release; empty where it is the whole.
-    message : str
-        What is wrong, one clause.
-    rows : int
-        How many rows of a table break the rule; 0 where it is no matter of rows.
-    """
-
-    check: str
-    file: str
-    message: str
-    rows: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """The finding for JSON."""
-        return {"check": self.check, "file": self.file, "message": self.message, "rows": self.rows}
 
 
 @dataclass(frozen=True)
@@ -151,8 +124,6 @@ def verify(folder: Path, *, tables: bool = True) -> Verification:
     changed = {finding.file for finding in findings}
     findings += _check_words(folder, changed)
     if tables and not findings:
-        from .verify_tables import check_tables
-
         findings += check_tables(folder)
     size = sum(path.stat().st_size for path in tree.files.values())
     return Verification(folder, tuple(findings), len(tree.files), size, tombstone_of(folder))

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..formats import hub_table as hub, hub_config, views
+from ..formats import hub_config, views
+from ..formats import hub_table as hub
 from ..formats.maps import GEOJSON, WEBMAP, check_features, check_webmap
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import pandas as pd
 
 from ...training.distribution import Draws
 from ..formats import hub_table as hub
+from .finding import Finding
 from .verify_exports import read_back
-from .verify import Finding
 
 #: Quantiles and probabilities are published with six decimals.
 ROUNDING = 1.5e-6

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ...data.errors import ReleaseError, UsageError
 from . import latest
+from .catalogue import ReleaseInfo, all_releases, find_release, newest_to_lead
 from .files import SUMS, clear_leftovers, flush, replace_text, sum_of
 from .locks import publishing, writing
-from .catalogue import ReleaseInfo, all_releases, find_release, newest_to_lead
 from .withdrawal import Tombstone, note_of, refuse_withdrawn
 
 

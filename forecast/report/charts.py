@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from ...data.frames import rows_of
 from .number_format import count, interval, month_name, percent
 from .svg import number, tag
-from .tables import Outlook, rows_of
+from .tables import Outlook
 
 
 def nice_ceiling(value: float) -> float:

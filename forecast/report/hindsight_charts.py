@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from ...data.frames import rows_of
 from .charts import count_axis, nice_ceiling
-from .number_format import count, count_whole, interval, percent
 from .hindsight import Hindsight
+from .number_format import count, count_whole, interval, percent
 from .svg import number, tag
-from .tables import rows_of
 
 #: Regions that the chart of hits and misses shows; letters of a name before it is cut.
 SHOWN, LETTERS = 12, 22

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from ...data.country_names import country_name
+from ...data.frames import rows_of
 from ..release.read import PastRelease
 from ..result import ForecastResult
-from . import hindsight_charts as charts_past, number_format as numbers, hindsight_sentences as words_past
+from . import hindsight_charts as charts_past
+from . import hindsight_sentences as words_past
+from . import number_format as numbers
 from .hindsight import Hindsight, hindsight, rehearsed, revisions
-from .tables import rows_of
 
 #: Questions of the reliability diagram, by target.
 QUESTIONS = {"p1": "1 or more", "p5": "5 or more", "p10": "10 or more"}

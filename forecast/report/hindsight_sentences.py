@@ -7,13 +7,14 @@ import math
 import numpy as np
 
 from ...data.country_names import country_name
+from ...data.frames import rows_of
 from ..release.read import PastRelease
 from ..result import ForecastResult
+from .hindsight import Hindsight
 from .map_measures import since_release
 from .number_format import count, count_whole, interval, listing, month_name, plural, signed
-from .hindsight import Hindsight
-from .tables import Outlook, rows_of
 from .sentences import Sentence
+from .tables import Outlook
 
 #: A change between releases is told from this many events a month on.
 TOLD_CHANGE = 0.5

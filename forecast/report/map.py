@@ -10,13 +10,14 @@ import shapely
 from markupsafe import Markup
 
 from ...data.country_names import country_name
+from ...data.frames import rows_of
 from ...data.links import unwrapped
 from ..formats.maps import drawn
 from ..result import ForecastResult
 from .labels import Label, broken, place
 from .number_format import count
 from .svg import tag
-from .tables import Outlook, Spill, rows_of
+from .tables import Outlook, Spill
 
 WIDTH = 1000.0
 MARGIN = 8.0

@@ -14,13 +14,17 @@ from markupsafe import Markup
 
 from ...data.country_names import country_name
 from ...data.errors import ModelError
-from ..release.status import AMBER_DAYS, next_due
 from ..release.read import PastRelease
+from ..release.status import AMBER_DAYS, next_due
 from ..result import ForecastResult
 from ..spillover.attribution import SHOCK_RATE_APART, SHOCK_RATES
 from ..spillover.evaluation.shipped import load_evaluation
+from . import hindsight_sections as sections_past
+from . import hindsight_sentences as words_past
 from . import map as maps
-from . import number_format as numbers, sections, hindsight_sections as sections_past, sentences as words, hindsight_sentences as words_past
+from . import number_format as numbers
+from . import sections
+from . import sentences as words
 from .map_measures import Measure, map_measures, page_data, safe_json, since_release
 from .misuse import MISUSE
 from .tables import Outlook, blind_spots, country_outlook, main_reasons, region_outlook, spillover

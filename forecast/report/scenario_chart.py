@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from .svg import tag
-from .tables import rows_of
+from ...data.frames import rows_of
 from ..spillover.attribution import NO_SIGNAL
+from .svg import tag
 
 if TYPE_CHECKING:
     from ...data.regions import Regions

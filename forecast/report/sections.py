@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 
 from ...data.country_names import country_name
+from ...data.frames import rows_of
 from ...training.diffusion.border_signal import WEAK
 from ..result import ForecastResult
 from ..spillover.attribution import NO_SIGNAL
-from . import charts, number_format as numbers, sentences as words
+from . import charts
 from . import map as maps
-from .tables import RECENT, Outlook, Spill, rows_of
+from . import number_format as numbers
+from . import sentences as words
+from .tables import RECENT, Outlook, Spill
 
 #: Small charts of leading places; rows of tables shown at first.
 LEADING, ROWS = 6, 15

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ...data.country_names import country_name
+from ...data.frames import rows_of
 from ..result import ForecastResult
 from ..spillover.attribution import note_on
 from .number_format import chance, count, interval, listing, month_name, percent, plural, share_span
-from .tables import Outlook, Spill, rows_of
+from .tables import Outlook, Spill
 
 #: A rise or fall is told from this ratio to the mean of the last twelve months on,
 #: and from one event a month on.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,11 +26,6 @@ TOLD_SHARE, TOLD_EVENTS = 0.05, 0.1
 PLAIN, TOLD_PLAIN = frozenset({"baseline", "calendar"}), 0.15
 #: Months that count as lately, and the ratio to the year from which a past is called rising or easing.
 LATELY, RISING = 3, 1.25
-
-
-def rows_of(table: pd.DataFrame) -> list[Any]:
-    """The rows as named tuples, of whatever type the columns hold."""
-    return list(table.itertuples(index=False))
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ..spillover.evaluation.history import SHOWN
 from .svg import tag
 
-#: Countries that the picture shows, and their names.
-SHOWN = {"BFA": "Burkina Faso", "NER": "Niger", "BEN": "Benin", "TGO": "Togo"}
 _INK, _GREY, _LINE, _MARK = "#2b2926", "#8a857c", "#b5afa4", "#b2182b"
 _WIDTH, _TALL, _LEFT, _GAP = 760.0, 110.0, 60.0, 46.0
 

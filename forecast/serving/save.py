@@ -15,9 +15,9 @@ from ...data.errors import RegionError, SchemaError, nearest
 from ...data.panel import TARGETS, Panel
 from ...features.terms import Term
 from ..formats import hub_table as hub
-from ..settings import Settings
 from ..release.manifest import LIBRARIES
 from ..run import run_forecast
+from ..settings import Settings
 
 if TYPE_CHECKING:
     from ...training.trained_model import Trained
@@ -155,8 +155,8 @@ def save_model(trained: Trained, record: Mapping[str, str], panel: Panel, folder
     folder : Path
         Made here; must not exist. The texts are staged beside it.
     """
-    from ...training.registry.store import quiet_mlflow
     from ...training.registry.runs import stage
+    from ...training.registry.store import quiet_mlflow
 
     trained.write(folder.parent / "trained")
     stage(record, folder.parent / "record")

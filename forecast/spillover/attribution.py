@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...data.frames import rows_of
 from ...data.panel import Panel
+from ...training.diffusion.design import lag_states
+from ...training.diffusion.model import Diffusion
+from ...training.diffusion.simulate import simulate, size_at_origin
+from ...training.diffusion.uncertainty import Ensemble, risk_spread, size_of, spread
 from ...training.distribution import Draws
 from ...training.models.base import Problem
-from ...training.diffusion.border_signal import rows_of
-from ...training.diffusion.model import Diffusion, lag_states, simulate, size_at_origin
-from ...training.diffusion.uncertainty import Ensemble, risk_spread, size_of, spread
 
 #: Months over which events are added up, and the counts whose probability is asked.
 SPANS = (1, 3, 6)

@@ -16,10 +16,12 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import SchemaError
-from ...training.models.base import Problem
-from ...training.diffusion.border_signal import rows_of
-from ...training.diffusion.model import Diffusion, lag_states, mean_paths
+from ...data.frames import rows_of
+from ...training.diffusion.design import lag_states
+from ...training.diffusion.model import Diffusion
+from ...training.diffusion.simulate import mean_paths
 from ...training.diffusion.uncertainty import Ensemble, Expected, spread
+from ...training.models.base import Problem
 from ..release.disclosure import with_past_events
 from .attribution import NO_SIGNAL, SPANS, apart_pairs, declared_pairs, note_on
 

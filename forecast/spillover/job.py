@@ -13,12 +13,13 @@ import pandas as pd
 
 from ...data.errors import ModelError, OriginError, RegionError, ReleaseError, nearest
 from ...data.panel import Panel
-from ...training.models.base import Problem
-from ...training.diffusion.model import Diffusion, fit_diffusion
-from ...training.models.excitation import border_weights
+from ...training.diffusion.fit import fit_diffusion
 from ...training.diffusion.kernel import Kernel
-from ..settings import Settings
+from ...training.diffusion.model import Diffusion
+from ...training.models.base import Problem
+from ...training.models.excitation import border_weights
 from ..inputs import Inputs, load_inputs
+from ..settings import Settings
 from .attribution import SPANS, Worlds, simulate_worlds, spillover_table
 from .breakdown import View, exact_answers
 from .stress import stress_response

@@ -13,9 +13,11 @@ import pandas as pd
 
 from ...data.errors import OriginError, RegionError, SourceError, UsageError, nearest
 from ...data.panel import Panel
-from ...training.models.base import Problem
-from ...training.diffusion.model import Diffusion, lag_states, means_along, simulate, size_at_origin
+from ...training.diffusion.design import lag_states
+from ...training.diffusion.model import Diffusion
+from ...training.diffusion.simulate import means_along, simulate, size_at_origin
 from ...training.diffusion.uncertainty import Ensemble, spread
+from ...training.models.base import Problem
 from .attribution import NO_SIGNAL, SHARED, apart_pairs, declared_pairs, stratified_uniforms
 
 COLUMNS = (

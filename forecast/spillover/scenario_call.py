@@ -45,8 +45,8 @@ def simulate_scenario(
     >>> table = simulate_scenario(Settings.load({"draws": 200}), ["MLI-gao=2x"])  # doctest: +SKIP
     >>> table.query("level == 'country'")[["place", "month", "difference"]]  # doctest: +SKIP
     """
-    from .scenario import parse_change, plan_of, run_scenario
     from .job import prepare
+    from .scenario import parse_change, plan_of, run_scenario
 
     read = [change for text in changes for change in parse_change(text)]
     _, view, origin = prepare(settings)

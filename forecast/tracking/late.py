@@ -29,8 +29,8 @@ def track_release(release: Path, settings: Settings) -> str:
         The store cannot be used.
     """
     from ...training.registry.runs import log_run
-    from .pending import remove_note
     from ..release.verify import verify
+    from .pending import remove_note
 
     verify(release).require()
     record = record_of_release(release)

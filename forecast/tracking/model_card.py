@@ -37,8 +37,8 @@ def model_card(
     trained : Trained
         The model.
     board : pandas.DataFrame
-        Its back-test, one row per target, member and horizon, as :class:`harmattan.training.evaluation.leaderboard.Evaluation`
-        holds it.
+        Its back-test, one row per target, member and horizon, as
+        :class:`harmattan.training.evaluation.leaderboard.Evaluation` holds it.
     panel : Panel
         What it was trained on.
     tags : mapping, optional

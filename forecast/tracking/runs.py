@@ -13,15 +13,15 @@ import pandas as pd
 
 from ...data.errors import ReleaseError
 from ...training.registry.runs import Record, environment_lock, git_state
-from ..settings import checkout
 from ..release.write import csv_text, public_settings, read_sums
-from .plots import plots
+from ..settings import checkout
 from ..version import version
+from .plots import plots
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
-    from ..settings import Settings
     from ..result import ForecastResult
+    from ..settings import Settings
 
 #: Columns of the score table that become metrics, and what they are called there.
 METRICS = {

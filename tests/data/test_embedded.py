@@ -11,9 +11,10 @@ import pytest
 import shapely
 from small_files import BURKINA, Write
 
-from harmattan.data.build import build_from_files, build_panel
+from harmattan.data.build import build_panel
 from harmattan.data.embedded import FILES, TRAINING_FILES, aggregates, load_snapshot
 from harmattan.data.errors import SourceError, UsageError
+from harmattan.data.from_files import build_from_files
 from harmattan.data.links import links_of
 from harmattan.data.schemas import COUNT_COLUMNS, validate
 from harmattan.data.snapshot_maker import make_snapshot

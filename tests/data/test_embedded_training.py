@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from small_files import BURKINA, Write
 from typer.testing import CliRunner
 
-from harmattan.data.build import build_from_files
 from harmattan.data.embedded import FILES, TRAINING_FILES, load_snapshot
 from harmattan.data.errors import RegionError, SourceError, UsageError
+from harmattan.data.from_files import build_from_files
 from harmattan.data.regions import Regions
 from harmattan.data.schemas import validate
 from harmattan.data.snapshot_maker import EVENT_REPAIRS, TRAINING_COVERAGE, make_snapshot

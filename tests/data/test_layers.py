@@ -8,7 +8,14 @@ import pytest
 
 from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import RegionError
-from harmattan.data.layers import BURKINA_2025, MALI_2023, by_country, crosswalk_by_area, named_crosswalk, resolve
+from harmattan.data.layers import (
+    BURKINA_2025,
+    MALI_2023,
+    by_country,
+    crosswalk_by_area,
+    named_crosswalk,
+    resolve,
+)
 from harmattan.data.panel import Panel
 from harmattan.data.simulate import grid_regions
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harmattan.data.build import build_from_files, build_panel
+from harmattan.data.build import build_panel
 from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import UsageError
+from harmattan.data.from_files import build_from_files
 from harmattan.data.simulate import Truth, World, grid_regions, propagation_matrix, simulate_counts
 from harmattan.data.simulate_events import simulate
 

@@ -13,7 +13,6 @@ from small_files import Write
 from harmattan.data.build import build_panel
 from harmattan.data.errors import OriginError, SourceError
 from harmattan.data.incidents import combine
-from harmattan.data.panel import Panel
 from harmattan.data.regions import Regions
 from harmattan.data.sources import ucdp
 from harmattan.data.vintages import Store, diff_incidents, diff_panels, panel_as_of, survival
@@ -78,7 +77,7 @@ def test_annual_beats_candidate_and_deletes_from_then_on(
     store = Store(tmp_path / "store")
     store.add(candidate(ucdp_file, {**DAY, "id": 1, "best": 3}, {**DAY, "id": 2}), date(2021, 4, 20))
     store.add(annual(ucdp_file, {**DAY, "id": 1, "best": 5}, {**DAY, "id": 7}), date(2022, 6, 1))
-    then = Panel.as_of(store, date(2021, 5, 1), regions)
+    then = panel_as_of(store, date(2021, 5, 1), regions)
     now = panel_as_of(store, date(2022, 6, 1), regions)
     at = now.region_ids.index("MLI-mopti")
     assert then.measures["deaths_best"][0, at] == 6

@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harmattan.data.panel import Panel
-from harmattan.features import DaysSince, Ewm, Lag, Log1p, Mean, NearestActive, Neighbours, Recipe, Static, Sum
+from harmattan.features import (
+    DaysSince,
+    Ewm,
+    Lag,
+    Log1p,
+    Mean,
+    NearestActive,
+    Neighbours,
+    Recipe,
+    Static,
+    Sum,
+)
 
 EVERYTHING = Recipe(
     [

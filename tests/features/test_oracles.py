@@ -9,7 +9,30 @@ import numpy as np
 import pytest
 
 from harmattan.data.panel import Panel
-from harmattan.features import Active, ActiveBorder, Border, Country, DaysSince, Everywhere, Ewm, Lag, Log1p, Max, Mean, MonthsSince, MonthsSinceSpell, NearestActive, Neighbours, Ratio, Recipe, Share, Spells, Static, Sum, Trend
+from harmattan.features import (
+    Active,
+    ActiveBorder,
+    Border,
+    Country,
+    DaysSince,
+    Everywhere,
+    Ewm,
+    Lag,
+    Log1p,
+    Max,
+    Mean,
+    MonthsSince,
+    MonthsSinceSpell,
+    NearestActive,
+    Neighbours,
+    Ratio,
+    Recipe,
+    Share,
+    Spells,
+    Static,
+    Sum,
+    Trend,
+)
 
 NAN = math.nan
 Cells = dict[tuple[int, int], float]

@@ -11,9 +11,31 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.errors import ConfigError, HarmattanError, RegionError, SchemaError, SourceError, UsageError
+from harmattan.data.errors import (
+    ConfigError,
+    HarmattanError,
+    RegionError,
+    SchemaError,
+    SourceError,
+    UsageError,
+)
 from harmattan.data.panel import Panel
-from harmattan.features import Active, Calendar, Country, Ewm, Lag, MonthsSince, NearestActive, Neighbours, Recipe, Share, Spells, Static, Sum, Trend
+from harmattan.features import (
+    Active,
+    Calendar,
+    Country,
+    Ewm,
+    Lag,
+    MonthsSince,
+    NearestActive,
+    Neighbours,
+    Recipe,
+    Share,
+    Spells,
+    Static,
+    Sum,
+    Trend,
+)
 from harmattan.features.recipe_file import TERMS
 
 

@@ -11,8 +11,8 @@ import shapely
 
 from harmattan.data.panel import Panel
 from harmattan.forecast.result import ForecastResult
-from harmattan.training.distribution import Draws, empirical, negative_binomial
 from harmattan.training.diffusion.border_signal import SHARED, WEAK
+from harmattan.training.distribution import Draws, empirical, negative_binomial
 from harmattan.training.evaluation.reliability import Told, rehearsal, reliability_table, tell
 
 HORIZONS = (1, 2, 3, 4, 5, 6)

@@ -9,8 +9,9 @@ import pandas as pd
 
 from harmattan.data.panel import Panel
 from harmattan.features import Ewm, Lag, Neighbours, Recipe
+from harmattan.training.diffusion.design import LAG_HALF_LIVES
+from harmattan.training.diffusion.model import Diffusion
 from harmattan.training.models.base import Problem
-from harmattan.training.diffusion.model import LAG_HALF_LIVES, Diffusion
 from harmattan.training.models.excitation import border_weights
 
 #: Two countries on a ladder: A1-A2-A3-A4 and B1-B2-B3-B4 along the rails, A_i - B_i across the border.

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from harmattan.data.errors import ConfigError, SchemaError
-from harmattan.forecast.settings import Settings
 from harmattan.forecast.inputs import Inputs, load_inputs
 from harmattan.forecast.jobs.forecast import Outcome, run_main_job
+from harmattan.forecast.settings import Settings
 
 #: Two countries of South America, two states each, in a row from west to east.
 STATES = (("Colombia", "Meta"), ("Colombia", "Vichada"), ("Venezuela", "Apure"), ("Venezuela", "Bolívar"))

@@ -24,8 +24,8 @@ from harmattan.data.fetch import fetch_ucdp
 from harmattan.data.sources import ucdp
 from harmattan.data.vintages import Store
 from harmattan.forecast.cli.data_inputs import fetched_current
-from harmattan.forecast.settings import Settings
 from harmattan.forecast.inputs import load_inputs
+from harmattan.forecast.settings import Settings
 
 #: The month that a forecast of today starts from.
 LAST = pd.Period(last_complete_month(date.today()), freq="M")

@@ -14,10 +14,10 @@ from small_worlds import ladder_panel
 
 from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import OriginError, RegionError
-from harmattan.forecast.settings import Settings
 from harmattan.forecast.report.page import render
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast
+from harmattan.forecast.settings import Settings
 from harmattan.training.pool.explain import FAMILIES
 
 SHORT = Settings(

@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 from small_worlds import ladder_panel
 
-from harmattan.forecast.settings import Settings
 from harmattan.forecast.jobs.train import TrainOutcome, train
-from harmattan.training.registry import versions as registry, store as stores
+from harmattan.forecast.settings import Settings
+from harmattan.training.registry import store as stores
+from harmattan.training.registry import versions as registry
 from harmattan.training.trained_model import Trained
 
 

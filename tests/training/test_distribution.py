@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harmattan.data.errors import ModelError
-from harmattan.training.distribution import LARGEST_COUNT, Draws, Margins, empirical, independent_ranks, joint_draws, mix, negative_binomial, ranks_of, stack
+from harmattan.training.distribution import (
+    LARGEST_COUNT,
+    Draws,
+    Margins,
+    empirical,
+    independent_ranks,
+    joint_draws,
+    mix,
+    negative_binomial,
+    ranks_of,
+    stack,
+)
 
 ORIGIN = pd.Period("2023-12", "M")
 means = st.floats(0, 60)

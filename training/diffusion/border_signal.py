@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ...data.frames import rows_of
 from .additive import Found, Likelihood, maximise
 from .design import Design, Term
 from .shared_shock import APART, shock_p_value
@@ -307,8 +308,3 @@ def holm(p: np.ndarray) -> np.ndarray:
     out = np.empty(len(p))
     out[order] = np.minimum(adjusted, 1.0)
     return out
-
-
-def rows_of(table: pd.DataFrame) -> Iterator[Any]:
-    """Rows as named tuples, whose types no checker can know."""
-    yield from table.itertuples(index=False)

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .additive import Block, Found, Likelihood, Prior, maximise
 from ..models.base import Problem
 from ..models.dispersion import size_at
 from ..models.excitation import exponential_means
+from .additive import Block, Found, Likelihood, Prior, maximise
 from .kernel import LINEAR, Kernel
 
 #: Half-lives (months) whose mixture is the distributed lag; the shares are learned from regions' own histories.

@@ -15,50 +15,64 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from ...data.errors import ModelError
-from ..models.base import Problem
-from .border_signal import holm, judge_borders, rows_of
-from .design import BORDER_PRECISION, LAG_HALF_LIVES, Term, lag_states, make_design
-from .uncertainty import Alternatives
-from ..models.excitation import border_weights
+from ...data.frames import rows_of
+from .design import LAG_HALF_LIVES
 from .kernel import LINEAR, Kernel
-from .simulate import mean_paths, means_along, negative_binomial_quantile, simulate, size_at_origin, step_decay
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
-    from .additive import Found
-    from .design import Design
 
-__all__ = [
-    "BORDER_PRECISION",
-    "LAG_HALF_LIVES",
-    "LARGEST_RADIUS",
-    "PERMUTATIONS",
-    "Alternatives",
-    "Diffusion",
-    "fit_diffusion",
-    "holm",
-    "lag_states",
-    "mean_paths",
-    "means_along",
-    "negative_binomial_quantile",
-    "simulate",
-    "size_at_origin",
-    "stationary",
-    "step_decay",
-]
 
 #: The propagation matrix is scaled back when its largest eigenvalue passes this; above 1 paths would explode.
 LARGEST_RADIUS = 0.98
-#: Refits under permuted borders, for every border that passes the likelihood-ratio test.
-PERMUTATIONS = 400
 _NO_NUMBERS = ("declared", "apart", "verdict", "permutations")
-#: Sets of coefficients that stand for the uncertainty of the fit.
-SETS = 100
-#: They are spread this much wider than the fit's own errors say: without it simulated shares were held too seldom.
-WIDER = 1.25
+
+
+#: Significant digits that a stored coefficient keeps; it is drawn with no more, so that storing loses nothing.
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Alternatives:
+    """Coefficients that fit about as well as the best ones.
+
+    Attributes
+    ----------
+    endemic : numpy.ndarray
+        Background events per month, (sets, regions).
+    own : numpy.ndarray
+        lambda of every country, sorted by name, (sets, countries).
+    phi : numpy.ndarray
+        Coefficient of domestic neighbours, (sets,).
+    across : numpy.ndarray
+        gamma of every border in the order of the model's ``pairs``, (sets, pairs).
+    """
+
+    endemic: np.ndarray
+    own: np.ndarray
+    phi: np.ndarray
+    across: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Keep six digits."""
+        for name in ("endemic", "own", "phi", "across"):
+            object.__setattr__(self, name, _rounded(getattr(self, name)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers."""
+        return {n: getattr(self, n).tolist() for n in ("endemic", "own", "phi", "across")}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Alternatives:
+        """What :meth:`to_json` gave."""
+        return cls(*(np.array(stored[n], dtype=float) for n in ("endemic", "own", "phi", "across")))
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Every number as the nearest one of six significant digits."""
+    return np.array([float(f"{v:.{_DIGITS}g}") for v in values.ravel()]).reshape(values.shape)
 
 
 @dataclass(frozen=True)
@@ -199,126 +213,6 @@ class Diffusion:
             alternatives=None if others is None else Alternatives.from_json(others),
             kernel=kernel,
         )
-
-
-def fit_diffusion(
-    problem: Problem,
-    origin: pd.Period,
-    recency_half_life: float | None = None,
-    burn_in: int = 24,
-    pooling: float = 2.0,
-    *,
-    permutations: int = PERMUTATIONS,
-    rng: np.random.Generator | None = None,
-    intervals: bool = True,
-    kernel: Kernel = LINEAR,
-) -> Diffusion:
-    """Fit the model to everything known at ``origin`` and judge every border, direction by direction.
-
-    Parameters
-    ----------
-    problem : Problem
-        Counts and links; the cube is not used.
-    origin : pandas.Period
-        Last month used.
-    recency_half_life : float or None
-        Months after which a row counts half; the likelihood-ratio test holds for None, where all count alike.
-    pooling : float
-        Precision of the prior that pulls the regions' background levels to their common mean.
-    permutations : int
-        Refits under permuted borders, for every border that passes the likelihood-ratio test.
-    rng : numpy.random.Generator, optional
-        Draws the permutations. Without it they are left out, and no signal is declared.
-    intervals : bool
-        Whether to compute the profile intervals of the coefficients.
-    kernel : Kernel
-        Weights of neighbours, and saturation; linear over shared borders by default.
-
-    Returns
-    -------
-    Diffusion
-        Stationary; its ``pairs`` carry the verdicts.
-
-    Raises
-    ------
-    ModelError
-        Without links, or without any link across a border: there is no border to test.
-    """
-    _check_borders(problem)
-    # Products this small lose more to the threads' meeting than they gain, and one thread adds in one order.
-    with threadpool_limits(1):
-        design, shares = make_design(problem, origin, recency_half_life, burn_in, pooling, kernel)
-        likelihood = design.likelihood()
-        best = design.fit(likelihood, design.start())
-        free = design.freed()
-        loose = free.fit(likelihood.under(free.prior()), best.params)
-        pairs = judge_borders(
-            design, likelihood, best, permutations, rng, loose=(free, loose) if intervals else None
-        )
-        model = assemble(design, best, pairs, shares)
-        return model if rng is None else replace(model, alternatives=_alternatives(free, loose, rng))
-
-
-def _check_borders(problem: Problem) -> None:
-    """A :class:`ModelError` where there is no border to test."""
-    links = problem.panel.links
-    if links is None or not len(links):
-        raise ModelError(
-            "spillover needs links between regions, and this panel has none.",
-            remedy="Pass polygons (--regions) or a table of links (--links).",
-        )
-    if not border_weights(problem.panel, crossing=True).any():
-        raise ModelError(
-            "spillover needs a border, and no link of this panel joins two countries.",
-            remedy="Bring the regions of a second country, and their links.",
-        )
-
-
-def _alternatives(design: Design, best: Found, rng: np.random.Generator) -> Alternatives:
-    """Coefficients around the maximum, by the normal approximation; none is negative."""
-    info = best.information + 1e-6 * np.eye(len(best.params))
-    root = np.linalg.cholesky(np.linalg.inv((info + info.T) / 2))
-    n = len(design.country)
-    drawn = best.params + WIDER * rng.standard_normal((SETS, len(best.params))) @ root.T
-    slopes = np.maximum(drawn[:, 1 + n : -2], 0.0)
-    at = {term: i for i, term in enumerate(design.terms)}
-    own = [at[Term("own", c, c)] for c in sorted(set(design.problem.panel.countries))]
-    across = [i for i, term in enumerate(design.terms) if term.kind == "across"]
-    # Levels of regions without any event are hardly known; the normal approximation ends where they vanish.
-    levels = np.exp(np.clip(drawn[:, 1 : 1 + n], -20.0, best.params[1 : 1 + n] + 2.0))
-    return Alternatives(levels, slopes[:, own], slopes[:, at[Term("domestic")]], slopes[:, across])
-
-
-def assemble(design: Design, best: Found, pairs: pd.DataFrame, shares: np.ndarray) -> Diffusion:
-    """Put the coefficients where the simulation needs them."""
-    countries = design.problem.panel.countries
-    n = len(countries)
-
-    def slope(term: Term) -> float:
-        return float(best.params[design.position(term)])
-
-    phi = slope(Term("domestic"))
-    model = Diffusion(
-        endemic=np.exp(best.params[1 : 1 + n]),
-        lag_shares=shares,
-        own=np.array([slope(Term("own", c, c)) for c in countries]),
-        domestic=phi * design.near,
-        across=_coefficients(pairs, countries) * design.far,
-        spread=float(best.params[-2]),
-        slope=float(best.params[-1]),
-        pairs=pairs,
-        countries=countries,
-        scaled_by=1.0,
-        account={
-            "converged": best.converged,
-            "iterations": best.iterations,
-            "loglike": best.loglike,
-        },
-        border=design.far,
-        phi=phi,
-        kernel=design.kernel,
-    )
-    return stationary(model)
 
 
 def _coefficients(pairs: pd.DataFrame, countries: tuple[str, ...]) -> np.ndarray:

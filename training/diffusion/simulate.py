@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from .design import LAG_HALF_LIVES
 from ..models.dispersion import size_at
+from .design import LAG_HALF_LIVES
 
 if TYPE_CHECKING:
     from .model import Diffusion

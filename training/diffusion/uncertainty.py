@@ -6,65 +6,19 @@ are kept as a list of edges, so that closing some of them is a mask and two hund
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .kernel import LINEAR, Kernel
+from .model import LARGEST_RADIUS, Diffusion
 from .simulate import instead, step_decay
-
-if TYPE_CHECKING:
-    from .model import Diffusion
 
 #: Ends of the interval that is told, as quantiles over the versions.
 ENDS = (0.05, 0.95)
 #: Steps of the power iteration; matrices of neighbours settle within some tens.
 _ITERATIONS = 1000
-#: Significant digits that a stored coefficient keeps; it is drawn with no more, so that storing loses nothing.
-_DIGITS = 6
-
-
-@dataclass(frozen=True)
-class Alternatives:
-    """Coefficients that fit about as well as the best ones.
-
-    Attributes
-    ----------
-    endemic : numpy.ndarray
-        Background events per month, (sets, regions).
-    own : numpy.ndarray
-        lambda of every country, sorted by name, (sets, countries).
-    phi : numpy.ndarray
-        Coefficient of domestic neighbours, (sets,).
-    across : numpy.ndarray
-        gamma of every border in the order of the model's ``pairs``, (sets, pairs).
-    """
-
-    endemic: np.ndarray
-    own: np.ndarray
-    phi: np.ndarray
-    across: np.ndarray
-
-    def __post_init__(self) -> None:
-        """Keep six digits."""
-        for name in ("endemic", "own", "phi", "across"):
-            object.__setattr__(self, name, _rounded(getattr(self, name)))
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers."""
-        return {n: getattr(self, n).tolist() for n in ("endemic", "own", "phi", "across")}
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Alternatives:
-        """What :meth:`to_json` gave."""
-        return cls(*(np.array(stored[n], dtype=float) for n in ("endemic", "own", "phi", "across")))
-
-
-def _rounded(values: np.ndarray) -> np.ndarray:
-    """Every number as the nearest one of six significant digits."""
-    return np.array([float(f"{v:.{_DIGITS}g}") for v in values.ravel()]).reshape(values.shape)
 
 
 @dataclass(frozen=True)
@@ -149,8 +103,6 @@ class Ensemble:
 
     def _stationary(self) -> Ensemble:
         """Every version but the fit, which is already, scaled back by a factor of its own where it would explode."""
-        from .model import LARGEST_RADIUS
-
         factor = np.minimum(1.0, LARGEST_RADIUS / np.maximum(self.radii(), 1e-9))
         factor[0] = 1.0
         return replace(

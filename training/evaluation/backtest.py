@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import OriginError
-from ..pool.dependence import PastErrors, normal_scores
 from ..distribution import Margins, mix
-from ..pool.learning import Lesson, learn, lesson
 from ..models.base import Problem
 from ..models.baselines import Conflictology
 from ..models.catalogue import BASELINES, fit_members, pooled_members
-from ..pool.fitted import fit_pool
 from ..parallel import run_tasks
+from ..pool.dependence import PastErrors, normal_scores
+from ..pool.fitted import fit_pool
+from ..pool.learning import Lesson, learn, lesson
+from ..record import Record
 from .reliability import Told, tell
 from .scores import block_bootstrap_skill, crps, interval_coverage
 
@@ -25,39 +26,6 @@ from .scores import block_bootstrap_skill, crps, interval_coverage
 REFERENCE = "conflictology_12"
 #: Origins before the first scored one, from which the first weights and calibrations are learned.
 WARM_UP = 36
-
-
-@dataclass(frozen=True)
-class Record:
-    """What every member said at one horizon, and what came.
-
-    Attributes
-    ----------
-    target : str
-    horizon : int
-    origins : tuple of pandas.Period
-    region_ids, countries : tuple of str
-        The scored regions.
-    observed : numpy.ndarray
-        Outcomes, (origins, regions), counts; NaN where not observed.
-    history : numpy.ndarray
-        Counts of the 12 months up to the last one published at each origin, as they stood then, (origins, 12,
-        regions); NaN where not observed.
-    margins : mapping of str to sequence of Margins
-        By member and ``pool``, one per origin, (regions,).
-    weights : pandas.DataFrame
-        ``origin, horizon, member, weight`` of the pool.
-    """
-
-    target: str
-    horizon: int
-    origins: tuple[pd.Period, ...]
-    region_ids: tuple[str, ...]
-    countries: tuple[str, ...]
-    observed: np.ndarray
-    history: np.ndarray
-    margins: Mapping[str, Sequence[Margins]]
-    weights: pd.DataFrame
 
 
 @dataclass(frozen=True)

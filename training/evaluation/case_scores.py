@@ -14,7 +14,7 @@ from . import scores
 from .nb12_rival import RIVAL, rival_margins
 
 if TYPE_CHECKING:
-    from .backtest import Record
+    from ..record import Record
 
 #: Everybody is scored on this many draws: the ignorance score depends on it.
 DRAWS = 1000

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from ..models.catalogue import BASELINES
 from .case_scores import CaseScores
 from .comparison import ENOUGH_MONTHS, month_blocks
-from ..models.catalogue import BASELINES
 from .scores import average_precision, interval_coverage, pit_histogram, reliability
 
 #: Bins of the predicted mean in which coverage is looked at, and the cases that a bin needs.

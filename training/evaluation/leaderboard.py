@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..models.catalogue import BASELINES
 from .case_scores import CaseScores, score_record
 from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
 from .diagnostics import coverage, covered, pit_table, pooled_rankings, reliability_table
 from .leave_one_out import leave_one_out
-from ..models.catalogue import BASELINES
 from .nb12_rival import RIVAL
 from .scores import average_precision, brier
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
-    from .backtest import Record
+    from ..record import Record
 
 #: Skill is stated against this baseline, and against the best of all at each horizon.
 REFERENCE = "conflictology_12"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .comparison import month_blocks, skill_from_blocks
 from ..distribution import mix
 from ..models.catalogue import BASELINES
+from .comparison import month_blocks, skill_from_blocks
 
 if TYPE_CHECKING:
-    from .backtest import Record
+    from ..record import Record
 
 #: What stands in ``left_out`` where the pool is whole.
 NOBODY = ""

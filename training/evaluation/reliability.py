@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .diagnostics import MEAN_EDGES, MEAN_NAMES
 from ..distribution import Margins
+from .diagnostics import MEAN_EDGES, MEAN_NAMES
 from .scores import reliability
 
 #: Counts whose exceedance is judged, and central intervals whose coverage is.

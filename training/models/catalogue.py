@@ -10,12 +10,12 @@ from ...data.errors import UsageError, nearest
 from .base import Member, Problem
 from .baselines import Conflictology, LastValue, NeighbourConflictology, Zero
 from .boosted import BoostedEndemicEpidemic
-from .events_times_deaths import EventsTimesDeaths
 from .endemic_epidemic import EndemicEpidemic
-from .log_linear_nb import LogLinearNB
-from .leaf_calibrated import LeafCalibrated
-from .smoothed_conflictology import SmoothedConflictology
+from .events_times_deaths import EventsTimesDeaths
 from .exponential_nb import ExponentialNB
+from .leaf_calibrated import LeafCalibrated
+from .log_linear_nb import LogLinearNB
+from .smoothed_conflictology import SmoothedConflictology
 
 #: What skill is measured against.
 BASELINES = ("zero", "last_value", "conflictology_6", "conflictology_12", "conflictology_24")

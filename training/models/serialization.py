@@ -10,12 +10,12 @@ from ...data.errors import ModelError
 from .base import Member
 from .baselines import Conflictology, LastValue, NeighbourConflictology, Zero
 from .boosted import BoostedEndemicEpidemic
-from .events_times_deaths import EventsTimesDeaths
 from .endemic_epidemic import EndemicEpidemic
-from .log_linear_nb import LogLinearNB
-from .leaf_calibrated import LeafCalibrated
-from .smoothed_conflictology import SmoothedConflictology
+from .events_times_deaths import EventsTimesDeaths
 from .exponential_nb import ExponentialNB
+from .leaf_calibrated import LeafCalibrated
+from .log_linear_nb import LogLinearNB
+from .smoothed_conflictology import SmoothedConflictology
 
 #: Members that are whole with their JSON alone.
 PLAIN: dict[str, type[Member]] = {

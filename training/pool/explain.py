@@ -12,13 +12,13 @@ from ..distribution import Margins
 from ..models.base import Member, Problem
 from ..models.baselines import NeighbourConflictology
 from ..models.boosted import BoostedEndemicEpidemic
-from ..models.events_times_deaths import EventsTimesDeaths, as_events
 from ..models.endemic_epidemic import EndemicEpidemic
+from ..models.events_times_deaths import EventsTimesDeaths, as_events
 from ..models.excitation import ACROSS, COUNTRY, DOMESTIC, OWN, border_weights
-from ..models.leaf_calibrated import LeafCalibrated
-from .fitted import FittedPool
-from ..models.smoothed_conflictology import SmoothedConflictology
 from ..models.exponential_nb import ExponentialNB
+from ..models.leaf_calibrated import LeafCalibrated
+from ..models.smoothed_conflictology import SmoothedConflictology
+from .fitted import FittedPool
 
 CALENDAR, BASELINE = "calendar", "baseline"
 #: Every family, in the order of tables.

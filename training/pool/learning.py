@@ -14,7 +14,7 @@ from ..distribution import Margins, mix
 from .weights import best_weights, pool_terms
 
 if TYPE_CHECKING:
-    from ..evaluation.backtest import Record
+    from ..record import Record
 
 #: Fewest scored origins that anything is learned from; with less, weights are equal and nothing is calibrated.
 FEWEST = 12
@@ -23,8 +23,8 @@ FEWEST = 12
 class Lesson(NamedTuple):
     """What one origin teaches once its outcome is known.
 
-    ``error`` and ``distance`` are the terms of :func:`harmattan.training.pool.weights.pool_terms`; ``lower``, ``upper`` and
-    ``mean`` are ``F(y - 1)``, ``F(y)`` and the predicted mean of the pool for each observed case.
+    ``error`` and ``distance`` are the terms of :func:`harmattan.training.pool.weights.pool_terms`; ``lower``,
+    ``upper`` and ``mean`` are ``F(y - 1)``, ``F(y)`` and the predicted mean of the pool for each observed case.
     """
 
     error: np.ndarray
@@ -130,8 +130,8 @@ def learn_pool(record: Record) -> Learned:
     Parameters
     ----------
     record : Record
-        Of :func:`harmattan.training.evaluation.backtest.run_backtest`, whose pooled members ``weights`` names. All its observed
-        outcomes are learned from, so none may lie after the origin that the result is used at.
+        Of :func:`harmattan.training.evaluation.backtest.run_backtest`, whose pooled members ``weights`` names. All its
+        observed outcomes are learned from, so none may lie after the origin that the result is used at.
 
     Returns
     -------

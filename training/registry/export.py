@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ...data.errors import ModelError, ReleaseError, SourceError, nearest
-from .store import connected, experiment_of, quiet_mlflow, store_uri
 from .runs import find_run
+from .store import connected, experiment_of, quiet_mlflow, store_uri
 
 #: Holds everything of a run but its artifacts.
 FILE = "run.json"

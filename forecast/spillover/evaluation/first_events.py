@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ....training.diffusion.model import lag_states, mean_paths
+from ....training.diffusion.design import lag_states
+from ....training.diffusion.simulate import mean_paths
 from ....training.models.excitation import border_weights
 from ..breakdown import GROUP_MEASURES, SMALLEST, View
 

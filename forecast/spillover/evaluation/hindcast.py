@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from ....data.panel import Panel
-from ....training.models.base import Problem
 from ....training.diffusion.border_signal import judge_borders
-from ....training.diffusion.model import PERMUTATIONS, assemble
 from ....training.diffusion.design import make_design
+from ....training.diffusion.fit import PERMUTATIONS, assemble
+from ....training.models.base import Problem
 from ..breakdown import View
-from .first_events import entry_tables, first_entries
 from ..job import border_rng, problem_of, total_shares
+from .first_events import entry_tables, first_entries
 from .shipped import load_evaluation
 
 __all__ = ["gain_table", "load_evaluation", "look_back", "record"]
@@ -61,7 +61,8 @@ def record(
     dict of str to pandas.DataFrame
         ``history`` (origin, pair: share of the target's expected events over 6 months, coefficient, p-values,
         declared, apart, verdict), ``gain`` (CRPS and average precision of onsets in border regions, with and without
-        the term), ``entries`` and ``entry_list``, see :func:`harmattan.forecast.spillover.evaluation.first_events.entry_tables`.
+        the term), ``entries`` and ``entry_list``, see
+        :func:`harmattan.forecast.spillover.evaluation.first_events.entry_tables`.
     """
     from ....training.parallel import run_tasks
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ...report.tables import rows_of
-from ...report.timeline_chart import SHOWN
+from ....data.frames import rows_of
 
+#: Countries that the picture shows, and their names.
+SHOWN = {"BFA": "Burkina Faso", "NER": "Niger", "BEN": "Benin", "TGO": "Togo"}
 #: Names of countries; where one is missing its code stands.
 NAMES = {
     **SHOWN,

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from ....data.errors import OriginError
+from ....data.frames import rows_of
 from ....data.panel import Panel
 from ....training.diffusion.additive import Found
 from ....training.diffusion.border_signal import judge_borders, permuted_estimates
 from ....training.diffusion.design import Design, Term, make_design
-from ...report.tables import rows_of
+from ...version import version
 from ..job import check_coverage, problem_of
 from .sensitivity import sensitivity
-from ...version import version
 
 if TYPE_CHECKING:
     from ....data.regions import Regions

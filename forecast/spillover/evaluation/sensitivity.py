@@ -69,7 +69,7 @@ def sensitivity(panel: Panel, more: Panel, seed: int) -> pd.DataFrame:
 
 
 def _pairs(panel: Panel, seed: int) -> pd.DataFrame:
-    from ....training.diffusion.model import fit_diffusion
+    from ....training.diffusion.fit import fit_diffusion
     from ..job import border_rng, problem_of
 
     return fit_diffusion(problem_of(panel), panel.months[-1], rng=border_rng(seed), intervals=False).pairs

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...report.tables import rows_of
+from ....data.frames import rows_of
 from .first_events import INFLOW, NAIVE
 
 #: The file that holds the tables of one evaluation, beside this module.

@@ -125,8 +125,8 @@ def evaluate_worlds(
 def judge_world(trial: Trial, setting: int, number: int) -> dict[str, Any]:
     """Simulate one world, fit it, and compare with the truth."""
     from ....features import Lag, Recipe
+    from ....training.diffusion.fit import fit_diffusion
     from ....training.models.base import Problem
-    from ....training.diffusion.model import fit_diffusion
 
     chosen = trial.settings[setting]
     rng = np.random.default_rng([trial.seed, setting, number])
@@ -159,7 +159,7 @@ def judge_world(trial: Trial, setting: int, number: int) -> dict[str, Any]:
 
 def _share_coverage(model: Any, problem: Any, truth: Truth) -> dict[str, float]:
     """How many true shares of the source in the target's regions lie inside their intervals."""
-    from ....training.diffusion.model import lag_states
+    from ....training.diffusion.design import lag_states
     from ....training.diffusion.uncertainty import Ensemble, spread
 
     states, ensemble = lag_states(problem)[-1], Ensemble.of(model)

@@ -1,0 +1,227 @@
+"""Champion and challenger: only through the gate, or by force with a reason, and back in one command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from command_line import Run
+from trained_world import World, copy_version, own_store, record_of_version
+
+from harmattan.data.errors import GateError, ModelError, UsageError
+from harmattan.forecast.jobs.promote import promote, roll_back
+from harmattan.training.registry import store as stores
+from harmattan.training.registry import versions as registry
+
+Scores = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@pytest.fixture
+def mine(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return own_store(world, tmp_path / "mlruns")
+
+
+def gaining(gain: Callable[[pd.Series], float]) -> Scores:
+    """Scores of a well calibrated pool whose CRPS is lower by a share of each row's; baselines as they are."""
+
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        table = table.assign(cases=100, inside_50=50, inside_80=80, inside_90=90)
+        share = [gain(row) if row["member"] == "pool" else 0.0 for _, row in table.iterrows()]
+        # Twice what it was, so that nothing here depends on how good the small world's pool is.
+        level = table.groupby(["horizon", "origin"])["crps"].transform("max") + 0.1
+        return table.assign(crps=level * (1 - pd.Series(share, index=table.index)))
+
+    return change
+
+
+def lucky(row: pd.Series) -> float:
+    return (
+        0.5 if row["origin"] in {"2009-03", "2009-04", "2009-05", "2009-06", "2011-05", "2011-06"} else -0.03
+    )
+
+
+def crown_first(world: World, folder: Path) -> str:
+    """A champion to be beaten, forced: it gains nothing on anybody."""
+    version = copy_version(world, folder, gaining(lambda row: 0.0))
+    promote(world.settings, version, force=True, reason="the first of a test")
+    return version
+
+
+def champion(world: World) -> registry.Version:
+    with registry.registry(world.mlruns) as client:
+        return registry.find(client, "champion")
+
+
+@pytest.mark.parametrize(
+    ("gain", "why"),
+    [
+        (lambda row: -0.1, "loses"),
+        (lambda row: 0.0, "at least"),
+        (lambda row: 0.2 if row["horizon"] == 1 else 0.0, "rests on horizon 1 alone"),
+        (lucky, "may be luck"),
+    ],
+    ids=["worse", "equal", "better only at h=1", "lucky on six origins"],
+)
+def test_a_challenger_that_is_not_better_is_refused(
+    mine: World, tmp_path: Path, gain: Callable[[pd.Series], float], why: str
+) -> None:
+    first = crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(gain))
+    with pytest.raises(GateError, match=why):
+        promote(mine.settings, version)
+    assert champion(mine).number == first
+
+
+def test_a_better_challenger_becomes_champion_with_its_reasons(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    done = promote(mine.settings, version)
+    assert (done.version, done.before, done.how) == (version, first, "gate")
+    now = champion(mine)
+    assert now.number == version
+    assert now.tags["promoted_how"] == "gate"
+    assert "CRPS of events +10.0%" in now.tags["promoted_because"]
+    assert float(now.tags["gate_skill"]) == pytest.approx(0.1)
+
+
+def test_force_needs_a_reason_and_keeps_it(mine: World, tmp_path: Path) -> None:
+    crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(lambda row: -0.1))
+    with pytest.raises(UsageError, match="needs a reason"):
+        promote(mine.settings, version, force=True, reason=" ")
+    promote(mine.settings, version, force=True, reason="new boundaries")
+    tags = champion(mine).tags
+    assert (tags["promoted_how"], tags["promoted_because"], tags["gate"]) == (
+        "forced",
+        "new boundaries",
+        "refuses",
+    )
+    assert "loses" in tags["gate_reasons"]
+
+
+def test_roll_back_and_forth(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    second = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    with pytest.raises(ModelError, match="is the previous"):
+        roll_back(mine.settings)
+    promote(mine.settings, second)
+    done = roll_back(mine.settings, "too many false alarms")
+    assert (done.version, done.before) == (first, second)
+    assert champion(mine).tags["promoted_because"] == "too many false alarms"
+    assert roll_back(mine.settings).version == second
+
+
+def test_a_refit_only_has_to_be_no_worse(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    same = copy_version(mine, tmp_path, gaining(lambda row: 0.0))
+    with pytest.raises(UsageError, match="not newer"):
+        promote(mine.settings, same, refit=True)
+    newer = copy_version(mine, tmp_path, gaining(lambda row: 0.0), card={"origin": "2012-01"})
+    with pytest.raises(GateError, match="not better"):
+        promote(mine.settings, newer)
+    worse = copy_version(mine, tmp_path, gaining(lambda row: -0.1), card={"origin": "2012-02"})
+    with pytest.raises(GateError, match=f"is worse than version {first}"):
+        promote(mine.settings, worse, refit=True)
+    assert promote(mine.settings, newer, refit=True).how == "refit"
+    assert champion(mine).tags["promoted_how"] == "refit"
+
+
+def test_a_dry_run_changes_nothing(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    assert promote(mine.settings, version, dry_run=True).how == "would"
+    assert champion(mine).number == first
+    assert promote(mine.settings, first).how == "nothing"
+
+
+def test_the_champion_before_is_never_the_champion_itself(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    again = promote(mine.settings, first)
+    assert (again.how, again.before) == ("nothing", None)
+    second = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    assert promote(mine.settings, second, dry_run=True).before == first
+    promote(mine.settings, second)
+    again = promote(mine.settings, second)
+    assert (again.how, again.before) == ("nothing", first)
+    assert roll_back(mine.settings, dry_run=True).before == second
+
+
+def test_a_broken_champion_stands_in_nobodys_way_but_by_force(mine: World, tmp_path: Path) -> None:
+    def wreck(model: Path) -> None:
+        (model / registry.TRAINED / "recipe.json").unlink()
+
+    broken = copy_version(mine, tmp_path, change=wreck)
+    with registry.registry(mine.mlruns) as client:
+        registry.crown(client, broken, {})
+    better = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    with pytest.raises(ModelError, match="missing"):
+        promote(mine.settings, better)
+    promote(mine.settings, better, force=True, reason="the champion is broken")
+    assert champion(mine).number == better
+
+
+DAMAGES: dict[str, Callable[[str], str | None]] = {
+    "has changed since it was registered": lambda text: text.replace(",pool,", ",poolx,"),
+    "cannot be read": lambda text: "garbage\n",
+    "lacks scores of the pool": lambda text: text.replace(",pool,", ",poolx,"),
+    "are missing": lambda text: None,
+}
+
+
+@pytest.mark.parametrize("said", DAMAGES)
+def test_a_damaged_record_stops_the_gate_and_no_forecast(mine: World, tmp_path: Path, said: str) -> None:
+    """Versions registered before records had a SHA-256 are compared as they are, if they can be read."""
+    first = crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    if said != "has changed since it was registered":
+        with stores.connected(mine.mlruns) as client:
+            client.delete_model_version_tag(registry.MODEL, version, registry.RECORD_DIGEST)
+    path = record_of_version(mine, version)
+    changed = DAMAGES[said](path.read_text(encoding="utf-8"))
+    if changed is None:
+        shutil.rmtree(path.parent)
+    else:
+        path.write_text(changed, encoding="utf-8")
+    assert registry.load_model(version, mine.mlruns).version == version
+    with pytest.raises(ModelError, match=said):
+        promote(mine.settings, version)
+    assert champion(mine).number == first
+
+
+def test_a_version_without_a_hash_of_its_record_is_compared_as_it_is(mine: World, tmp_path: Path) -> None:
+    crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    with stores.connected(mine.mlruns) as client:
+        client.delete_model_version_tag(registry.MODEL, version, registry.RECORD_DIGEST)
+    assert promote(mine.settings, version).how == "gate"
+
+
+def test_a_champion_with_a_damaged_record_only_gives_way_to_force(mine: World, tmp_path: Path) -> None:
+    first = crown_first(mine, tmp_path)
+    record_of_version(mine, first).write_text("garbage\n", encoding="utf-8")
+    better = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
+    with pytest.raises(ModelError, match=f"record of scores of version {first} of the model has changed"):
+        promote(mine.settings, better)
+    done = promote(mine.settings, better, force=True, reason="the champion's record is broken")
+    assert (done.before, champion(mine).number) == (first, better)
+
+
+def test_promote_on_the_command_line(mine: World, tmp_path: Path, run: Run) -> None:
+    where = ["--mlruns", str(mine.mlruns)]
+    first = crown_first(mine, tmp_path)
+    worse = copy_version(mine, tmp_path, gaining(lambda row: -0.1))
+    code, _, err = run("promote", worse, *where)
+    assert code == 6
+    assert f"error: version {worse} is not better than version {first}:" in err
+    code, out, _ = run("promote", worse, "--force", "--reason", "a test", "--json", *where)
+    assert (code, json.loads(out)["how"]) == (0, "forced")
+    code, out, _ = run("promote", "--rollback", *where)
+    assert code == 0
+    assert f"Version {first} is back" in out
+    assert run("promote", "challenger", *where)[0] == 4
+    assert run("promote", "--rollback", "--force", *where)[0] == 2

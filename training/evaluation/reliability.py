@@ -97,7 +97,7 @@ def tell(
 
     Examples
     --------
-    >>> from .distribution import empirical
+    >>> from harmattan.training.distribution import empirical
     >>> even, always = empirical(np.array([[0], [1], [2], [3]])), empirical(np.array([[2]]))
     >>> july = pd.Period("2023-07", "M")
     >>> told = tell(

@@ -311,12 +311,12 @@ def _put_together(
     **card: Any,
 ) -> Trained:
     """The pieces as one trained model."""
-    from ..training.pool.fitted import with_learned
+    from ..training.pool.fitted import with_learned_weights
     from ..training.trained_model import make_trained
 
     pools = {(t, h): files for (kind, t, h), files in done.items() if kind == "fit"}
     if learned:
-        pools = {key: with_learned(files, learned[key]) for key, files in pools.items()}
+        pools = {key: with_learned_weights(files, learned[key]) for key, files in pools.items()}
     diffusion: Diffusion | None = done.get(("diffusion", "events", 0))
     panel = next(iter(problems.values())).panel
     others = [o.panel.digest() for o in next(iter(problems.values())).also]

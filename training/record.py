@@ -1,4 +1,4 @@
-"""What every member said at past origins, and what came."""
+"""What every member forecast at past origins, and the outcome."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .distribution import Margins
 
 @dataclass(frozen=True)
 class Record:
-    """What every member said at one horizon, and what came.
+    """What every member forecast at one horizon, and the outcome.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Rolling origins: what the models would have said, and how it turned out."""
+"""Rolling origins: what the models would have predicted, and how it turned out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..models.catalogue import BASELINES, fit_members, pooled_members
 from ..parallel import run_tasks
 from ..pool.dependence import PastErrors, normal_scores
 from ..pool.fitted import fit_pool
-from ..pool.learning import Lesson, learn, lesson
+from ..pool.learning import ScoredOrigin, learn, scored_origin
 from ..record import Record
 from .reliability import Told, tell
 from .scores import block_bootstrap_skill, crps, interval_coverage
@@ -101,9 +101,9 @@ def run_backtest(
     records = []
     for i, horizon in enumerate(horizons):
         mine = pieces[i * len(blocks) : (i + 1) * len(blocks)]
-        said = {name: [m for piece in mine for m in piece.said[name]] for name in names}
+        predicted = {name: [m for piece in mine for m in piece.predicted[name]] for name in names}
         history = np.concatenate([piece.history for piece in mine])[len(every) - len(origins) :]
-        records.append(_record(shared, horizon, every, tuple(origins), said, history, pooled))
+        records.append(_record(shared, horizon, every, tuple(origins), predicted, history, pooled))
     return records
 
 
@@ -122,26 +122,26 @@ def _with_warm_up(
     return tuple(problem.panel.months[earliest:first]) + tuple(origins)
 
 
-class _Said(NamedTuple):
+class _BlockForecasts(NamedTuple):
     """What one task found out: forecasts by member, and the counts of 12 months that each origin saw."""
 
-    said: dict[str, list[Margins]]
+    predicted: dict[str, list[Margins]]
     history: np.ndarray
 
 
-def _block(shared: _Shared, horizon: int, origins: Sequence[pd.Period]) -> _Said:
+def _block(shared: _Shared, horizon: int, origins: Sequence[pd.Period]) -> _BlockForecasts:
     """Fit once, at the first origin of the block, and forecast from each."""
     lag = shared.data_lag
     fitted = fit_members(shared.seen(origins[0]), origins[0] - lag, horizon + lag, shared.members)
-    said: dict[str, list[Margins]] = {name: [] for name in fitted}
+    predicted: dict[str, list[Margins]] = {name: [] for name in fitted}
     history = []
     for origin in origins:
         problem = shared.seen(origin)
         months = problem.row(origin - lag) + np.arange(-11, 1)
         history.append(_outcomes(problem, np.maximum(months, 0), shared.keep))
         for name, member in fitted.items():
-            said[name].append(_slim(member.margins(problem, origin - lag), shared.keep))
-    return _Said(said, np.stack(history))
+            predicted[name].append(_slim(member.margins(problem, origin - lag), shared.keep))
+    return _BlockForecasts(predicted, np.stack(history))
 
 
 def _slim(margins: Margins, keep: np.ndarray) -> Margins:
@@ -156,7 +156,7 @@ def _record(
     horizon: int,
     every: Sequence[pd.Period],
     origins: tuple[pd.Period, ...],
-    said: dict[str, list[Margins]],
+    predicted: dict[str, list[Margins]],
     history: np.ndarray,
     pooled: tuple[str, ...],
 ) -> Record:
@@ -164,7 +164,7 @@ def _record(
     problem, keep = shared.problem, shared.keep
     rows = np.array([problem.row(o) for o in every])
     observed = _outcomes(problem, rows + horizon, keep)
-    pool, plain, weights = _pool([said[n] for n in pooled], observed, horizon + shared.data_lag)
+    pool, plain, weights = _pool([predicted[n] for n in pooled], observed, horizon + shared.data_lag)
     start = len(every) - len(origins)
     table = pd.DataFrame(
         {
@@ -174,7 +174,7 @@ def _record(
             "weight": weights[start:].ravel(),
         }
     )
-    said = {**said, "pool_uncalibrated": plain, "pool": pool}
+    predicted = {**predicted, "pool_uncalibrated": plain, "pool": pool}
     return Record(
         problem.target,
         horizon,
@@ -183,7 +183,7 @@ def _record(
         tuple(problem.panel.countries[i] for i in keep),
         observed[start:],
         history,
-        {name: each[start:] for name, each in said.items()},
+        {name: each[start:] for name, each in predicted.items()},
         table,
     )
 
@@ -201,10 +201,10 @@ def _pool(
     members: Sequence[Sequence[Margins]], observed: np.ndarray, wait: int
 ) -> tuple[list[Margins], list[Margins], np.ndarray]:
     """Calibrated and plain pool of each origin, and the weights; ``wait`` months pass before an origin is scored."""
-    lessons: list[Lesson | None] = []
+    scored_origins: list[ScoredOrigin | None] = []
     pool, plain, weights = [], [], []
     for i, outcome in enumerate(observed):
-        known = [x for x in lessons[: max(i - wait + 1, 0)] if x is not None]
+        known = [x for x in scored_origins[: max(i - wait + 1, 0)] if x is not None]
         w, calibration = learn(known, len(members))
         each = [m[i] for m in members]
         now = mix(each, w)
@@ -212,7 +212,7 @@ def _pool(
         weights.append(w)
         plain.append(_slim(now, everywhere))
         pool.append(_slim(now if calibration is None else calibration.apply(now), everywhere))
-        lessons.append(lesson(each, now, outcome))
+        scored_origins.append(scored_origin(each, now, outcome))
     return pool, plain, np.stack(weights)
 
 
@@ -229,7 +229,7 @@ class HorizonRecord:
     errors : PastErrors
         Of the pool, on the normal scale.
     told : Told or None
-        What the pool said in each case, for how reliable it was.
+        What the pool predicted in each case, for how reliable it was.
     """
 
     horizon: int
@@ -283,10 +283,10 @@ def score_horizon(
         at = problem.row(origin) + horizon
         seen, observed = problem.observed[at], problem.counts[at].astype(np.int64)
         uniform = rng.random(len(observed))
-        said = {REFERENCE: reference.margins(problem, origin)} | pool.margins(problem, origin)
-        errors.append(normal_scores(said["pool"], observed, seen))
-        kept.append((said["pool"], said[REFERENCE]))
-        for name, margins in said.items():
+        predicted = {REFERENCE: reference.margins(problem, origin)} | pool.margins(problem, origin)
+        errors.append(normal_scores(predicted["pool"], observed, seen))
+        kept.append((predicted["pool"], predicted[REFERENCE]))
+        for name, margins in predicted.items():
             score = crps(observed, margins.stratified(draws))
             scores.setdefault(name, []).append(np.where(seen, score, np.nan))
             pits.setdefault(name, []).append(np.where(seen, margins.pit(observed, uniform), np.nan))

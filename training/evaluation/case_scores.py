@@ -133,12 +133,12 @@ def score_record(record: Record, rng: np.random.Generator, draws: int = DRAWS) -
     uniform = rng.random(record.observed.shape)
     history = np.asarray(record.history, float)
     escalation = scores.escalation_level(history)
-    said = {**record.margins}
-    said.setdefault(RIVAL, rival_margins(history))
-    members = tuple(said)
+    predicted = {**record.margins}
+    predicted.setdefault(RIVAL, rival_margins(history))
+    members = tuple(predicted)
     values: dict[str, np.ndarray] = {}
     for at, name in enumerate(members):
-        given = said[name]
+        given = predicted[name]
         where = f"{name}, horizon {record.horizon}"
         if len(given) != len(record.origins):
             raise ModelError(

@@ -91,16 +91,16 @@ def fit_season(months: np.ndarray, counts: np.ndarray, mean: np.ndarray, weights
     (0.4, -0.1)
     """
     at, which = np.unique(months, return_inverse=True)
-    came, expected = (np.bincount(which, weights * values) for values in (counts, mean))
+    observed, expected = (np.bincount(which, weights * values) for values in (counts, mean))
     design = np.column_stack([np.ones(len(at)), _waves(at)])
     # A little on the level too: a record without one event has none to find.
     precision = np.array([1e-3, PRECISION, PRECISION])
     found, dispersion = np.zeros(3), FIRST_DISPERSION
     for _ in range(_STEPS):
         fitted = expected * np.exp(np.clip(design @ found, -3, 3))
-        slope = design.T @ (came - fitted) / dispersion - precision * found
+        slope = design.T @ (observed - fitted) / dispersion - precision * found
         curve = (design * (fitted / dispersion)[:, None]).T @ design + np.diag(precision)
         found = found + np.clip(np.linalg.solve(curve, slope), -_LARGEST, _LARGEST)
-        chi2 = np.mean((came - fitted) ** 2 / np.maximum(fitted, 1e-9))
+        chi2 = np.mean((observed - fitted) ** 2 / np.maximum(fitted, 1e-9))
         dispersion = max(LEAST_DISPERSION, float(chi2))
     return Season(float(found[1]), float(found[2]))

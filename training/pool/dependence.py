@@ -70,8 +70,8 @@ def normal_scores(margins: Margins, observed: np.ndarray, seen: np.ndarray) -> t
     density = np.exp(-0.5 * quantile**2) / np.sqrt(2 * np.pi)
     share = np.diff(steps, axis=1)
     score = np.clip(-np.diff(density, axis=1) / np.maximum(share, 1e-12), -_FAR_OUT, _FAR_OUT)
-    said = np.take_along_axis(score, counts[:, None], axis=1)[:, 0]
-    return np.where(seen, said, 0.0), np.where(seen, (score**2 * share).sum(axis=1), 0.0)
+    predicted = np.take_along_axis(score, counts[:, None], axis=1)[:, 0]
+    return np.where(seen, predicted, 0.0), np.where(seen, (score**2 * share).sum(axis=1), 0.0)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from .fitted import FittedPool
 CALENDAR, BASELINE = "calendar", "baseline"
 #: Every family, in the order of tables.
 FAMILIES = (OWN, DOMESTIC, ACROSS, COUNTRY, CALENDAR, BASELINE)
-#: Families of features under the family that they are told as; what is not here belongs to the baseline.
-TOLD_AS = {
+#: Families of features under the family that they are shown as; what is not here belongs to the baseline.
+SHOWN_AS = {
     **{family: family for family in FAMILIES},
     "recency": OWN,
     "composition": OWN,
@@ -58,15 +58,15 @@ def explain_pool(
         One array (regions,) per family of :data:`FAMILIES`, counts per month; they sum to the pool's mean. What
         lowers a forecast, such as a quiet season, is negative.
     """
-    said = pool.margins(problem, origin) if margins is None else margins
+    predicted = pool.margins(problem, origin) if margins is None else margins
     total = {family: np.zeros(problem.panel.shape[1]) for family in FAMILIES}
     for name, weight in pool.shares.items():
-        for family, part in explain_member(pool.members[name], problem, origin, said[name].mean).items():
+        for family, part in explain_member(pool.members[name], problem, origin, predicted[name].mean).items():
             total[family] += weight * part
     if pool.calibration is not None:
         # Calibration moves every count of a region alike, so each part by the same factor.
         mixed = np.sum(list(total.values()), axis=0)
-        factor = said["pool"].mean / np.where(mixed > 0, mixed, 1.0)
+        factor = predicted["pool"].mean / np.where(mixed > 0, mixed, 1.0)
         total = {family: part * factor for family, part in total.items()}
     return total
 
@@ -155,8 +155,8 @@ def _(member: BoostedEndemicEpidemic, problem: Problem, origin: pd.Period, mean:
     logs = member.booster_.predict(problem.cube.values[row], pred_contrib=True)
     scale = logarithmic_mean(start * np.exp(logs.sum(axis=1)), start)
     # The last column is what the trees say on average.
-    told = [TOLD_AS.get(family, BASELINE) for family in problem.cube.families] + [BASELINE]
-    for family, column in zip(told, logs.T, strict=True):
+    shown = [SHOWN_AS.get(family, BASELINE) for family in problem.cube.families] + [BASELINE]
+    for family, column in zip(shown, logs.T, strict=True):
         parts[family] += scale * column
     return parts
 

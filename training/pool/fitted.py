@@ -17,7 +17,7 @@ from ..models.catalogue import fit_members, pooled_members
 from ..models.serialization import json_text, member_files, read_members
 
 if TYPE_CHECKING:
-    from .learning import Learned
+    from .learning import LearnedPool
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class FittedPool:
         )
 
 
-def with_learned(files: Mapping[str, str], learned: Learned) -> dict[str, str]:
+def with_learned_weights(files: Mapping[str, str], learned: LearnedPool) -> dict[str, str]:
     """A stored pool with the weights and the calibration that a back-test has taught it."""
     about = json.loads(files["pool.json"])
     weights = [(name, float(weight)) for name, weight in learned.weights.items()]

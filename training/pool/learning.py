@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FEWEST = 12
 
 
-class Lesson(NamedTuple):
+class ScoredOrigin(NamedTuple):
     """What one origin teaches once its outcome is known.
 
     ``error`` and ``distance`` are the terms of :func:`harmattan.training.pool.weights.pool_terms`; ``lower``,
@@ -35,7 +35,7 @@ class Lesson(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedPool:
     """What a pool has learned at one horizon.
 
     Attributes
@@ -69,7 +69,7 @@ class Learned:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Learned:
+    def from_json(cls, data: Mapping[str, Any]) -> LearnedPool:
         """The inverse of :meth:`to_json`.
 
         Raises
@@ -80,7 +80,7 @@ class Learned:
         try:
             pairs = zip(data["members"], data["weights"], strict=True)
             weights = {str(name): float(weight) for name, weight in pairs}
-            told, origins = data["calibration"], int(data["origins"])
+            calibration, origins = data["calibration"], int(data["origins"])
         except (KeyError, TypeError, ValueError):
             raise ModelError(
                 "the weights of a pool are incomplete.", remedy="Train and write the model again."
@@ -90,10 +90,10 @@ class Learned:
             raise ModelError(
                 "the weights of a pool are not those of a mixture.", remedy="Train and write the model again."
             )
-        return cls(weights, None if told is None else PitMap.from_json(told), origins)
+        return cls(weights, None if calibration is None else PitMap.from_json(calibration), origins)
 
 
-def lesson(members: Sequence[Margins], pool: Margins, observed: np.ndarray) -> Lesson | None:
+def scored_origin(members: Sequence[Margins], pool: Margins, observed: np.ndarray) -> ScoredOrigin | None:
     """What one origin teaches; None where none of its outcomes was observed.
 
     Parameters
@@ -110,21 +110,23 @@ def lesson(members: Sequence[Margins], pool: Margins, observed: np.ndarray) -> L
         return None
     counts = np.where(seen, observed, 0).astype(np.int64)
     lower, upper = pool.pit(counts, np.zeros(len(counts))), pool.pit(counts, np.ones(len(counts)))
-    return Lesson(*pool_terms(members, observed, seen), lower[seen], upper[seen], pool.mean[seen])
+    return ScoredOrigin(*pool_terms(members, observed, seen), lower[seen], upper[seen], pool.mean[seen])
 
 
-def learn(lessons: Sequence[Lesson], members: int) -> tuple[np.ndarray, PitMap | None]:
-    """Weights (members,) and calibration from all lessons; equal weights and no calibration from too few."""
-    if len(lessons) < FEWEST:
+def learn(scored_origins: Sequence[ScoredOrigin], members: int) -> tuple[np.ndarray, PitMap | None]:
+    """Weights (members,) and calibration from all scored origins; equal weights and no calibration from too few."""
+    if len(scored_origins) < FEWEST:
         return np.full(members, 1 / members), None
-    weights = best_weights(np.mean([x.error for x in lessons], 0), np.mean([x.distance for x in lessons], 0))
+    weights = best_weights(
+        np.mean([x.error for x in scored_origins], 0), np.mean([x.distance for x in scored_origins], 0)
+    )
     lower, upper, mean = (
-        np.concatenate([getattr(x, k) for x in lessons]) for k in ("lower", "upper", "mean")
+        np.concatenate([getattr(x, k) for x in scored_origins]) for k in ("lower", "upper", "mean")
     )
     return weights, fit_pit_map(lower, upper, mean)
 
 
-def learn_pool(record: Record) -> Learned:
+def learn_pool(record: Record) -> LearnedPool:
     """What the pool of one target and horizon learns from a back-test, for forecasts from now on.
 
     Parameters
@@ -135,7 +137,7 @@ def learn_pool(record: Record) -> Learned:
 
     Returns
     -------
-    Learned
+    LearnedPool
         The same weights and map that the back-test itself would use at its next origin.
 
     Examples
@@ -143,18 +145,18 @@ def learn_pool(record: Record) -> Learned:
     >>> from types import SimpleNamespace
     >>> import pandas as pd
     >>> from harmattan.training.distribution import negative_binomial
-    >>> said = [negative_binomial(np.array([2.0]), np.array([1.0]))]
+    >>> predicted = [negative_binomial(np.array([2.0]), np.array([1.0]))]
     >>> record = SimpleNamespace(weights=pd.DataFrame({"member": ["a", "b"]}), observed=np.array([[3.0]]),
-    ...                          margins={"a": said, "b": said, "pool_uncalibrated": said})
+    ...                          margins={"a": predicted, "b": predicted, "pool_uncalibrated": predicted})
     >>> learn_pool(record).weights
     {'a': 0.5, 'b': 0.5}
     """
     names = list(dict.fromkeys(record.weights["member"]))
     plain = record.margins["pool_uncalibrated"]
-    told = [
-        lesson([record.margins[n][i] for n in names], plain[i], observed)
+    each = [
+        scored_origin([record.margins[n][i] for n in names], plain[i], observed)
         for i, observed in enumerate(record.observed)
     ]
-    lessons = [x for x in told if x is not None]
-    weights, calibration = learn(lessons, len(names))
-    return Learned(dict(zip(names, weights.tolist(), strict=True)), calibration, len(lessons))
+    scored_origins = [x for x in each if x is not None]
+    weights, calibration = learn(scored_origins, len(names))
+    return LearnedPool(dict(zip(names, weights.tolist(), strict=True)), calibration, len(scored_origins))

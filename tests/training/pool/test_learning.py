@@ -13,7 +13,7 @@ from make_records import StandIn, make_record
 from harmattan.data.errors import ModelError
 from harmattan.training.distribution import mix
 from harmattan.training.evaluation.backtest import _pool
-from harmattan.training.pool.learning import FEWEST, Learned, learn_pool
+from harmattan.training.pool.learning import FEWEST, LearnedPool, learn_pool
 
 MEMBERS = ["conflictology_12", "twice", "pool"]
 
@@ -66,7 +66,7 @@ def test_an_unobserved_month_is_no_lesson() -> None:
 def test_text_and_back_changes_no_bit(months: int) -> None:
     record = record_of(months)
     learned = learn_pool(record)
-    again = Learned.from_json(json.loads(json.dumps(learned.to_json(), sort_keys=True)))
+    again = LearnedPool.from_json(json.loads(json.dumps(learned.to_json(), sort_keys=True)))
     assert again.to_json() == learned.to_json()
     each = {n: record.margins[n][-1] for n in MEMBERS}
     assert again.apply(each).cdf.tobytes() == learned.apply(each).cdf.tobytes()
@@ -94,4 +94,4 @@ def broken(**changes: object) -> dict:
 @pytest.mark.parametrize("case", ["falling", "ragged", "levels", "map", "negative", "nan", "none", "short"])
 def test_what_is_not_a_pool_is_refused(case: str) -> None:
     with pytest.raises(ModelError, match="pool"):
-        Learned.from_json(broken(case=case))
+        LearnedPool.from_json(broken(case=case))

@@ -1,18 +1,19 @@
-"""Settings of a run: defaults, then ``harmattan.toml``, then the environment, then options."""
+"""Settings of a run: defaults, then ``harmattan.toml``, then the environment, then options; each value checked."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 from ..data.errors import ConfigError, nearest
-from .setting_values import PARSERS, read_toml
 
 #: Read from the current folder where no other file is named.
 FILE = "harmattan.toml"
@@ -21,126 +22,246 @@ PREFIX = "HARMATTAN_"
 #: Options that are not called like their setting.
 SHORT = {"spillover_decay": "decay", "spillover_saturation": "saturation"}
 #: Variables with the prefix that are no setting.
-OTHER_VARIABLES = {
-    "CONFIG",
-    "DEBUG",
-    "TEST_DATA",
-    "HUB_SCHEMAS",
-    "UCDP_TOKEN",
-    "ACLED_USER",
-    "ACLED_PASSWORD",
-    "EVENT",
-    "SUMMARY",
-}
+OTHER_VARIABLES = {"CONFIG", "DEBUG", "TEST_DATA", "HUB_SCHEMAS", "EVENT", "SUMMARY"}
+OTHER_VARIABLES |= {"UCDP_TOKEN", "ACLED_USER", "ACLED_PASSWORD"}
 #: Settings that say where a run happens, not what it computes: they never reach a release.
-LOCAL = {
-    "model",
-    "workers",
-    "out",
-    "mlruns",
-    "tracking_uri",
-    "track",
-    "run_date",
-    "notify",
-    "keep_months",
-}
+LOCAL = {"model", "workers", "out", "mlruns", "tracking_uri", "track", "run_date", "notify", "keep_months"}
+#: Longest horizon that can be asked for, months.
+LONGEST = 36
+#: Longest contact, characters.
+LONGEST_CONTACT = 200
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The keys of a configuration file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        what, remedy = "there is no such file.", "Correct the path, or leave it out."
+    except tomllib.TOMLDecodeError as reason:
+        what, remedy = f"this is not TOML ({reason}).", "Write lines like draws = 1000."
+    except (OSError, UnicodeDecodeError) as reason:
+        what, remedy = f"the file cannot be read ({reason}).", "Save it as UTF-8 text, readable by you."
+    raise ConfigError(what, str(path), remedy) from None
+
+
+def parse_horizons(text: str | int | list[int] | tuple[int, ...]) -> tuple[int, ...]:
+    """Months ahead from ``1:6``, ``1,3,6``, ``3`` or a list.
+
+    >>> parse_horizons("1:3"), parse_horizons("1,3,6")
+    ((1, 2, 3), (1, 3, 6))
+    """
+    text = ",".join(map(str, text)) if isinstance(text, list | tuple) else str(text)
+    span = re.fullmatch(r"\s*(\d+)\s*:\s*(\d+)\s*", text)
+    if not span and not re.fullmatch(r"\s*\d+(\s*,\s*\d+)*\s*", text):
+        raise ConfigError(f"'{text}' is not a range of horizons.", remedy="Write 1:6, or 1,3,6.")
+    first, last = map(int, span.groups()) if span else (0, 0)
+    if first > last:
+        raise ConfigError(f"'{text}' runs backwards.", remedy=f"Write {last}:{first}.")
+    months = set(range(first, last + 1)) if span else {int(part) for part in text.split(",")}
+    if min(months) < 1:
+        what = "horizons start at 1, the month after the last one seen."
+        raise ConfigError(what, remedy=f"Write 1:{max(*months, 1)}.")
+    if max(months) > LONGEST:
+        what = f"a horizon of {max(months)} months is too long."
+        raise ConfigError(what, remedy=f"Stay within {LONGEST} months.")
+    return tuple(sorted(months))
+
+
+def _matching(pattern: str, what: str, remedy: str) -> Callable[[Any], str]:
+    """A parser of text of one form."""
+
+    def parse(value: Any) -> str:
+        if not re.fullmatch(pattern, str(value)):
+            raise ConfigError(f"'{value}' is {what}.", remedy=remedy)
+        return str(value)
+
+    return parse
+
+
+def _day(value: Any) -> date:
+    if isinstance(value, date):
+        return date(value.year, value.month, value.day)
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ConfigError(f"'{value}' is not a date.", remedy="Write it as 2024-01-31.") from None
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(p, str) for p in parts):
+        raise ConfigError(f"'{value}' is not a list of names.", remedy='Write ["MLI", "BFA"] or MLI,BFA.')
+    return tuple(p.strip() for p in parts if p.strip())
+
+
+def _targets(value: Any) -> tuple[str, ...]:
+    known, names = ("events", "deaths"), _words(value)
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"'{name}' is not a target.", remedy=nearest(name, known))
+    if not names:
+        raise ConfigError("no target is named.", remedy="Known: events, deaths.")
+    return tuple(name for name in known if name in names)
+
+
+def _pairs(parse_pair: Callable[[str], str]) -> Callable[[Any], tuple[str, ...]]:
+    """A parser of ``name=value`` pairs: a text, a list, or a table of a settings file."""
+
+    def parse(value: Any) -> tuple[str, ...]:
+        if isinstance(value, Path):
+            value = read_toml(value).get("columns", {})
+        if isinstance(value, Mapping):
+            value = [f"{name}={each}" for name, each in value.items()]
+        return tuple(map(parse_pair, _words(value)))
+
+    return parse
+
+
+def _flag(value: Any) -> bool:
+    if str(value).lower() in {"1", "true", "yes", "on"}:
+        return True
+    if str(value).lower() in {"0", "false", "no", "off"}:
+        return False
+    raise ConfigError(f"'{value}' is neither yes nor no.", remedy="Write true or false.")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"'{value}' is not a name.", remedy="Write text in quotes.")
+    return value
+
+
+def _contact(value: Any) -> str:
+    """A name and an address, in one line."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not text.isprintable() or not 0 < len(text) <= LONGEST_CONTACT:
+        what = f"{value!r} is not a contact: one line of 1 to {LONGEST_CONTACT} characters."
+        raise ConfigError(what, remedy='Write contact = "Name, name@example.org".')
+    return text
+
+
+def _number(low: float, high: float) -> Callable[[Any], Any]:
+    """A parser of numbers from ``low`` to ``high``; whole ones where these are."""
+    kind, words = (int, "whole number") if isinstance(low, int) else (float, "number")
+
+    def parse(value: Any) -> Any:
+        text = str(value).strip()
+        try:
+            number = kind("" if "_" in text else text)
+        except ValueError:
+            number = float("nan")
+        if not low <= number <= high:
+            span = f"{low} to {high}" if kind is int else f"{low:g} to {high:g}"
+            what = f"'{value}' is not a {words} from {span}."
+            raise ConfigError(what, remedy="Correct it or leave it out.")
+        return number
+
+    return parse
+
+
+def _countries(value: Any) -> tuple[str, ...]:
+    return tuple(sorted(set(map(_CODE, _words(value)))))
+
+
+_CODE = _matching("[A-Z]{3}", "not a country code", "Write ISO3 codes such as MLI,BFA.")
+_LEVEL = _matching("admin1", "no level", 'Write level = "admin1", or leave it out.')
+_PAIR = r"[^=]*[^=\s][^=]*=.*\S.*"
+_MAPPING = _matching(_PAIR, "not a column mapping", "Write ours=theirs, such as date=Day.")
+_MONTH = _matching(r"(19|20)\d\d-(0[1-9]|1[0-2])", "not a month", "Write it as 2023-08.")
+_PERIOD = r"\d{4}-(0[1-9]|1[0-2])"
+_SPAN = _matching(f"[A-Z]{{3}}={_PERIOD}:{_PERIOD}", "not a coverage", "Write MLI=1989-01:2023-12.")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What one run computes, and where it puts it.
+    """What one run computes, and where it puts it; :meth:`load` reads text, the constructor takes values.
 
     Attributes
     ----------
     source : str
-        ``snapshot`` (the counts that the package ships), ``ucdp:FILE``, ``acled:FILE``, ``table:FILE`` (an own
-        table) or ``store:FOLDER``.
+        ``snapshot`` (the shipped counts), ``ucdp:FILE``, ``acled:FILE``, ``table:FILE`` or ``store:FOLDER``.
     panel, regions, links : Path or None
         A ready panel, polygons and links instead of the shipped ones.
-    columns : tuple of str
-        ``ours=theirs`` for each column of an own table that is called otherwise.
-    coverage : tuple of str
-        ``MLI=1989-01:2023-12``: what the source observed, in place of what it claims.
-    targets : tuple of str
-        ``events``, ``deaths``.
-    horizons : tuple of int
-        Months ahead, 1..36.
-    as_of : str or None
-        Origin, ``YYYY-MM``: the last month that the run may see; None for the last one there is.
+    columns, coverage : tuple of str
+        ``ours=theirs`` for columns of an own table; ``MLI=1989-01:2023-12`` for months that a source observed.
+    targets, horizons, as_of : tuple of str, tuple of int, str or None
+        ``events, deaths``; months ahead, 1..36; the last month that may be seen, ``YYYY-MM``.
     countries : tuple of str
         ISO3 codes that are published; empty for all.
-    draws : int
-        Draws per forecast, 50..10000.
-    seed : int
-        Root of every random stream, >= 0.
+    draws, seed, workers, backtest_origins : int
+        Draws per forecast; root of every random stream; processes, 0 for one per core; past origins to be judged on.
     spillover_decay, spillover_saturation : float or None
-        Weights of neighbours by order of adjacency, and events a month from which excitation saturates, in the model of
-        spillover; None for shares of the land border, and for none.
+        Weights of neighbours by order of adjacency (None: by land border), and events a month from which excitation
+        saturates, in the model of spillover.
     spillover_regions : int
         Largest number of regions that spillover is estimated for; a run with more leaves it out and says so.
     model : str or None
-        A trained model instead of fitting at the origin: ``champion``, another alias or a version of the registry, or
-        the folder of one. Which one it was stands in the release.
-    workers : int
-        Processes; 0 for one per core. Changes no number.
-    backtest_origins : int
-        Past origins that the run is judged on, 0..120.
-    out, mlruns : Path
-        Folders of the releases and of the run records.
-    tracking_uri : str or None
-        Another MLflow store than ``mlruns``.
-    track : bool
-        Whether the run is recorded in MLflow.
+        A trained model instead of fitting at the origin: an alias or a version of the registry, or a folder.
+    out, mlruns, tracking_uri, track : Path, Path, str or None, bool
+        Folder of releases; folder of run records, or another MLflow store; whether runs are recorded.
     run_date : date or None
         The day against which the age of the data is measured.
-    allow_grid : bool
-        Whether forecasts finer than admin-1, such as those of grid cells, may be released.
-    level : str or None
-        ``admin1`` declares that own polygons are first-level regions, though they look finer.
-    contact : str or None
-        Who publishes, a name and an address in one line; stands in the report and in the hub's ``admin.json``.
-    notify : str or None
-        A command that is told, on its standard input, what a publishing job did; or ``file:PATH``.
-    due_days : int
-        Days after the end of a month in which the release from that month has to be out, 1..366.
-    keep_months : int
-        Months whose newest release ``harmattan prune`` keeps, 1..1200.
+    allow_grid, level : bool, str or None
+        Whether regions finer than admin-1 may be released; ``admin1`` says that fine polygons are first-level ones.
+    contact, notify : str or None
+        Who publishes, one line for the report and the hub; a command that is given what a job did, or ``file:PATH``.
+    due_days, keep_months : int
+        Days after a month in which its release has to be out; months whose newest release ``prune`` keeps.
+
+    Raises
+    ------
+    ConfigError
+        A value out of range or of another kind, such as text where a path or a list is meant.
 
     Examples
     --------
     >>> Settings.load({"horizons": "1:3", "seed": 7}, environ={"HARMATTAN_DRAWS": "500"}).draws
     500
+    >>> Settings(draws=7)
+    Traceback (most recent call last):
+    harmattan.data.errors.ConfigError: draws: '7' is not a whole number from 50 to 10000. Correct it or leave it out.
     """
 
-    source: str = "snapshot"
-    panel: Path | None = None
-    regions: Path | None = None
-    links: Path | None = None
-    columns: tuple[str, ...] = ()
-    coverage: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ("events", "deaths")
-    horizons: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
-    as_of: str | None = None
-    countries: tuple[str, ...] = ()
-    draws: int = 1000
-    seed: int = 20231
-    spillover_decay: float | None = None
-    spillover_saturation: float | None = None
-    spillover_regions: int = 1000
-    model: str | None = None
-    workers: int = 0
-    backtest_origins: int = 12
-    out: Path = Path("releases")
-    mlruns: Path = Path("mlruns")
-    tracking_uri: str | None = None
-    track: bool = True
-    run_date: date | None = None
-    allow_grid: bool = False
-    level: str | None = None
-    contact: str | None = None
-    notify: str | None = None
-    due_days: int = 62
-    keep_months: int = 24
+    source: Annotated[str, _text] = "snapshot"
+    panel: Annotated[Path | None, Path] = None
+    regions: Annotated[Path | None, Path] = None
+    links: Annotated[Path | None, Path] = None
+    columns: Annotated[tuple[str, ...], _pairs(_MAPPING)] = ()
+    coverage: Annotated[tuple[str, ...], _pairs(_SPAN)] = ()
+    targets: Annotated[tuple[str, ...], _targets] = ("events", "deaths")
+    horizons: Annotated[tuple[int, ...], parse_horizons] = (1, 2, 3, 4, 5, 6)
+    as_of: Annotated[str | None, _MONTH] = None
+    countries: Annotated[tuple[str, ...], _countries] = ()
+    draws: Annotated[int, _number(50, 10_000)] = 1000
+    seed: Annotated[int, _number(0, 10**18 - 1)] = 20231
+    spillover_decay: Annotated[float | None, _number(0.1, 10.0)] = None
+    spillover_saturation: Annotated[float | None, _number(0.1, 10_000.0)] = None
+    spillover_regions: Annotated[int, _number(0, 100_000)] = 1000
+    model: Annotated[str | None, _text] = None
+    workers: Annotated[int, _number(0, 1024)] = 0
+    backtest_origins: Annotated[int, _number(0, 120)] = 12
+    out: Annotated[Path, Path] = Path("releases")
+    mlruns: Annotated[Path, Path] = Path("mlruns")
+    tracking_uri: Annotated[str | None, _text] = None
+    track: Annotated[bool, _flag] = True
+    run_date: Annotated[date | None, _day] = None
+    allow_grid: Annotated[bool, _flag] = False
+    level: Annotated[str | None, _LEVEL] = None
+    contact: Annotated[str | None, _contact] = None
+    notify: Annotated[str | None, _text] = None
+    due_days: Annotated[int, _number(1, 366)] = 62
+    keep_months: Annotated[int, _number(1, 1200)] = 24
+
+    def __post_init__(self) -> None:
+        """Check every value as :meth:`load` does, and put lists in order; text only where text is meant."""
+        for name, default in _DEFAULTS.items():
+            value = getattr(self, name)
+            if isinstance(value, str) and name not in _TEXTS:
+                remedy = "Give a value of the setting's own kind, or read text with Settings.load."
+                raise ConfigError(f"'{value}' is text.", name, remedy)
+            if value is not None or default is not None:
+                object.__setattr__(self, name, _parse(name, value, name))
 
     @classmethod
     def load(
@@ -162,14 +283,20 @@ class Settings:
 
     def published(self) -> dict[str, Any]:
         """The settings that a number can depend on, ready for JSON; files by name, not by place."""
-        chosen = {k: v for k, v in asdict(self).items() if k not in LOCAL}
+        kept = {k: v.name if isinstance(v, Path) else v for k, v in asdict(self).items() if k not in LOCAL}
         kind, _, path = self.source.partition(":")
-        chosen["source"] = f"{kind}:{Path(path).name}" if path else kind
-        return {k: v.name if isinstance(v, Path) else v for k, v in chosen.items()}
+        return kept | {"source": f"{kind}:{Path(path).name}" if path else kind}
 
     def digest(self) -> str:
         """SHA-256 of :meth:`published`."""
         return hashlib.sha256(json.dumps(self.published(), sort_keys=True).encode()).hexdigest()
+
+
+_HINTS = get_type_hints(Settings, include_extras=True)
+_DEFAULTS = {field.name: field.default for field in fields(Settings)}
+_TEXTS = {name for name, hint in _HINTS.items() if hint.__origin__ in (str, str | None)}
+#: What makes a checked value, or a :class:`ConfigError`, of the text, number or list given for a setting.
+PARSERS: dict[str, Callable[[Any], Any]] = {name: hint.__metadata__[0] for name, hint in _HINTS.items()}
 
 
 def resolve(
@@ -180,56 +307,53 @@ def resolve(
 ) -> dict[str, tuple[Any, str]]:
     """Every setting with its value and where that comes from; see :meth:`Settings.load`."""
     cwd = cwd or Path.cwd()
-    environ = os.environ if environ is None else environ
     home = checkout(cwd) or cwd
-    values: dict[str, tuple[Any, str]] = {
-        f.name: (home / f.default if isinstance(f.default, Path) else f.default, "default")
-        for f in fields(Settings)
-    }
-    path = file or (Path(environ[f"{PREFIX}CONFIG"]) if f"{PREFIX}CONFIG" in environ else None)
-    if path or (cwd / FILE).exists():
-        path = path or cwd / FILE
+    defaults = {k: home / v if isinstance(v, Path) else v for k, v in _DEFAULTS.items()}
+    values = {key: (value, "default") for key, value in defaults.items()}
+    for key, value, where, layer, base in _given(options or {}, file, environ, cwd):
+        if key not in PARSERS:
+            raise ConfigError(f"there is no setting '{key}'.", layer, nearest(key, PARSERS))
+        if key == "columns" and isinstance(value, str) and value.endswith(".toml"):
+            value = base / Path(value).expanduser()
+        parsed = _parse(key, value, where)
+        if key == "source" and ":" in parsed:
+            kind, _, path = parsed.partition(":")
+            parsed = f"{kind}:{base / Path(path).expanduser()}"
+        values[key] = (base / parsed.expanduser() if isinstance(parsed, Path) else parsed, layer)
+    return values
+
+
+def _given(
+    options: Mapping[str, Any], file: Path | None, environ: Mapping[str, str] | None, cwd: Path
+) -> Iterator[tuple[str, Any, str, str, Path]]:
+    """Key, value, place of the value, its layer, and where relative paths start; later ones win."""
+    environ = os.environ if environ is None else environ
+    named = file or (Path(environ[f"{PREFIX}CONFIG"]) if f"{PREFIX}CONFIG" in environ else None)
+    path = named or cwd / FILE
+    if named or path.exists():
         for key, value in read_toml(path).items():
-            _check_known(key, str(path))
-            values[key] = (_parse(key, value, f"{path}: {key}", path.parent), str(path))
+            yield key, value, f"{path}: {key}", str(path), path.parent
     for variable in sorted(v for v in environ if v.startswith(PREFIX)):
-        key = variable.removeprefix(PREFIX).lower()
+        key = variable.removeprefix(PREFIX)
         if key.upper() not in OTHER_VARIABLES:
-            _check_known(key, variable)
-            values[key] = (_parse(key, environ[variable], variable, cwd), variable)
-    for key, value in (options or {}).items():
+            yield key.lower(), environ[variable], variable, variable, cwd
+    for key, value in options.items():
         if value is not None:
             option = ("--no-" if value is False else "--") + SHORT.get(key, key.replace("_", "-"))
-            _check_known(key, option)
-            values[key] = (_parse(key, value, option, cwd), option)
-    return values
+            yield key, value, option, option, cwd
 
 
 def checkout(folder: Path) -> Path | None:
     """The nearest folder at or above ``folder`` that is a checkout of this project."""
-    for parent in (folder, *folder.parents):
-        if (parent / "forecast" / "harmattan" / "__init__.py").is_file():
-            return parent
-    return None
+    marker = Path("forecast", "harmattan", "__init__.py")
+    return next((parent for parent in (folder, *folder.parents) if (parent / marker).is_file()), None)
 
 
-def _check_known(key: str, where: str) -> None:
-    """An error that suggests a setting where ``key`` is none."""
-    if key not in PARSERS:
-        raise ConfigError(f"there is no setting '{key}'.", where, nearest(key, PARSERS))
-
-
-def _parse(key: str, value: Any, where: str, base: Path) -> Any:
-    """One value, checked; relative paths start at ``base``."""
-    if key == "columns" and isinstance(value, str) and value.endswith(".toml"):
-        value = base / Path(value).expanduser()
+def _parse(key: str, value: Any, where: str) -> Any:
+    """One value, checked; its error names the place."""
     try:
-        parsed = PARSERS[key](value)
+        return PARSERS[key](value)
     except ConfigError as error:
         raise ConfigError(error.what, where, error.remedy) from None
     except TypeError:
         raise ConfigError(f"'{value}' is of the wrong kind.", where, "Write text in quotes.") from None
-    if key == "source" and ":" in parsed:
-        kind, _, file = parsed.partition(":")
-        return f"{kind}:{base / Path(file).expanduser()}"
-    return base / parsed.expanduser() if isinstance(parsed, Path) else parsed

@@ -60,8 +60,7 @@ Origins = Annotated[
 
 def settings_in(given: Mapping[str, Any]) -> Settings:
     """The options that are settings, over the file that ``config`` names and the environment."""
-    from ..setting_values import PARSERS
-    from ..settings import Settings
+    from ..settings import PARSERS, Settings
 
     return Settings.load({k: v for k, v in given.items() if k in PARSERS}, given["config"])
 

@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import OriginError, TrackingError, UsageError
-from ..setting_values import parse_horizons
-from ..settings import Settings
+from ..settings import Settings, parse_horizons
 from ..version import version
 from .backtest_files import check_target, write_folder
 from .backtest_plan import BacktestSettings, Plan, inputs_of, make_plan

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from harmattan.data.errors import ConfigError
-from harmattan.forecast.setting_values import parse_horizons
-from harmattan.forecast.settings import Settings, checkout, resolve
+from harmattan.forecast.settings import Settings, checkout, parse_horizons, resolve
 
 
 def load(tmp_path: Path, text: str = "", environ: dict[str, str] | None = None, **options: Any) -> Settings:
@@ -128,6 +127,44 @@ def test_a_wrong_value_names_its_option(tmp_path: Path, key: str, value: Any, wo
     with pytest.raises(ConfigError, match=words) as caught:
         load(tmp_path, **{key: value})
     assert caught.value.where == "--" + key.replace("_", "-")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("out", "here", "out: 'here' is text"),
+        ("panel", "counts.csv", "panel: 'counts.csv' is text"),
+        ("horizons", "1:3", "horizons: '1:3' is text"),
+        ("countries", "MLI,BFA", "countries: 'MLI,BFA' is text"),
+        ("countries", ("Mali",), "countries: 'Mali' is not a country code"),
+        ("draws", "500", "draws: '500' is text"),
+        ("draws", 7, "draws: '7' is not a whole number from 50"),
+        ("draws", None, "draws: 'None' is not a whole number"),
+        ("out", None, "out: 'None' is of the wrong kind"),
+        ("spillover_decay", 1000.0, "spillover_decay: '1000.0' is not a number from 0.1 to 10"),
+        ("horizons", (0, 1), "horizons: horizons start at 1"),
+        ("run_date", "2024-01-31", "run_date: '2024-01-31' is text"),
+        ("as_of", "2023-13", "as_of: '2023-13' is not a month"),
+        ("source", 3, "source: '3' is not a name"),
+    ],
+)
+def test_the_constructor_checks_as_much_as_a_file_does(key: str, value: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(words)}"):
+        Settings(**{key: value})
+
+
+def test_the_constructor_puts_lists_in_order() -> None:
+    settings = Settings(targets=("deaths", "events"), countries=("NER", "MLI"), horizons=[3, 1])  # type: ignore[arg-type]
+    assert (settings.targets, settings.countries, settings.horizons) == (
+        ("events", "deaths"),
+        ("MLI", "NER"),
+        (1, 3),
+    )
+    assert settings == Settings.load(
+        {"countries": "MLI,NER", "horizons": "1,3", "out": Path("releases"), "mlruns": Path("mlruns")},
+        environ={},
+        cwd=Path(),
+    )
 
 
 def test_values_are_put_in_order(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from command_line import Run
 
 from harmattan.data.errors import ConfigError
 from harmattan.forecast.cli.tools import options_in
-from harmattan.forecast.setting_values import PARSERS
+from harmattan.forecast.settings import PARSERS
 
 
 def test_each_value_says_where_it_comes_from(

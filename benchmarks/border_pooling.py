@@ -16,7 +16,7 @@ import scoringrules
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from harmattan.data.embedded import load_snapshot
+from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.spillover.job import problem_of
 from harmattan.training.diffusion.additive import Found, Likelihood
 from harmattan.training.diffusion.design import Design, make_design

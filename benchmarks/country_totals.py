@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from harmattan.data.embedded import load_snapshot
+from harmattan.data.snapshot import load_snapshot
 from harmattan.training.distribution import independent_ranks, joint_draws, stack
 from harmattan.training.evaluation.backtest import WARM_UP, run_backtest
 from harmattan.training.evaluation.protocol import HOUSE, LAST_OPEN, scored_regions

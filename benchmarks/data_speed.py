@@ -18,11 +18,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harmattan.data.build import build_panel
-from harmattan.data.embedded import load_snapshot
-from harmattan.data.panel import Panel
+from harmattan.data.panel import Panel, build_panel
 from harmattan.data.quality import check_panel
 from harmattan.data.schemas import UCDP_TYPES, validate
+from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import ucdp
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import scoringrules as sr
 
-from harmattan.data.embedded import load_snapshot
+from harmattan.data.snapshot import load_snapshot
 from harmattan.features import (
     Calendar,
     Ewm,
@@ -37,7 +37,7 @@ from harmattan.features import (
     Term,
     Trend,
 )
-from harmattan.features.places import with_places
+from harmattan.features.terms import with_places
 
 COUNTRIES = ("MLI", "BFA", "NER", "BEN", "TGO")
 ORIGINS = pd.period_range("2017-12", "2022-06", freq="M")

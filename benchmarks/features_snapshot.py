@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from harmattan.data.embedded import load_snapshot
+from harmattan.data.snapshot import load_snapshot
 from harmattan.features import Recipe
 
 

@@ -65,8 +65,8 @@ def snapshot(least: int = 1):
     """Counts and contiguity of the snapshot's regions with at least so many events after the first month."""
     import numpy as np
 
-    from harmattan.data.embedded import load_snapshot
-    from harmattan.features.neighbours import border_km
+    from harmattan.data.snapshot import load_snapshot
+    from harmattan.features.series import border_km
 
     panel = load_snapshot().panel
     counts = panel.measure("events", fill=0)

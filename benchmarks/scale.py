@@ -112,7 +112,7 @@ def measure(size: str, horizons: list[int]) -> dict:
     """One run in this process."""
     import resource
 
-    from harmattan.data.embedded import load_snapshot
+    from harmattan.data.snapshot import load_snapshot
     from harmattan.training.models.catalogue import MEMBERS, POOLED, fit_members
     from harmattan.training.problems import build_problems
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from harmattan.data.embedded import load_snapshot
+from harmattan.data.snapshot import load_snapshot
 from harmattan.training.evaluation.protocol import HOUSE, scored_regions
 from harmattan.training.models import dispersion, season
 from harmattan.training.models.base import Member, Problem

@@ -7,7 +7,7 @@ Counts to 2022-12 only. Every kernel has the same number of coefficients, so tha
 
 from __future__ import annotations
 
-from harmattan.data.embedded import load_snapshot
+from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.settings import Settings
 from harmattan.forecast.spillover.job import border_rng, problem_of
 from harmattan.training.diffusion.border_signal import CLOSE

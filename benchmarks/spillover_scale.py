@@ -20,7 +20,7 @@ def main() -> None:
     import numpy as np
     from scale import regions
 
-    from harmattan.data.embedded import load_snapshot
+    from harmattan.data.snapshot import load_snapshot
     from harmattan.forecast.spillover.job import problem_of
     from harmattan.training.diffusion.fit import fit_diffusion
 

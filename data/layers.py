@@ -15,10 +15,8 @@ import pandas as pd
 import shapely
 
 from .errors import RegionError
-from .geojson import region_slug
-from .links import links_of
+from .geography import Regions, links_of, region_slug
 from .panel import Panel
-from .regions import Regions
 
 #: Older region to newer ones. Mali: law 2023-006 of March 2023 (19 regions and the district of Bamako).
 MALI_2023 = {
@@ -251,7 +249,7 @@ def resolve(name: str, country: str | None = None, layer: str | None = None) -> 
 
 def _known_names() -> list[tuple[str, str, str, str]]:
     """``(region id, name, country, layer)`` of every region of the shipped layers, other spellings included."""
-    from .embedded import load_snapshot
+    from .snapshot import load_snapshot
 
     frame = load_snapshot().regions.frame
     rows = [
@@ -277,7 +275,7 @@ def crosswalk_by_area(source: Regions, target: Regions, *, least: float = 0.005)
 
     Examples
     --------
-    >>> from harmattan.data.simulate import grid_regions
+    >>> from harmattan.data.simulation import grid_regions
     >>> coarse, fine = grid_regions(("MLI",), 1, 1), grid_regions(("MLI",), 1, 1)
     >>> crosswalk_by_area(fine, coarse).table["weight"].tolist()
     [1.0]
@@ -315,7 +313,7 @@ def by_country(regions: Regions) -> Regions:
 
     Examples
     --------
-    >>> from harmattan.data.simulate import grid_regions
+    >>> from harmattan.data.simulation import grid_regions
     >>> by_country(grid_regions(("MLI", "BFA"))).links["crosses_border"].tolist()
     [True]
     """

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harmattan.data.country_names import country_name
-from harmattan.data.embedded import load_snapshot
+from harmattan.data.geography import country_name
 from harmattan.data.panel import Panel
+from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast
 from harmattan.forecast.settings import Settings

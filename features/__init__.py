@@ -1,16 +1,40 @@
 """A panel in, numbers that a model can use out; knows nothing of models."""
 
-from .calendar import Calendar
-from .composition import DaysSince, Ratio, Share
-from .cube import Design, FeatureCube
-from .onsets import MonthsSinceSpell, Spells
-from .places import NearestActive
-from .recipe import Feature, Recipe
-from .spatial import ActiveBorder, Border, Country, Everywhere, Neighbours
-from .static import Static
-from .temporal import Active, Ewm, Lag, Log1p, Max, Mean, MonthsSince, Sum, Trend
-from .terms import Term
-from .user import Function
+from typing import TYPE_CHECKING
+
+from ..data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .cube import Design, FeatureCube
+    from .recipe import Recipe
+    from .terms import (
+        Active,
+        ActiveBorder,
+        Border,
+        Calendar,
+        Country,
+        DaysSince,
+        Everywhere,
+        Ewm,
+        Function,
+        Lag,
+        Log1p,
+        Max,
+        Mean,
+        MonthsSince,
+        MonthsSinceSpell,
+        NearestActive,
+        Neighbours,
+        Ratio,
+        Share,
+        Spells,
+        Static,
+        Sum,
+        Term,
+        Trend,
+    )
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "Active",

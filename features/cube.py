@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..data.errors import OriginError, RegionError, SchemaError, UsageError, nearest
 from ..data.panel import Panel
-from .view import Array
+from .series import Array
 
 
 class Design(NamedTuple):

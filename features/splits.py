@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import UsageError
-from .view import Array
+from .series import Array
 
 
 @dataclass(frozen=True)

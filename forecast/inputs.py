@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import ConfigError, SourceError, UsageError
+from ..data.geography import Regions
 from ..data.panel import Panel
-from ..data.regions import Regions
 
 if TYPE_CHECKING:
-    from ..data.build import Built
+    from ..data.panel import Built
     from ..data.quality import Quality
     from .result import Level
     from .settings import Settings
@@ -112,7 +112,7 @@ def load_inputs(settings: Settings) -> Inputs:
 
 def _from_snapshot(settings: Settings) -> Inputs:
     """The figures that come with the package."""
-    from ..data.embedded import load_snapshot
+    from ..data.snapshot import load_snapshot
 
     if settings.regions is not None or settings.links is not None:
         raise ConfigError(
@@ -140,8 +140,7 @@ def _from_snapshot(settings: Settings) -> Inputs:
 
 def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     """A file of incidents and polygons."""
-    from ..data.build import build_panel
-    from ..data.coverage import coverage_of
+    from ..data.panel import build_panel, coverage_of
     from ..data.sources import read_source
 
     polygons = Regions.read(regions)
@@ -186,7 +185,7 @@ def _only(countries: Sequence[str]) -> str:
 
 def _from_panel(settings: Settings, path: Path) -> Inputs:
     """A ready panel, with polygons or links where the user has them."""
-    from ..data.links import links_of
+    from ..data.geography import links_of
 
     if settings.source != "snapshot":
         raise ConfigError(
@@ -236,10 +235,10 @@ def read_panel(path: Path, columns: Mapping[str, str] | None = None, only: str =
     only : str
         ISO3 of the country of a table that names regions and no country.
     """
-    from ..data.sources import tabular
+    from ..data.sources import read_panel
 
     own = path.suffix == ".parquet" and path.is_file() and not columns
-    return Panel.read_parquet(path) if own else tabular.read_panel(path, columns=columns, only=only)
+    return Panel.read_parquet(path) if own else read_panel(path, columns=columns, only=only)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -254,7 +253,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 def _read_links(path: Path, panel: Panel) -> pd.DataFrame:
     """A user's own table of links."""
-    from ..data.regions import checked_links
+    from ..data.geography import checked_links
 
     if not path.is_file():
         raise SourceError("there is no such file.", str(path), "Correct the path.")

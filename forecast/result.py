@@ -12,7 +12,7 @@ import pandas as pd
 from ..data.panel import Panel
 
 if TYPE_CHECKING:
-    from ..data.regions import Regions
+    from ..data.geography import Regions
     from ..training.distribution import Draws
 
 #: How far a run can be trusted: fit to publish, with reservations, not to be published.

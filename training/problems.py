@@ -28,7 +28,7 @@ def build_problems(
 
     Examples
     --------
-    >>> from harmattan.data.embedded import load_snapshot
+    >>> from harmattan.data.snapshot import load_snapshot
     >>> snapshot = load_snapshot()
     >>> problem = build_problems(snapshot.panel, ["events"], [snapshot.training])["events"]
     >>> problem.counts.shape, problem.also[0].counts.shape

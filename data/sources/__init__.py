@@ -1,63 +1,24 @@
 """Where incidents come from: one module per source, each with a ``read(path, ...) -> Incidents``."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from collections.abc import Mapping
-from datetime import date
+from ..lazy import lazy_names
 
-from ..errors import UsageError, nearest
-from ..incidents import Incidents
+if TYPE_CHECKING:
+    from .actors import GROUPS, armed_groups
+    from .from_files import build_from_files
+    from .read import SOURCES, read_source
+    from .tabular import is_panel, mapping_of, read_panel
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
 
-SOURCES = ("ucdp", "acled", "table", "store")
-
-
-def read_source(
-    spec: str,
-    *,
-    unclear: str = "keep",
-    columns: Mapping[str, str] | None = None,
-    today: date | None = None,
-    only: str = "",
-) -> Incidents:
-    """Incidents from ``ucdp:FILE``, ``acled:FILE``, ``table:FILE`` or ``store:FOLDER@DAY``.
-
-    A bare ``FILE`` is UCDP's; without ``@DAY`` a store says what is known today. ``only`` is the country of an own
-    table that names none.
-
-    >>> read_source("gdelt:events.csv")
-    Traceback (most recent call last):
-    ...
-    harmattan.data.errors.UsageError: 'gdelt' is not a source. Known: acled, store, table, ucdp.
-    """
-    kind, _, path = spec.partition(":")
-    if not path or len(kind) == 1 or "/" in kind or "\\" in kind:
-        kind, path = "ucdp", spec
-    if kind == "ucdp":
-        from .ucdp import read as read_ucdp
-
-        return read_ucdp(path, unclear=unclear, today=today)
-    if kind == "acled":
-        from .acled import read as read_acled
-
-        return read_acled(path, today=today)
-    if kind == "table":
-        from .tabular import read as read_own
-
-        return read_own(path, columns=columns, today=today, only=only)
-    if kind == "store":
-        return _from_store(path, today)
-    raise UsageError(f"'{kind}' is not a source.", remedy=nearest(kind, SOURCES))
-
-
-def _from_store(path: str, today: date | None) -> Incidents:
-    """What a store of vintages knew on a day."""
-    from ..vintages import Store
-
-    folder, at, day = path.rpartition("@")
-    try:
-        when = date.fromisoformat(day) if at else today or date.today()
-    except ValueError:
-        raise UsageError(
-            f"'{day}' is not a day.", where=path, remedy="Write store:FOLDER@2024-01-31."
-        ) from None
-    return Store(folder if at else path).as_of(when)
+__all__ = [
+    "GROUPS",
+    "SOURCES",
+    "armed_groups",
+    "build_from_files",
+    "is_panel",
+    "mapping_of",
+    "read_panel",
+    "read_source",
+]

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..actors import GROUPS, armed_groups
 from ..errors import UsageError, nearest
-from ..incidents import Incidents, coverage_table, require_unique
+from ..geography import ISO_NUMBER, iso3
+from ..panel import Incidents, coverage_table, require_unique
 from ..schemas import empty_incidents
+from .actors import GROUPS, armed_groups
 from .convert import Problems, dates, number, text
-from .countries import ISO_NUMBER, iso3
 from .tables import RawTable, read_table
 
 REQUIRED = (

@@ -25,7 +25,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from ..errors import SchemaError, SourceError
-from ..incidents import Repair
+from ..panel import Repair
 
 #: Unpacked size that no incident file reaches, in bytes.
 MAX_UNPACKED = 2_000_000_000

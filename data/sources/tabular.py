@@ -21,14 +21,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..actors import GROUPS, armed_groups
 from ..errors import ConfigError, SchemaError, nearest
-from ..geojson import region_slug
-from ..incidents import Incidents, coverage_table, require_unique
-from ..panel import Panel
+from ..geography import iso3, region_slug
+from ..panel import Incidents, Panel, coverage_table, require_unique
 from ..schemas import PANEL_KEYS, empty_incidents
+from .actors import GROUPS, armed_groups
 from .convert import Problems, dates, number, text
-from .countries import iso3
 from .tables import RawTable, read_table
 
 #: Our columns that a user's table of incidents may have; those with a star are needed.

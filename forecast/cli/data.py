@@ -74,7 +74,7 @@ def build(
       harmattan data build --source ucdp:ged241.csv --source ucdp:GEDEvent_v24_0_1.csv --regions admin1.geojson
       harmattan data build --source table:mine.csv --columns date=Day,latitude=lat,longitude=lon --regions r.geojson
     """
-    from ...data.build import Rules
+    from ...data.panel import Rules
 
     rules = Rules(month_rule=month_rule, place_rule=place_rule, date_rule=date_rule)
     built = build_from(source, regions, rules, countries, unclear, coverage, columns)
@@ -124,7 +124,7 @@ def snapshot(
     """
     import tempfile
 
-    from ...data.snapshot_maker import COUNTRIES, TRAINING_COVERAGE, make_snapshot
+    from ...data.snapshot import COUNTRIES, TRAINING_COVERAGE, make_snapshot
 
     if training_coverage is not None and training is None:
         raise UsageError(
@@ -165,7 +165,7 @@ def delay(
     """
     import tempfile
 
-    from ...data.delay import make_delay
+    from ...data.snapshot import make_delay
 
     with tempfile.TemporaryDirectory() as aside:
         table = make_delay(file, Path(aside) if dry_run else out)
@@ -362,10 +362,10 @@ def simulate(
     """
     import numpy as np
 
-    from ...data.embedded import load_snapshot
-    from ...data.regions import Regions
-    from ...data.simulate import World, grid_regions, propagation_matrix
-    from ...data.simulate_events import simulate as make
+    from ...data.geography import Regions
+    from ...data.simulation import World, grid_regions, propagation_matrix
+    from ...data.simulation import simulate as make
+    from ...data.snapshot import load_snapshot
 
     chosen = names_in(countries)
     if geometry == "grid":

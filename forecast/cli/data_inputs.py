@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ...data.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from ...data.build import Built, Rules
     from ...data.fetch import Fetched
-    from ...data.panel import Panel
+    from ...data.geography import Regions
+    from ...data.panel import Built, Panel, Rules
     from ...data.quality import Quality
-    from ...data.regions import Regions
 
 
 def build_from(
@@ -27,11 +26,9 @@ def build_from(
     columns: str | None,
 ) -> Built:
     """A panel and its ledger from what a command names."""
-    from ...data.build import build_panel
-    from ...data.incidents import combine
-    from ...data.regions import Regions
-    from ...data.sources import read_source
-    from ...data.sources.tabular import mapping_of
+    from ...data.geography import Regions
+    from ...data.panel import build_panel, combine
+    from ...data.sources import mapping_of, read_source
 
     mapping = mapping_of(columns)
     incidents = combine([read_source(s, unclear=unclear, columns=mapping) for s in source])
@@ -48,10 +45,9 @@ def quality_of(
     columns: str | None,
 ) -> Quality:
     """All checks of a panel or a source."""
-    from ...data.build import build_panel
+    from ...data.panel import build_panel
     from ...data.quality import check_build, check_panel
-    from ...data.sources import read_source
-    from ...data.sources.tabular import mapping_of
+    from ...data.sources import mapping_of, read_source
 
     if looks_like_panel(file):
         return check_panel(read_any_panel(Path(file), columns), run_date=day, previous=previous)
@@ -62,7 +58,7 @@ def quality_of(
 
 def panel_from(spec: str, regions: Path | None, unclear: str) -> Panel:
     """A panel, or the panel that a source gives."""
-    from ...data.build import build_panel
+    from ...data.panel import build_panel
     from ...data.sources import read_source
 
     if looks_like_panel(spec):
@@ -72,8 +68,7 @@ def panel_from(spec: str, regions: Path | None, unclear: str) -> Panel:
 
 def looks_like_panel(spec: str) -> bool:
     """Whether a command names a panel rather than a source."""
-    from ...data.sources import SOURCES
-    from ...data.sources.tabular import is_panel
+    from ...data.sources import SOURCES, is_panel
 
     return spec.split(":")[0] not in SOURCES and is_panel(spec)
 
@@ -81,7 +76,7 @@ def looks_like_panel(spec: str) -> bool:
 def read_any_panel(path: Path, columns: str | None = None) -> Panel:
     """A panel from parquet or CSV."""
     from ...data.panel import Panel
-    from ...data.sources.tabular import mapping_of, read_panel
+    from ...data.sources import mapping_of, read_panel
 
     mapping = mapping_of(columns)
     if path.suffix == ".parquet" and not mapping:
@@ -91,8 +86,8 @@ def read_any_panel(path: Path, columns: str | None = None) -> Panel:
 
 def regions_or_shipped(path: Path | None) -> Regions:
     """Polygons from a file, or those of the package."""
-    from ...data.embedded import load_snapshot
-    from ...data.regions import Regions
+    from ...data.geography import Regions
+    from ...data.snapshot import load_snapshot
 
     return load_snapshot().regions if path is None else Regions.read(path)
 
@@ -185,7 +180,7 @@ def fetched_ucdp(
 def fetched_current(cache: Path, server: str | None, refresh: bool, store: Path | None) -> dict[str, Any]:
     """Fetch every UCDP release that a forecast from the newest month needs, and say what came."""
     from ...data import fetch as fetching
-    from ...data.current import bring_current
+    from ...data.fetch import bring_current
     from ...data.sources.ucdp import read
     from ...data.vintages import Store
 

@@ -229,7 +229,7 @@ def _panel(panel: Path | None, links: Path | None, regions: Path | None, static:
     """The panel asked for, with the places of its regions where polygons are known."""
     from dataclasses import replace
 
-    from ...features.places import with_places
+    from ...features.terms import with_places
     from ..inputs import load_inputs
     from ..settings import Settings
 

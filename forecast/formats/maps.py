@@ -15,7 +15,7 @@ import pandas as pd
 import shapely
 
 if TYPE_CHECKING:
-    from ...data.regions import Regions
+    from ...data.geography import Regions
     from ..result import ForecastResult
 
 GEOJSON, WEBMAP = "forecast.geojson", "webmap.json"

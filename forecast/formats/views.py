@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import RegionError
-from ...data.views_ids import COUNTRY_ID, country_ids, month_id
+from ...data.geography import COUNTRY_ID, country_ids, month_id
 
 if TYPE_CHECKING:
     import pyarrow as pa

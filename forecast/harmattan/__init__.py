@@ -36,13 +36,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .data.build import build_panel
-    from .data.embedded import load_snapshot
     from .data.errors import HarmattanError
-    from .data.ledger import Ledger
-    from .data.panel import Panel
-    from .data.regions import Regions
-    from .features.recipe import FeatureCube, Recipe
+    from .data.geography import Regions
+    from .data.panel import Ledger, Panel, build_panel
+    from .data.snapshot import load_snapshot
+    from .features import FeatureCube, Recipe
     from .forecast.jobs.backtest import backtest
     from .forecast.jobs.train import train
     from .forecast.release.write import write_release
@@ -77,17 +75,17 @@ __all__ = [
 
 _HOME = {
     "Draws": "training.distribution",
-    "FeatureCube": "features.recipe",
+    "FeatureCube": "features",
     "ForecastResult": "forecast.result",
     "HarmattanError": "data.errors",
-    "Ledger": "data.ledger",
+    "Ledger": "data.panel",
     "Panel": "data.panel",
-    "Recipe": "features.recipe",
-    "Regions": "data.regions",
+    "Recipe": "features",
+    "Regions": "data.geography",
     "Settings": "forecast.settings",
     "backtest": "forecast.jobs.backtest",
-    "build_panel": "data.build",
-    "load_snapshot": "data.embedded",
+    "build_panel": "data.panel",
+    "load_snapshot": "data.snapshot",
     "render": "forecast.report.page",
     "run_forecast": "forecast.run",
     "run_spillover": "forecast.spillover.job",

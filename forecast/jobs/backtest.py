@@ -21,8 +21,8 @@ from .backtest_plan import BacktestSettings, Plan, inputs_of, make_plan
 from .backtest_vintages import as_known
 
 if TYPE_CHECKING:
+    from ...data.geography import Regions
     from ...data.panel import Panel
-    from ...data.regions import Regions
     from ...data.vintages import Store
     from ...training.evaluation.leaderboard import Evaluation
     from ...training.evaluation.protocol import Protocol

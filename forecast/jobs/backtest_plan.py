@@ -14,8 +14,8 @@ from ...data.errors import OriginError, UsageError
 from ..settings import Settings
 
 if TYPE_CHECKING:
+    from ...data.geography import Regions
     from ...data.panel import Panel
-    from ...data.regions import Regions
     from ...data.vintages import Store
     from ...training.evaluation.protocol import Protocol
     from ..inputs import Inputs
@@ -167,7 +167,7 @@ def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
 
 def _shipped(panel: Panel) -> bool:
     """Whether a panel holds the counts that come with the package, in the months that are closed."""
-    from ...data.embedded import load_snapshot
+    from ...data.snapshot import load_snapshot
     from ...training.evaluation.protocol import LAST_OPEN
 
     ours = load_snapshot().panel

@@ -16,8 +16,8 @@ from ...data.errors import OriginError, SourceError, UsageError
 from ...data.vintages import Store, Vintage, panel_as_of
 
 if TYPE_CHECKING:
+    from ...data.geography import Regions
     from ...data.panel import Panel
-    from ...data.regions import Regions
     from ...training.models.base import Problem
 
 

@@ -7,6 +7,7 @@ A country's regions are judged together, since true first-level regions can be t
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import numpy as np
 import shapely
 
 if TYPE_CHECKING:
-    from ...data.regions import Regions
+    from ...data.geography import Regions
 
 #: Fewer regions of a country than this are not judged by their polygons.
 FEWEST = 4
@@ -63,7 +64,7 @@ def looks_finer(regions: Regions) -> np.ndarray:
     Examples
     --------
     >>> import pandas as pd
-    >>> from harmattan.data.regions import Regions
+    >>> from harmattan.data.geography import Regions
     >>> cells = np.array([shapely.box(0.5 * i, 14, 0.5 * i + 0.5, 14.5) for i in range(6)])
     >>> ids = [f"MLI-{i}" for i in range(6)]
     >>> frame = pd.DataFrame({"region_id": ids, "name": ids, "country": "MLI"})
@@ -102,8 +103,8 @@ def _shipped_at(geometry: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _shipped() -> np.ndarray:
-    from ...data import embedded
-    from ...data.regions import Regions
+    from ...data import snapshot
+    from ...data.geography import Regions
 
-    file = Path(embedded.__file__).with_name("snapshot") / "regions.geojson"
+    file = Path(str(files(snapshot))) / "regions.geojson"
     return Regions.read(file, clean=False).geometry

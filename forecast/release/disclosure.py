@@ -17,8 +17,8 @@ from ...data.errors import UsageError
 from .admin_level import looks_finer, too_many
 
 if TYPE_CHECKING:
+    from ...data.geography import Regions
     from ...data.panel import Panel
-    from ...data.regions import Regions
     from ..settings import Settings
 
 #: Past events that a group needs in a country before anything is said of it there.

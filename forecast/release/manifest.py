@@ -89,7 +89,7 @@ def recent_counts(panel: Panel) -> dict[str, dict[str, float]]:
 def month_digests(panel: Panel) -> dict[str, str]:
     """Short digests of each month of the last three years and of each year before: what a revision changed.
 
-    >>> from harmattan.data.embedded import load_snapshot
+    >>> from harmattan.data.snapshot import load_snapshot
     >>> found = month_digests(load_snapshot().panel)
     >>> "2020" in found, "2021-01" in found, "2023-12" in found
     (True, True, True)

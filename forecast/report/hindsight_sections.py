@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...data.country_names import country_name
 from ...data.frames import rows_of
+from ...data.geography import country_name
 from ..release.read import PastRelease
 from ..result import ForecastResult
 from . import hindsight_charts as charts_past

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ...data.country_names import country_name
 from ...data.frames import rows_of
+from ...data.geography import country_name
 from ..release.read import PastRelease
 from ..result import ForecastResult
 from .hindsight import Hindsight

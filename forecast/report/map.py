@@ -9,9 +9,8 @@ import numpy as np
 import shapely
 from markupsafe import Markup
 
-from ...data.country_names import country_name
 from ...data.frames import rows_of
-from ...data.links import unwrapped
+from ...data.geography import country_name, unwrapped
 from ..formats.maps import drawn
 from ..result import ForecastResult
 from .labels import Label, broken, place

@@ -12,8 +12,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...data.country_names import country_name
 from ...data.errors import ModelError
+from ...data.geography import country_name
 from ..release.read import PastRelease
 from ..release.status import AMBER_DAYS, next_due
 from ..result import ForecastResult

@@ -16,8 +16,8 @@ from ..release.read import HISTORY, PastRelease, newest_before
 from ..result import ForecastResult
 
 if TYPE_CHECKING:
+    from ...data.geography import Regions
     from ...data.panel import Panel
-    from ...data.regions import Regions
 
 T = TypeVar("T")
 #: Tables of a release that the page shows, by the name of their field.
@@ -135,7 +135,7 @@ def _regions(folder: Path) -> Regions | None:
     import numpy as np
     import shapely
 
-    from ...data.regions import Regions
+    from ...data.geography import Regions
 
     path = folder / "forecast.geojson"
     if not path.is_file():

@@ -13,7 +13,7 @@ from ..spillover.attribution import NO_SIGNAL
 from .svg import tag
 
 if TYPE_CHECKING:
-    from ...data.regions import Regions
+    from ...data.geography import Regions
 
 #: Fewer and more events than in the baseline, palest to darkest; colours told apart by colour-blind readers.
 FEWER = ("#d1e5f0", "#92c5de", "#4393c3", "#2166ac")

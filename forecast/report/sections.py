@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...data.country_names import country_name
 from ...data.frames import rows_of
+from ...data.geography import country_name
 from ...training.diffusion.border_signal import WEAK
 from ..result import ForecastResult
 from ..spillover.attribution import NO_SIGNAL

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ...data.country_names import country_name
 from ...data.frames import rows_of
+from ...data.geography import country_name
 from ..result import ForecastResult
 from ..spillover.attribution import note_on
 from .number_format import chance, count, interval, listing, month_name, percent, plural, share_span

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ...data.country_names import country_name
+from ...data.geography import country_name
 from ...training.distribution import Draws
 from ..result import ForecastResult
 from ..spillover.attribution import apart_pairs

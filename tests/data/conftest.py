@@ -12,8 +12,8 @@ import pytest
 from small_files import EVENT, SQUARES, Write
 from web_server import Server
 
-from harmattan.data.regions import Regions
-from harmattan.data.transport import Transport
+from harmattan.data.fetch.transport import Transport
+from harmattan.data.geography import Regions
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from harmattan.data.actors import GROUPS, armed_group, armed_groups
+from harmattan.data.sources import GROUPS, armed_groups
+from harmattan.data.sources.actors import armed_group
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,15 @@ import shapely
 from pyproj import Transformer
 from small_files import square
 
-from harmattan.data.country_names import COUNTRY_NAMES, ISO2_TO_ISO3, ISO_NUMBER, OTHER_NAMES, country_code
 from harmattan.data.errors import RegionError
-from harmattan.data.links import links_of, unwrapped
-from harmattan.data.regions import Regions
-from harmattan.data.sources.countries import GW_TO_ISO3
+from harmattan.data.geography import GW_TO_ISO3, Regions, links_of, unwrapped
+from harmattan.data.geography.countries import (
+    COUNTRY_NAMES,
+    ISO2_TO_ISO3,
+    ISO_NUMBER,
+    OTHER_NAMES,
+    country_code,
+)
 
 
 def write(path: Path, features: list[dict[str, Any]], **top: Any) -> Path:

@@ -11,11 +11,10 @@ import pytest
 from broken import BROKEN, FORECAST, REPAIRED, Broken, Repaired, csv
 from small_files import BURKINA, Write
 
-from harmattan.data.build import build_panel
 from harmattan.data.errors import GateError, HarmattanError, SchemaError
-from harmattan.data.incidents import Incidents
+from harmattan.data.geography import Regions
+from harmattan.data.panel import Incidents, build_panel
 from harmattan.data.quality import check_build, check_panel
-from harmattan.data.regions import Regions
 from harmattan.data.sources import acled, read_source, tabular, ucdp
 
 TODAY = date(2026, 1, 1)
@@ -164,7 +163,7 @@ def test_two_sources_that_count_different_things_are_not_added_up(ucdp_file: Wri
     from broken import acled as acled_file
 
     from harmattan.data.errors import UsageError
-    from harmattan.data.incidents import combine
+    from harmattan.data.panel import combine
 
     with pytest.raises(UsageError, match="different kinds cannot be added up: ACLED, UCDP GED"):
         combine([ucdp.read(ucdp_file()), acled.read(acled_file()(tmp_path))])

@@ -12,12 +12,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from small_files import BURKINA, Write
 
-from harmattan.data.build import Rules, build_panel
 from harmattan.data.errors import LedgerError, UsageError
-from harmattan.data.from_files import build_from_files
-from harmattan.data.incidents import coverage_table
-from harmattan.data.regions import Regions
-from harmattan.data.sources import ucdp
+from harmattan.data.geography import Regions
+from harmattan.data.panel import Rules, build_panel, coverage_table
+from harmattan.data.sources import build_from_files, ucdp
 
 EIGHT = ("BEN", "BFA", "CIV", "GNB", "MLI", "NER", "SEN", "TGO")
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harmattan.data.current import bring_current
 from harmattan.data.errors import SourceError
-from harmattan.data.fetch import Fetched
-from harmattan.data.transport import ABSENT
+from harmattan.data.fetch import Fetched, bring_current
+from harmattan.data.fetch.transport import ABSENT
 
 TODAY = date(2026, 4, 9)
 

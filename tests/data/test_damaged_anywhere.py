@@ -12,10 +12,10 @@ import pytest
 from broken import GOOD, acled, panel
 from small_files import SQUARES
 
-from harmattan.data.build import build_panel
 from harmattan.data.errors import HarmattanError
+from harmattan.data.geography import Regions
+from harmattan.data.panel import build_panel
 from harmattan.data.quality import check_build
-from harmattan.data.regions import Regions
 from harmattan.data.sources import acled as acled_source
 from harmattan.data.sources import tabular, ucdp
 

@@ -9,9 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.delay import as_first_released, load_delay, make_delay, reporting_delay, share_of
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import SchemaError, SourceError
+from harmattan.data.snapshot import (
+    as_first_released,
+    load_delay,
+    load_snapshot,
+    make_delay,
+    reporting_delay,
+    share_of,
+)
 
 
 def test_share_of_first_release_ignores_late_and_unfinished_months() -> None:

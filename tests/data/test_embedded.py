@@ -11,13 +11,13 @@ import pytest
 import shapely
 from small_files import BURKINA, Write
 
-from harmattan.data.build import build_panel
-from harmattan.data.embedded import FILES, TRAINING_FILES, aggregates, load_snapshot
 from harmattan.data.errors import SourceError, UsageError
-from harmattan.data.from_files import build_from_files
-from harmattan.data.links import links_of
+from harmattan.data.geography import links_of
+from harmattan.data.panel import build_panel
 from harmattan.data.schemas import COUNT_COLUMNS, validate
-from harmattan.data.snapshot_maker import make_snapshot
+from harmattan.data.snapshot import load_snapshot, make_snapshot
+from harmattan.data.snapshot.load import FILES, TRAINING_FILES, aggregates
+from harmattan.data.sources import build_from_files
 
 #: Of the panel that is forecast; changes only with the data, the regions or the rules of the build.
 DIGEST = "7b879e9f60e2443c03a119efe6da1d6d8dd40c3c8ae3461d49b310b3c3c096e7"
@@ -43,7 +43,7 @@ def test_shape_and_coverage() -> None:
 
 def test_loading_imports_nothing_slow() -> None:
     code = (
-        "import sys; from harmattan.data.embedded import load_snapshot; load_snapshot();"
+        "import sys; from harmattan.data.snapshot import load_snapshot; load_snapshot();"
         "slow = {'pandera', 'statsmodels', 'lightgbm', 'mlflow', 'sklearn', 'scipy', 'httpx'} & set(sys.modules);"
         "print(','.join(sorted(slow)))"
     )

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from small_files import BURKINA, Write
 from typer.testing import CliRunner
 
-from harmattan.data.embedded import FILES, TRAINING_FILES, load_snapshot
 from harmattan.data.errors import RegionError, SourceError, UsageError
-from harmattan.data.from_files import build_from_files
-from harmattan.data.regions import Regions
+from harmattan.data.geography import Regions
 from harmattan.data.schemas import validate
-from harmattan.data.snapshot_maker import EVENT_REPAIRS, TRAINING_COVERAGE, make_snapshot
-from harmattan.data.sources import ucdp
+from harmattan.data.snapshot import TRAINING_COVERAGE, load_snapshot, make_snapshot
+from harmattan.data.snapshot.load import FILES, TRAINING_FILES
+from harmattan.data.snapshot.make import EVENT_REPAIRS
+from harmattan.data.sources import build_from_files, ucdp
 from harmattan.forecast.cli.data import app
 
 COVERAGE = {"BFA": ("2019-06", "2020-08")}

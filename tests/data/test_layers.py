@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import RegionError
 from harmattan.data.layers import (
     BURKINA_2025,
@@ -17,7 +16,8 @@ from harmattan.data.layers import (
     resolve,
 )
 from harmattan.data.panel import Panel
-from harmattan.data.simulate import grid_regions
+from harmattan.data.simulation import grid_regions
+from harmattan.data.snapshot import load_snapshot
 
 
 def panel_of(ids: list[str]) -> Panel:

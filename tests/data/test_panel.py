@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import OriginError, RegionError, SchemaError, SourceError
 from harmattan.data.panel import Panel
+from harmattan.data.snapshot import load_snapshot
 
 
 def long(**columns: object) -> pd.DataFrame:

@@ -10,13 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.build import Built, build_panel
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import GateError
-from harmattan.data.panel import Panel
+from harmattan.data.panel import Built, Panel, build_panel
 from harmattan.data.quality import Quality, check_build, check_panel
-from harmattan.data.simulate import World, grid_regions
-from harmattan.data.simulate_events import simulate
+from harmattan.data.simulation import World, grid_regions, simulate
+from harmattan.data.snapshot import load_snapshot
 
 NEXT = date(2024, 1, 31)
 

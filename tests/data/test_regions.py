@@ -11,7 +11,7 @@ import pytest
 import shapely
 
 from harmattan.data.errors import RegionError
-from harmattan.data.regions import Regions
+from harmattan.data.geography import Regions
 
 EIGHT = ("BEN", "BFA", "CIV", "GNB", "MLI", "NER", "SEN", "TGO")
 
@@ -40,7 +40,7 @@ def test_border_is_geodesic(regions: Regions) -> None:
 
 def test_gap_along_a_border_is_measured_as_if_closed(tmp_path: Path) -> None:
     frame = pd.DataFrame({"region_id": ["A-a", "B-b"], "country": ["AAA", "BBB"]})
-    from harmattan.data.links import closed, links_of
+    from harmattan.data.geography import closed, links_of
 
     upper = shapely.Polygon([(0, 0), (0.2, 0.005), (0.4, 0), (1, 0), (1, 1), (0, 1)])
     lower = shapely.box(0, -1, 1, 0)

@@ -7,9 +7,9 @@ import pickle
 import pandas as pd
 import pytest
 
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import SchemaError, UsageError
 from harmattan.data.schemas import empty_incidents, validate
+from harmattan.data.snapshot import load_snapshot
 
 
 def test_all_failures_come_with_row_column_and_rule() -> None:

@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import UsageError
 from harmattan.data.frames import pandas_of
-from harmattan.data.ledger import Ledger
-from harmattan.data.panel import Panel
+from harmattan.data.panel import Ledger, Panel
 from harmattan.data.schemas import LEDGER_COLUMNS
 from harmattan.data.show import card, short
+from harmattan.data.snapshot import load_snapshot
 from harmattan.features.recipe import Recipe
 from harmattan.training.distribution import Draws
 from harmattan.training.evaluation.leaderboard import Evaluation

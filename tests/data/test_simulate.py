@@ -7,12 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harmattan.data.build import build_panel
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import UsageError
-from harmattan.data.from_files import build_from_files
-from harmattan.data.simulate import Truth, World, grid_regions, propagation_matrix, simulate_counts
-from harmattan.data.simulate_events import simulate
+from harmattan.data.panel import build_panel
+from harmattan.data.simulation import (
+    Truth,
+    World,
+    grid_regions,
+    propagation_matrix,
+    simulate,
+    simulate_counts,
+)
+from harmattan.data.snapshot import load_snapshot
+from harmattan.data.sources import build_from_files
 
 OPEN = World(months=120, permeability={("MLI", "BFA"): 1.5})
 

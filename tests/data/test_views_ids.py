@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harmattan.data.errors import RegionError
-from harmattan.data.sources.countries import GW_TO_ISO3
-from harmattan.data.views_ids import COUNTRY_ID, country_ids, month_id, month_of
+from harmattan.data.geography import COUNTRY_ID, GW_TO_ISO3, country_ids, month_id
+from harmattan.data.geography.views_ids import month_of
 
 #: Numbers of VIEWS' country table with the Gleditsch-Ward number in the same row.
 ROWS = {

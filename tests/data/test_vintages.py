@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from small_files import Write
 
-from harmattan.data.build import build_panel
 from harmattan.data.errors import OriginError, SourceError
-from harmattan.data.incidents import combine
-from harmattan.data.regions import Regions
+from harmattan.data.geography import Regions
+from harmattan.data.panel import build_panel, combine
 from harmattan.data.sources import ucdp
-from harmattan.data.vintages import Store, diff_incidents, diff_panels, panel_as_of, survival
+from harmattan.data.vintages import Store, diff_panels, panel_as_of
+from harmattan.data.vintages.store import diff_incidents, survival
 
 MALI = {"MLI": ("2021-03", "2021-03")}
 DAY = {"date_start": "2021-03-05", "date_end": "2021-03-05"}

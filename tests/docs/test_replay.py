@@ -9,8 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.panel import Panel
+from harmattan.data.snapshot import load_snapshot
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

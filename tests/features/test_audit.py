@@ -13,8 +13,8 @@ from harmattan.data.errors import UsageError
 from harmattan.data.panel import Panel
 from harmattan.features import DaysSince, Ewm, Lag, NearestActive, Neighbours, Recipe, Static, Sum
 from harmattan.features.audit import audit
-from harmattan.features.build import view_of
-from harmattan.features.neighbours import weights
+from harmattan.features.recipe.compute import view_of
+from harmattan.features.series.neighbours import weights
 
 
 def events(panel: Panel) -> np.ndarray:

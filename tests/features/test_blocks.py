@@ -14,7 +14,7 @@ import pytest
 from harmattan.data.errors import ConfigError, HarmattanError, SourceError
 from harmattan.data.panel import Panel
 from harmattan.features import Lag, NearestActive, Recipe, Static
-from harmattan.features.build import parse_memory
+from harmattan.features.recipe.compute import parse_memory
 from harmattan.features.store import write_parquet
 
 RECIPE = Recipe([*Recipe.default(), NearestActive(3), Static("population")])

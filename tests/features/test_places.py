@@ -12,8 +12,9 @@ import shapely
 from harmattan.data.errors import RegionError, SchemaError, UsageError
 from harmattan.data.panel import Panel
 from harmattan.features import DaysSince, NearestActive, Recipe, Static
-from harmattan.features.places import places, with_places
 from harmattan.features.recency import with_last_day
+from harmattan.features.terms import with_places
+from harmattan.features.terms.location import places
 
 IDS = ("MLI-a", "MLI-b", "BFA-a")
 BOXES = np.array([shapely.box(-9, 12, -7, 14), shapely.box(-7, 12, -5, 14), shapely.box(-5, 12, -3, 14)])

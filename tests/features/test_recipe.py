@@ -36,7 +36,7 @@ from harmattan.features import (
     Sum,
     Trend,
 )
-from harmattan.features.recipe_file import TERMS
+from harmattan.features.recipe.file import TERMS
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ NEEDED = (
     "harmattan.training.trained_model",
     "harmattan.training.evaluation.backtest",
     "harmattan.training.models.catalogue",
-    "harmattan.data.quality",
+    "harmattan.data.quality.gate",
     "harmattan.data.sources.tabular",
 )
 

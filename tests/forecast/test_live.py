@@ -19,8 +19,8 @@ import pytest
 from command_line import Run
 from small_files import BURKINA, EVENT, SQUARES
 
-from harmattan.data.current import last_complete_month
-from harmattan.data.fetch import fetch_ucdp
+from harmattan.data.fetch.current import last_complete_month
+from harmattan.data.fetch.files import fetch_ucdp
 from harmattan.data.sources import ucdp
 from harmattan.data.vintages import Store
 from harmattan.forecast.cli.data_inputs import fetched_current

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from small_worlds import ladder_panel
 
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import OriginError, RegionError
+from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.report.page import render
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast

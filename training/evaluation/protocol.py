@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: The last target month that research may see; later ones are the vault.
 LAST_OPEN = pd.Period("2022-12", freq="M")
 #: Share of what is finally counted in a month that its first release holds, by country, at most 1: where a first
-#: release counts too many, nothing is taken away. From ``harmattan.data.delay.reporting_delay`` for 2023-11 to
+#: release counts too many, nothing is taken away. From ``harmattan.data.snapshot.delay.reporting_delay`` for 2023-11 to
 #: 2024-12: UCDP Candidate as first released, against UCDP GED 24.1 and 25.1. Deaths stand in for events, which have
 #: no vintages.
 FIRST_RELEASE = {"BEN": 1.0, "BFA": 0.79, "MLI": 0.84, "NER": 1.0, "TGO": 1.0}

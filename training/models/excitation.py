@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...data.panel import TARGETS, Panel
-from ...features.neighbours import border_km, side
 from ...features.recipe import Recipe
-from ...features.spatial import Country, Neighbours
-from ...features.temporal import Ewm
-from ...features.terms import Term
+from ...features.series import border_km, side
+from ...features.terms import Country, Ewm, Neighbours, Term
 
 if TYPE_CHECKING:
     from .base import Problem

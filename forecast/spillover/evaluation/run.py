@@ -20,7 +20,7 @@ from ..job import check_coverage, problem_of
 from .sensitivity import sensitivity
 
 if TYPE_CHECKING:
-    from ....data.regions import Regions
+    from ....data.geography import Regions
     from ...settings import Settings
 
 PARTS = ("worlds", "placebos", "sensitivity", "record")

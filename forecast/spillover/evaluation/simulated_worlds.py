@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ....data.regions import Regions
-from ....data.simulate import Truth, World, propagation_matrix, simulate_counts
+from ....data.geography import Regions
+from ....data.simulation import Truth, World, propagation_matrix, simulate_counts
 
 #: The border on trial, and the last months of a world that its shares are asked for.
 PAIR = ("MLI", "BFA")

@@ -9,10 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harmattan.data.build import build_panel
 from harmattan.data.errors import UsageError
-from harmattan.data.incidents import coverage_rows
-from harmattan.data.regions import Regions
+from harmattan.data.geography import Regions
+from harmattan.data.panel import build_panel, coverage_rows
 from harmattan.data.schemas import validate
 from harmattan.data.sources import acled
 

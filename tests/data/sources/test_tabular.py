@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.build import build_panel
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import ConfigError
-from harmattan.data.regions import Regions
+from harmattan.data.geography import Regions
+from harmattan.data.panel import build_panel
 from harmattan.data.schemas import validate
+from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import tabular
 
 TODAY = date(2024, 1, 1)

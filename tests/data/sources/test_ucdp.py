@@ -12,7 +12,8 @@ import pytest
 from small_files import BURKINA, EVENT, Write
 
 from harmattan.data.errors import UsageError
-from harmattan.data.incidents import combine, coverage_rows, release_rank
+from harmattan.data.panel import combine, coverage_rows
+from harmattan.data.panel.incidents import release_rank
 from harmattan.data.schemas import validate
 from harmattan.data.sources import read_source, ucdp
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from command_line import Run
 
-from harmattan.data.embedded import FILES
 from harmattan.data.panel import Panel
+from harmattan.data.snapshot.load import FILES
 from harmattan.forecast.cli.data import app
 
 Data = Callable[..., tuple[str, str]]

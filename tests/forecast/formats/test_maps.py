@@ -14,8 +14,8 @@ import pytest
 import shapely
 from make_result import HOSTILE, grid_regions, make_result
 
-from harmattan.data.embedded import load_snapshot
-from harmattan.data.regions import Regions
+from harmattan.data.geography import Regions
+from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.formats import hub_table as hub
 from harmattan.forecast.formats import maps as geo_tables
 from harmattan.forecast.formats.maps import check_features, check_webmap, drawn, geo_files

@@ -10,9 +10,9 @@ import pytest
 from small_worlds import ladder_counts, ladder_links, panel_of
 
 import harmattan
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import HarmattanError, OriginError, SchemaError, UsageError
 from harmattan.data.panel import Panel
+from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.jobs.backtest_plan import BacktestSettings, inputs_of, make_plan
 from harmattan.forecast.settings import Settings
 

@@ -16,8 +16,8 @@ from stand_in import stand_in
 
 import harmattan
 from harmattan.data.errors import OriginError, SourceError, UsageError
+from harmattan.data.geography import Regions
 from harmattan.data.panel import Panel
-from harmattan.data.regions import Regions
 from harmattan.data.sources import ucdp
 from harmattan.data.vintages import Store, panel_as_of
 from harmattan.forecast.jobs.backtest import run_backtest_job

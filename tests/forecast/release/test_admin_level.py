@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 import shapely
 
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import ConfigError, UsageError
+from harmattan.data.geography import Regions
+from harmattan.data.geography.priogrid import priogrid
 from harmattan.data.panel import Panel
-from harmattan.data.priogrid import priogrid
-from harmattan.data.regions import Regions
+from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.release.admin_level import looks_finer
 from harmattan.forecast.release.disclosure import check_level
 from harmattan.forecast.settings import Settings

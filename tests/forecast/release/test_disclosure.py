@@ -11,9 +11,9 @@ import pytest
 from make_result import grid_regions, make_result
 
 from harmattan.data.errors import UsageError
+from harmattan.data.geography.priogrid import cells_of
 from harmattan.data.panel import Panel
-from harmattan.data.priogrid import cells_of
-from harmattan.data.simulate import grid_regions as simulated
+from harmattan.data.simulation import grid_regions as simulated
 from harmattan.forecast.release import disclosure as publishable
 from harmattan.forecast.release.disclosure import check_level, enough_events, with_past_events
 from harmattan.forecast.release.tables import release_tables

@@ -193,7 +193,7 @@ def test_twice_is_twice_the_baseline_month_by_month(problem: Problem) -> None:
 def test_the_picture_is_plain_svg(problem: Problem) -> None:
     import xml.etree.ElementTree as ElementTree
 
-    from harmattan.data.simulate import grid_regions
+    from harmattan.data.simulation import grid_regions
 
     table = table_of(problem, "AAA-2=3x")
     bars = ElementTree.fromstring(picture(table, None))

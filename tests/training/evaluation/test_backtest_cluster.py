@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.embedded import load_snapshot
+from harmattan.data.snapshot import load_snapshot
 from harmattan.features.recipe import Recipe
 from harmattan.training.evaluation import backtest
 from harmattan.training.models.base import Problem

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.delay import reporting_delay
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import RegionError, UsageError
 from harmattan.data.panel import Panel
+from harmattan.data.snapshot import load_snapshot, reporting_delay
 from harmattan.training.distribution import empirical
 from harmattan.training.evaluation.protocol import (
     HOUSE,

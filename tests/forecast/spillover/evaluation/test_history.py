@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from small_worlds import ladder_panel, panel_of
 
-from harmattan.data.embedded import load_snapshot
+from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.spillover.attribution import SHOCK_RATE_APART, SHOCK_RATES
 from harmattan.forecast.spillover.evaluation import shipped as spillover_stored
 from harmattan.forecast.spillover.evaluation.hindcast import load_evaluation

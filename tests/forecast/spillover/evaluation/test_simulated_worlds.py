@@ -9,9 +9,9 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from small_worlds import ladder_panel
 
-from harmattan.data.embedded import load_snapshot
 from harmattan.data.errors import OriginError
-from harmattan.data.simulate import World, grid_regions
+from harmattan.data.simulation import World, grid_regions
+from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.spillover.evaluation.first_events import ALL, INFLOW, NAIVE, NEW, area, entry_tables
 from harmattan.forecast.spillover.evaluation.hindcast import gain_table, record
 from harmattan.forecast.spillover.evaluation.run import last_month

@@ -1,0 +1,31 @@
+"""Where things are: regions and their borders, GeoJSON, PRIO-GRID cells, countries and their codes."""
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .countries import country_name
+    from .country_codes import GW_TO_ISO3, ISO_NUMBER, iso3
+    from .geojson import region_slug
+    from .links import closed, links_of, unwrapped
+    from .regions import Regions, checked_links
+    from .views_ids import COUNTRY_ID, country_ids, month_id
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "COUNTRY_ID",
+    "GW_TO_ISO3",
+    "ISO_NUMBER",
+    "Regions",
+    "checked_links",
+    "closed",
+    "country_ids",
+    "country_name",
+    "iso3",
+    "links_of",
+    "month_id",
+    "region_slug",
+    "unwrapped",
+]

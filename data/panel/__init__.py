@@ -1,0 +1,41 @@
+"""Incidents to the monthly panel, with the ledger that proves nothing was lost."""
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .build import Built, Rules, build_panel
+    from .coverage import coverage_of
+    from .incidents import (
+        ANYWHERE,
+        Incidents,
+        Repair,
+        combine,
+        coverage_rows,
+        coverage_table,
+        repairs_frame,
+        require_unique,
+    )
+    from .ledger import Ledger
+    from .panel import TARGETS, Panel
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "ANYWHERE",
+    "TARGETS",
+    "Built",
+    "Incidents",
+    "Ledger",
+    "Panel",
+    "Repair",
+    "Rules",
+    "build_panel",
+    "combine",
+    "coverage_of",
+    "coverage_rows",
+    "coverage_table",
+    "repairs_frame",
+    "require_unique",
+]

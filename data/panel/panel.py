@@ -1,0 +1,373 @@
+"""The panel: months x regions x measures, dense, with a mask of what was observed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import OriginError, RegionError, SchemaError, SourceError, nearest
+from ..frames import pandas_of
+from ..schemas import PANEL_KEYS
+
+if TYPE_CHECKING:
+    pass
+
+#: What each forecast target is called in a panel.
+TARGETS = {"events": "events", "deaths": "deaths_best"}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Monthly measures by region.
+
+    Attributes
+    ----------
+    months : pandas.PeriodIndex
+        Consecutive months, frequency ``M``.
+    region_ids, names, countries : tuple of str
+        Per region: id (``MLI-mopti``), name (``Mopti``), country (ISO3).
+    measures : mapping of str to numpy.ndarray
+        float32, shape (months, regions), >= 0; NaN where not observed. ``events`` is always there.
+    observed : numpy.ndarray
+        bool, shape (months, regions). A month before coverage begins or after it ends is missing, never zero.
+    links : pandas.DataFrame or None
+        ``region_a, region_b, border_km, crosses_border``, each pair once; None where neighbours are unknown.
+    source : str
+        What the numbers were computed from, for people.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"month": ["2023-01", "2023-02"], "region_id": "MLI-gao", "events": [3, 0]})
+    >>> panel = Panel.from_frame(frame)
+    >>> panel.measure("events").ravel().tolist()
+    [3.0, 0.0]
+    """
+
+    months: pd.PeriodIndex
+    region_ids: tuple[str, ...]
+    names: tuple[str, ...]
+    countries: tuple[str, ...]
+    measures: Mapping[str, np.ndarray]
+    observed: np.ndarray
+    links: pd.DataFrame | None = None
+    source: str = ""
+    attrs: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(months, regions)."""
+        return len(self.months), len(self.region_ids)
+
+    @property
+    def last_month(self) -> pd.Period:
+        """The last month in which any region was observed."""
+        last: pd.Period = self.months[int(np.flatnonzero(self.observed.any(axis=1))[-1])]
+        return last
+
+    def measure(self, name: str, fill: float | None = None) -> np.ndarray:
+        """One measure, float32 (months, regions); NaN where not observed, or ``fill``."""
+        if name not in self.measures:
+            raise SchemaError(f"no measure '{name}' in this panel.", remedy=nearest(name, self.measures))
+        values = self.measures[name]
+        return values if fill is None else np.where(self.observed, values, np.float32(fill))
+
+    def target(self, target: str) -> np.ndarray:
+        """The measure behind a forecast target (``events`` or ``deaths``)."""
+        return self.measure(TARGETS.get(target, target))
+
+    def position(self, month: pd.Period | str) -> int:
+        """Row of a month; an :class:`OriginError` where the panel does not have it."""
+        period = pd.Period(month, freq="M")
+        if not self.months[0] <= period <= self.months[-1]:
+            raise OriginError(
+                f"{period} is outside the data, which run from {self.months[0]} to {self.months[-1]}.",
+                remedy="Choose a month inside, or bring newer data.",
+            )
+        return int(period.ordinal - self.months[0].ordinal)
+
+    def until(self, month: pd.Period | str) -> Panel:
+        """The panel as it stood with ``month`` as its last."""
+        stop = self.position(month) + 1
+        return replace(
+            self,
+            months=self.months[:stop],
+            measures={k: v[:stop] for k, v in self.measures.items()},
+            observed=self.observed[:stop],
+        )
+
+    def select(self, countries: Sequence[str] | None = None, regions: Sequence[str] | None = None) -> Panel:
+        """The panel of some countries or regions, links between them kept."""
+        unknown = set(countries or ()) - set(self.countries) | set(regions or ()) - set(self.region_ids)
+        if unknown:
+            name = sorted(unknown)[0]
+            raise RegionError(
+                f"'{name}' is not in this panel.", remedy=nearest(name, {*self.countries, *self.region_ids})
+            )
+        keep = np.array(
+            [
+                (countries is None or c in countries) and (regions is None or r in regions)
+                for r, c in zip(self.region_ids, self.countries, strict=True)
+            ]
+        )
+        at = np.flatnonzero(keep)
+        ids = tuple(self.region_ids[i] for i in at)
+        links = self.links
+        if links is not None:
+            links = links[links.region_a.isin(ids) & links.region_b.isin(ids)].reset_index(drop=True)
+        return replace(
+            self,
+            region_ids=ids,
+            names=tuple(self.names[i] for i in at),
+            countries=tuple(self.countries[i] for i in at),
+            measures={k: v[:, at] for k, v in self.measures.items()},
+            observed=self.observed[:, at],
+            links=links,
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of everything a number can depend on: months, regions, links, mask, measures."""
+        h = hashlib.sha256()
+        ids, countries = (json.dumps([str(x) for x in part]) for part in (self.region_ids, self.countries))
+        h.update(f"{self.months[0]}|{self.months[-1]}|{ids}|{countries}".encode())
+        if self.links is not None:
+            h.update(self.links.to_csv(index=False, float_format="%.3f", lineterminator="\n").encode())
+        h.update(np.packbits(self.observed).tobytes())
+        for name in sorted(self.measures):
+            h.update(name.encode())
+            h.update(np.ascontiguousarray(self.measure(name, fill=0), dtype="<f4").tobytes())
+        return h.hexdigest()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from ..show import card
+
+        months, regions = self.shape
+        facts = {
+            "source": self.source,
+            "measures": ", ".join(self.measures),
+            "observed": f"{self.observed.mean():.1%} of all months and regions",
+            "links": "none" if self.links is None else len(self.links),
+        }
+        title = f"Panel: {months} months ({self.months[0]} to {self.months[-1]}), {regions} regions"
+        return card(title, facts, self._overview())
+
+    def _overview(self) -> pd.DataFrame:
+        """Events by country: of all months and of the last twelve, the most shaken countries first."""
+        events, countries = self.measure("events", fill=0), np.array(self.countries)
+        rows = [
+            (c, int(here.sum()), events[:, here].sum(), events[-12:, here].sum())
+            for c, here in ((c, countries == c) for c in sorted(set(self.countries)))
+        ]
+        table = pd.DataFrame(rows, columns=["country", "regions", "events", "events, last 12 months"])
+        return table.sort_values("events", ascending=False, kind="stable", ignore_index=True)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Long table: ``month, region_id, name, country, observed`` and every measure."""
+        n_months, n_regions = self.shape
+        frame = pd.DataFrame(
+            {
+                "month": np.repeat(self.months.astype(str), n_regions),
+                "region_id": np.tile(self.region_ids, n_months),
+                "name": np.tile(self.names, n_months),
+                "country": np.tile(self.countries, n_months),
+                "observed": self.observed.ravel(),
+            }
+        )
+        for name, values in self.measures.items():
+            frame[name] = values.ravel()
+        return frame
+
+    def write_parquet(self, path: str | Path) -> None:
+        """Write the panel to one parquet file; links, source and notes go into the file's own metadata."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pandas(self.to_frame(), preserve_index=False)
+        notes = {
+            "source": self.source,
+            "attrs": dict(self.attrs),
+            "links": None if self.links is None else self.links.to_csv(index=False, lineterminator="\n"),
+        }
+        pq.write_table(table.replace_schema_metadata({"harmattan": json.dumps(notes)}), path)
+
+    @classmethod
+    def read_parquet(cls, path: str | Path) -> Panel:
+        """The panel that :meth:`write_parquet` wrote; a plain long table in parquet is read as well.
+
+        Raises
+        ------
+        SourceError
+            The file is missing or damaged.
+        SchemaError
+            Its columns or values are not those of a panel.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not Path(path).is_file():
+            raise SourceError("the file does not exist.", where=str(path), remedy="Check the path.")
+        try:
+            table = pq.read_table(path)
+        except (pa.ArrowInvalid, OSError):
+            raise SourceError(
+                "this is not a readable parquet file.", where=str(path), remedy="Build the panel again."
+            ) from None
+        metadata = (table.schema.metadata or {}).get(b"harmattan")
+        notes = json.loads(metadata) if metadata else {}
+        links = pd.read_csv(io.StringIO(notes["links"])) if notes.get("links") else None
+        panel = cls.from_frame(table.to_pandas(), links, notes.get("source", str(path)), where=str(path))
+        return replace(panel, attrs=notes.get("attrs", {}))
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame | Any,
+        links: pd.DataFrame | None = None,
+        source: str = "a frame",
+        where: str = "panel",
+    ) -> Panel:
+        """A panel from a long table: ``month, region_id, events[, deaths_best ...][, name, country,
+        observed]``.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame, or a table of polars or Arrow
+            One row per month and region; a row that is not there was not observed. Where ``country`` is
+            absent, the part of ``region_id`` before the first hyphen is taken.
+        links : pandas.DataFrame, optional
+            ``region_a, region_b, border_km, crosses_border``.
+        source, where : str
+            What the numbers come from, and the file to name in errors.
+
+        Raises
+        ------
+        SchemaError
+            A column is missing, a month or value cannot be read, a count is negative, or a row is given
+            twice.
+        RegionError
+            A link names a region that is not in the table.
+        """
+        frame = pandas_of(frame)
+        for column in ("month", "region_id", "events"):
+            if column not in frame:
+                raise SchemaError(
+                    f"a panel needs a column '{column}'.",
+                    where=where,
+                    remedy=nearest(column, map(str, frame.columns)) if len(frame.columns) else "",
+                )
+        if frame.empty:
+            raise SchemaError(
+                "the panel has no rows.", where=where, remedy="Give one row per month and region."
+            )
+        months = _months(frame["month"], where)
+        index = pd.period_range(months.min(), months.max(), freq="M")
+        first = frame.drop_duplicates("region_id").sort_values("region_id")
+        ids = tuple(str(i) for i in first["region_id"])
+        col = pd.Categorical(frame["region_id"].astype(str), categories=ids).codes.astype(np.int64)
+        row = months.astype("int64") - index[0].ordinal
+        shape = (len(index), len(ids))
+        given = np.bincount(row * shape[1] + col, minlength=shape[0] * shape[1]).reshape(shape)
+        if (given > 1).any():
+            r, c = np.argwhere(given > 1)[0]
+            raise SchemaError(
+                f"{ids[c]} has more than one row for {index[r]}.",
+                where=where,
+                remedy="Sum or drop them before.",
+            )
+        seen = given.astype(bool)
+        if "observed" in frame:
+            seen[row, col] = frame["observed"].to_numpy(bool)
+        measures = {}
+        for name in [str(c) for c in frame.columns if c not in PANEL_KEYS]:
+            values = np.full(shape, np.nan, dtype=np.float32)
+            values[row, col] = _values(frame[name], where)
+            measures[name] = np.where(seen, values, np.float32(np.nan))
+        seen = seen & ~np.isnan(measures["events"])
+        measures = {n: np.where(seen, v, np.float32(np.nan)) for n, v in measures.items()}
+        if links is not None:
+            _check_links(links, ids, where)
+        return cls(
+            months=index,
+            region_ids=ids,
+            names=tuple(str(n) for n in first["name"]) if "name" in first else ids,
+            countries=tuple(str(c) for c in first["country"])
+            if "country" in first
+            else tuple(i.split("-")[0] for i in ids),
+            measures=measures,
+            observed=seen,
+            links=links,
+            source=source,
+        )
+
+
+def _months(values: pd.Series, where: str) -> pd.PeriodIndex:
+    """Months from periods, days or texts such as ``2023-01``."""
+    codes, distinct = pd.factorize(values.astype(str))
+    parsed = []
+    for text in distinct:
+        try:
+            parsed.append(pd.Period(str(text)[:10], freq="M"))
+        except ValueError:
+            row = int(np.flatnonzero(codes == len(parsed))[0]) + 2
+            raise SchemaError(
+                f"'{str(text)[:40]}' is not a month.",
+                where=f"{where}, row {row}",
+                remedy="Write months as YYYY-MM.",
+            ) from None
+    empty = (codes < 0) | np.isin(codes, np.flatnonzero(pd.isna(parsed)))
+    if empty.any():
+        row = int(np.flatnonzero(empty)[0]) + 2
+        raise SchemaError(
+            "the month is empty.", where=f"{where}, row {row}", remedy="Write months as YYYY-MM."
+        )
+    odd = [i for i, p in enumerate(parsed) if not 1800 <= p.year <= 2200]
+    if odd:
+        row = int(np.flatnonzero(codes == odd[0])[0]) + 2
+        raise SchemaError(
+            f"the month {parsed[odd[0]]} cannot be.", where=f"{where}, row {row}", remedy="Check the year."
+        )
+    return pd.PeriodIndex(parsed, freq="M")[codes]
+
+
+def _values(values: pd.Series, where: str) -> np.ndarray:
+    """One measure as float32: numbers, zero or more, or missing."""
+    try:
+        numbers = values.to_numpy(np.float32, na_value=np.nan)
+    except (TypeError, ValueError):
+        bad = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
+        row = int(np.flatnonzero(values.index == bad.index[0])[0]) if len(bad) else 0
+        shown = str(bad.iloc[0])[:40] if len(bad) else ""
+        raise SchemaError(
+            f"'{shown}' in column '{values.name}' is not a number.",
+            where=f"{where}, row {row + 2}",
+            remedy="Write plain digits.",
+        ) from None
+    wrong = np.flatnonzero((numbers < 0) | np.isinf(numbers))
+    if len(wrong):
+        raise SchemaError(
+            f"column '{values.name}' holds {numbers[wrong[0]]:g}, which is not a count.",
+            where=f"{where}, row {wrong[0] + 2}",
+            remedy="Counts are zero or more.",
+        )
+    return numbers
+
+
+def _check_links(links: pd.DataFrame, ids: Sequence[str], where: str) -> None:
+    known = set(ids)
+    for column in ("region_a", "region_b"):
+        unknown = links.loc[~links[column].isin(known), column]
+        if len(unknown):
+            raise RegionError(
+                f"a link names '{unknown.iloc[0]}', which is not in the panel.",
+                where=f"{where}, links row {unknown.index[0] + 2}",
+                remedy=nearest(str(unknown.iloc[0]), known),
+            )

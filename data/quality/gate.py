@@ -1,0 +1,130 @@
+"""The quality gate: named checks with a status, a sentence and the offending rows.
+
+Red stops a publication, amber is shown in the report. Thresholds are those of :class:`Limits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from ..errors import GateError, MatchError, StaleError
+from ..panel import Built, Panel
+from . import incident_checks as checks_incidents
+from . import panel_checks as checks
+from .panel_checks import Check, Limits, Status
+
+#: Red checks with an error, and so an exit code, of their own.
+ERRORS: dict[str, type[GateError]] = {"freshness": StaleError, "match_rate": MatchError}
+_ORDER = {"green": 0, "amber": 1, "red": 2}
+
+__all__ = ["Check", "Limits", "Quality", "check_build", "check_panel"]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """All checks of one input."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def status(self) -> Status:
+        """The worst status of any check."""
+        return max((c.status for c in self.checks), key=_ORDER.__getitem__, default="green")
+
+    def __getitem__(self, name: str) -> Check:
+        """One check by its name."""
+        return next(c for c in self.checks if c.name == name)
+
+    def frame(self) -> pd.DataFrame:
+        """``name, status, message, rows`` (how many)."""
+        return pd.DataFrame(
+            [(c.name, c.status, c.message, len(c.rows)) for c in self.checks],
+            columns=["name", "status", "message", "rows"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything for JSON."""
+        return {"status": self.status, "checks": [c.to_dict() for c in self.checks]}
+
+    def require(self) -> Quality:
+        """The same object, or a :class:`GateError` naming the red checks."""
+        red = [c for c in self.checks if c.status == "red"]
+        if red:
+            raise ERRORS.get(red[0].name, GateError)(
+                " ".join(c.message for c in red),
+                where="quality gate, " + ", ".join(c.name for c in red),
+                remedy="Run `harmattan data check` to see the rows; nothing is published until they are right.",
+            )
+        return self
+
+
+def check_panel(
+    panel: Panel, *, run_date: date, previous: Panel | None = None, limits: Limits | None = None
+) -> Quality:
+    """Check a panel, whatever it came from.
+
+    Parameters
+    ----------
+    panel : Panel
+        What is to be used.
+    run_date : datetime.date
+        The day against which age counts.
+    previous : Panel, optional
+        What was used last time.
+    limits : Limits, optional
+        Thresholds.
+
+    Returns
+    -------
+    Quality
+
+    Examples
+    --------
+    >>> from harmattan.data.snapshot import load_snapshot
+    >>> check_panel(load_snapshot().panel, run_date=date(2024, 1, 31)).status
+    'green'
+    """
+    given = limits or Limits()
+    found: list[Check] = [
+        checks.values(panel),
+        checks.freshness(panel, run_date, given),
+        checks.holes(panel),
+        checks.coverage(panel),
+        checks.low_month(panel, given),
+        checks.jumps(panel, given),
+        checks.mix(panel, given),
+        checks.links(panel),
+    ]
+    if previous is not None:
+        found += [checks.missing_countries(panel, previous), checks.losses(panel, previous, given)]
+    return Quality(tuple(found))
+
+
+def check_build(
+    built: Built, *, run_date: date, previous: Panel | None = None, limits: Limits | None = None
+) -> Quality:
+    """Check a build: its panel, and the incidents it was made from.
+
+    Parameters
+    ----------
+    built : Built
+        From :func:`harmattan.data.panel.build.build_panel`.
+    run_date, previous, limits
+        See :func:`check_panel`.
+    """
+    given = limits or Limits()
+    of_panel = check_panel(built.panel, run_date=run_date, previous=previous, limits=limits).checks
+    rules: tuple[Callable[[Built, Limits], Check], ...] = (
+        checks_incidents.repairs,
+        checks_incidents.duplicates,
+        checks_incidents.outside,
+        checks_incidents.matched,
+        checks_incidents.piled,
+        checks_incidents.left_out,
+    )
+    return Quality((*of_panel, *(rule(built, given) for rule in rules)))

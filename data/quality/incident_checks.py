@@ -1,0 +1,125 @@
+"""Checks of a build: what single events show and monthly figures hide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..panel import Built, repairs_frame
+from ..schemas import PLACED
+from .panel_checks import Check, Limits, Status, verdict
+
+
+def repairs(built: Built, limits: Limits) -> Check:
+    """What was repaired while reading."""
+    table = repairs_frame(built.ledger.repairs)
+    said = "; ".join(f"{n} {c}" for n, c in zip(table["name"], table["count"], strict=True))
+    return Check(
+        "repairs", "green", f"Repaired while reading: {said}." if said else "Nothing was repaired.", table
+    )
+
+
+def duplicates(built: Built, limits: Limits) -> Check:
+    """No event stands there twice, under the same id or another."""
+    frame = built.incidents
+    singles = frame[(frame["record"] == "event") & (frame["excluded"] == PLACED)]
+    keys = ["date_start", "date_end", "latitude", "longitude", "actor_a", "actor_b", "deaths_best"]
+    twins = singles[singles.duplicated(keys, keep=False)]
+    share = len(twins) / max(len(singles), 1)
+    rows = pd.concat([twins, frame[frame["excluded"] == "duplicate"]])[["incident_id", "row", *keys]]
+    if not len(rows):
+        return Check("duplicates", "green", "No event stands there twice.", rows)
+    status: Status = "red" if share > 0.2 else "amber"
+    repeated = int((frame["excluded"] == "duplicate").sum())
+    return Check(
+        "duplicates",
+        status,
+        f"{len(twins)} events are alike in all but their id ({share:.1%}); {repeated} rows were repeated and left out.",
+        rows,
+    )
+
+
+def outside(built: Built, limits: Limits) -> Check:
+    """Coordinates lie in or near the country they are said to be in."""
+    frame, snapped = built.incidents, built.ledger.snapped
+    far = snapped[snapped["snap_km"] > limits.snap_km]
+    lost = frame[frame["excluded"].isin(["outside_country", "no_coordinates"])]
+    rows = pd.concat(
+        [
+            far,
+            lost[["incident_id", "country", "latitude", "longitude", "row"]].assign(
+                region_id="", snap_km=np.nan
+            ),
+        ]
+    )
+    ours = int((frame["excluded"] != "outside_regions").sum())
+    share = len(rows) / max(ours, 1)
+    if not len(rows):
+        return Check("coordinates", "green", "All coordinates lie in or near their country.", rows)
+    status: Status = "red" if share > limits.outside_share and len(rows) > 2 else "amber"
+    return Check(
+        "coordinates",
+        status,
+        f"{len(rows)} events ({share:.1%}) lie more than {limits.snap_km:g} km outside their country.",
+        rows,
+    )
+
+
+#: Outcomes that say nothing about how well events are matched to regions.
+NOT_OURS = ("outside_regions", "outside_window", "superseded", "other_kind", "duplicate")
+
+
+def matched(built: Built, limits: Limits) -> Check:
+    """Recent events could be placed in a region and a month.
+
+    The two last years count, where they hold enough events: boundaries and names change with time.
+    """
+    table = built.ledger.by("year", "outcome")
+    table = table[~table["outcome"].isin(NOT_OURS)]
+    recent = table[table["year"] >= built.panel.last_month.year - 1]
+    used = recent if recent["events"].sum() >= limits.match_events else table
+    placed, read = used.loc[used["outcome"] == PLACED, "events"].sum(), used["events"].sum()
+    if read < limits.match_events:
+        return Check("match_rate", "green", "There are too few events for a match rate.", used.head(0))
+    rate = placed / read
+    status: Status = "red" if rate < limits.match_red else "amber" if rate < limits.match_amber else "green"
+    said = {"green": "", "amber": " That is few.", "red": " That is too few to publish from."}[status]
+    lost = used[used["outcome"] != PLACED].reset_index(drop=True)
+    return Check(
+        "match_rate", status, f"{rate:.1%} of {read:g} events could be placed in a region.{said}", lost
+    )
+
+
+def piled(built: Built, limits: Limits) -> Check:
+    """No point holds an undue share of a country's events."""
+    frame = built.incidents[(built.incidents["excluded"] == PLACED) & (built.incidents["record"] == "event")]
+    sizes = frame.groupby("country")["events"].sum()
+    piles = frame.groupby(["country", "latitude", "longitude"])["events"].sum().reset_index()
+    piles["share"] = piles["events"] / sizes.reindex(piles["country"]).to_numpy(float)
+    found = piles[(piles["share"] > limits.piled_share) & (piles["events"] >= 20)].reset_index(drop=True)
+    return verdict(
+        "piled",
+        found,
+        "amber",
+        f"{len(found)} point(s) hold more than {limits.piled_share:.0%} of a country's events.",
+        "No point holds an undue share of a country's events.",
+    )
+
+
+def left_out(built: Built, limits: Limits) -> Check:
+    """Few of a country's events are left out for one reason."""
+    table = built.ledger.by("country", "outcome")
+    table = table[table["outcome"] != "outside_regions"]
+    read = table.groupby("country")["events"].transform("sum")
+    found = table[(table["outcome"] != PLACED) & (table["events"] > 0.15 * read) & (table["events"] >= 20)]
+    found = found[~found["outcome"].isin(["superseded", "other_kind"])].reset_index(drop=True)
+    said = ", ".join(
+        f"{c} {o.replace('_', ' ')}" for c, o in zip(found["country"], found["outcome"], strict=True)
+    )
+    return verdict(
+        "left_out",
+        found,
+        "amber",
+        f"More than 15 % of a country's events are left out: {said}.",
+        "Few events are left out.",
+    )

@@ -1,0 +1,306 @@
+"""Checks of a panel: each one rule, with a status, a sentence and the offending rows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..panel import Panel
+
+Status = Literal["green", "amber", "red"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Thresholds of the gate.
+
+    Attributes
+    ----------
+    amber_days, red_days : int
+        Age of the last month in days; a monthly source that comes three weeks after the month is at most 52
+        days old.
+    settled_months : int
+        Months older than this should not change from one vintage to the next.
+    settled_loss : float
+        Share of a country's settled events that may go missing.
+    recent_loss : float
+        The same for the months since.
+    month_loss : float
+        The same for one month alone, where it had ten or more.
+    low_month : float
+        A country's last month below this share of its 12-month mean is doubted; see ``low_month_mean``.
+    low_month_mean : float
+        Only where the 12-month mean is at least this many events.
+    snap_km : float
+        Farther from its own country than this, an event is listed.
+    outside_share : float
+        Share of such events from which the file is refused.
+    piled_share : float
+        Share of a country's precise events that may lie on one point.
+    jump : float
+        A region's month above this many times its highest month before is listed.
+    match_amber, match_red : float
+        Share of recent events that could be placed, below which the gate doubts, and refuses.
+    match_events : int
+        Fewer events than this have no match rate.
+    mix_distance : float
+        Total variation distance of the mix of violence types, last 3 months against the 12 before.
+    """
+
+    amber_days: int = 62
+    red_days: int = 124
+    settled_months: int = 24
+    settled_loss: float = 0.01
+    recent_loss: float = 0.25
+    month_loss: float = 0.6
+    low_month: float = 0.2
+    low_month_mean: float = 8.0
+    snap_km: float = 50.0
+    outside_share: float = 0.01
+    piled_share: float = 0.25
+    jump: float = 10.0
+    match_amber: float = 0.95
+    match_red: float = 0.85
+    match_events: int = 50
+    mix_distance: float = 0.45
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule, and what it found."""
+
+    name: str
+    status: Status
+    message: str
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The check for JSON, with at most 100 rows."""
+        rows = json.loads(self.rows.head(100).to_json(orient="records", date_format="iso"))
+        return {
+            "name": self.name,
+            "status": self.status,
+            "message": self.message,
+            "rows": rows,
+            "rows_in_all": len(self.rows),
+        }
+
+
+def verdict(name: str, found: pd.DataFrame, bad: Status, message: str, fine: str) -> Check:
+    """Green where nothing was found, ``bad`` otherwise."""
+    return Check(name, bad if len(found) else "green", message if len(found) else fine, found)
+
+
+def _country_sums(panel: Panel, measure: str = "events") -> pd.DataFrame:
+    """Months x countries, NaN where a country was not observed at all."""
+    values = pd.DataFrame(panel.measures[measure], index=panel.months, columns=list(panel.countries))
+    return values.T.groupby(level=0).sum(min_count=1).T.astype(float)
+
+
+def values(panel: Panel) -> Check:
+    """Counts are counts, and deaths lie within their bounds."""
+    rows = []
+    for name, values in panel.measures.items():
+        at = np.argwhere(panel.observed & (np.isnan(values) | (values < 0) | np.isinf(values)))
+        rows += [(name, str(panel.months[m]), panel.region_ids[r], float(values[m, r])) for m, r in at[:50]]
+    bounds = [panel.measures.get(f"deaths_{b}") for b in ("low", "best", "high")]
+    if all(b is not None for b in bounds):
+        low, best, high = (np.nan_to_num(b) for b in bounds if b is not None)
+        at = np.argwhere((low > best + 1e-3) | (best > high + 1e-3))
+        rows += [
+            ("deaths_best", str(panel.months[m]), panel.region_ids[r], float(best[m, r])) for m, r in at[:50]
+        ]
+    found = pd.DataFrame(rows, columns=["measure", "month", "region_id", "value"])
+    if len(found):
+        return Check(
+            "values", "red", f"{len(found)} value(s) cannot be counts or lie outside their bounds.", found
+        )
+    events = np.nan_to_num(panel.measures["events"])
+    at = np.argwhere(events % 1 != 0)
+    shares = pd.DataFrame(
+        [("events", str(panel.months[m]), panel.region_ids[r], float(events[m, r])) for m, r in at],
+        columns=found.columns,
+    )
+    return verdict(
+        "values", shares, "amber", f"{len(shares)} counts are not whole numbers.", "All values are counts."
+    )
+
+
+def freshness(panel: Panel, run_date: date, limits: Limits) -> Check:
+    """The last month is as recent as the schedule of the source makes possible."""
+    last = panel.last_month
+    age = (run_date - last.end_time.date()).days
+    row = pd.DataFrame({"last_month": [str(last)], "run_date": [str(run_date)], "age_days": [age]})
+    if age < 0:
+        return Check("freshness", "red", f"The data reach {last}, which had not ended on {run_date}.", row)
+    status: Status = "red" if age > limits.red_days else "amber" if age > limits.amber_days else "green"
+    due = last.end_time.date() + timedelta(days=limits.amber_days)
+    # Nothing that grows from day to day, so that a run repeated tomorrow gives the same bytes.
+    said = {
+        "green": f"The last month is {last}: on schedule.",
+        "amber": f"The last month is {last}: late, newer data were expected by {due}.",
+        "red": f"The last month is {last}, {age} days before {run_date}: stale.",
+    }
+    return Check("freshness", status, said[status], row)
+
+
+def holes(panel: Panel) -> Check:
+    """No month between two observed ones is missing."""
+    seen = panel.observed
+    before = np.maximum.accumulate(seen, axis=0)
+    after = np.maximum.accumulate(seen[::-1], axis=0)[::-1]
+    at = np.argwhere(~seen & before & after)
+    found = pd.DataFrame(
+        [(str(panel.months[m]), panel.region_ids[r]) for m, r in at], columns=["month", "region_id"]
+    )
+    return verdict(
+        "holes",
+        found,
+        "amber",
+        f"{len(found)} region-months inside the record were not observed; the first is {found['month'].min()}.",
+        "No month inside the record is missing.",
+    )
+
+
+def coverage(panel: Panel) -> Check:
+    """Every country is observed to the last month."""
+    of = np.asarray(panel.countries, dtype=object)
+    rows = []
+    for country in sorted(set(of)):
+        seen = np.flatnonzero(panel.observed[:, of == country].any(axis=1))
+        last = str(panel.months[seen[-1]]) if len(seen) else "never"
+        if last != str(panel.last_month):
+            rows.append((country, last))
+    found = pd.DataFrame(rows, columns=["country", "last_month"])
+    names = ", ".join(f"{c} ({m})" for c, m in rows)
+    return verdict(
+        "coverage",
+        found,
+        "amber",
+        f"Observed less long than the others: {names}.",
+        f"Every country is observed to {panel.last_month}.",
+    )
+
+
+def low_month(panel: Panel, limits: Limits) -> Check:
+    """The last month of a country is not implausibly low."""
+    rows = []
+    for country, series in _country_sums(panel).items():
+        values = series.dropna()
+        if len(values) < 13:
+            continue
+        mean, last = float(values.iloc[-13:-1].mean()), float(values.iloc[-1])
+        if mean >= limits.low_month_mean and last < limits.low_month * mean:
+            rows.append((country, str(values.index[-1]), last, round(mean, 1)))
+    found = pd.DataFrame(rows, columns=["country", "month", "events", "mean_of_12_months"])
+    message = "The last month has implausibly few events: " + ", ".join(
+        f"{c} {int(n)} (12-month mean {m:g})" for c, _, n, m in rows
+    )
+    return verdict(
+        "low_month", found, "red", message + ".", "The last month has as many events as is plausible."
+    )
+
+
+def jumps(panel: Panel, limits: Limits) -> Check:
+    """No region rises beyond anything before; vague places pile up like that."""
+    rows = []
+    for name in ("events", "deaths_best"):
+        if name not in panel.measures or panel.shape[0] < 25:
+            continue
+        values = np.nan_to_num(panel.measures[name])
+        recent = values[-12:]
+        floor = 20.0 if name == "events" else 200.0
+        high = np.maximum(values[:-12].max(axis=0), floor / limits.jump)
+        for m, r in np.argwhere(recent > limits.jump * high):
+            month = str(panel.months[-12 + m])
+            rows.append((name, month, panel.region_ids[r], float(recent[m, r]), float(high[r])))
+    found = pd.DataFrame(rows, columns=["measure", "month", "region_id", "value", "highest_before"])
+    return verdict(
+        "jumps",
+        found,
+        "amber",
+        f"{len(found)} region-month(s) are more than {limits.jump:g} times anything before.",
+        "No region has jumped beyond anything before.",
+    )
+
+
+def mix(panel: Panel, limits: Limits) -> Check:
+    """The mix of types of violence does not change from one month to the next."""
+    kinds = [n for n in ("events_state_based", "events_non_state", "events_one_sided") if n in panel.measures]
+    rows = []
+    if len(kinds) == 3 and panel.shape[0] >= 15:
+        sums = {n: _country_sums(panel, n).fillna(0.0) for n in kinds}
+        for country in sums[kinds[0]]:
+            last = np.array([sums[n][country].iloc[-3:].sum() for n in kinds])
+            past = np.array([sums[n][country].iloc[-15:-3].sum() for n in kinds])
+            if last.sum() >= 20 and past.sum() >= 20:
+                distance = float(np.abs(last / last.sum() - past / past.sum()).sum() / 2)
+                if distance > limits.mix_distance:
+                    rows.append((country, round(distance, 2), int(last.sum())))
+    found = pd.DataFrame(rows, columns=["country", "distance", "events"])
+    return verdict(
+        "mix",
+        found,
+        "amber",
+        "The mix of types of violence has changed suddenly in " + ", ".join(str(r[0]) for r in rows) + ".",
+        "The mix of types of violence is as it was.",
+    )
+
+
+def links(panel: Panel) -> Check:
+    """Every region has neighbours."""
+    if panel.links is None:
+        return Check("links", "amber", "Neighbours are unknown: nothing can be said about spillover.")
+    linked = {*panel.links["region_a"], *panel.links["region_b"]}
+    found = pd.DataFrame({"region_id": [r for r in panel.region_ids if r not in linked]})
+    names = ", ".join(found["region_id"][:5])
+    return verdict("links", found, "amber", f"Without neighbours: {names}.", "Every region has neighbours.")
+
+
+def missing_countries(panel: Panel, previous: Panel) -> Check:
+    """No country of the previous vintage has disappeared."""
+    now = set(_country_sums(panel).dropna(axis=1, how="all"))
+    gone = sorted(map(str, set(_country_sums(previous).dropna(axis=1, how="all")) - now))
+    found = pd.DataFrame({"country": gone})
+    return verdict(
+        "countries",
+        found,
+        "red",
+        f"Countries have disappeared: {', '.join(gone)}.",
+        "No country has disappeared.",
+    )
+
+
+def losses(panel: Panel, previous: Panel, limits: Limits) -> Check:
+    """Events that the previous vintage had and this one has not, by country."""
+    rows: list[tuple[Any, ...]] = []
+    for measure in ("events", "deaths_best"):
+        if measure not in panel.measures or measure not in previous.measures:
+            continue
+        now, then = _country_sums(panel, measure), _country_sums(previous, measure)
+        common = now.index.intersection(then.index)
+        settled = common[common <= then.index[-1] - limits.settled_months]
+        spans = (
+            ("settled", settled, limits.settled_loss),
+            ("recent", common.difference(settled), limits.recent_loss),
+        )
+        for country in now.columns.intersection(then.columns):
+            for span, months, limit in spans:
+                a, b = float(then.loc[months, country].sum()), float(now.loc[months, country].sum())
+                if a >= 20 and b < a * (1 - limit):
+                    rows.append((country, measure, span, a, b, round(1 - b / a, 4)))
+        for country in now.columns.intersection(then.columns):
+            a_month, b_month = then.loc[common, country], now.loc[common, country].fillna(0.0)
+            for month in common[(a_month >= 10) & (b_month < a_month * (1 - limits.month_loss))]:
+                a, b = float(a_month[month]), float(b_month[month])
+                rows.append((country, measure, str(month), a, b, round(1 - b / a, 4)))
+    found = pd.DataFrame(rows, columns=["country", "measure", "months", "before", "now", "lost_share"])
+    message = ", ".join(f"{c} {lost:.0%} of {span} {m}" for c, m, span, _, _, lost in rows[:4])
+    return verdict(
+        "losses", found, "red", f"Lost since the last vintage: {message}.", "Nothing has been lost."
+    )

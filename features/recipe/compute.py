@@ -1,0 +1,159 @@
+"""How the features of a recipe are computed: all at once, or some regions or months at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...data.errors import ConfigError, HarmattanError, UsageError
+from ...data.panel import Panel
+from ..series import Array, View
+from ..terms import Term, static_columns
+
+UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+#: Bytes per region-month that a thread needs beside the result, found by measuring and rounded up.
+SCRATCH = 64
+
+
+def as_panel(data: Panel | Any, links: pd.DataFrame | None = None) -> Panel:
+    """A panel, or a long pandas, polars or Arrow table made into one."""
+    if isinstance(data, Panel):
+        return data
+    if not isinstance(data, pd.DataFrame) and not hasattr(data, "__arrow_c_stream__"):
+        raise UsageError(
+            f"a recipe cannot be built from a {type(data).__name__}.",
+            remedy="Give a Panel, or a long pandas, polars or Arrow table.",
+        )
+    return Panel.from_frame(data, links)
+
+
+def view_of(
+    panel: Panel,
+    columns: slice = slice(None),
+    static: pd.DataFrame | None = None,
+    shared: dict[Any, Any] | None = None,
+) -> View:
+    """A view of some regions; ``shared`` keeps what blocks of one panel have in common."""
+    start, stop, _ = columns.indices(len(panel.region_ids))
+    table = static if static is not None else panel.attrs.get("static")
+    shared = {} if shared is None else shared
+    if isinstance(table, pd.DataFrame) and "static" not in shared:
+        shared["static"] = static_columns(table, panel)
+    return View(panel, slice(start, stop), static=shared.get("static", {}), shared=shared)
+
+
+def refusal(term: Term, view: View) -> HarmattanError | None:
+    """Why a panel cannot serve a term, or None."""
+    try:
+        term.check(view)
+    except HarmattanError as error:
+        return error
+    n_months = view.shape[0]
+    if term.earliest is not None and term.earliest >= n_months:
+        return UsageError(
+            f"looks back {term.earliest + 1} months, but the panel has {n_months}.",
+            remedy="Shorten it, or bring a longer history.",
+        )
+    return None
+
+
+def compute(terms: Iterable[Term], view: View, rows: slice, threads: int = 1) -> Array:
+    """Every term in some rows, float32 (features, months, regions)."""
+    wanted = list(terms)
+    n_months, n_regions = view.shape
+    first, last, _ = rows.indices(n_months)
+    out = np.empty((len(wanted), last - first, n_regions), dtype=np.float32)
+
+    def one(k: int) -> None:
+        if last - first == n_months:
+            wanted[k].compute(view, out[k])
+            return
+        whole = np.empty((n_months, n_regions), dtype=np.float32)
+        wanted[k].compute(view, whole)
+        out[k] = whole[first:last]
+
+    if threads <= 1:
+        for k in range(len(wanted)):
+            one(k)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(one, range(len(wanted))))
+    return out
+
+
+def part_of(panel: Panel, columns: slice, rows: slice) -> Panel:
+    """Some regions and months of a panel, without a copy; links are left behind where regions are."""
+    start, stop, _ = columns.indices(len(panel.region_ids))
+    whole = (start, stop) == (0, len(panel.region_ids))
+    if whole and rows.indices(len(panel.months))[:2] == (0, len(panel.months)):
+        return panel
+    return replace(
+        panel,
+        months=panel.months[rows],
+        region_ids=panel.region_ids[columns],
+        names=panel.names[columns],
+        countries=panel.countries[columns],
+        measures={k: v[rows, columns] for k, v in panel.measures.items()},
+        observed=panel.observed[rows, columns],
+        links=panel.links if whole else None,
+    )
+
+
+def parse_memory(memory: str | int) -> int:
+    """Bytes of a budget.
+
+    >>> parse_memory("4GB")
+    4000000000
+
+    Raises
+    ------
+    ConfigError
+        If it is no amount of memory.
+    """
+    if isinstance(memory, int):
+        return memory
+    text = memory.strip().lower().replace(" ", "")
+    number = text.rstrip("kmgib")
+    unit = text[len(number) :] or "b"
+    try:
+        return int(float(number) * UNITS[unit])
+    except (KeyError, ValueError):
+        raise ConfigError(f"'{memory}' is no amount of memory.", remedy="Write 500MB, 4GB or 2GiB.") from None
+
+
+def blocks(
+    panel: Panel, n_features: int, memory: int, threads: int, by: str, copies: int = 1
+) -> Iterator[tuple[slice, slice]]:
+    """Regions and months of each block, so that a block and its making stay within a budget.
+
+    ``copies`` counts how often a block is held at once, as while it is written.
+
+    Raises
+    ------
+    ConfigError
+        If the budget does not hold one region, or one month.
+    """
+    n_months, n_regions = panel.shape
+    if by not in ("regions", "months"):
+        raise ConfigError(f"blocks by '{by}'.", remedy="Give 'regions' or 'months'.")
+    held = sum(v.nbytes for v in panel.measures.values()) + 4 * n_months * n_regions
+    if by == "regions":
+        free, each, n = memory - held, n_months * (4 * n_features * copies + SCRATCH * threads), n_regions
+    else:
+        scratch = n_months * n_regions * SCRATCH * threads
+        free, each, n = memory - held - scratch, 4 * n_regions * n_features * copies, n_months
+    size = free // each
+    if size < 1:
+        least = memory - free + each
+        raise ConfigError(
+            f"{memory / 1e6:g} MB do not hold one block by {by}.",
+            remedy=f"Give {int(np.ceil(least / 1e6))}MB or more.",
+        )
+    for start in range(0, n, size):
+        block = slice(start, min(start + size, n))
+        yield (block, slice(0, n_months)) if by == "regions" else (slice(0, n_regions), block)

@@ -1,0 +1,147 @@
+"""What the violence consisted of: types, armed groups, days, deaths per event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..series import Array, View, window_means
+from .term import COMPOSITION, RECENCY, Term, whole_number
+
+
+@dataclass(frozen=True)
+class Ratio(Term):
+    """Sum of one measure over the sum of another in the last ``window`` months; missing where that is 0.
+
+    Only months in which both were observed count.
+    """
+
+    group: ClassVar[str] = COMPOSITION
+
+    top: str = "deaths_best"
+    bottom: str = "events"
+    window: int = 12
+
+    def __post_init__(self) -> None:
+        whole_number(self.window, "the window")
+
+    @property
+    def name(self) -> str:
+        """Name in a cube."""
+        return f"{self.top}_per_{self.bottom}{self.window}"
+
+    @property
+    def unit(self) -> str:
+        """Unit of the values."""
+        return f"{self.top} per {self.bottom}"
+
+    @property
+    def latest(self) -> int:
+        """Last month read."""
+        return 0
+
+    @property
+    def earliest(self) -> int:
+        """First month read."""
+        return self.window - 1
+
+    def reads(self) -> tuple[str | Term, ...]:
+        """The two measures."""
+        return self.top, self.bottom
+
+    def compute(self, view: View, out: Array) -> None:
+        """Write the values."""
+        top, bottom = view.series(self.top), view.series(self.bottom)
+        if top.observed is not bottom.observed:
+            both = top.mask() & bottom.mask()
+            top = type(top)(np.where(both, top.values, np.float32(0)), both)
+            bottom = type(bottom)(np.where(both, bottom.values, np.float32(0)), both)
+        pairs = zip(window_means(top, self.window), window_means(bottom, self.window), strict=True)
+        for t, (above, below) in enumerate(pairs):
+            out[t] = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+
+
+@dataclass(frozen=True)
+class Share(Term):
+    """Share of the last ``window`` months' events of one type or armed group; missing without events."""
+
+    group: ClassVar[str] = COMPOSITION
+
+    of: str = "one_sided"
+    window: int = 12
+
+    def __post_init__(self) -> None:
+        whole_number(self.window, "the window")
+
+    @property
+    def name(self) -> str:
+        """Name in a cube."""
+        return f"share_{self.of}{self.window}"
+
+    @property
+    def unit(self) -> str:
+        """Unit of the values."""
+        return "share of events"
+
+    @property
+    def latest(self) -> int:
+        """Last month read."""
+        return 0
+
+    @property
+    def earliest(self) -> int:
+        """First month read."""
+        return self.window - 1
+
+    def reads(self) -> tuple[str | Term, ...]:
+        """The type and all events."""
+        return self.of, "events"
+
+    def compute(self, view: View, out: Array) -> None:
+        """Write the values."""
+        Ratio(self.of, "events", self.window).compute(view, out)
+
+
+@dataclass(frozen=True)
+class DaysSince(Term):
+    """Days from the last event to the end of the row's month; needs the measure ``last_day``.
+
+    Missing before the first event, and after an unobserved month until the next event.
+    """
+
+    group: ClassVar[str] = RECENCY
+
+    of: str = "last_day"
+
+    @property
+    def name(self) -> str:
+        """Name in a cube."""
+        return "days_since_event"
+
+    @property
+    def unit(self) -> str:
+        """Unit of the values."""
+        return "days"
+
+    @property
+    def latest(self) -> int:
+        """Last month read."""
+        return 0
+
+    @property
+    def earliest(self) -> None:
+        """No bound."""
+
+    def compute(self, view: View, out: Array) -> None:
+        """Write the values."""
+        series = view.series(self.of)
+        days = view.panel.months.days_in_month.to_numpy()
+        state = np.full(out.shape[1], np.nan, dtype=np.float32)
+        for t, day in enumerate(series.values):
+            state += days[t]
+            if series.observed is not None:
+                np.copyto(state, np.float32(np.nan), where=~series.observed[t])
+            np.copyto(state, (days[t] - day).astype(np.float32), where=day > 0)
+            out[t] = state

@@ -186,9 +186,9 @@ def withdraw(
         return
     found = take_back(release, settings.out, reason, day)
     write_status(settings.out, day, settings.due_days)
-    name = found.tombstone.release
+    name = found.note.release
     said = f"Withdrawn {settings.out / name}\nLatest    {found.latest or 'none is left'}"
-    tell({"withdrawn": name, "reason": found.tombstone.reason, "latest": found.latest}, said, as_json, quiet)
+    tell({"withdrawn": name, "reason": found.note.reason, "latest": found.latest}, said, as_json, quiet)
 
 
 def prune(

@@ -32,44 +32,20 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Scored:
-    """What came of scoring a folder of releases.
+    """What came of scoring a folder of releases."""
 
-    Attributes
-    ----------
-    out : Path
-        The folder.
-    data_to : str
-        The last month that is known.
-    table : pandas.DataFrame
-        Every score there is (:data:`monitor.COLUMNS`), also of revisions that have been superseded and of later months.
-    judged : pandas.DataFrame
-        The rows of it that count: of usable releases, in months up to ``data_to``.
-    months : pandas.DataFrame
-        These by month.
-    fresh : int
-        Rows that were not there before.
-    alarms : tuple of Alarm
-    drift : pandas.DataFrame
-        Population stability by family of features.
-    age_days : int
-        Days since the end of the last month of data.
-    run_ids : tuple of str
-        Monitoring runs in MLflow, one per model.
-    tracking_error : TrackingError or None
-        Why there are none.
-    """
-
-    out: Path
-    data_to: str
+    out: Path  # The folder.
+    data_to: str  # The last month that is known.
+    #: Every score there is (:data:`monitor.COLUMNS`), also of revisions that have been superseded and of later months.
     table: pd.DataFrame
-    judged: pd.DataFrame
-    months: pd.DataFrame
-    fresh: int
+    judged: pd.DataFrame  # The rows of it that count: of usable releases, in months up to ``data_to``.
+    months: pd.DataFrame  # These by month.
+    fresh: int  # Rows that were not there before.
     alarms: tuple[Alarm, ...]
-    drift: pd.DataFrame
-    age_days: int
-    run_ids: tuple[str, ...] = ()
-    tracking_error: TrackingError | None = None
+    drift: pd.DataFrame  # Population stability by family of features.
+    age_days: int  # Days since the end of the last month of data.
+    run_ids: tuple[str, ...] = ()  # Monitoring runs in MLflow, one per model.
+    tracking_error: TrackingError | None = None  # Why there are none.
 
     @property
     def looks_back(self) -> bool:
@@ -224,8 +200,7 @@ def _today(settings: Settings, inputs: Inputs, last: pd.Period) -> date:
 def _write(scored: Scored, settings: Settings) -> None:
     """The record and its summary, each replaced in one step; the folder's status where it keeps one."""
     from ..release import latest
-    from ..release.files import replace_text
-    from ..release.locks import writing
+    from ..release.files import replace_text, writing
     from ..release.manifest import json_text
     from ..release.status import write_status
     from ..release.write import csv_text

@@ -69,20 +69,11 @@ ORDER = {"green": 0, "amber": 1, "red": 2}
 
 @dataclass(frozen=True)
 class Alarm:
-    """One thing that is watched.
+    """One thing that is watched."""
 
-    Attributes
-    ----------
-    name : str
-        ``skill, coverage, bias`` or ``inputs``.
-    level : {"green", "amber", "red"}
-    message : str
-        One sentence.
-    """
-
-    name: str
+    name: str  # ``skill, coverage, bias`` or ``inputs``.
     level: Level
-    message: str
+    message: str  # One sentence.
 
     def to_dict(self) -> dict[str, str]:
         """The alarm for JSON."""

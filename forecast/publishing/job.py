@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...data.errors import CoverageError, GateError, HarmattanError, ModelError, NotifyError, TrackingError
 from ..release import latest
-from ..release.catalogue import newest_to_lead, read_release
-from ..release.locks import publishing
+from ..release.catalogue import newest_fit_for_latest, read_release
+from ..release.files import publishing
 from ..release.status import coverage_of, last_job, write_status
 from ..release.verify import verify
 from .fallback import Candidate, chain, reason_of, why
@@ -301,8 +301,8 @@ class _Job:
     def _lead(self, folder: Path) -> str:
         """Let ``latest`` point to the newest release that may lead; why that is not this one."""
         out = self.settings.out
-        able = newest_to_lead(out)
-        latest.lead(out, able.name if able else None)
+        able = newest_fit_for_latest(out)
+        latest.point(out, able.name if able else None)
         if latest.name(out) == folder.name:
             return ""
         own = read_release(folder).why_not_latest

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from ...data.errors import ReleaseError
 from ..jobs.forecast import check_writable
 from ..release.catalogue import newest
-from ..release.files import clear_leftovers
-from ..release.locks import writing
+from ..release.files import clear_leftovers, writing
 
 if TYPE_CHECKING:
     from ...data.panel import Panel

@@ -1,52 +1,89 @@
-"""The releases of a folder: which there are, how good they are, and which one a name means."""
+"""The releases of a folder: which there are, how good they are, which were withdrawn, and which one a name means.
+
+The bytes of a withdrawn release stay; a note beside its folder says that nobody may use it, and why.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...data.errors import ReleaseError, UsageError, nearest
+from ...data.errors import ReleaseError, UsageError, WithdrawnError, nearest
 from . import latest
-from .withdrawal import Tombstone, refuse_withdrawn, tombstone_of
 
 #: What a release's folder is called: its origin, and from the second on its number.
 NAME = re.compile(r"((?:19|20)\d\d-(?:0[1-9]|1[0-2]))(?:_r([2-9]|[1-9]\d+))?")
+#: Follows the name of a withdrawn release: ``2023-12.withdrawn.json`` stands beside ``2023-12``.
+SUFFIX = ".withdrawn.json"
+
+
+@dataclass(frozen=True)
+class WithdrawalNote:
+    """Why a release must not be used."""
+
+    release: str  # Its name, such as ``2023-12_r2``.
+    reason: str  # In the words of whoever withdrew it.
+    withdrawn_on: str  # The day, ``YYYY-MM-DD``; empty where the note cannot be read.
+    sums: str = ""  # SHA-256 of its ``SHA256SUMS``, so that the note can be tied to the bytes.
+
+    def text(self) -> str:
+        """The note itself."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in one clause."""
+        on = f" on {self.withdrawn_on}" if self.withdrawn_on else ""
+        return f"the release {self.release} was withdrawn{on}: {re.sub(r'[.!?]+$', '', self.reason)}."
+
+
+def note_of(folder: Path) -> Path:
+    """Where the note about a release stands, whether there is one or not."""
+    return folder.with_name(folder.name + SUFFIX)
+
+
+def withdrawal_of(folder: Path) -> WithdrawalNote | None:
+    """The note about a release; None where it was not withdrawn.
+
+    A note that cannot be read withdraws as well: doubt never brings a release back.
+    """
+    folder = folder.resolve()
+    path = note_of(folder)
+    if not path.exists():
+        return None
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return WithdrawalNote(folder.name, str(kept["reason"]), str(kept["withdrawn_on"]), str(kept["sums"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return WithdrawalNote(folder.name, f"the note {path.name} gives no reason that can be read", "")
+
+
+def refuse_withdrawn(folder: Path) -> None:
+    """A :class:`WithdrawnError` with the reason, where a release was withdrawn."""
+    note = withdrawal_of(folder)
+    if note is not None:
+        raise WithdrawnError(
+            note.sentence, str(folder), "Use another release: harmattan releases list shows them."
+        )
 
 
 @dataclass(frozen=True)
 class ReleaseInfo:
-    """What a release says about itself.
+    """What a release says about itself."""
 
-    Attributes
-    ----------
-    path : Path
-        The folder.
-    origin : str
-        The last month seen, ``YYYY-MM``.
-    revision : int
-        1 for the first of its month.
-    manifest, status : mapping
-        Its ``manifest.json`` and ``status.json``; empty where they cannot be read.
-    withdrawn : Tombstone or None
-        Why it must not be used.
-    is_latest : bool
-        Whether ``latest`` points to it.
-    problem : str
-        Why it cannot be read; empty where it can.
-    """
-
-    path: Path
-    origin: str
-    revision: int
+    path: Path  # The folder.
+    origin: str  # The last month seen, ``YYYY-MM``.
+    revision: int  # 1 for the first of its month.
+    #: Its ``manifest.json`` and ``status.json``; empty where they cannot be read.
     manifest: Mapping[str, Any] = field(default_factory=dict)
     status: Mapping[str, Any] = field(default_factory=dict)
-    withdrawn: Tombstone | None = None
-    is_latest: bool = False
-    problem: str = ""
+    withdrawn: WithdrawalNote | None = None  # Why it must not be used.
+    is_latest: bool = False  # Whether ``latest`` points to it.
+    problem: str = ""  # Why it cannot be read; empty where it can.
 
     @property
     def name(self) -> str:
@@ -123,7 +160,7 @@ def read_release(folder: Path) -> ReleaseInfo:
         revision=int(name[2] or 1) if name else 1,
         manifest=manifest,
         status=status,
-        withdrawn=tombstone_of(folder),
+        withdrawn=withdrawal_of(folder),
         is_latest=latest.name(folder.parent) == folder.name,
         problem=problem,
     )
@@ -160,7 +197,7 @@ def newest(out: Path, before: str | None = None) -> ReleaseInfo | None:
     return usable[-1] if usable else None
 
 
-def newest_to_lead(out: Path, besides: str = "") -> ReleaseInfo | None:
+def newest_fit_for_latest(out: Path, besides: str = "") -> ReleaseInfo | None:
     """The newest release that ``latest`` may point to: fit to be shown, and whole; not the one named ``besides``."""
     from .verify import verify
 
@@ -172,21 +209,14 @@ def newest_to_lead(out: Path, besides: str = "") -> ReleaseInfo | None:
 def find_release(reference: str, out: Path, *, withdrawn: bool = False) -> Path:
     """The folder that a user means: a name below ``out`` (``2023-12``, ``latest``), or a path.
 
-    Parameters
-    ----------
-    reference : str
-        What was typed.
-    out : Path
-        Folder of releases.
-    withdrawn : bool
-        Whether a withdrawn release is given, too.
+    A withdrawn release is given only where ``withdrawn`` asks for it.
 
     Raises
     ------
     UsageError
         Nothing was typed.
     ReleaseError
-        There is none; the nearest name is told.
+        There is none; the error names the nearest.
     WithdrawnError
         It was withdrawn.
     """
@@ -194,10 +224,10 @@ def find_release(reference: str, out: Path, *, withdrawn: bool = False) -> Path:
         raise UsageError("no release is named.", remedy="Give a name such as 2023-12, latest, or a path.")
     below = out / reference
     if reference == latest.LATEST:
-        led = latest.target(out)
-        if led is None:
+        pointed = latest.target(out)
+        if pointed is None:
             raise ReleaseError("no release is the latest yet.", str(out), "Publish one: harmattan publish.")
-        found = led
+        found = pointed
     elif NAME.fullmatch(reference) and below.is_dir():
         found = below
     elif Path(reference).is_dir():

@@ -13,48 +13,28 @@ from .verify import verify
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Rows that are told without being asked for more.
-TOLD = 10
-
 
 @dataclass(frozen=True)
 class Reason:
-    """One cause of a change.
+    """One cause of a change."""
 
-    Attributes
-    ----------
-    kind : {"new_month", "data_revision", "regions", "model", "settings", "software"}
-        What changed.
-    message : str
-        In one sentence.
-    """
-
-    kind: str
-    message: str
+    kind: str  # What changed.
+    message: str  # In one sentence.
 
 
 @dataclass(frozen=True)
 class ReleaseDiff:
-    """Two releases, compared.
+    """Two releases, compared."""
 
-    Attributes
-    ----------
-    before, after : str
-        Their names.
-    reasons : tuple of Reason
-        Why their numbers differ; empty where nothing that they were made from does.
-    movers : pandas.DataFrame
-        ``target, location, before, after, change``: mean per month over the months that both forecast, largest
-        change first within each target.
-    months : tuple of str
-        Those months.
-    """
-
+    #: Their names.
     before: str
     after: str
+    #: Why their numbers differ; empty where nothing that they were made from does.
     reasons: tuple[Reason, ...]
+    #: ``target, location, before, after, change``: mean per month over the months that both forecast, largest change
+    #: first within each target.
     movers: pd.DataFrame
-    months: tuple[str, ...]
+    months: tuple[str, ...]  # Those months.
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """The comparison for JSON, with the ``top`` movers of each target, or all."""
@@ -149,8 +129,8 @@ def _arrived(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     counts = [d.get("recent", {}) for d in (old, new)]
     known = {month for months in counts[0].values() for month in months}
     sums = {c: sum(n for m, n in months.items() if m not in known) for c, months in counts[1].items()}
-    told = ", ".join(f"{c} {n:g}" for c, n in sorted(sums.items(), key=lambda item: -item[1]) if n)
-    return f"New events: {told}." if told else "No new events."
+    counts_of = ", ".join(f"{c} {n:g}" for c, n in sorted(sums.items(), key=lambda item: -item[1]) if n)
+    return f"New events: {counts_of}." if counts_of else "No new events."
 
 
 def _revised(months: list[str], old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

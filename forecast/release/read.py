@@ -25,24 +25,14 @@ HISTORY, HISTORY_MONTHS = "history.parquet", 36
 
 @dataclass(frozen=True)
 class PastRelease:
-    """What is needed of an earlier release.
+    """What is needed of an earlier release."""
 
-    Attributes
-    ----------
-    name : str
-        Its folder's name, such as ``2023-11``.
-    draws : dict of str to Draws
-        By target: int32 (draws, horizons, regions), >= 0, with the means as published.
-    history : Panel or None
-        The last 36 months that it had seen, as they were known then; None where the release keeps none.
-    manifest : mapping
-        What it was made from and by.
-    """
-
-    name: str
+    name: str  # Its folder's name, such as ``2023-11``.
+    #: By target: int32 (draws, horizons, regions), >= 0, with the means as published.
     draws: Mapping[str, Draws]
+    #: The last 36 months that it had seen, as they were known then; None where the release keeps none.
     history: Panel | None = None
-    manifest: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)  # What it was made from and by.
 
     @property
     def origin(self) -> pd.Period:
@@ -52,9 +42,9 @@ class PastRelease:
     @property
     def model(self) -> str:
         """What made its numbers, in a few words."""
-        told = self.manifest.get("model") or {}
-        version = f" {told['version']}" if told.get("version") else ""
-        return f"{told.get('name', 'fitted at the origin')}{version}"
+        model = self.manifest.get("model") or {}
+        version = f" {model['version']}" if model.get("version") else ""
+        return f"{model.get('name', 'fitted at the origin')}{version}"
 
     @classmethod
     def read(cls, folder: Path) -> PastRelease:
@@ -89,13 +79,10 @@ def read_draws(path: Path) -> dict[str, Draws]:
     found: dict[str, Draws] = {}
     for code, name in enumerate(target.dictionary.to_pylist()):
         rows = np.flatnonzero(target.indices.to_numpy() == code)
-        part = table.slice(rows[0], len(rows)) if _together(rows) else table.take(rows)
+        together = rows[-1] - rows[0] + 1 == len(rows)
+        part = table.slice(rows[0], len(rows)) if together else table.take(rows)
         found[str(name)] = _draws(part, str(name))
     return found
-
-
-def _together(rows: np.ndarray) -> bool:
-    return len(rows) > 0 and rows[-1] - rows[0] + 1 == len(rows)
 
 
 def _draws(table: pa.Table, target: str) -> Draws:
@@ -107,8 +94,11 @@ def _draws(table: pa.Table, target: str) -> Draws:
     horizons, ids = np.unique(horizon), np.unique(codes)
     n_h, n_r = len(horizons), len(ids)
     n = len(codes) // max(n_h * n_r, 1)
+    value, origins = table["value"].to_numpy(), table["origin"].combine_chunks().dictionary
     whole = (
         len(codes) == n * n_h * n_r
+        and np.issubdtype(value.dtype, np.integer)
+        and len(origins) == 1
         and np.array_equal(codes, np.tile(codes[:n_r], n * n_h))
         and np.array_equal(horizon, np.tile(np.repeat(horizons, n_r), n))
         and np.array_equal(draw, np.repeat(draw[:: n_h * n_r], n_h * n_r))
@@ -118,8 +108,8 @@ def _draws(table: pa.Table, target: str) -> Draws:
         return Draws.from_frame(
             table.to_pandas().astype(dict.fromkeys(["target", "origin", "region_id"], str))
         )
-    origin = pd.Period(str(table["origin"][0]), freq="M")
-    values = table["value"].to_numpy().reshape(n, n_h, n_r).astype(np.int32)
+    origin = pd.Period(str(origins[0]), freq="M")
+    values = value.reshape(n, n_h, n_r).astype(np.int32)
     regions = tuple(str(r) for r in names[codes[:n_r]])
     return Draws(values, origin, tuple(int(h) for h in horizons), regions, target)
 

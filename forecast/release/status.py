@@ -32,7 +32,7 @@ AMBER_DAYS, RED_DAYS = 62, 124
 BAND, BAND_CASES = 0.10, 100
 #: The folder's own status, and what monitoring has found.
 STATUS, MONITORING = "status.json", "monitoring.json"
-_ORDER = {"green": 0, "amber": 1, "red": 2}
+ORDER = {"green": 0, "amber": 1, "red": 2}
 #: The error, and so the exit code, of each kind of entry that can be red; the first red one decides.
 ERRORS: dict[str, type[HarmattanError]] = {
     "release": ReleaseError,
@@ -47,19 +47,10 @@ Level = Literal["green", "amber", "red"]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One thing that a monitor looks at.
+class StatusEntry:
+    """One thing that a monitor looks at: its name, how it stands, and that in a sentence."""
 
-    Attributes
-    ----------
-    name : str
-        ``release, withdrawn, data age, schedule, coverage, match rate, model, last job`` or a name of monitoring.
-    level : {"green", "amber", "red"}
-        How it stands.
-    message : str
-        In one sentence.
-    """
-
+    #: ``release, withdrawn, data age, schedule, coverage, match rate, model, last job`` or a name of monitoring.
     name: str
     level: Level
     message: str
@@ -76,36 +67,21 @@ class Entry:
 
 @dataclass(frozen=True)
 class FolderStatus:
-    """A folder of releases on one day.
+    """A folder of releases on one day."""
 
-    Attributes
-    ----------
-    out : Path
-        The folder.
-    day : datetime.date
-        The day that ages are measured on.
-    release, origin : str or None
-        What ``latest`` points to, and the last month it has seen.
-    age_days : int or None
-        Days since the end of that month.
-    next_due : datetime.date or None
-        The last day on which the next release is in time.
-    entries : tuple of Entry
-        Everything that was looked at.
-    """
-
-    out: Path
-    day: date
+    out: Path  # The folder.
+    day: date  # The day that ages are measured on.
+    #: What ``latest`` points to, and the last month it has seen.
     release: str | None
     origin: str | None
-    age_days: int | None
-    next_due: date | None
-    entries: tuple[Entry, ...]
+    age_days: int | None  # Days since the end of that month.
+    next_due: date | None  # The last day on which the next release is in time.
+    entries: tuple[StatusEntry, ...]  # Everything that was looked at.
 
     @property
     def level(self) -> Level:
         """The worst of the entries."""
-        return max((e.level for e in self.entries), key=_ORDER.__getitem__, default="green")
+        return max((e.level for e in self.entries), key=ORDER.__getitem__, default="green")
 
     @property
     def exit_code(self) -> int:
@@ -133,7 +109,7 @@ class FolderStatus:
             "age_days": self.age_days,
             "next_due": self.next_due and str(self.next_due),
             "good_until": self.next_due and str(self.next_due) if self.level == "green" else None,
-            "entries": [e.to_dict() for e in self.entries],
+            "entries": [entry.to_dict() for entry in self.entries],
         }
 
 
@@ -164,8 +140,6 @@ def folder_status(
 
     Parameters
     ----------
-    out : Path
-        The folder.
     day : datetime.date
         The day that ages are measured on.
     due_days : int
@@ -180,69 +154,63 @@ def folder_status(
     """
     all_releases(out)
     name = latest.name(out)
+    recorded = tuple(_recorded(out, job))
+
+    def without_release(kind: str, message: str) -> FolderStatus:
+        entries = (StatusEntry(kind, "red", message), *recorded)
+        return FolderStatus(out, day, name, None, None, None, entries)
+
     if name is None:
-        entries = (
-            Entry("schedule", "red", "Nothing has been published here: no release is the latest."),
-            *_recorded(out, job),
-        )
-        return FolderStatus(out, day, None, None, None, None, entries)
-    problem = _pointer(out)
-    if problem:
-        return FolderStatus(out, day, name, None, None, None, (problem, *_recorded(out, job)))
+        return without_release("schedule", "Nothing has been published here: no release is the latest.")
+    try:
+        latest.target(out)
+    except ReleaseError as error:
+        return without_release("release", f"No release can be found: {error.what}")
     info = read_release(out / name)
     if info.problem:
-        entries = (
-            Entry("release", "red", f"The release {name} is damaged: {info.problem}."),
-            *_recorded(out, job),
-        )
-        return FolderStatus(out, day, name, None, None, None, entries)
+        return without_release("release", f"The release {name} is damaged: {info.problem}.")
     age, due = (day - month_end(info.origin)).days, next_due(info.origin, due_days)
     whole = verify(info.path, tables=False)
     found = [*_whole(info, whole), _age(info.origin, age), _schedule(due, day)]
     if whole.whole:
         found += [coverage_of(read_scores(info.path)), *_checks(info), *_model(info)]
-    found += _recorded(out, job)
-    return FolderStatus(out, day, name, info.origin, age, due, tuple(found))
+    return FolderStatus(out, day, name, info.origin, age, due, (*found, *recorded))
 
 
-def _pointer(out: Path) -> Entry | None:
-    try:
-        latest.target(out)
-    except ReleaseError as error:
-        return Entry("release", "red", f"No release can be found: {error.what}")
-    return None
-
-
-def _whole(info: ReleaseInfo, checked: Verification) -> Iterator[Entry]:
+def _whole(info: ReleaseInfo, checked: Verification) -> Iterator[StatusEntry]:
     """The release's bytes, and whether it may be used."""
     if checked.findings:
-        yield Entry("release", "red", f"The release {info.name} is damaged: {checked.findings[0].message}.")
+        yield StatusEntry(
+            "release", "red", f"The release {info.name} is damaged: {checked.findings[0].message}."
+        )
     elif not info.withdrawn and info.why_not_latest:
-        yield Entry(
+        yield StatusEntry(
             "release", "red", f"The release {info.name} must not be the latest: {info.why_not_latest}."
         )
     else:
         level: Level = "amber" if info.level == "amber" else "green"
         banner = f" and says: {info.manifest['banner']}" if info.manifest.get("banner") else ""
-        yield Entry("release", level, f"The release {info.name} is whole{banner or '.'}")
+        yield StatusEntry("release", level, f"The release {info.name} is whole{banner or '.'}")
     if info.withdrawn:
-        said = info.withdrawn.sentence
-        yield Entry("withdrawn", "red", said[0].upper() + said[1:])
+        sentence = info.withdrawn.sentence
+        yield StatusEntry("withdrawn", "red", sentence[0].upper() + sentence[1:])
 
 
-def _age(origin: str, age: int) -> Entry:
+def _age(origin: str, age: int) -> StatusEntry:
     level: Level = "red" if age > RED_DAYS else "amber" if age > AMBER_DAYS else "green"
     word = {"green": "current", "amber": "late", "red": "stale"}[level]
-    return Entry("data age", level, f"The data end in {origin}, {age} days ago: {word}.")
+    return StatusEntry("data age", level, f"The data end in {origin}, {age} days ago: {word}.")
 
 
-def _schedule(due: date, day: date) -> Entry:
+def _schedule(due: date, day: date) -> StatusEntry:
     if day > due:
-        return Entry("schedule", "red", f"The next release was due by {due}, {(day - due).days} days ago.")
-    return Entry("schedule", "green", f"The next release is due by {due}.")
+        return StatusEntry(
+            "schedule", "red", f"The next release was due by {due}, {(day - due).days} days ago."
+        )
+    return StatusEntry("schedule", "green", f"The next release is due by {due}.")
 
 
-def coverage_of(scores: Sequence[Mapping[Any, Any]]) -> Entry:
+def coverage_of(scores: Sequence[Mapping[Any, Any]]) -> StatusEntry:
     """Whether the pool's intervals hold about as many outcomes as they promise, over all its recent cases.
 
     Parameters
@@ -259,12 +227,12 @@ def coverage_of(scores: Sequence[Mapping[Any, Any]]) -> Entry:
             continue
         for nominal in (50, 80, 90):
             share = sum(float(r[f"coverage_{nominal}"]) * float(r["cases"]) for r in rows) / cases
-            said = f"the {nominal} % intervals of {target} held {share:.0%} of what happened"
-            worst = max(worst, (abs(share - nominal / 100), said))
+            words = f"the {nominal} % intervals of {target} held {share:.0%} of what happened"
+            worst = max(worst, (abs(share - nominal / 100), words))
     if worst[0] > BAND:
-        return Entry("coverage", "red", f"In recent months {worst[1]}: out of band.")
-    said = f"In recent months {worst[1]} at worst: in band." if worst[1] else "There are too few past cases."
-    return Entry("coverage", "green", said)
+        return StatusEntry("coverage", "red", f"In recent months {worst[1]}: out of band.")
+    words = f"In recent months {worst[1]} at worst: in band." if worst[1] else "There are too few past cases."
+    return StatusEntry("coverage", "green", words)
 
 
 def read_scores(folder: Path) -> list[dict[str, str]]:
@@ -278,29 +246,29 @@ def read_scores(folder: Path) -> list[dict[str, str]]:
     return [row for row in rows if needed <= row.keys() and "NA" not in {row[k] for k in needed}]
 
 
-def _checks(info: ReleaseInfo) -> Iterator[Entry]:
+def _checks(info: ReleaseInfo) -> Iterator[StatusEntry]:
     """The match rate, as the gate found it when the release was made."""
     for check in info.status.get("checks", []):
-        if check.get("name") == "match_rate" and check.get("status") in _ORDER:
-            yield Entry("match rate", check["status"], check["message"])
+        if check.get("name") == "match_rate" and check.get("status") in ORDER:
+            yield StatusEntry("match rate", check["status"], check["message"])
 
 
-def _model(info: ReleaseInfo) -> Iterator[Entry]:
+def _model(info: ReleaseInfo) -> Iterator[StatusEntry]:
     """What made the numbers, where that was not what was asked for."""
     reason = (info.manifest.get("model") or {}).get("reason")
     if reason:
-        yield Entry("model", "amber", f"A fallback made the numbers, {info.model}: {reason}")
+        yield StatusEntry("model", "amber", f"A fallback made the numbers, {info.model}: {reason}")
 
 
-def _recorded(out: Path, job: Mapping[str, Any] | None) -> Iterator[Entry]:
+def _recorded(out: Path, job: Mapping[str, Any] | None) -> Iterator[StatusEntry]:
     """What the last job and the monitoring have left."""
     job = job or last_job(out) or {}
     if job.get("exit_code"):
-        yield Entry("last job", "amber", f"The job of {job.get('day')} failed: {job.get('message')}")
+        yield StatusEntry("last job", "amber", f"The job of {job.get('day')} failed: {job.get('message')}")
     entries = _read_json(out / MONITORING).get("entries", [])
     for found in entries if isinstance(entries, list) else []:
-        if isinstance(found, dict) and found.get("level") in _ORDER:
-            yield Entry(str(found.get("name")), found["level"], str(found.get("message")))
+        if isinstance(found, dict) and found.get("level") in ORDER:
+            yield StatusEntry(str(found.get("name")), found["level"], str(found.get("message")))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -327,19 +295,12 @@ def write_status(out: Path, day: date, due_days: int, job: Mapping[str, Any] | N
     LockError
         Another job has been writing there for too long.
     """
-    from .files import replace_text
-    from .locks import writing
+    from .files import disk_errors, replace_text, writing
     from .manifest import json_text
 
     kept = dict(job) if job is not None else last_job(out)
     found = folder_status(out, day, due_days, kept)
-    try:
-        with writing(out):
-            replace_text(json_text({**found.to_dict(), "last_job": kept}), out / STATUS)
-    except OSError as reason:
-        raise ReleaseError(
-            f"the status cannot be written ({reason.strerror or reason}).",
-            str(out / STATUS),
-            "The releases are untouched; free space or permissions there, and run again.",
-        ) from reason
+    remedy = "The releases are untouched; free space or permissions there, and run again."
+    with disk_errors("the status cannot be written", out / STATUS, remedy), writing(out):
+        replace_text(json_text({**found.to_dict(), "last_job": kept}), out / STATUS)
     return found

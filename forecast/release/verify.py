@@ -1,7 +1,7 @@
 """Verify a finished release: every byte, every table, and that all of it says the same.
 
-A check is named, and tells the file it found wanting; :func:`verify` runs them all and :func:`require` stops on the
-first. Checksums come first: tables are only read where the bytes are those that were released.
+A check is named, and names the file it found wanting; :func:`verify` runs them all. Checksums come first: tables are
+only read where the bytes are those that were released.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ...data.errors import ReleaseError
+from .catalogue import WithdrawalNote, refuse_withdrawn, withdrawal_of
 from .files import SUMS, sum_of
-from .finding import Finding
-from .verify_tables import check_tables
-from .withdrawal import Tombstone, refuse_withdrawn, tombstone_of
+from .verify_tables import Finding, check_tables
 
 #: One line of ``SHA256SUMS``, as ``sha256sum`` writes it.
 LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
@@ -30,25 +29,14 @@ LEVELS = ("green", "amber", "red")
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of verifying one release.
+    """What came of verifying one release."""
 
-    Attributes
-    ----------
-    folder : Path
-        The release.
-    findings : tuple of Finding
-        Everything that is wrong; empty where nothing is.
-    files, size : int
-        Files that were read, and their bytes.
-    withdrawn : Tombstone or None
-        Why it must not be used, whole or not.
-    """
-
-    folder: Path
-    findings: tuple[Finding, ...]
+    folder: Path  # The release.
+    findings: tuple[Finding, ...]  # Everything that is wrong; empty where nothing is.
+    #: Files that were read, and their bytes.
     files: int
     size: int
-    withdrawn: Tombstone | None = None
+    withdrawn: WithdrawalNote | None = None  # Why it must not be used, whole or not.
 
     @property
     def whole(self) -> bool:
@@ -122,11 +110,11 @@ def verify(folder: Path, *, tables: bool = True) -> Verification:
     tree = _walk(folder)
     findings = [*tree.odd, *_check_bytes(folder, tree.files)]
     changed = {finding.file for finding in findings}
-    findings += _check_words(folder, changed)
+    findings += _check_descriptions(folder, changed)
     if tables and not findings:
         findings += check_tables(folder)
     size = sum(path.stat().st_size for path in tree.files.values())
-    return Verification(folder, tuple(findings), len(tree.files), size, tombstone_of(folder))
+    return Verification(folder, tuple(findings), len(tree.files), size, withdrawal_of(folder))
 
 
 def _walk(folder: Path) -> _Tree:
@@ -184,22 +172,22 @@ def _promised(path: Path) -> tuple[dict[str, str], str]:
     return promised, ""
 
 
-def _check_words(folder: Path, changed: set[str]) -> Iterator[Finding]:
+def _check_descriptions(folder: Path, changed: set[str]) -> Iterator[Finding]:
     """Manifest, status and the folder's name agree, and every file of a release is there."""
     for name in ALWAYS:
         if name not in changed and not (folder / name).is_file():
             yield Finding("missing file", name, f"{name}, which every release holds, is missing")
-    told: dict[str, Any] = {}
+    stated: dict[str, Any] = {}
     for name in ("manifest.json", "status.json"):
         if name in changed or not (folder / name).is_file():
             return
         try:
-            told[name] = json.loads((folder / name).read_text(encoding="utf-8"))
-            told[name]["origin"], told[name]["level"], told[name]["banner"]
+            stated[name] = json.loads((folder / name).read_text(encoding="utf-8"))
+            stated[name]["origin"], stated[name]["level"], stated[name]["banner"]
         except (ValueError, KeyError, TypeError):
             yield Finding("manifest", name, f"{name} is no description of a release")
             return
-    manifest, status = told["manifest.json"], told["status.json"]
+    manifest, status = stated["manifest.json"], stated["status.json"]
     if manifest["level"] not in LEVELS:
         yield Finding("manifest", "manifest.json", f"the level {manifest['level']!r} is unknown")
     for key in ("origin", "level", "banner"):

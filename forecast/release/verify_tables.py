@@ -1,23 +1,52 @@
-"""The tables of a release, read back: columns and rows as the manifest promises, numbers that agree with each other."""
+"""The tables of a release, read back: columns and rows as the manifest promises, numbers that agree with each other.
+
+What a hub, VIEWS, a spreadsheet and a map get has to say the same as ``forecast.parquet`` and ``draws.parquet``,
+which stand for themselves. Each check has a name and gives the rows that break it.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ...training.distribution import Draws
+from ..formats import hub_config, views
 from ..formats import hub_table as hub
-from .finding import Finding
-from .verify_exports import read_back
+from ..formats.maps import GEOJSON, WEBMAP, check_features, check_webmap
+from .read import read_draws
 
-#: Quantiles and probabilities are published with six decimals.
+if TYPE_CHECKING:
+    from ...training.distribution import Draws
+
+#: Quantiles, probabilities and other figures are published with six decimals.
 ROUNDING = 1.5e-6
+#: What is wrong: the file, the name of the check, the offending rows.
+Broken = tuple[str, str, pd.DataFrame]
+#: Gives the offending rows of one file by check.
+Checks = Callable[[], Mapping[str, pd.DataFrame]]
+#: A cell that begins with one of these can be a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong."""
+
+    check: str  # The rule that is broken, such as ``checksum``.
+    file: str  # Path inside the release; empty where it is the whole.
+    message: str  # What is wrong, one clause.
+    rows: int = 0  # How many rows of a table break the rule; 0 where it is no matter of rows.
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding for JSON."""
+        return asdict(self)
 
 
 def check_tables(folder: Path) -> list[Finding]:
@@ -41,12 +70,6 @@ def check_tables(folder: Path) -> list[Finding]:
         findings += _check_agreement(folder, table, draws)
         findings += [_of_rows(check, name, rows) for name, check, rows in read_back(folder, draws)]
     return findings
-
-
-def read_draws(path: Path) -> dict[str, Draws]:
-    """The joint draws of a release by target."""
-    table = pd.read_parquet(path)
-    return {str(t): Draws.from_frame(part) for t, part in table.groupby("target", observed=True, sort=False)}
 
 
 def _of_rows(check: str, file: str, rows: pd.DataFrame) -> Finding:
@@ -81,15 +104,15 @@ def _check_shapes(folder: Path, promised: Mapping[str, Any]) -> Iterator[Finding
 
 def _check_manifest(manifest: Mapping[str, Any], draws: Mapping[str, Draws]) -> Iterator[Finding]:
     """The manifest describes these draws."""
-    told: dict[str, tuple[Any, Any]] = {"targets": (manifest.get("targets"), list(draws))}
+    pairs: dict[str, tuple[Any, Any]] = {"targets": (manifest.get("targets"), list(draws))}
     for target, d in draws.items():
-        told[f"origin of {target}"] = (manifest.get("origin"), str(d.origin))
-        told[f"horizons of {target}"] = (manifest.get("horizons"), list(d.horizons))
-        told[f"draws of {target}"] = (manifest.get("draws"), d.values.shape[0])
-        told[f"regions of {target}"] = (manifest.get("data", {}).get("regions"), d.values.shape[2])
-    for what, (said, found) in told.items():
-        if said != found:
-            yield Finding("manifest", "manifest.json", f"{what}: it says {said}, the draws have {found}")
+        pairs[f"origin of {target}"] = (manifest.get("origin"), str(d.origin))
+        pairs[f"horizons of {target}"] = (manifest.get("horizons"), list(d.horizons))
+        pairs[f"draws of {target}"] = (manifest.get("draws"), d.values.shape[0])
+        pairs[f"regions of {target}"] = (manifest.get("data", {}).get("regions"), d.values.shape[2])
+    for what, (stated, found) in pairs.items():
+        if stated != found:
+            yield Finding("manifest", "manifest.json", f"{what}: it says {stated}, the draws have {found}")
 
 
 def _check_agreement(folder: Path, table: pd.DataFrame, draws: Mapping[str, Draws]) -> Iterator[Finding]:
@@ -109,3 +132,186 @@ def _check_agreement(folder: Path, table: pd.DataFrame, draws: Mapping[str, Draw
     differ = pair[0][np.abs(pair[0]["value"] - pair[1]["value"]) > ROUNDING]
     if len(differ):
         yield _of_rows("as drawn", "forecast.parquet", differ)
+
+
+def read_back(folder: Path, draws: Mapping[str, Draws]) -> Iterator[Broken]:
+    """Every check of the tables made for others that finds something.
+
+    Parameters
+    ----------
+    folder : Path
+        A finished release, whose files are the released ones.
+    draws : mapping of str to Draws
+        By target, as read from ``draws.parquet``.
+
+    Yields
+    ------
+    tuple of (str, str, pandas.DataFrame)
+        File, check, offending rows. A file that cannot be read yields ``readable`` and the reason.
+    """
+    wrong = list(_run("wide.csv", lambda: {"wide agrees": check_wide(_table(folder / "wide.csv"), draws)}))
+    yield from wrong
+    if wrong:
+        # Countries and maps are held against the wide table, which has to be right for that.
+        return
+    wide = _table(folder / "wide.csv")
+    groups = dict(zip(wide["region_id"], wide["country"], strict=True))
+    countries = {t: d.total([groups[r] for r in d.region_ids]) for t, d in draws.items()}
+    for name, checks in {**_checks(folder, draws, countries), **_maps(folder, wide)}.items():
+        yield from _run(name, checks)
+
+
+def _run(name: str, checks: Checks) -> Iterator[Broken]:
+    """What the checks of one file find; a file that they cannot even read is found, too."""
+    try:
+        found = checks()
+    except (OSError, ValueError, KeyError, TypeError, IndexError, ArithmeticError) as reason:
+        found = {"readable": pd.DataFrame({"reason": [f"{type(reason).__name__}: {reason}"]})}
+    yield from ((name, check, rows) for check, rows in found.items() if len(rows))
+
+
+def _checks(folder: Path, draws: Mapping[str, Draws], countries: Mapping[str, Draws]) -> dict[str, Checks]:
+    """What is to be done with each file, by name; nothing is read yet."""
+    checks: dict[str, Checks] = {p.name: partial(_check_sheet, p) for p in sorted(folder.glob("*.csv"))}
+    checks["countries.csv"] = partial(_check_sheet, folder / "countries.csv", countries)
+    if (folder / hub_config.FOLDER).is_dir():
+        output = next(folder.glob(f"{hub_config.FOLDER}/model-output/*/*.parquet"))
+        checks[output.relative_to(folder).as_posix()] = partial(_check_hub, folder, output)
+    wanted = views.views_files(draws, countries)
+    for path in sorted(folder.glob("views/*.parquet")):
+        name = path.relative_to(folder).as_posix()
+        checks[name] = partial(check_challenge, path, wanted.get(name))
+    return checks
+
+
+def _maps(folder: Path, wide: pd.DataFrame) -> dict[str, Checks]:
+    found = {GEOJSON: check_features, WEBMAP: check_webmap}
+    return {
+        name: partial(_check_map, check, folder / name, wide)
+        for name, check in found.items()
+        if (folder / name).is_file()
+    }
+
+
+def _check_map(
+    check: Callable[[str, pd.DataFrame], pd.DataFrame], path: Path, wide: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    return {"map agrees": check(path.read_text(encoding="utf-8"), wide)}
+
+
+def _check_sheet(path: Path, draws: Mapping[str, Draws] | None = None) -> dict[str, pd.DataFrame]:
+    """A CSV has no formulas; one in hub layout, whose draws are given, passes the checks of a hub table."""
+    found = {} if draws is None else hub.check_all(_table(path), draws)
+    return {**found, "no formula": check_formulas(path)}
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """A CSV of a release; texts that read like a missing value stay as they are."""
+    ids = dict.fromkeys(("output_type_id", "name", "region_id", "country", "location", "month"), str)
+    table: pd.DataFrame = pd.read_csv(
+        path,
+        dtype=ids,
+        keep_default_na=False,
+        na_values={"output_type_id": ["NA"]},
+    )
+    return table
+
+
+def _check_hub(folder: Path, output: Path) -> dict[str, pd.DataFrame]:
+    table = pd.read_parquet(output)
+    tasks = folder / hub_config.FOLDER / "hub-config" / "tasks.json"
+    config = json.loads(tasks.read_text(encoding="utf-8"))
+    return {
+        "hub tasks": hub_config.check_tasks(table, config),
+        "hub dates": hub_config.check_dates(table),
+        "monotone": hub.check_monotone(table),
+        "coherent": hub.check_coherent(table),
+    }
+
+
+def check_challenge(path: Path, wanted: Any) -> dict[str, pd.DataFrame]:
+    """The checks of a VIEWS file, and whether its outcomes are those of the joint draws.
+
+    Parameters
+    ----------
+    path : Path
+        A file of ``views/``.
+    wanted : pyarrow.Table or None
+        The same made from the draws; None where it should not be there.
+    """
+    import pyarrow.parquet as pq
+
+    unit, there = views.unit_of(path.name), pq.read_table(path)
+    if wanted is not None and there.equals(wanted):
+        # What is made from draws that were checked needs no second look.
+        return {}
+    table = there.to_pandas()
+    found = views.check_views(table, unit)
+    if any(len(rows) for rows in found.values()):
+        return found
+    if wanted is None:
+        return {**found, "views agree": table.head(1)}
+    keys = ["month_id", unit, "draw"]
+    pair = [t.sort_values(keys, ignore_index=True) for t in (table, wanted.to_pandas())]
+    if len(pair[0]) != len(pair[1]):
+        return {**found, "views agree": pair[0].head(1)}
+    differ = np.zeros(len(pair[0]), dtype=bool)
+    for name in (*keys, "outcome"):
+        differ |= pair[0][name].to_numpy() != pair[1][name].to_numpy()
+    return {**found, "views agree": pair[0][differ]}
+
+
+def check_wide(wide: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
+    """Rows of the wide table that are missing, twice there, or at odds with the joint draws.
+
+    The mean is taken from the models' own mean where there is one, which draws repeat only nearly; it is not compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``target, region_id, month, problem``.
+    """
+    keys = ["target", "region_id", "month"]
+    figures = ["p10", "p50", "p90", "p_ge_1", "p_ge_5", "p_ge_10"]
+    names = pd.DataFrame({"region_id": wide["region_id"], "name": wide["name"], "country": wide["country"]})
+    again = hub.wide_table(draws, names.drop_duplicates("region_id"))
+    joined = wide[[*keys, *figures]].merge(
+        again[[*keys, *figures]], on=keys, how="outer", suffixes=("", "_drawn"), indicator="side"
+    )
+    here, drawn = joined[figures].to_numpy(float), joined[[f"{f}_drawn" for f in figures]].to_numpy(float)
+    with np.errstate(invalid="ignore"):
+        differ = (np.abs(here - drawn) > ROUNDING).any(axis=1) | np.isnan(here).any(axis=1)
+    problem = np.select(
+        [joined["side"] == "right_only", joined["side"] == "left_only", joined.duplicated(keys), differ],
+        ["missing", "unknown", "more than once", "not as drawn"],
+        "",
+    )
+    wrong: pd.DataFrame = joined.assign(problem=problem).loc[problem != "", [*keys, "problem"]]
+    return wrong
+
+
+def check_formulas(path: Path) -> pd.DataFrame:
+    """Cells of a CSV that a spreadsheet could run: ``row, column, value``.
+
+    A cell is safe where it begins as no formula does, or is a plain number.
+    """
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = csv.reader(lines)
+        header = next(rows, [])
+        found = [(1, name, name) for name in header if _runs(name)]
+        for number, cells in enumerate(rows, start=2):
+            found += [
+                (number, c, v) for c, v in zip(header, cells, strict=False) if v[:1] in FORMULA and _runs(v)
+            ]
+    return pd.DataFrame(found, columns=["row", "column", "value"])
+
+
+def _runs(cell: str) -> bool:
+    """Whether a cell begins like a formula and is no number."""
+    if not cell.startswith(FORMULA):
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return False

@@ -8,46 +8,33 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from ...data.errors import ReleaseError, UsageError
+from ...data.errors import UsageError
 from . import latest
-from .catalogue import ReleaseInfo, all_releases, find_release, newest_to_lead
-from .files import SUMS, clear_leftovers, flush, replace_text, sum_of
-from .locks import publishing, writing
-from .withdrawal import Tombstone, note_of, refuse_withdrawn
+from .catalogue import (
+    ReleaseInfo,
+    WithdrawalNote,
+    all_releases,
+    find_release,
+    newest_fit_for_latest,
+    note_of,
+    refuse_withdrawn,
+)
+from .files import SUMS, clear_leftovers, disk_errors, flush, publishing, replace_text, sum_of, writing
 
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """What came of it.
+    """What came of it."""
 
-    Attributes
-    ----------
-    tombstone : Tombstone
-        The note that was left.
-    latest : str or None
-        Where ``latest`` points now.
-    moved : bool
-        Whether it had to move.
-    """
-
-    tombstone: Tombstone
-    latest: str | None
-    moved: bool
+    note: WithdrawalNote  # The note that was left.
+    latest: str | None  # Where ``latest`` points now.
+    moved: bool  # Whether it had to move.
 
 
 def withdraw(reference: str, out: Path, reason: str, day: date) -> Withdrawal:
     """Withdraw a release of a folder.
 
-    Parameters
-    ----------
-    reference : str
-        Its name, or ``latest``.
-    out : Path
-        Folder of releases.
-    reason : str
-        Why, for whoever asks for it later.
-    day : datetime.date
-        The day that the note bears.
+    ``reference`` is its name, or ``latest``; ``reason`` and ``day`` stand in the note.
 
     Raises
     ------
@@ -69,38 +56,25 @@ def withdraw(reference: str, out: Path, reason: str, day: date) -> Withdrawal:
     with publishing(out), writing(out):
         refuse_withdrawn(folder)
         sums = folder / SUMS
-        stone = Tombstone(folder.name, reason, str(day), sum_of(sums) if sums.is_file() else "")
+        note = WithdrawalNote(folder.name, reason, str(day), sum_of(sums) if sums.is_file() else "")
         was = latest.name(out)
         # First away from it: readers of `latest` must never be led to a withdrawn release.
         if was == folder.name:
-            able = newest_to_lead(out, besides=folder.name)
-            latest.lead(out, able.name if able else None)
-        try:
-            replace_text(stone.text(), note_of(folder))
-        except OSError as problem:
-            raise ReleaseError(
-                f"the note cannot be written ({problem.strerror or problem}).",
-                str(note_of(folder)),
-                "The release is not withdrawn yet; free space or permissions there, and run again.",
-            ) from problem
+            fit = newest_fit_for_latest(out, besides=folder.name)
+            latest.point(out, fit.name if fit else None)
+        remedy = "The release is not withdrawn yet; free space or permissions there, and run again."
+        with disk_errors("the note cannot be written", note_of(folder), remedy):
+            replace_text(note.text(), note_of(folder))
     now = latest.name(out)
-    return Withdrawal(stone, now, was != now)
+    return Withdrawal(note, now, was != now)
 
 
 @dataclass(frozen=True)
 class Pruning:
-    """What a policy keeps and what it removes.
+    """What a policy keeps and what it removes."""
 
-    Attributes
-    ----------
-    kept : mapping of str to str
-        Why each release stays, by name.
-    removed : tuple of ReleaseInfo
-        What goes.
-    """
-
-    kept: dict[str, str]
-    removed: tuple[ReleaseInfo, ...]
+    kept: dict[str, str]  # Why each release stays, by name.
+    removed: tuple[ReleaseInfo, ...]  # What goes.
 
 
 def plan_pruning(releases: list[ReleaseInfo], months: int) -> Pruning:
@@ -138,17 +112,12 @@ def prune(out: Path, months: int, *, dry_run: bool = False) -> Pruning:
     all_releases(out)
     with publishing(out), writing(out):
         plan = plan_pruning(all_releases(out), months)
-        try:
+        remedy = "Free permissions there, and run again."
+        with disk_errors("a release cannot be removed", out, remedy, name_file=True):
             clear_leftovers(out)
             for release in plan.removed:
                 aside = out / f".tmp-pruned-{release.name}"
                 release.path.rename(aside)
                 flush(out)
                 shutil.rmtree(aside)
-        except OSError as problem:
-            raise ReleaseError(
-                f"a release cannot be removed ({problem.strerror or problem}).",
-                str(problem.filename or out),
-                "Free permissions there, and run again.",
-            ) from problem
     return plan

@@ -19,29 +19,25 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from ...data.errors import ReleaseError
-from .files import SUMS, clear_leftovers, files_of, flush, read_sums, settle, sums_of, write_sums, write_text
-from .locks import writing
-from .manifest import json_text, manifest, public_settings, status
+from .catalogue import NAME, refuse_withdrawn
+from .files import (
+    clear_leftovers,
+    disk_errors,
+    flush,
+    flush_owned,
+    read_sums,
+    sums_of,
+    write_sums,
+    write_text,
+    writing,
+)
+from .manifest import json_text, manifest, status
 from .tables import release_tables
-from .withdrawal import refuse_withdrawn
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..result import ForecastResult
-
-__all__ = [
-    "SUMS",
-    "Release",
-    "files_of",
-    "manifest",
-    "public_settings",
-    "publish_release",
-    "read_sums",
-    "release_tables",
-    "sums_of",
-    "write_release",
-]
 
 #: The one file that may differ between two releases of the same numbers: the day, and what is revised.
 STATUS = "status.json"
@@ -49,21 +45,12 @@ STATUS = "status.json"
 
 @dataclass(frozen=True)
 class Release:
-    """Where a release is, and how it came about.
+    """Where a release is, and how it came about."""
 
-    Attributes
-    ----------
-    path : Path
-        The folder.
-    status : {"written", "identical", "revised"}
-        New; already there with the same bytes; beside an earlier one of the same month.
-    reason : tuple of str
-        What differs from the earlier release, where ``status`` is ``revised``.
-    """
-
-    path: Path
+    path: Path  # The folder.
+    #: New; already there with the same bytes; beside an earlier one of the same month.
     status: Literal["written", "identical", "revised"]
-    reason: tuple[str, ...] = ()
+    reason: tuple[str, ...] = ()  # What differs from the earlier release, where ``status`` is ``revised``.
 
 
 def write_release(result: ForecastResult, html: str, out: Path) -> Path:
@@ -82,16 +69,13 @@ def publish_release(
 
     Parameters
     ----------
-    result : ForecastResult
-        What the run knows.
     html : str
         The report.
     out : Path
         Folder of all releases; made where absent.
-    on_file : callable, optional
-        Called with each file's name before it is written.
-    check : callable, optional
-        Called with the finished folder before it gets its name; what it raises keeps the release away.
+    on_file, check : callable, optional
+        Called with each file's name before it is written; and with the finished folder before it gets its name: what
+        that raises keeps the release away.
 
     Raises
     ------
@@ -104,7 +88,8 @@ def publish_release(
     """
     check_ids(result)
     tables = release_tables(result)
-    try:
+    remedy = "Nothing was published; free space or permissions there, or choose another --out."
+    with disk_errors("the release cannot be written", out, remedy, name_file=True):
         out.mkdir(parents=True, exist_ok=True)
         with writing(out):
             clear_leftovers(out)
@@ -114,12 +99,6 @@ def publish_release(
                 return _place(fresh, out, result, check or (lambda folder: None))
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
-    except OSError as reason:
-        raise ReleaseError(
-            f"the release cannot be written ({reason.strerror or reason}).",
-            where=str(reason.filename or out),
-            remedy="Nothing was published; free space or permissions there, or choose another --out.",
-        ) from reason
 
 
 def check_ids(result: ForecastResult) -> None:
@@ -187,7 +166,7 @@ def _fill(
         else:
             _write_table(content, path)
     for inner in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
-        settle(inner)
+        flush_owned(inner)
     write_sums(folder)
 
 
@@ -203,7 +182,7 @@ def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
         table = pa.Table.from_pandas(table, preserve_index=False)
     # pandas' own metadata names its version, which is no part of the forecast.
     pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
-    settle(path)
+    flush_owned(path)
 
 
 def _place(fresh: Path, out: Path, result: ForecastResult, check: Callable[[Path], object]) -> Release:
@@ -221,8 +200,7 @@ def _place(fresh: Path, out: Path, result: ForecastResult, check: Callable[[Path
     write_text(json_text(status(result, reason)), fresh / STATUS)
     write_sums(fresh)
     check(fresh)
-    last = re.search(r"_r(\d+)$", earlier[-1].name)
-    number = int(last[1]) + 1 if last else 2
+    number = _revision(earlier[-1]) + 1
     return Release(_move(fresh, out / f"{result.origin}_r{number}"), "revised", reason)
 
 
@@ -238,9 +216,12 @@ def _move(fresh: Path, target: Path) -> Path:
 
 def revisions(out: Path, origin: str) -> list[Path]:
     """Releases of one month, oldest first: ``2023-12``, ``2023-12_r2``, ..."""
-    pattern = re.compile(re.escape(origin) + r"(?:_r(\d+))?")
-    found = [(pattern.fullmatch(path.name), path) for path in out.iterdir() if path.is_dir()]
-    return [path for _, path in sorted((int(m[1] or 1), path) for m, path in found if m)]
+    named = [path for path in out.iterdir() if path.is_dir() and NAME.fullmatch(path.name)]
+    return sorted((p for p in named if p.name.partition("_r")[0] == origin), key=_revision)
+
+
+def _revision(folder: Path) -> int:
+    return int(folder.name.partition("_r")[2] or 1)
 
 
 def differences(old: Path, new: Path) -> tuple[str, ...]:

@@ -16,38 +16,23 @@ from .tables import RECENT
 
 @dataclass(frozen=True)
 class Hindsight:
-    """An earlier forecast of the month that has since been observed.
+    """An earlier forecast of the month that has since been observed."""
 
-    Attributes
-    ----------
-    name : str
-        The release that made it; empty for a forecast that was never released, and is made again now.
-    month : pandas.Period
-        The month that was forecast, and is the last observed now.
-    horizon : int
-        How many months ahead it was made.
-    table : pandas.DataFrame
-        Per region observed: ``region_id, name, country, expected, low, high, observed, inside``,
-        most observed first.
-    expected, low, high, observed : float
-        The same for the sum of these regions (mean, 80 % interval, count); the interval is NaN without joint draws.
-    crps, crps_conflictology : float
-        Mean score over regions of the forecast and of each region's own twelve months before it.
-    fitted : pandas.Period or None
-        The last month that the parameters of a forecast made again have seen.
-    """
-
+    #: The release that made it; empty for a forecast that was never released, and is made again now.
     name: str
-    month: pd.Period
-    horizon: int
+    month: pd.Period  # The month that was forecast, and is the last observed now.
+    horizon: int  # How many months ahead it was made.
+    #: Per region observed: ``region_id, name, country, expected, low, high, observed, inside``, most observed first.
     table: pd.DataFrame
+    #: The same for the sum of these regions (mean, 80 % interval, count); the interval is NaN without joint draws.
     expected: float
     low: float
     high: float
     observed: float
+    #: Mean score over regions of the forecast and of each region's own twelve months before it.
     crps: float
     crps_conflictology: float
-    fitted: pd.Period | None = None
+    fitted: pd.Period | None = None  # The last month that the parameters of a forecast made again have seen.
 
     @property
     def origin(self) -> pd.Period:

@@ -30,31 +30,17 @@ SHIFTS = (
 
 @dataclass(frozen=True)
 class Label:
-    """A name centred at (x, y), in drawing units.
+    """A name centred at (x, y), in drawing units."""
 
-    Attributes
-    ----------
-    lines : tuple of str
-        The name, one or two lines.
-    x, y : float
-        Its middle.
-    size : float
-        Type size.
-    kind : str
-        Style class.
-    room : float
-        Width that the name may take at most; infinite for names that may run over their region.
-    place : int, optional
-        Position of its region, for colours that depend on what lies below.
-    """
-
-    lines: tuple[str, ...]
+    lines: tuple[str, ...]  # The name, one or two lines.
+    #: Its middle.
     x: float
     y: float
-    size: float
-    kind: str
+    size: float  # Type size.
+    kind: str  # Style class.
+    #: Width that the name may take at most; infinite for names that may run over their region.
     room: float = float("inf")
-    place: int | None = None
+    place: int | None = None  # Position of its region, for colours that depend on what lies below.
 
     @property
     def width(self) -> float:

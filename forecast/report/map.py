@@ -28,24 +28,14 @@ DARK = frozenset({"q5", "q6", "q7", "d0", "d6"})
 
 @dataclass(frozen=True)
 class MapShapes:
-    """Polygons in drawing units.
+    """Polygons in drawing units."""
 
-    Attributes
-    ----------
-    region_ids, countries : tuple of str
-        Per polygon.
-    shapes : numpy.ndarray
-        shapely polygons, whole units, y downwards.
-    outlines : dict of str to geometry
-        One per country.
-    width, height : float
-        Size of the drawing.
-    """
-
+    #: Per polygon.
     region_ids: tuple[str, ...]
     countries: tuple[str, ...]
-    shapes: np.ndarray
-    outlines: dict[str, shapely.Geometry]
+    shapes: np.ndarray  # shapely polygons, whole units, y downwards.
+    outlines: dict[str, shapely.Geometry]  # One per country.
+    #: Size of the drawing.
     width: float
     height: float
 

@@ -23,31 +23,16 @@ CLASSES = 8
 
 @dataclass(frozen=True)
 class Measure:
-    """One way to colour the map.
+    """One way to colour the map."""
 
-    Attributes
-    ----------
-    key, label : str
-        For the script and for people.
-    values : numpy.ndarray
-        Shape (horizons, regions).
-    text : list of list of str
-        The same in words.
-    edges : tuple of float
-        Lower bounds of all classes but the first.
-    palette : str
-        ``q`` (from little to much) or ``d`` (from fall to rise).
-    legend : tuple of str
-        What each class stands for.
-    """
-
+    #: For the script and for people.
     key: str
     label: str
-    values: np.ndarray
-    text: list[list[str]]
-    edges: tuple[float, ...]
-    palette: str
-    legend: tuple[str, ...]
+    values: np.ndarray  # Shape (horizons, regions).
+    text: list[list[str]]  # The same in words.
+    edges: tuple[float, ...]  # Lower bounds of all classes but the first.
+    palette: str  # ``q`` (from little to much) or ``d`` (from fall to rise).
+    legend: tuple[str, ...]  # What each class stands for.
 
     def classes(self, horizon: int) -> list[str]:
         """Colour class of every region at one horizon (a position, not months)."""

@@ -27,21 +27,11 @@ LITTLE = 0.5
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence and the numbers it speaks of, unrounded, so that a test can derive them again.
+    """One sentence and the numbers it speaks of, unrounded, so that a test can derive them again."""
 
-    Attributes
-    ----------
-    text : str
-        The sentence.
-    facts : dict
-        The numbers and ids behind it.
-    topic : str
-        What it is about, in a word or two, for the margin.
-    """
-
-    text: str
-    facts: Mapping[str, object] = field(default_factory=dict)
-    topic: str = ""
+    text: str  # The sentence.
+    facts: Mapping[str, object] = field(default_factory=dict)  # The numbers and ids behind it.
+    topic: str = ""  # What it is about, in a word or two, for the margin.
 
 
 def total_sentence(result: ForecastResult, outlook: Outlook) -> Sentence:

@@ -30,32 +30,18 @@ LATELY, RISING = 3, 1.25
 
 @dataclass(frozen=True)
 class Outlook:
-    """What one target's draws say per place, beside what was observed.
+    """What one target's draws say per place, beside what was observed."""
 
-    Attributes
-    ----------
-    ids, names, countries : tuple of str
-        Places in the order of the draws; a country stands as its own country.
-    mean : numpy.ndarray
-        Shape (horizons, places), counts a month.
-    quantiles : numpy.ndarray
-        Shape (levels, horizons, places), at :data:`LEVELS`.
-    chance : dict of int to numpy.ndarray
-        Probability of at least k, shape (horizons, places), at :data:`THRESHOLDS`.
-    history : numpy.ndarray
-        Shape (months, places), NaN where not observed.
-    recent : numpy.ndarray
-        Mean of the last twelve months, shape (places,), NaN where none was observed.
-    """
-
+    #: Places in the order of the draws; a country stands as its own country.
     ids: tuple[str, ...]
     names: tuple[str, ...]
     countries: tuple[str, ...]
-    mean: np.ndarray
-    quantiles: np.ndarray
+    mean: np.ndarray  # Shape (horizons, places), counts a month.
+    quantiles: np.ndarray  # Shape (levels, horizons, places), at :data:`LEVELS`.
+    #: Probability of at least k, shape (horizons, places), at :data:`THRESHOLDS`.
     chance: Mapping[int, np.ndarray]
-    history: np.ndarray
-    recent: np.ndarray
+    history: np.ndarray  # Shape (months, places), NaN where not observed.
+    recent: np.ndarray  # Mean of the last twelve months, shape (places,), NaN where none was observed.
 
     @property
     def low(self) -> np.ndarray:
@@ -184,33 +170,22 @@ def reason(values: Mapping[str, float], moving: str = "") -> str:
 
 @dataclass(frozen=True)
 class Spill:
-    """Spillover at the horizon and threshold that the page speaks of.
+    """Spillover at the horizon and threshold that the page speaks of."""
 
-    Attributes
-    ----------
-    horizon, threshold : int
-        Months cumulated; events.
-    rows : pandas.DataFrame
-        One row per source country and target region, with ``expected`` (events over the horizon),
-        ``attributed`` (``share_total`` of them), ``target_name`` and ``declared``.
-    sources, targets : tuple of str
-        Countries that stand as rows and columns of the matrix.
-    shares : numpy.ndarray
-        Share of each target country's expected events attributed to each source,
-        (sources, targets), NaN where no signal is declared.
-    tested : numpy.ndarray
-        bool, same shape: the pair shares a border, so that it was tested.
-    apart : frozenset of (str, str)
-        Borders, source and target country, whose signal is told apart from a shock on both sides.
-    """
-
+    #: Months cumulated; events.
     horizon: int
     threshold: int
+    #: One row per source country and target region, with ``expected`` (events over the horizon), ``attributed``
+    #: (``share_total`` of them), ``target_name`` and ``declared``.
     rows: pd.DataFrame
+    #: Countries that stand as rows and columns of the matrix.
     sources: tuple[str, ...]
     targets: tuple[str, ...]
+    #: Share of each target country's expected events attributed to each source, (sources, targets), NaN where no
+    #: signal is declared.
     shares: np.ndarray
-    tested: np.ndarray
+    tested: np.ndarray  # bool, same shape: the pair shares a border, so that it was tested.
+    #: Borders, source and target country, whose signal is told apart from a shock on both sides.
     apart: frozenset[tuple[str, str]] = frozenset()
 
     @property

@@ -13,7 +13,9 @@ import pandas as pd
 
 from ...data.errors import ReleaseError
 from ...training.registry.runs import Record, environment_lock, git_state
-from ..release.write import csv_text, public_settings, read_sums
+from ..release.files import read_sums
+from ..release.manifest import public_settings
+from ..release.write import csv_text
 from ..settings import checkout
 from ..version import version
 from .plots import plots

@@ -20,8 +20,7 @@ import pytest
 import shapely
 from make_result import grid_regions, make_panel
 
-from harmattan.forecast.release.verify_exports import check_formulas, read_back
-from harmattan.forecast.release.verify_tables import read_draws
+from harmattan.forecast.release.verify_tables import check_formulas, read_back, read_draws
 
 GUARD = Path(__file__).parent / "guard"
 PLANTED = "Xq7PLANTEDsecret"

@@ -19,8 +19,8 @@ from harmattan.data.panel import Panel
 from harmattan.forecast.monitoring import job as score_job
 from harmattan.forecast.monitoring import scores as monitor
 from harmattan.forecast.monitoring.drift import input_drift, stability
+from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
 from harmattan.forecast.release.read import PastRelease
-from harmattan.forecast.release.withdrawal import Tombstone, note_of
 from harmattan.forecast.release.write import publish_release
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.settings import Settings
@@ -246,7 +246,7 @@ def test_a_withdrawn_release_is_left_out(world: ForecastResult, shelf: Path, tmp
     chosen = settings(world, tmp_path)
     published(shelf, chosen.out)
     assert set(score_job.run_score(chosen).table.release) == {"2023-09", "2023-11"}
-    note_of(chosen.out / "2023-09").write_text(Tombstone("2023-09", "wrong", "2024-01-01").text())
+    note_of(chosen.out / "2023-09").write_text(WithdrawalNote("2023-09", "wrong", "2024-01-01").text())
     scored = score_job.run_score(chosen)
     assert set(scored.table.release) == {"2023-11"}
 

@@ -14,8 +14,7 @@ from harmattan.data.geography import Regions
 from harmattan.data.geography.priogrid import priogrid
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
-from harmattan.forecast.release.admin_level import looks_finer
-from harmattan.forecast.release.disclosure import check_level
+from harmattan.forecast.release.disclosure import check_level, looks_finer
 from harmattan.forecast.settings import Settings
 
 LINKS = pd.DataFrame(columns=["region_a", "region_b", "border_km", "crosses_border"])

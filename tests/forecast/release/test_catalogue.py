@@ -17,11 +17,12 @@ from harmattan.forecast.release.catalogue import (
     all_releases,
     find_release,
     newest,
-    newest_to_lead,
+    newest_fit_for_latest,
+    note_of,
     read_release,
+    refuse_withdrawn,
 )
 from harmattan.forecast.release.diff import diff_releases
-from harmattan.forecast.release.withdrawal import note_of, refuse_withdrawn
 from harmattan.forecast.release.write import publish_release, write_release
 
 DAY = date(2024, 2, 1)
@@ -86,7 +87,7 @@ def test_a_release_under_another_name_has_a_problem(out: Path) -> None:
 def test_what_cannot_be_the_latest(tmp_path: Path, changes: dict[str, object], why: str) -> None:
     folder = write_release(make_result(**changes), "<p>", tmp_path)
     assert read_release(folder).why_not_latest == why
-    assert newest_to_lead(tmp_path) is None
+    assert newest_fit_for_latest(tmp_path) is None
 
 
 def test_names_paths_and_latest_mean_a_release(out: Path) -> None:

@@ -14,9 +14,9 @@ from make_result import make_result
 
 from harmattan.data.errors import HarmattanError, ReleaseError
 from harmattan.forecast.release import latest
+from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
 from harmattan.forecast.release.files import write_sums
 from harmattan.forecast.release.status import FolderStatus, coverage_of, folder_status, next_due, write_status
-from harmattan.forecast.release.withdrawal import Tombstone, note_of
 from harmattan.forecast.release.write import write_release
 
 FRESH = date(2024, 1, 25)
@@ -101,7 +101,9 @@ def test_a_pointer_to_nothing_is_red(out: Path) -> None:
 
 
 def test_a_withdrawn_release_that_still_leads_is_red(out: Path) -> None:
-    note_of(out / "2023-12").write_text(Tombstone("2023-12", "wrong", "2024-01-20").text(), encoding="utf-8")
+    note_of(out / "2023-12").write_text(
+        WithdrawalNote("2023-12", "wrong", "2024-01-20").text(), encoding="utf-8"
+    )
     found = folder_status(out, FRESH)
     assert reds(found) == [("withdrawn", 9)]
 

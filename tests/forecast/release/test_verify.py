@@ -15,9 +15,9 @@ import pytest
 from make_result import make_result
 
 from harmattan.data.errors import ReleaseError
+from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
 from harmattan.forecast.release.files import SUMS, files_of, write_sums
 from harmattan.forecast.release.verify import Verification, verify
-from harmattan.forecast.release.withdrawal import Tombstone, note_of
 from harmattan.forecast.release.write import write_release
 
 Change = Callable[[Path], None]
@@ -220,7 +220,9 @@ def test_draws_that_are_no_table(release: Path) -> None:
 
 
 def test_a_withdrawn_release_is_whole_and_refused(release: Path) -> None:
-    note_of(release).write_text(Tombstone("2023-12", "wrong data", "2024-02-01").text(), encoding="utf-8")
+    note_of(release).write_text(
+        WithdrawalNote("2023-12", "wrong data", "2024-02-01").text(), encoding="utf-8"
+    )
     checked: Verification = verify(release)
     assert checked.whole
     assert checked.to_dict()["withdrawn"] == "wrong data"

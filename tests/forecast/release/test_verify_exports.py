@@ -13,8 +13,7 @@ import pytest
 from make_result import make_result
 
 from harmattan.forecast.release import write as publish
-from harmattan.forecast.release.verify_exports import check_formulas, read_back
-from harmattan.forecast.release.verify_tables import check_tables, read_draws
+from harmattan.forecast.release.verify_tables import check_formulas, check_tables, read_back, read_draws
 
 OUTPUT = "hub/model-output/harmattan-pool/2023-12-31-harmattan-pool.parquet"
 

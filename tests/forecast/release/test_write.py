@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from make_result import HOSTILE, make_result
 
 from harmattan.data.errors import LockError, ReleaseError
-from harmattan.forecast.release import locks
+from harmattan.forecast.release import files as locks
 from harmattan.forecast.release import write as publish
 from harmattan.forecast.result import ForecastResult
 from harmattan.training.distribution import Draws

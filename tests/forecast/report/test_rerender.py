@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from harmattan.data.errors import ReleaseError, WithdrawnError
 from harmattan.forecast.cli.entry import app
 from harmattan.forecast.jobs import forecast as main_job
+from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
 from harmattan.forecast.release.read import newest_before
-from harmattan.forecast.release.withdrawal import Tombstone, note_of
 from harmattan.forecast.release.write import publish_release
 from harmattan.forecast.report.page import render
 from harmattan.forecast.report.rerender import read_result, render_again, write_page
@@ -68,13 +68,13 @@ def test_a_changed_release_is_refused(copied: Path) -> None:
 
 
 def test_a_withdrawn_release_is_refused(copied: Path) -> None:
-    note_of(copied / "2023-12").write_text(Tombstone("2023-12", "wrong counts", "2024-01-09").text())
+    note_of(copied / "2023-12").write_text(WithdrawalNote("2023-12", "wrong counts", "2024-01-09").text())
     with pytest.raises(WithdrawnError, match="wrong counts"):
         render_again(copied / "2023-12")
 
 
 def test_a_withdrawn_release_is_no_past_forecast(copied: Path) -> None:
-    note_of(copied / "2023-11").write_text(Tombstone("2023-11", "wrong counts", "2024-01-09").text())
+    note_of(copied / "2023-11").write_text(WithdrawalNote("2023-11", "wrong counts", "2024-01-09").text())
     assert newest_before(copied, pd.Period("2023-12", "M"), ("MLI-north",)) is None
 
 

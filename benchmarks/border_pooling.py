@@ -18,20 +18,20 @@ from threadpoolctl import threadpool_limits
 
 from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.spillover.job import problem_of
-from harmattan.training.diffusion.additive import Found, Likelihood
+from harmattan.training.diffusion.additive import FitResult, Likelihood
 from harmattan.training.diffusion.design import Design, make_design
 
 STRENGTHS = (0.1, 1.0, 4.0, 16.0)
 MONTHS, ROUNDS = 6, 8
 
 
-def fit(design: Design, likelihood: Likelihood, start: np.ndarray, strength: float) -> Found:
+def fit(design: Design, likelihood: Likelihood, start: np.ndarray, strength: float) -> FitResult:
     """The fit with one strength of pooling."""
     pooled = replace(design, border_precision=strength)
     return pooled.fit(likelihood.under(pooled.prior()), start)
 
 
-def learned(design: Design, likelihood: Likelihood, start: Found) -> tuple[float, Found]:
+def learned(design: Design, likelihood: Likelihood, start: FitResult) -> tuple[float, FitResult]:
     """The strength at which the prior expects what is found, and its fit."""
     at = [design.position(t) for t in design.terms if t.kind == "across"]
     strength, found = 1.0, start

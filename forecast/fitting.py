@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from ..training.diffusion.model import Diffusion
     from ..training.evaluation.backtest import HorizonRecord
     from ..training.evaluation.leaderboard import Evaluation
-    from ..training.evaluation.reliability import Told
+    from ..training.evaluation.reliability import ForecastRecord
     from ..training.models.base import Problem
     from ..training.pool.dependence import PastErrors, Template
     from ..training.record import Record
-    from ..training.trained_model import Trained
+    from ..training.trained_model import TrainedModel
     from .settings import Settings
 
 #: Horizons on which a run is judged that fits its models itself.
@@ -48,14 +48,14 @@ class Training:
 
     Attributes
     ----------
-    trained : Trained
+    trained : TrainedModel
     records : mapping of str to list of Record
         By target: what every member said at the recent origins, one record per horizon.
     evaluation : mapping of str to Evaluation
         By target: every table of that back-test.
     """
 
-    trained: Trained
+    trained: TrainedModel
     records: Mapping[str, list[Record]]
     evaluation: Mapping[str, Evaluation]
 
@@ -67,7 +67,7 @@ def fit_models(
     recipe: Recipe,
     members: Sequence[str] | None = None,
     progress: Callable[[float], None] | None = None,
-) -> Trained:
+) -> TrainedModel:
     """Fit everything at the origin, with equal weights, and judge it on ``settings.backtest_origins`` past months.
 
     Parameters
@@ -270,17 +270,19 @@ def _errors(record: Record, known: Sequence[int]) -> PastErrors | None:
     return PastErrors(origins, np.stack([e[0] for e in each]), np.stack([e[1] for e in each]))
 
 
-def _told(record: Record, known: Sequence[int], rng: np.random.Generator) -> Told:
+def _told(record: Record, known: Sequence[int], rng: np.random.Generator) -> ForecastRecord:
     """What the pool said at the origins whose outcome is known."""
-    from ..training.evaluation.reliability import tell
+    from ..training.evaluation.reliability import score_forecasts
 
     said, reference = ([record.margins[name][i] for i in known] for name in ("pool", "conflictology_12"))
     origins = [record.origins[i] for i in known]
     observed = record.observed[list(known)]
-    return tell(record.target, record.horizon, origins, record.region_ids, said, reference, observed, rng)
+    return score_forecasts(
+        record.target, record.horizon, origins, record.region_ids, said, reference, observed, rng
+    )
 
 
-def _record_tables(told: Mapping[tuple[str, int], Told], target: str) -> dict[str, pd.DataFrame]:
+def _record_tables(told: Mapping[tuple[str, int], ForecastRecord], target: str) -> dict[str, pd.DataFrame]:
     """How often what was said came true, and the last month as it would have been forecast."""
     from ..training.evaluation.reliability import REHEARSED, rehearsal, reliability_table
 
@@ -309,10 +311,10 @@ def _put_together(
     tables: Mapping[str, pd.DataFrame],
     learned: Mapping[tuple[str, int], Any] | None = None,
     **card: Any,
-) -> Trained:
+) -> TrainedModel:
     """The pieces as one trained model."""
     from ..training.pool.fitted import with_learned_weights
-    from ..training.trained_model import make_trained
+    from ..training.trained_model import make_trained_model
 
     pools = {(t, h): files for (kind, t, h), files in done.items() if kind == "fit"}
     if learned:
@@ -320,7 +322,7 @@ def _put_together(
     diffusion: Diffusion | None = done.get(("diffusion", "events", 0))
     panel = next(iter(problems.values())).panel
     others = [o.panel.digest() for o in next(iter(problems.values())).also]
-    return make_trained(
+    return make_trained_model(
         panel,
         recipe,
         pools,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..training.diffusion.model import Diffusion
     from ..training.distribution import Draws, Margins
     from ..training.models.base import Problem
-    from ..training.trained_model import Trained
+    from ..training.trained_model import TrainedModel
     from .fitting import Training
     from .spillover.attribution import Worlds
 
@@ -47,7 +47,7 @@ class Ready:
 def run_forecast(
     settings: Settings,
     progress: Progress | None = None,
-    trained: Trained | None = None,
+    trained: TrainedModel | None = None,
     members: Sequence[str] | None = None,
     model: Mapping[str, Any] | None = None,
     inputs: Inputs | None = None,
@@ -60,7 +60,7 @@ def run_forecast(
         Source, origin, targets, horizons, draws, seed, workers.
     progress : callable, optional
         Called with a stage and the share done, 0..1.
-    trained : Trained, optional
+    trained : TrainedModel, optional
         A model that is used as it is; without one, everything is fitted at the origin.
     members : sequence of str, optional
         What the pool is made of where it is fitted here: a fallback, such as ``("conflictology_12",)``.
@@ -128,7 +128,7 @@ def train_models(
     )
 
 
-def _prepare(settings: Settings, say: Progress, trained: Trained | None, inputs: Inputs | None) -> Ready:
+def _prepare(settings: Settings, say: Progress, trained: TrainedModel | None, inputs: Inputs | None) -> Ready:
     """Read the data and build the features."""
     from ..features.recipe import Recipe
     from ..training.problems import build_problems
@@ -174,7 +174,9 @@ def _origin(settings: Settings, inputs: Inputs) -> pd.Period:
     return origin
 
 
-def _result(settings: Settings, ready: Ready, trained: Trained, model: Mapping[str, Any]) -> ForecastResult:
+def _result(
+    settings: Settings, ready: Ready, trained: TrainedModel, model: Mapping[str, Any]
+) -> ForecastResult:
     """What the trained model says, as joint draws, totals, spillover and tables."""
     panel, inputs, origin = ready.inputs.panel, ready.inputs, ready.origin
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
@@ -226,7 +228,7 @@ def _verdict(inputs: Inputs, quality: Any, model: Mapping[str, Any]) -> tuple[An
     return "amber" if level == "green" else level, f"{banner} {reason}".strip()
 
 
-def _spillover(settings: Settings, ready: Ready, trained: Trained, rng: np.random.Generator) -> Crossing:
+def _spillover(settings: Settings, ready: Ready, trained: TrainedModel, rng: np.random.Generator) -> Crossing:
     """The simulated worlds of the spillover model, where there is one."""
     from .fitting import events_problem
     from .spillover.attribution import simulate_worlds
@@ -264,13 +266,13 @@ class Crossing:
         """The spillover table, and the answers that take it apart."""
         from .fitting import events_problem
         from .spillover.attribution import COLUMNS, SPANS, spillover_table
-        from .spillover.breakdown import View, exact_answers
+        from .spillover.breakdown import ModelAtOrigin, exact_answers
         from .spillover.stress import stress_response
 
         if self.model is None or self.worlds is None or draws is None:
             return pd.DataFrame(columns=list(COLUMNS)), {}
         table = spillover_table(self.model, self.worlds, self.ready.inputs.panel, draws, borders)
-        view = View.at(self.model, events_problem(self.ready.problems), self.ready.origin)
+        view = ModelAtOrigin.at(self.model, events_problem(self.ready.problems), self.ready.origin)
         answers = exact_answers(view, [s for s in SPANS if s <= self.months])
         return table, {**answers, "stress": stress_response(view, self.worlds.uniforms)}
 
@@ -288,7 +290,7 @@ PAIR_COLUMNS = [
 
 
 def _say(
-    ready: Ready, trained: Trained, settings: Settings
+    ready: Ready, trained: TrainedModel, settings: Settings
 ) -> tuple[dict[tuple[str, int], Margins], pd.DataFrame]:
     """The pool's margins by target and horizon, and the mean of the first target taken apart by family."""
     from ..training.pool.explain import explain_pool
@@ -310,9 +312,9 @@ def _say(
     return said, pd.concat(tables, ignore_index=True)
 
 
-def _rehearsal(ready: Ready, trained: Trained) -> pd.DataFrame:
+def _rehearsal(ready: Ready, trained: TrainedModel) -> pd.DataFrame:
     """The last month as it would have been forecast: by this very model, where it is older than that."""
-    from ..training.evaluation.reliability import rehearsal, tell
+    from ..training.evaluation.reliability import rehearsal, score_forecasts
     from ..training.models.baselines import Conflictology
 
     before = ready.origin - 1
@@ -326,11 +328,17 @@ def _rehearsal(ready: Ready, trained: Trained) -> pd.DataFrame:
     usual = [Conflictology(12).margins(problem, before)]
     rng = np.random.default_rng(trained.seed)
     regions = problem.panel.region_ids
-    return rehearsal(tell(target, 1, [before], regions, said, usual, observed, rng, trained.origin))
+    return rehearsal(
+        score_forecasts(target, 1, [before], regions, said, usual, observed, rng, trained.origin)
+    )
 
 
 def _ranks(
-    paths: np.ndarray | None, trained: Trained, panel: Panel, settings: Settings, rng: np.random.Generator
+    paths: np.ndarray | None,
+    trained: TrainedModel,
+    panel: Panel,
+    settings: Settings,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """The dependence template: past errors of the pool; without any the order of simulated paths, or independence."""
     from ..training.distribution import independent_ranks, ranks_of

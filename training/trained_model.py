@@ -35,7 +35,7 @@ AGAIN = "Fetch the model again, or train a new one with: harmattan train."
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """A trained model.
 
     Attributes
@@ -147,7 +147,7 @@ class Trained:
         return {CARD: self.card_text, **self.files}
 
     @classmethod
-    def from_files(cls, files: Mapping[str, str]) -> Trained:
+    def from_files(cls, files: Mapping[str, str]) -> TrainedModel:
         """What :meth:`to_files` gave.
 
         Raises
@@ -181,7 +181,7 @@ class Trained:
             path.write_text(text, encoding="utf-8", newline="\n")
 
     @classmethod
-    def read(cls, folder: Path) -> Trained:
+    def read(cls, folder: Path) -> TrainedModel:
         """What :meth:`write` wrote; see :meth:`from_files` for what is refused."""
         try:
             paths = sorted(p for p in folder.rglob("*") if p.is_file())
@@ -275,7 +275,7 @@ def places_of(panel: Panel) -> str:
     )
 
 
-def make_trained(
+def make_trained_model(
     panel: Panel,
     recipe: Recipe,
     pools: Mapping[tuple[str, int], Mapping[str, str]],
@@ -283,7 +283,7 @@ def make_trained(
     diffusion: Diffusion | None,
     tables: Mapping[str, pd.DataFrame],
     **card: Any,
-) -> Trained:
+) -> TrainedModel:
     """Put the pieces of a training run together.
 
     Parameters
@@ -316,7 +316,7 @@ def make_trained(
         "data_hash": panel.digest(),
         **card,
     }
-    return Trained(json.loads(json_text(about)), files)
+    return TrainedModel(json.loads(json_text(about)), files)
 
 
 def at_horizons(template: Template, horizons: tuple[int, ...]) -> Template:

@@ -87,12 +87,12 @@ def train(
 
 def _print_plan(settings: Settings, as_json: bool, quiet: bool) -> None:
     """What would be trained, data and store having been looked at."""
-    from ...training.registry.store import greet, store_uri, without_secrets
+    from ...training.registry.store import check_server, store_uri, without_secrets
     from ..inputs import load_inputs
 
     uri = store_uri(settings.mlruns, settings.tracking_uri)
     try:
-        greet(uri)
+        check_server(uri)
         store = "answers"
     except ConnectionError as reason:
         store = f"does not answer ({reason})"

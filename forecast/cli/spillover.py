@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ...data.panel import Panel
     from ..inputs import Inputs
     from ..settings import Settings
-    from ..spillover.breakdown import View
+    from ..spillover.breakdown import ModelAtOrigin
     from ..spillover.job import Spillover
     from ..spillover.scenario import Plan
 
@@ -213,7 +213,7 @@ def _asked(change: Sequence[str], paths: Path | None) -> Callable[[Panel, int, i
     return lambda panel, ahead, months: plan_of(changes, panel, ahead, months)
 
 
-def _simulated(settings: Settings, plan: Plan, progress: Bar) -> tuple[pd.DataFrame, Inputs, View]:
+def _simulated(settings: Settings, plan: Plan, progress: Bar) -> tuple[pd.DataFrame, Inputs, ModelAtOrigin]:
     """Fit the model and simulate both worlds."""
     import numpy as np
 
@@ -233,7 +233,7 @@ def _plan_scenario(panel: Panel, plan: Plan, ahead: int, quiet: bool) -> None:
         )
 
 
-def _print_scenario(result: pd.DataFrame, seen: View, ahead: int, files: Sequence[str]) -> None:
+def _print_scenario(result: pd.DataFrame, seen: ModelAtOrigin, ahead: int, files: Sequence[str]) -> None:
     from ..spillover.scenario import effects
 
     countries = result[(result["level"] == "country") & (result["month"] == "all")]
@@ -312,15 +312,15 @@ def _print(found: Spillover, view: str) -> None:
 
             typer.echo(NO_SIGNAL)
             return
-    from ..spillover.attribution import APART_NOTE, SHOCK_NOTE, SHOCK_RATE_APART
+    from ..spillover.attribution import DISTINGUISHABLE_NOTE, SHOCK_NOTE, SHOCK_RATE_DISTINGUISHABLE
 
     if "statement" in table:
         # Beside every number in the files; here once is enough.
-        for note in (SHOCK_NOTE, APART_NOTE):
+        for note in (SHOCK_NOTE, DISTINGUISHABLE_NOTE):
             table = table.assign(statement=table["statement"].str.replace(f"; {note}", "", regex=False))
     typer.echo(_text(table, VIEWS[view]))
     typer.echo(
-        f"Model-attributed, not caused: {SHOCK_NOTE}, and be told apart from one in {SHOCK_RATE_APART:.0%}."
+        f"Model-attributed, not caused: {SHOCK_NOTE}, and be told apart from one in {SHOCK_RATE_DISTINGUISHABLE:.0%}."
     )
 
 
@@ -360,12 +360,12 @@ def _evaluate(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    from ..spillover.evaluation.run import PARTS, prove
+    from ..spillover.evaluation.run import PARTS, run_evaluation
 
     if only is not None and only not in PARTS:
         raise UsageError(f"--only {only} is no part of the evaluation.", remedy=nearest(only, PARTS))
     with Bar(quiet=quiet) as progress:
-        tables = prove(settings, worlds, (only,) if only else PARTS, unseal, progress)
+        tables = run_evaluation(settings, worlds, (only,) if only else PARTS, unseal, progress)
     files = _write_evaluation(tables, out) if out is not None else []
     if as_json:
         typer.echo(json.dumps({name: _records(table) for name, table in tables.items()}, indent=1))

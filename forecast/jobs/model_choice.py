@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 CARD = "model.json"
 
 if TYPE_CHECKING:
-    from ...training.trained_model import Trained
+    from ...training.trained_model import TrainedModel
     from ..settings import Settings
 
 
@@ -21,13 +21,13 @@ class Chosen:
 
     Attributes
     ----------
-    trained : Trained or None
+    trained : TrainedModel or None
         None: everything is fitted at the origin.
     about : mapping
         ``name``, and ``version`` where it is registered.
     """
 
-    trained: Trained | None
+    trained: TrainedModel | None
     about: Mapping[str, Any]
 
 
@@ -44,9 +44,9 @@ def choose(settings: Settings) -> Chosen:
     if settings.model is None:
         return Chosen(None, {"name": "fitted at the origin"})
     if (Path(settings.model) / CARD).is_file():
-        from ...training.trained_model import Trained
+        from ...training.trained_model import TrainedModel
 
-        return Chosen(Trained.read(Path(settings.model)), {"name": "trained before"})
+        return Chosen(TrainedModel.read(Path(settings.model)), {"name": "trained before"})
     from ...training.registry.versions import load_model
 
     found = load_model(settings.model, settings.mlruns, settings.tracking_uri)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ...training.registry.gate import Verdict
     from ...training.registry.versions import Loaded
-    from ...training.trained_model import Trained
+    from ...training.trained_model import TrainedModel
     from ..settings import Settings
 
 
@@ -113,7 +113,7 @@ def promote(
     how = ("refit" if refit else "gate") if verdict.ok else "forced"
     tags = _tags(how, verdict, rival, reason)
     with registry.registry(settings.mlruns, settings.tracking_uri) as client:
-        before = registry.crown(client, challenger.version, tags)
+        before = registry.make_champion(client, challenger.version, tags)
     return Promotion(challenger.version, before, how, verdict.reasons, rival)
 
 
@@ -167,7 +167,7 @@ def _check_refit(challenger: Loaded, champion: Loaded | None) -> None:
             )
 
 
-def _members(trained: Trained) -> dict[tuple[str, int], tuple[str, ...]]:
+def _members(trained: TrainedModel) -> dict[tuple[str, int], tuple[str, ...]]:
     return {key: tuple(pool.members) for key, pool in trained.pools.items()}
 
 
@@ -200,7 +200,7 @@ def roll_back(settings: Settings, reason: str = "", dry_run: bool = False) -> Pr
     if dry_run:
         return Promotion(earlier.version, _pointed_at(settings, registry.CHAMPION), "would", (why,))
     with registry.registry(settings.mlruns, settings.tracking_uri) as client:
-        before = registry.crown(
+        before = registry.make_champion(
             client, earlier.version, {"promoted_how": "rollback", "promoted_because": why}
         )
     return Promotion(earlier.version, before, "rollback", (why,))

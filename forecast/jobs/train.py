@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import HarmattanError, ModelError, TrackingError
-from ...training.registry.store import in_short
+from ...training.registry.store import short_reason
 from ..inputs import Inputs, load_inputs
 from ..settings import Settings
 from ..tracking.model_card import model_card
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...training.registry.gate import Verdict
     from ...training.registry.runs import Record
     from ...training.registry.versions import Loaded
-    from ...training.trained_model import Trained
+    from ...training.trained_model import TrainedModel
     from ..fitting import Training
 
 Progress = Callable[[str, float], None]
@@ -257,7 +257,7 @@ def _register(
         client.set_tag(run_id, "model_version", version)
         registry.point(client, registry.CHALLENGER, version)
         if first and verdict.ok:
-            registry.crown(client, version, {"promoted_because": "; ".join(verdict.reasons)})
+            registry.make_champion(client, version, {"promoted_because": "; ".join(verdict.reasons)})
     return TrainOutcome(training, version, run_id, verdict, rival, first and verdict.ok)
 
 
@@ -357,7 +357,7 @@ def _parts(splits: pd.DataFrame) -> dict[str, dict[int, float]]:
     return metrics(kept.assign(member=kept["part"]), PARTS)
 
 
-def _tags(trained: Trained, inputs: Inputs, settings: Settings, recipe_hash: str) -> dict[str, str]:
+def _tags(trained: TrainedModel, inputs: Inputs, settings: Settings, recipe_hash: str) -> dict[str, str]:
     """What runs and versions are searched by."""
     return {
         "run_kind": "train",
@@ -372,12 +372,12 @@ def _tags(trained: Trained, inputs: Inputs, settings: Settings, recipe_hash: str
     }
 
 
-def _kept(failure: Exception, trained: Trained, settings: Settings) -> HarmattanError:
+def _kept(failure: Exception, trained: TrainedModel, settings: Settings) -> HarmattanError:
     """Save a model that could not be registered; the error that says where it is."""
     if isinstance(failure, HarmattanError):
         told = failure
     else:
-        told = TrackingError(f"the model could not be registered ({in_short(failure)}).")
+        told = TrackingError(f"the model could not be registered ({short_reason(failure)}).")
     folder = settings.mlruns / "unregistered" / f"{trained.origin}-{trained.digest[:12]}"
     aside = folder.with_name(f".{folder.name}.new")
     try:

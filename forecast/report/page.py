@@ -17,7 +17,7 @@ from ...data.geography import country_name
 from ..release.read import PastRelease
 from ..release.status import AMBER_DAYS, next_due
 from ..result import ForecastResult
-from ..spillover.attribution import SHOCK_RATE_APART, SHOCK_RATES
+from ..spillover.attribution import SHOCK_RATE_DISTINGUISHABLE, SHOCK_RATES
 from ..spillover.evaluation.shipped import load_evaluation
 from . import hindsight_sections as sections_past
 from . import hindsight_sentences as words_past
@@ -87,7 +87,7 @@ def _numbers(
         "reliability": sections_past.reliability_section(result),
         "vintage": sections_past.vintage_section(result, previous),
         "shock_rate": f"{100 * SHOCK_RATES[0]:.0f} to {SHOCK_RATES[1]:.0%}",
-        "shock_rate_apart": f"{SHOCK_RATE_APART:.0%}",
+        "shock_rate_distinguishable": f"{SHOCK_RATE_DISTINGUISHABLE:.0%}",
         "origins": sections.origins(result),
         "map": _map(result, shapes, events, measures, order),
         "order": order,

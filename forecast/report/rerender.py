@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from ...data.errors import ReleaseError
+from ...training.diffusion.border_signal import current_names
 from ..release.read import HISTORY, PastRelease, newest_before
 from ..result import ForecastResult
 
@@ -64,6 +65,7 @@ def read_result(folder: Path) -> ForecastResult:
     about = told["data"]
     panel = _sourced(past, past.history, str(about["source"]))
     fields: dict[str, Any] = {field: _table(folder / name) for field, name in TABLES.items()}
+    fields["pairs"] = current_names(fields["pairs"])
     return ForecastResult(
         origin=past.origin,
         horizons=tuple(told["horizons"]),

@@ -182,18 +182,20 @@ def spill_section(
                 "p": f"{row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "<0.001",
                 "declared": bool(row["declared"]),
                 "permuted": "–" if pd.isna(row["p_permuted"]) else f"{row['p_permuted']:.3f}",
-                "verdict": _verdict(bool(row["declared"]), bool(row.get("apart", False)), row["verdict"]),
+                "verdict": _verdict(
+                    bool(row["declared"]), bool(row.get("distinguishable_from_shock", False)), row["verdict"]
+                ),
             }
             for row in result.pairs.to_dict("records")
         ],
     }
 
 
-def _verdict(declared: bool, apart: bool, found: str) -> str:
+def _verdict(declared: bool, distinguishable: bool, found: str) -> str:
     """One border's tests in words."""
     if not declared:
         return NO_SIGNAL if found == WEAK else f"{NO_SIGNAL}: {found}"
-    told = "told apart" if apart else "not told apart"
+    told = "told apart" if distinguishable else "not told apart"
     return f"signal, model-attributed; {told} from a shock on both sides"
 
 

@@ -191,7 +191,9 @@ def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
             for row in rows_of(rows[rows["source_country"] == source])
         ]
         clauses.append(f"{listing(told)} to violence in {country_name(source)}")
-    told_apart = set(zip(rows["source_country"], rows["target_country"], strict=True)) <= spill.apart
+    told_apart = (
+        set(zip(rows["source_country"], rows["target_country"], strict=True)) <= spill.distinguishable
+    )
     bounded = "share_low" in rows and bool(rows["share_low"].notna().all())
     words = (
         f"Over the next {plural(spill.horizon, 'month')} the model attributes {'; and '.join(clauses)} "

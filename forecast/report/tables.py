@@ -11,7 +11,7 @@ import pandas as pd
 from ...data.geography import country_name
 from ...training.distribution import Draws
 from ..result import ForecastResult
-from ..spillover.attribution import apart_pairs
+from ..spillover.attribution import distinguishable_pairs
 
 #: Quantile levels that charts draw: the 50, 80 and 90 % intervals and the median.
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -186,7 +186,7 @@ class Spill:
     shares: np.ndarray
     tested: np.ndarray  # bool, same shape: the pair shares a border, so that it was tested.
     #: Borders, source and target country, whose signal is told apart from a shock on both sides.
-    apart: frozenset[tuple[str, str]] = frozenset()
+    distinguishable: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def declared(self) -> pd.DataFrame:
@@ -219,7 +219,7 @@ def spillover(result: ForecastResult, outlook: Outlook) -> Spill | None:
     rows["expected"] = rows["target_region"].map(expected).astype(float)
     rows["attributed"] = rows["expected"] * rows["share_total"].astype(float)
     spill = _matrix(rows, horizon, threshold, outlook, expected)
-    return replace(spill, apart=frozenset(apart_pairs(result.pairs)))
+    return replace(spill, distinguishable=frozenset(distinguishable_pairs(result.pairs)))
 
 
 def _matrix(

@@ -24,7 +24,7 @@ class ServedModel(PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         """Read the model's files; one that has changed is refused."""
-        trained = import_module("harmattan.training.trained_model").Trained
+        trained = import_module("harmattan.training.trained_model").TrainedModel
         self._trained = trained.read(Path(context.artifacts["trained"]))
 
     def predict(self, model_input: pandas.DataFrame, params: Any = None) -> pandas.DataFrame:

@@ -20,7 +20,7 @@ from ..run import run_forecast
 from ..settings import Settings
 
 if TYPE_CHECKING:
-    from ...training.trained_model import Trained
+    from ...training.trained_model import TrainedModel
 
 #: Columns that say which row it is; every other column of a panel's table is a measure.
 NAMES = ("month", "region_id", "name", "country")
@@ -30,7 +30,7 @@ EXAMPLE_MONTHS = 72
 LONGEST_EXAMPLE = 20_000
 
 
-def serve(trained: Trained, frame: pd.DataFrame) -> pd.DataFrame:
+def serve(trained: TrainedModel, frame: pd.DataFrame) -> pd.DataFrame:
     """What a trained model publishes for a panel, from the panel's last month.
 
     Only the whole history gives the published numbers: features without a bound look back as
@@ -38,7 +38,7 @@ def serve(trained: Trained, frame: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    trained : Trained
+    trained : TrainedModel
     frame : pandas.DataFrame
         A panel as :meth:`Panel.to_frame` gives it, from its first month on; ``name``, ``country`` and measures that
         the model does not read may be left out.
@@ -72,7 +72,7 @@ def serve(trained: Trained, frame: pd.DataFrame) -> pd.DataFrame:
     return hub.checked(run_forecast(settings, trained=trained, inputs=_inputs(panel)).draws)
 
 
-def panel_of(trained: Trained, frame: pd.DataFrame) -> Panel:
+def panel_of(trained: TrainedModel, frame: pd.DataFrame) -> Panel:
     """The panel of a long table, its regions named, ordered and linked as the model knows them."""
     known = trained.places
     ids = list(known["region_ids"])
@@ -111,7 +111,7 @@ def panel_of(trained: Trained, frame: pd.DataFrame) -> Panel:
     )
 
 
-def measures_read(trained: Trained) -> set[str]:
+def measures_read(trained: TrainedModel) -> set[str]:
     """Measures that the features and the targets of a model are made of, as its recipe calls them."""
     targets = {TARGETS[target] for target in trained.targets}
     return targets.union({"events"}, *(_read_by(feature.term) for feature in trained.recipe.features))
@@ -141,12 +141,12 @@ def _inputs(panel: Panel) -> Any:
     return Inputs(panel, None, None, nothing, nothing)
 
 
-def save_model(trained: Trained, record: Mapping[str, str], panel: Panel, folder: Path) -> None:
+def save_model(trained: TrainedModel, record: Mapping[str, str], panel: Panel, folder: Path) -> None:
     """Write a model in MLflow's format: code, text files, signature, example and requirements.
 
     Parameters
     ----------
-    trained : Trained
+    trained : TrainedModel
         What is served.
     record : mapping of str to str
         Texts that go beside it, such as its scores, by file name.
@@ -187,7 +187,7 @@ def _as_asked(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype({**kinds, **dict.fromkeys(NAMES, object)})
 
 
-def _signature(trained: Trained, panel: Panel) -> Any:
+def _signature(trained: TrainedModel, panel: Panel) -> Any:
     """Columns in and out; month, region and what the recipe reads have to be given."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema

@@ -27,13 +27,14 @@ NO_SIGNAL = "no measurable signal"
 #: was declared a signal (least and most, over all shocks that fail), and the largest share, over all shocks tried, that
 #: was told apart from one as well (docs/spillover.md). Either stands beside every number that is put in words.
 SHOCK_RATES = (0.28, 0.52)
-SHOCK_RATE_APART = 0.02
+SHOCK_RATE_DISTINGUISHABLE = 0.02
 SHOCK_NOTE = (
     f"a strong shock shared by both sides would pass for this in {100 * SHOCK_RATES[0]:.0f} to {SHOCK_RATES[1]:.0%} "
     "of simulated worlds"
 )
-APART_NOTE = (
-    f"a shock shared by both sides would pass for this in at most {SHOCK_RATE_APART:.0%} of simulated worlds"
+DISTINGUISHABLE_NOTE = (
+    f"a shock shared by both sides would pass for this in at most {SHOCK_RATE_DISTINGUISHABLE:.0%} "
+    "of simulated worlds"
 )
 #: What stands beside a signal that is not told apart from a shock.
 SHARED = "not told apart from a shock on both sides"
@@ -174,10 +175,10 @@ def spillover_table(
         return pd.DataFrame(columns=list(COLUMNS))
     table = pd.concat(tables, ignore_index=True)
     keys = list(zip(table["source_country"], table["target_country"], strict=True))
-    sure, told = declared_pairs(model.pairs), apart_pairs(model.pairs)
-    table["declared"] = [key in sure for key in keys]
+    declared, distinguishable = declared_pairs(model.pairs), distinguishable_pairs(model.pairs)
+    table["declared"] = [key in declared for key in keys]
     table["statement"] = [
-        _statement(key in sure, key in told, share, risk)
+        _statement(key in declared, key in distinguishable, share, risk)
         for key, share, risk in zip(keys, table["share_total"], table["risk_difference"], strict=True)
     ]
     seen = _blindness(panel, borders)
@@ -224,23 +225,23 @@ def declared_pairs(pairs: pd.DataFrame) -> set[tuple[str, str]]:
     return {(str(r.source_country), str(r.target_country)) for r in rows_of(pairs) if r.declared}
 
 
-def apart_pairs(pairs: pd.DataFrame) -> set[tuple[str, str]]:
+def distinguishable_pairs(pairs: pd.DataFrame) -> set[tuple[str, str]]:
     """Those of them whose signal is told apart from a shock on both sides."""
-    return declared_pairs(pairs[pairs["apart"].astype(bool)]) if "apart" in pairs else set()
+    column = "distinguishable_from_shock"
+    return declared_pairs(pairs[pairs[column].astype(bool)]) if column in pairs else set()
 
 
-def note_on(told: bool) -> str:
+def note_on(distinguishable: bool) -> str:
     """How often a shock would pass for a signal, for the words of a declared border."""
-    return APART_NOTE if told else SHARED_NOTE
+    return DISTINGUISHABLE_NOTE if distinguishable else SHARED_NOTE
 
 
-def _statement(declared: bool, told: bool, share: float, risk: float) -> str:
+def _statement(declared: bool, distinguishable: bool, share: float, risk: float) -> str:
     """One row in words; without a declared signal there is no number in them."""
     if not declared:
         return NO_SIGNAL
-    return (
-        f"{share:.0%} of expected events model-attributed; {100 * risk:.1f} points of risk; {note_on(told)}"
-    )
+    note = note_on(distinguishable)
+    return f"{share:.0%} of expected events model-attributed; {100 * risk:.1f} points of risk; {note}"
 
 
 def _blindness(panel: Panel, borders: pd.DataFrame | None) -> pd.DataFrame:

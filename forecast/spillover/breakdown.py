@@ -23,7 +23,7 @@ from ...training.diffusion.simulate import mean_paths
 from ...training.diffusion.uncertainty import Ensemble, Expected, spread
 from ...training.models.base import Problem
 from ..release.disclosure import with_past_events
-from .attribution import NO_SIGNAL, SPANS, apart_pairs, declared_pairs, note_on
+from .attribution import NO_SIGNAL, SPANS, declared_pairs, distinguishable_pairs, note_on
 
 #: Armed groups whose events are counted apart; every other event is "other".
 GROUP_MEASURES = {
@@ -37,7 +37,7 @@ SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)
-class View:
+class ModelAtOrigin:
     """A model seen from one origin.
 
     Attributes
@@ -57,7 +57,7 @@ class View:
     row: int
 
     @classmethod
-    def at(cls, model: Diffusion, problem: Problem, origin: pd.Period) -> View:
+    def at(cls, model: Diffusion, problem: Problem, origin: pd.Period) -> ModelAtOrigin:
         """The view from ``origin``."""
         row = problem.row(origin)
         return cls(model, problem, lag_states(problem)[row], row)
@@ -83,18 +83,18 @@ class View:
         return Ensemble.of(self.model)
 
     @cached_property
-    def sure(self) -> set[tuple[str, str]]:
+    def declared_borders(self) -> set[tuple[str, str]]:
         """Borders with a declared signal."""
         return declared_pairs(self.model.pairs)
 
     @cached_property
-    def told(self) -> set[tuple[str, str]]:
+    def distinguishable_borders(self) -> set[tuple[str, str]]:
         """Borders whose signal is told apart from a shock."""
-        return apart_pairs(self.model.pairs)
+        return distinguishable_pairs(self.model.pairs)
 
     def declared(self, source: str, target: str) -> bool:
         """Whether the border from one country into another carries a declared signal."""
-        return (source, target) in self.sure
+        return (source, target) in self.declared_borders
 
     def expect(
         self,
@@ -113,7 +113,7 @@ class View:
         return np.asarray(mean_paths(model, self.states if states is None else states, span)[0].sum(axis=0))
 
 
-def by_region(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
+def by_region(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame:
     """Share of each region abroad that is traced to each single region, over all generations.
 
     Returns
@@ -136,7 +136,7 @@ def by_region(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
 
 
 def by_group(
-    view: View, spans: Sequence[int] = SPANS, groups: Mapping[str, str] = GROUP_MEASURES
+    view: ModelAtOrigin, spans: Sequence[int] = SPANS, groups: Mapping[str, str] = GROUP_MEASURES
 ) -> pd.DataFrame:
     """Share of each region abroad that is traced to each armed group's events in a source country.
 
@@ -174,14 +174,14 @@ def by_group(
     return _table(tables, ["group"])
 
 
-def _group_states(view: View, measure: str) -> np.ndarray:
+def _group_states(view: ModelAtOrigin, measure: str) -> np.ndarray:
     """Exponential means of one group's events at the origin, (regions, lags)."""
     panel = view.problem.panel
     swapped = replace(panel, measures={**panel.measures, "events": panel.measure(measure)})
     return np.asarray(lag_states(replace(view.problem, panel=swapped))[view.row])
 
 
-def routes(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
+def routes(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame:
     """Which pairs of regions carry the direct flow across each border.
 
     Returns
@@ -213,7 +213,7 @@ def routes(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
     )
 
 
-def chains(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
+def chains(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame:
     """Events that pass two borders: from A into B, and from B on into C.
 
     Returns
@@ -230,18 +230,18 @@ def chains(view: View, spans: Sequence[int] = SPANS) -> pd.DataFrame:
         whole, first, second, both = (
             view.expect(max(longer), links).totals for links in (None, into, on, into | on)
         )
-        sure = view.declared(source, via) and view.declared(via, target)
-        told = {(source, via), (via, target)} <= view.told
+        declared = view.declared(source, via) and view.declared(via, target)
+        distinguishable = {(source, via), (via, target)} <= view.distinguishable_borders
         for span in longer:
             at = span - 1
             through = whole[at] - first[at] - second[at] + both[at]
             rows = _rows(view, through, whole[at], source, span, via_country=via)
             rows = rows[rows["target_country"] == target]
-            tables.append(rows.assign(declared=sure, told=told))
+            tables.append(rows.assign(declared=declared, distinguishable=distinguishable))
     return _table(tables, ["via_country"])
 
 
-def _triples(view: View) -> Iterator[tuple[str, str, str]]:
+def _triples(view: ModelAtOrigin) -> Iterator[tuple[str, str, str]]:
     """Every way through two borders that carry anything."""
     of = view.country
     joined = {
@@ -257,7 +257,7 @@ def _triples(view: View) -> Iterator[tuple[str, str, str]]:
 
 
 def _rows(
-    view: View, crossing: np.ndarray, whole: np.ndarray, source: str, span: int, **labels: object
+    view: ModelAtOrigin, crossing: np.ndarray, whole: np.ndarray, source: str, span: int, **labels: object
 ) -> pd.DataFrame:
     """Rows for every region abroad that something is traced in; both arrays are (versions, regions)."""
     at = np.flatnonzero((view.country != source) & (crossing[0] > SMALLEST))
@@ -274,8 +274,8 @@ def _rows(
             "share": share,
             "share_low": low,
             "share_high": high,
-            "declared": np.array([k in view.sure for k in keys], dtype=bool),
-            "told": np.array([k in view.told for k in keys], dtype=bool),
+            "declared": np.array([k in view.declared_borders for k in keys], dtype=bool),
+            "distinguishable": np.array([k in view.distinguishable_borders for k in keys], dtype=bool),
         }
     )
 
@@ -285,9 +285,11 @@ def _table(tables: Sequence[pd.DataFrame], labels: Sequence[str]) -> pd.DataFram
     columns = [*labels, "source_country", "target_region", "target_country", "horizon", "events"]
     columns += ["share", "share_low", "share_high", "declared"]
     some = [t for t in tables if len(t)]
-    table = pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=[*columns, "told"])
+    table = (
+        pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=[*columns, "distinguishable"])
+    )
     table["statement"] = [
-        f"{row.share:.0%} of expected events model-attributed{_between(row)}; {note_on(row.told)}"
+        f"{row.share:.0%} of expected events model-attributed{_between(row)}; {note_on(row.distinguishable)}"
         if row.declared
         else NO_SIGNAL
         for row in rows_of(table)
@@ -300,7 +302,7 @@ def _between(row: Any) -> str:
     return "" if np.isnan(row.share_low) else f" ({row.share_low:.0%} to {row.share_high:.0%})"
 
 
-def exact_answers(view: View, spans: Sequence[int] = SPANS) -> dict[str, pd.DataFrame]:
+def exact_answers(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> dict[str, pd.DataFrame]:
     """Every answer that needs no simulation, by name: ``regions, routes, chains``, and ``groups`` where known."""
     answers = {
         "regions": by_region(view, spans),

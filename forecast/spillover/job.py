@@ -21,7 +21,7 @@ from ...training.models.excitation import border_weights
 from ..inputs import Inputs, load_inputs
 from ..settings import Settings
 from .attribution import SPANS, Worlds, simulate_worlds, spillover_table
-from .breakdown import View, exact_answers
+from .breakdown import ModelAtOrigin, exact_answers
 from .stress import stress_response
 
 Progress = Callable[[str, float], None]
@@ -36,7 +36,7 @@ class Spillover:
     Attributes
     ----------
     origin : pandas.Period
-    view : View
+    view : ModelAtOrigin
         The fitted model and what it was fitted to.
     tables : mapping of str to pandas.DataFrame
         ``pairs, countries, regions, routes, chains, stress``, and ``groups`` where armed groups are known.
@@ -45,7 +45,7 @@ class Spillover:
     """
 
     origin: pd.Period
-    view: View
+    view: ModelAtOrigin
     tables: Mapping[str, pd.DataFrame]
     inputs: Inputs
 
@@ -69,7 +69,7 @@ class Spillover:
         return written
 
 
-def prepare(settings: Settings, permutations: int | None = None) -> tuple[Inputs, View, pd.Period]:
+def prepare(settings: Settings, permutations: int | None = None) -> tuple[Inputs, ModelAtOrigin, pd.Period]:
     """Read the data and fit the diffusion model at the origin.
 
     Raises
@@ -91,7 +91,7 @@ def prepare(settings: Settings, permutations: int | None = None) -> tuple[Inputs
     rng = border_rng(settings.seed)
     extra: dict[str, Any] = {} if permutations is None else {"permutations": permutations}
     model = fit_diffusion(problem, origin, rng=rng, kernel=kernel_of(settings), **extra)
-    return replace(inputs, panel=panel), View.at(model, problem, origin), origin
+    return replace(inputs, panel=panel), ModelAtOrigin.at(model, problem, origin), origin
 
 
 def border_rng(seed: int) -> np.random.Generator:
@@ -201,7 +201,7 @@ def country_table(model: Diffusion, worlds: Worlds, inputs: Inputs) -> pd.DataFr
     return spillover_table(model, worlds, panel, own, inputs.borders).assign(pool_risk=np.nan)
 
 
-def total_shares(view: View, span: int) -> pd.DataFrame:
+def total_shares(view: ModelAtOrigin, span: int) -> pd.DataFrame:
     """Share of each country's expected events that is traced to each other country, over all generations.
 
     Returns

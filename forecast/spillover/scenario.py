@@ -18,7 +18,7 @@ from ...training.diffusion.model import Diffusion
 from ...training.diffusion.simulate import means_along, simulate, size_at_origin
 from ...training.diffusion.uncertainty import Ensemble, spread
 from ...training.models.base import Problem
-from .attribution import NO_SIGNAL, SHARED, apart_pairs, declared_pairs, stratified_uniforms
+from .attribution import NO_SIGNAL, SHARED, declared_pairs, distinguishable_pairs, stratified_uniforms
 
 COLUMNS = (
     "level",
@@ -271,23 +271,23 @@ def run_scenario(
     base = simulate(model, states, size, uniforms)
     changed = simulate(model, states, size, uniforms, plan.over(means_along(model, states, base)))
     expected = ensemble.expect(states, months).mean
-    apart = ensemble.expect(states, months, given=plan.over(expected)).mean - expected
+    exact_difference = ensemble.expect(states, months, given=plan.over(expected)).mean - expected
     of = np.array(model.countries)
     labels = [str(origin + t + 1) for t in range(months)]
     tables = []
     for i, (place, country) in enumerate(zip(panel.region_ids, model.countries, strict=True)):
         label = ("region", place, country, bool(plan.touched[i]))
-        tables.append(_compare(label, labels, base[:, :, i], changed[:, :, i], apart[:, :, i]))
+        tables.append(_compare(label, labels, base[:, :, i], changed[:, :, i], exact_difference[:, :, i]))
     for country in sorted(set(model.countries)):
         at = of == country
         label = ("country", country, country, bool(plan.touched[at].any()))
-        sums = [w[:, :, at].sum(axis=2) for w in (base, changed, apart)]
+        sums = [w[:, :, at].sum(axis=2) for w in (base, changed, exact_difference)]
         tables.append(_compare(label, labels, sums[0], sums[1], sums[2]))
     table = pd.concat(tables, ignore_index=True)
     touched = {str(c) for c in of[plan.touched]}
-    declared, told = declared_pairs(model.pairs), apart_pairs(model.pairs)
-    said = {c: _may_be_said(c, touched, declared, told) for c in set(model.countries)}
-    return table.assign(statement=table["country"].map(said))[list(COLUMNS)]
+    declared, distinguishable = declared_pairs(model.pairs), distinguishable_pairs(model.pairs)
+    statements = {c: _may_be_said(c, touched, declared, distinguishable) for c in set(model.countries)}
+    return table.assign(statement=table["country"].map(statements))[list(COLUMNS)]
 
 
 def _compare(
@@ -295,16 +295,16 @@ def _compare(
     months: Sequence[str],
     base: np.ndarray,
     changed: np.ndarray,
-    apart: np.ndarray,
+    exact_difference: np.ndarray,
 ) -> pd.DataFrame:
     """Rows of one place: every month, and all of them together.
 
-    ``base`` and ``changed`` are paths (paths, months), ``apart`` exact differences (months, versions).
+    ``base`` and ``changed`` are paths (paths, months), ``exact_difference`` exact differences (months, versions).
     """
     base, changed = (np.column_stack([w.astype(float), w.sum(axis=1)]) for w in (base, changed))
     paths = changed - base
     found = paths.mean(axis=0)
-    exact = np.vstack([apart, apart.sum(axis=0)]).T
+    exact = np.vstack([exact_difference, exact_difference.sum(axis=0)]).T
     # The exact differences say how far the simulated one could move with other coefficients.
     _, low, high = spread(found + (exact - exact[0]))
     level, place, country, touched = label
@@ -337,13 +337,13 @@ def _may_be_said(
     country: str,
     touched: AbstractSet[str],
     declared: AbstractSet[tuple[str, str]],
-    told: AbstractSet[tuple[str, str]],
+    distinguishable: AbstractSet[tuple[str, str]],
 ) -> str:
     """What may be said of a difference in a country, given where the scenario sets something."""
     into = {(source, country) for source in touched}
     if country in touched:
         return "inside the country"
-    if into & told:
+    if into & distinguishable:
         return "model-attributed"
     if into & declared:
         return f"model-attributed, {SHARED}"

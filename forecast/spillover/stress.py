@@ -10,7 +10,7 @@ import pandas as pd
 from ...training.diffusion.simulate import simulate, size_at_origin
 from ...training.diffusion.uncertainty import risk_spread, size_of
 from .attribution import NO_SIGNAL, SPANS, THRESHOLDS, note_on
-from .breakdown import View
+from .breakdown import ModelAtOrigin
 
 #: Months whose median and 90th percentile the stress test takes, and those percentiles.
 STRESS_MONTHS = 60
@@ -32,7 +32,10 @@ COLUMNS = (
 
 
 def stress_response(
-    view: View, uniforms: np.ndarray, spans: Sequence[int] = SPANS, thresholds: Sequence[int] = THRESHOLDS
+    view: ModelAtOrigin,
+    uniforms: np.ndarray,
+    spans: Sequence[int] = SPANS,
+    thresholds: Sequence[int] = THRESHOLDS,
 ) -> pd.DataFrame:
     """Risk abroad when a country's border regions run at their 90th percentile instead of their median.
 
@@ -74,7 +77,7 @@ def stress_response(
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 
-def stress_levels(view: View) -> np.ndarray:
+def stress_levels(view: ModelAtOrigin) -> np.ndarray:
     """Median and 90th percentile of every region's last 60 observed months, (2, regions); zero where none is."""
     recent = view.problem.panel.target(view.problem.target)[: view.row + 1][-STRESS_MONTHS:].astype(float)
     seen = ~np.isnan(recent).all(axis=0)
@@ -99,12 +102,14 @@ def _risks(
     }
 
 
-def _responses(view: View, source: str, to: np.ndarray, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def _responses(
+    view: ModelAtOrigin, source: str, to: np.ndarray, columns: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
     """Rows of one source, span and threshold, with their words."""
     keys = [(source, str(c)) for c in view.country[to]]
     words = [
-        f"{100 * value:.1f} points of risk model-attributed to stress; {note_on(key in view.told)}"
-        if key in view.sure
+        f"{100 * value:.1f} points of risk model-attributed to stress; {note_on(key in view.distinguishable_borders)}"
+        if key in view.declared_borders
         else NO_SIGNAL
         for key, value in zip(keys, columns["stress_response"], strict=True)
     ]
@@ -114,12 +119,12 @@ def _responses(view: View, source: str, to: np.ndarray, columns: Mapping[str, np
             "target_region": view.ids[to],
             "target_country": view.country[to],
             **columns,
-            "declared": np.array([k in view.sure for k in keys], dtype=bool),
+            "declared": np.array([k in view.declared_borders for k in keys], dtype=bool),
             "statement": words,
         }
     )
 
 
-def _carries(view: View, source: str, target: str) -> bool:
+def _carries(view: ModelAtOrigin, source: str, target: str) -> bool:
     of = view.country
     return source != target and bool(view.model.across[np.ix_(of == target, of == source)].any())

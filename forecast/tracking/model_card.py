@@ -9,7 +9,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
-    from ...training.trained_model import Trained
+    from ...training.trained_model import TrainedModel
 
 PURPOSE = """\
 Monthly counts of reported, deadly events by region, one to several months ahead, as probabilities; and how much of the
@@ -28,13 +28,13 @@ Not finer than the regions that it was trained on. Publish the uncertainty with 
 
 
 def model_card(
-    trained: Trained, board: pd.DataFrame, panel: Panel, tags: Mapping[str, Any] | None = None
+    trained: TrainedModel, board: pd.DataFrame, panel: Panel, tags: Mapping[str, Any] | None = None
 ) -> str:
     """The card as Markdown.
 
     Parameters
     ----------
-    trained : Trained
+    trained : TrainedModel
         The model.
     board : pandas.DataFrame
         Its back-test, one row per target, member and horizon, as
@@ -57,7 +57,7 @@ def model_card(
     return head + "\n\n".join(f"## {title}\n\n{text}" for title, text in parts.items()) + "\n"
 
 
-def _data(trained: Trained, panel: Panel) -> str:
+def _data(trained: TrainedModel, panel: Panel) -> str:
     countries = ", ".join(sorted(set(panel.countries)))
     return (
         f"{panel.source or 'A panel of counts'}: {len(panel.region_ids)} regions of {countries}, "
@@ -65,7 +65,7 @@ def _data(trained: Trained, panel: Panel) -> str:
     )
 
 
-def _models(trained: Trained) -> str:
+def _models(trained: TrainedModel) -> str:
     """Members and the weight that each has, averaged over horizons."""
     lines = []
     for target in trained.targets:
@@ -101,7 +101,7 @@ def _skill(board: pd.DataFrame) -> str:
     )
 
 
-def _identity(trained: Trained, tags: Mapping[str, Any]) -> str:
+def _identity(trained: TrainedModel, tags: Mapping[str, Any]) -> str:
     told = {
         "package": f"harmattan {trained.package_version}",
         "SHA-256 of the model": f"`{trained.digest}`",

@@ -13,7 +13,12 @@ from harmattan.data.panel import Panel
 from harmattan.forecast.result import ForecastResult
 from harmattan.training.diffusion.border_signal import SHARED, WEAK
 from harmattan.training.distribution import Draws, empirical, negative_binomial
-from harmattan.training.evaluation.reliability import Told, rehearsal, reliability_table, tell
+from harmattan.training.evaluation.reliability import (
+    ForecastRecord,
+    rehearsal,
+    reliability_table,
+    score_forecasts,
+)
 
 HORIZONS = (1, 2, 3, 4, 5, 6)
 FAMILIES = ("own history", "domestic neighbours", "across the border", "country", "calendar", "baseline")
@@ -167,7 +172,7 @@ def make_scores() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*names.split(), "coverage_50", "coverage_80", "coverage_90"])
 
 
-def make_told(panel: Panel, target: str, horizon: int, rng: np.random.Generator) -> Told:
+def make_told(panel: Panel, target: str, horizon: int, rng: np.random.Generator) -> ForecastRecord:
     """Twelve forecasts of the last months, about as good as a count's own past allows."""
     counts = panel.target(target).astype(float)
     last = len(counts) - 1
@@ -176,7 +181,9 @@ def make_told(panel: Panel, target: str, horizon: int, rng: np.random.Generator)
     said = [negative_binomial(window.mean(axis=0) + 0.1, np.full(len(window[0]), 4.0)) for window in recent]
     origins = [panel.months[row] for row in rows]
     plain = [empirical(window) for window in recent]
-    return tell(target, horizon, origins, panel.region_ids, said, plain, counts[rows + horizon], rng)
+    return score_forecasts(
+        target, horizon, origins, panel.region_ids, said, plain, counts[rows + horizon], rng
+    )
 
 
 def make_contributions(draws: Draws, rng: np.random.Generator) -> pd.DataFrame:

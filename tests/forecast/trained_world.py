@@ -14,7 +14,7 @@ from harmattan.forecast.jobs.train import TrainOutcome, train
 from harmattan.forecast.settings import Settings
 from harmattan.training.registry import store as stores
 from harmattan.training.registry import versions as registry
-from harmattan.training.trained_model import Trained
+from harmattan.training.trained_model import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def copy_version(
         saved = folder / f"copy-{len(registry.versions(client))}"
         shutil.copytree(model, saved)
         if card:
-            trained = Trained.read(saved / registry.TRAINED)
+            trained = TrainedModel.read(saved / registry.TRAINED)
             shutil.rmtree(saved / registry.TRAINED)
             trained = replace(trained, card={**trained.card, **card})
             trained.write(saved / registry.TRAINED)

@@ -19,7 +19,7 @@ from harmattan.forecast.settings import Settings
 from harmattan.training.models.catalogue import MEMBERS, fit_members
 from harmattan.training.models.serialization import member_files, read_members
 from harmattan.training.problems import build_problems
-from harmattan.training.trained_model import CARD, Trained
+from harmattan.training.trained_model import CARD, TrainedModel
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +43,8 @@ def settings(panel: Panel, tmp_path_factory: pytest.TempPathFactory) -> Settings
 
 
 @pytest.fixture(scope="module")
-def trained(settings: Settings) -> Trained:
-    return Trained.from_files(run_forecast(settings).models)
+def trained(settings: Settings) -> TrainedModel:
+    return TrainedModel.from_files(run_forecast(settings).models)
 
 
 def panel_from(panel: Panel, months: int) -> Panel:
@@ -67,7 +67,7 @@ def test_every_member_says_the_same_after_it_was_stored(panel: Panel, target: st
     assert member_files(again) == member_files(members)
 
 
-def test_a_stored_model_forecasts_what_the_fitted_one_did(settings: Settings, trained: Trained) -> None:
+def test_a_stored_model_forecasts_what_the_fitted_one_did(settings: Settings, trained: TrainedModel) -> None:
     fitted, stored = run_forecast(settings), run_forecast(settings, trained=trained)
     assert fitted.draws["events"].values.tobytes() == stored.draws["events"].values.tobytes()
     pd.testing.assert_frame_equal(fitted.spillover, stored.spillover)
@@ -76,9 +76,9 @@ def test_a_stored_model_forecasts_what_the_fitted_one_did(settings: Settings, tr
     assert fitted.model["digest"] == stored.model["digest"] == trained.digest
 
 
-def test_it_is_written_and_read_back_whole(trained: Trained, tmp_path: Path) -> None:
+def test_it_is_written_and_read_back_whole(trained: TrainedModel, tmp_path: Path) -> None:
     trained.write(tmp_path / "model")
-    again = Trained.read(tmp_path / "model")
+    again = TrainedModel.read(tmp_path / "model")
     assert again.to_files() == trained.to_files()
     assert again.digest == trained.digest
     assert not [p for p in tmp_path.rglob("*") if p.suffix in {".pkl", ".pickle", ".joblib"}]
@@ -122,25 +122,25 @@ def test_months_after_the_training_origin_do_not_change_a_training(settings: Set
         (lambda files: {k: v for k, v in files.items() if k != CARD}, "no trained model"),
     ],
 )
-def test_what_was_changed_is_refused(trained: Trained, change: Any, words: str) -> None:
+def test_what_was_changed_is_refused(trained: TrainedModel, change: Any, words: str) -> None:
     with pytest.raises(ModelError, match=words):
-        Trained.from_files(change(trained.to_files()))
+        TrainedModel.from_files(change(trained.to_files()))
 
 
-def test_a_model_of_a_newer_version_is_refused(trained: Trained) -> None:
+def test_a_model_of_a_newer_version_is_refused(trained: TrainedModel) -> None:
     files = trained.to_files()
     card = json.loads(files[CARD]) | {"package_version": "99.0"}
     with pytest.raises(ModelError, match=r"version 99\.0"):
-        Trained.from_files({**files, CARD: json.dumps(card)})
+        TrainedModel.from_files({**files, CARD: json.dumps(card)})
 
 
-def test_a_model_never_forecasts_from_before_its_training(settings: Settings, trained: Trained) -> None:
+def test_a_model_never_forecasts_from_before_its_training(settings: Settings, trained: TrainedModel) -> None:
     with pytest.raises(ModelError, match="must not forecast from"):
         run_forecast(replace(settings, as_of=str(trained.origin - 1)), trained=trained)
 
 
 def test_a_model_refuses_horizons_and_regions_that_it_does_not_know(
-    settings: Settings, trained: Trained, tmp_path: Path
+    settings: Settings, trained: TrainedModel, tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError, match="was not trained for 3"):
         run_forecast(replace(settings, horizons=(1, 3)), trained=trained)
@@ -152,14 +152,14 @@ def test_a_model_refuses_horizons_and_regions_that_it_does_not_know(
 
 
 def test_a_history_too_short_for_the_features_is_refused(
-    settings: Settings, trained: Trained, panel: Panel
+    settings: Settings, trained: TrainedModel, panel: Panel
 ) -> None:
     with pytest.raises(OriginError, match="too short"):
         trained.check_serves(panel_from(panel, 60), panel.last_month, (1,), ("events",))
 
 
 def test_a_later_origin_needs_no_new_training(settings: Settings, panel: Panel) -> None:
-    earlier = Trained.from_files(run_forecast(replace(settings, as_of=str(panel.last_month - 2))).models)
+    earlier = TrainedModel.from_files(run_forecast(replace(settings, as_of=str(panel.last_month - 2))).models)
     later = run_forecast(settings, trained=earlier)
     assert later.origin == panel.last_month
     assert later.model["trained_to"] == str(panel.last_month - 2)

@@ -77,7 +77,7 @@ class Prior:
 
 
 @dataclass(frozen=True)
-class Found:
+class FitResult:
     """A maximum: parameters, penalised log-likelihood, expected information plus the prior's, and how it ended."""
 
     params: np.ndarray
@@ -217,7 +217,7 @@ def maximise(
     free: np.ndarray,
     iterations: int = 200,
     tolerance: float = 1e-4,
-) -> Found:
+) -> FitResult:
     """Maximise over the free parameters; coefficients stay >= 0.
 
     Parameters
@@ -244,7 +244,7 @@ def maximise(
         step[move] = np.linalg.solve(info[np.ix_(move, move)] + 1e-9 * np.eye(move.sum()), grad[move])
         promise = 0.5 * float(step @ grad)
         if promise < tolerance:
-            return Found(params, value, info, count, True)
+            return FitResult(params, value, info, count, True)
         step *= min(1.0, _LARGEST_STEP / max(float(np.abs(step[~slopes]).max(initial=0.0)), 1e-12))
         for _ in range(_HALVINGS):
             trial = np.clip(params + step, lower, upper)
@@ -254,9 +254,9 @@ def maximise(
             step = step / 2
         else:
             # No step along this direction gains anything.
-            return Found(params, value, info, count, promise < 10 * tolerance)
+            return FitResult(params, value, info, count, promise < 10 * tolerance)
         params, value = trial, reached
-    return Found(params, value, info, iterations, False)
+    return FitResult(params, value, info, iterations, False)
 
 
 def _bounds(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,9 +10,9 @@ import pandas as pd
 from scipy import stats
 
 from ...data.frames import rows_of
-from .additive import Found, Likelihood, maximise
+from .additive import FitResult, Likelihood, maximise
 from .design import Design, Term
-from .shared_shock import APART, shock_p_value
+from .shared_shock import SHOCK_TEST_LEVEL, shock_p_value
 
 #: Level of the tests, after Holm's adjustment over all borders.
 SIGNIFICANT = 0.05
@@ -46,9 +46,11 @@ PAIR_COLUMNS = (
     "permutations",
     "p_shock",
     "declared",
-    "apart",
+    "distinguishable_from_shock",
     "verdict",
 )
+#: What columns were called in releases and stored models of the first version.
+_FORMER = {"apart": "distinguishable_from_shock"}
 #: Why a border is declared or not.
 SIGNAL = "signal"
 SHARED = "signal, or a shock on both sides"
@@ -61,20 +63,25 @@ FEWEST = 10
 UNCHECKED = "permutation check not run"
 
 
+def current_names(pairs: pd.DataFrame) -> pd.DataFrame:
+    """A stored table of pairs, whichever version wrote it, with the names that columns have today."""
+    return pairs.rename(columns=_FORMER)
+
+
 def judge_borders(
     design: Design,
     likelihood: Likelihood,
-    best: Found,
+    best: FitResult,
     permutations: int,
     rng: np.random.Generator | None,
-    loose: tuple[Design, Found] | None = None,
+    loose: tuple[Design, FitResult] | None = None,
 ) -> pd.DataFrame:
     """One row per directed pair of countries, with the verdict.
 
     A signal is declared where the likelihood ratio of a closed border is significant after Holm's adjustment, and
     the estimate passes the 95th percentile of the estimates under permuted borders by more than the chance of the
-    permutations; borders that fail the first half are not permuted. ``apart`` says whether it can also be told apart
-    from a shock on both sides.
+    permutations; borders that fail the first half are not permuted. ``distinguishable_from_shock``
+    says whether it can also be told from a shock on both sides.
 
     Parameters
     ----------
@@ -82,7 +89,7 @@ def judge_borders(
         Refits per border, >= 200 in earnest; close verdicts get up to :data:`MOST` times as many.
     rng : numpy.random.Generator or None
         Draws the permutations; None leaves them out, and then nothing is declared.
-    loose : tuple of Design and Found, optional
+    loose : tuple of Design and FitResult, optional
         The design whose borders hardly anything pulls to zero, and its fit: standard errors and profile intervals
         come from there. Without it they are missing.
     """
@@ -107,7 +114,7 @@ _INTERVAL = ("coefficient_low", "coefficient_high", "standard_error")
 
 
 def _tested(
-    design: Design, likelihood: Likelihood, best: Found, term: Term
+    design: Design, likelihood: Likelihood, best: FitResult, term: Term
 ) -> tuple[str, str, float, float, float, float]:
     """Estimate and likelihood ratio of one border."""
     phi = float(best.params[design.position(Term("domestic"))])
@@ -121,14 +128,14 @@ def _tested(
 
 
 def _interval(
-    design: Design, found: Found, term: Term, pooled: float, sd: float
+    design: Design, found: FitResult, term: Term, pooled: float, sd: float
 ) -> tuple[float, float, float]:
     """Profile interval of one border, which holds the pooled estimate, and its standard error."""
     low, high = profile_interval(design, found, term, sd)
     return min(low, pooled), max(high, pooled), sd
 
 
-def _standard_errors(best: Found) -> np.ndarray:
+def _standard_errors(best: FitResult) -> np.ndarray:
     """Square roots of the inverse information's diagonal, all parameters free."""
     info = best.information + 1e-9 * np.eye(len(best.params))
     return np.sqrt(np.maximum(np.diag(np.linalg.pinv(info, hermitian=True)), 0.0))
@@ -136,7 +143,7 @@ def _standard_errors(best: Found) -> np.ndarray:
 
 def _permuted(
     design: Design,
-    best: Found,
+    best: FitResult,
     pairs: pd.DataFrame,
     permutations: int,
     rng: np.random.Generator | None,
@@ -159,7 +166,7 @@ def _permuted(
     pairs = pd.concat([pairs, pd.DataFrame(checked, columns=names)], axis=1)
     passes = (pairs["p_holm"] < SIGNIFICANT) & (pairs["coefficient"] > pairs["permuted_95"])
     pairs["declared"] = passes & ~_too_close(pairs)
-    pairs["apart"] = pairs["declared"] & (pairs["p_shock"] < APART)
+    pairs["distinguishable_from_shock"] = pairs["declared"] & (pairs["p_shock"] < SHOCK_TEST_LEVEL)
     marks = zip(rows_of(pairs), few, _too_close(pairs), strict=True)
     pairs["verdict"] = [FEW if scarce else _verdict(row, close) for row, scarce, close in marks]
     return pairs[list(PAIR_COLUMNS)]
@@ -180,7 +187,7 @@ def _too_close(pairs: pd.DataFrame) -> pd.Series:
 
 def _verdict(row: Any, close: bool) -> str:
     if row.declared:
-        return SIGNAL if row.apart else SHARED
+        return SIGNAL if row.distinguishable_from_shock else SHARED
     if row.p_holm >= SIGNIFICANT:
         return WEAK
     if not row.permutations:
@@ -189,7 +196,7 @@ def _verdict(row: Any, close: bool) -> str:
 
 
 def _enough(
-    design: Design, best: Found, term: Term, permutations: int, rng: np.random.Generator
+    design: Design, best: FitResult, term: Term, permutations: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Estimates under permuted borders; more of them while chance could turn the verdict."""
     estimate = float(best.params[design.position(term)])
@@ -204,7 +211,12 @@ def _enough(
 
 
 def permuted_estimates(
-    design: Design, best: Found, term: Term, permutations: int, rng: np.random.Generator, ends: str = "both"
+    design: Design,
+    best: FitResult,
+    term: Term,
+    permutations: int,
+    rng: np.random.Generator,
+    ends: str = "both",
 ) -> np.ndarray:
     """Estimates of one border's coefficient when its pieces join other regions, (permutations,).
 
@@ -245,7 +257,7 @@ def _receiver(design: Design, target: str) -> tuple[Likelihood, np.ndarray]:
 
 
 def profile_interval(
-    design: Design, best: Found, term: Term, sd: float, level: float = INTERVAL
+    design: Design, best: FitResult, term: Term, sd: float, level: float = INTERVAL
 ) -> tuple[float, float]:
     """Interval of one border's coefficient from its profile likelihood; ``low`` is 0 where 0 is not excluded.
 

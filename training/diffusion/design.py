@@ -12,7 +12,7 @@ import pandas as pd
 from ..models.base import Problem
 from ..models.dispersion import size_at
 from ..models.excitation import exponential_means
-from .additive import Block, Found, Likelihood, Prior, maximise
+from .additive import Block, FitResult, Likelihood, Prior, maximise
 from .kernel import LINEAR, Kernel
 
 #: Half-lives (months) whose mixture is the distributed lag; the shares are learned from regions' own histories.
@@ -167,7 +167,7 @@ class Design:
         n = len(self.country)
         return np.concatenate([np.full(1 + n, level), np.full(len(self.terms), 0.1), [0.0, 0.5]])
 
-    def fit(self, likelihood: Likelihood, start: np.ndarray, closed: Sequence[Term] = ()) -> Found:
+    def fit(self, likelihood: Likelihood, start: np.ndarray, closed: Sequence[Term] = ()) -> FitResult:
         """Maximise, with the coefficients of ``closed`` held at zero."""
         free, begin = np.ones(self.size, dtype=bool), start.copy()
         for term in closed:

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from ...data.errors import ModelError
 from ..models.base import Problem
 from ..models.excitation import border_weights
-from .additive import Found
+from .additive import FitResult
 from .border_signal import judge_borders
 from .design import Design, Term, make_design
 from .kernel import LINEAR, Kernel
@@ -98,7 +98,7 @@ def _check_borders(problem: Problem) -> None:
         )
 
 
-def _alternatives(design: Design, best: Found, rng: np.random.Generator) -> Alternatives:
+def _alternatives(design: Design, best: FitResult, rng: np.random.Generator) -> Alternatives:
     """Coefficients around the maximum, by the normal approximation; none is negative."""
     info = best.information + 1e-6 * np.eye(len(best.params))
     root = np.linalg.cholesky(np.linalg.inv((info + info.T) / 2))
@@ -113,7 +113,7 @@ def _alternatives(design: Design, best: Found, rng: np.random.Generator) -> Alte
     return Alternatives(levels, slopes[:, own], slopes[:, at[Term("domestic")]], slopes[:, across])
 
 
-def assemble(design: Design, best: Found, pairs: pd.DataFrame, shares: np.ndarray) -> Diffusion:
+def assemble(design: Design, best: FitResult, pairs: pd.DataFrame, shares: np.ndarray) -> Diffusion:
     """Put the coefficients where the simulation needs them."""
     countries = design.problem.panel.countries
     n = len(countries)

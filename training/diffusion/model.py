@@ -18,6 +18,7 @@ import pandas as pd
 
 from ...data.errors import ModelError
 from ...data.frames import rows_of
+from .border_signal import current_names
 from .design import LAG_HALF_LIVES
 from .kernel import LINEAR, Kernel
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 #: The propagation matrix is scaled back when its largest eigenvalue passes this; above 1 paths would explode.
 LARGEST_RADIUS = 0.98
-_NO_NUMBERS = ("declared", "apart", "verdict", "permutations")
+_NO_NUMBERS = ("declared", "distinguishable_from_shock", "verdict", "permutations")
 
 
 #: Significant digits that a stored coefficient keeps; it is drawn with no more, so that storing loses nothing.
@@ -96,8 +97,8 @@ class Diffusion:
     pairs : pandas.DataFrame
         One row per directed pair of countries: ``source_country, target_country, permeability, permeability_low,
         permeability_high, coefficient, coefficient_low, coefficient_high, standard_error, lr_statistic, p_value,
-        p_holm, permuted_95, p_permuted, permutations, p_shock, declared, apart, verdict``. Coefficients are those of
-        the fit, before any scaling.
+        p_holm, permuted_95, p_permuted, permutations, p_shock, declared, distinguishable_from_shock, verdict``.
+        Coefficients are those of the fit, before any scaling.
     countries : tuple of str
         Per region.
     scaled_by : float
@@ -185,7 +186,7 @@ class Diffusion:
                 f"{len(panel.region_ids)}.",
                 remedy="Use the panel that it was fitted to, or fit it again.",
             )
-        pairs = pd.DataFrame(stored["pairs"])
+        pairs = current_names(pd.DataFrame(stored["pairs"]))
         for name in pairs.columns.difference(["source_country", "target_country", *_NO_NUMBERS]):
             pairs[name] = pairs[name].astype(float)
         phi = float("nan") if stored["phi"] is None else float(stored["phi"])

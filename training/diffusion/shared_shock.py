@@ -1,4 +1,4 @@
-"""Whether a border's signal can be told apart from a shock that both of its sides share.
+"""Whether a border's signal can be distinguished from a shock that both of its sides share.
 
 What A sends to B reaches B afterwards: A's past tells of B's present, A's future does not. A shock on both sides moves
 A before, at and after the same time, so that A's future tells at least as much as its past. The past and its mirror
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from .additive import Found, Likelihood, Prior, maximise
+from .additive import FitResult, Likelihood, Prior, maximise
 from .design import LAG_HALF_LIVES, Design, Term
 
 if TYPE_CHECKING:
     from .additive import Block
 
 #: Level of the test, one-sided: under a shock that is as strong before as after, a tenth would pass.
-APART = 0.10
+SHOCK_TEST_LEVEL = 0.10
 
 
-def shock_p_value(design: Design, best: Found, term: Term) -> float:
+def shock_p_value(design: Design, best: FitResult, term: Term) -> float:
     """p-value of "the source's future tells as much as its past" for one border.
 
     Background levels and all coefficients of the receiving country are fitted, with one coefficient for past and
@@ -38,10 +38,10 @@ def shock_p_value(design: Design, best: Found, term: Term) -> float:
     """
     block, at = design.block(term.target), design.position(term)
     mirror = _mirror(design, best, term, block)
-    apart = _with_mirror(design, best, block, at, mirror)
-    past, future = float(apart.params[at]), float(apart.params[-3])
-    together = _tied(design, apart, block, at, mirror)
-    ratio = 2 * (apart.loglike - together.loglike)
+    separate = _with_mirror(design, best, block, at, mirror)
+    past, future = float(separate.params[at]), float(separate.params[-3])
+    together = _tied(design, separate, block, at, mirror)
+    ratio = 2 * (separate.loglike - together.loglike)
     return 0.5 * float(stats.chi2.sf(ratio, 1)) if past > future and ratio > 0 else 1.0
 
 
@@ -61,7 +61,7 @@ def lead_means(counts: np.ndarray, half_life: float) -> np.ndarray:
     return out
 
 
-def _mirror(design: Design, best: Found, term: Term, block: Block) -> np.ndarray:
+def _mirror(design: Design, best: FitResult, term: Term, block: Block) -> np.ndarray:
     """What the source's future would send into every row of the block under the weights of the lag, (rows,)."""
     here, there = (np.flatnonzero(design.country == c) for c in (term.target, term.source))
     # Rows end one month before the last outcome, which is the last month that may be seen.
@@ -78,7 +78,7 @@ def _mirror(design: Design, best: Found, term: Term, block: Block) -> np.ndarray
     return np.asarray(arriving[design.rows[mine], block.region])
 
 
-def _with_mirror(design: Design, best: Found, block: Block, at: int, mirror: np.ndarray) -> Found:
+def _with_mirror(design: Design, best: FitResult, block: Block, at: int, mirror: np.ndarray) -> FitResult:
     """The receiver's fit with the future beside the past; its coefficient is the last before the size's law."""
     before, prior = design.size - 2, design.prior()
     precision = np.insert(prior.precision, before, prior.precision[at])
@@ -91,14 +91,14 @@ def _with_mirror(design: Design, best: Found, block: Block, at: int, mirror: np.
     return maximise(likelihood, np.insert(best.params, before, 0.05), _free(design, rows, design.size + 1))
 
 
-def _tied(design: Design, apart: Found, block: Block, at: int, mirror: np.ndarray) -> Found:
+def _tied(design: Design, separate: FitResult, block: Block, at: int, mirror: np.ndarray) -> FitResult:
     """The receiver's fit with one coefficient for past and future."""
     columns, prior = block.columns.copy(), design.prior()
     columns[:, np.flatnonzero(block.slopes == at)[0]] += mirror
-    precision, start = prior.precision.copy(), np.delete(apart.params, -3)
+    precision, start = prior.precision.copy(), np.delete(separate.params, -3)
     # One coefficient pays the penalty of both.
     precision[at] *= 2
-    start[at] = (apart.params[at] + apart.params[-3]) / 2
+    start[at] = (separate.params[at] + separate.params[-3]) / 2
     rows = replace(block, columns=columns)
     return maximise(
         Likelihood([rows], Prior(precision, prior.levels)), start, _free(design, rows, design.size)

@@ -15,7 +15,7 @@ from .kernel import LINEAR, Kernel
 from .model import LARGEST_RADIUS, Diffusion
 from .simulate import instead, step_decay
 
-#: Ends of the interval that is told, as quantiles over the versions.
+#: Ends of the interval that is stated, as quantiles over the versions.
 ENDS = (0.05, 0.95)
 #: Steps of the power iteration; matrices of neighbours settle within some tens.
 _ITERATIONS = 1000
@@ -252,6 +252,6 @@ def risk_spread(
     size : numpy.ndarray
         Of the totals, in all worlds, (regions,).
     """
-    apart = tail(with_, size, threshold) - tail(without, size, threshold)
-    _, low, high = spread(np.clip(simulated + (apart - apart[0]), 0.0, 1.0))
+    difference = tail(with_, size, threshold) - tail(without, size, threshold)
+    _, low, high = spread(np.clip(simulated + (difference - difference[0]), 0.0, 1.0))
     return low, high

@@ -19,7 +19,7 @@ from ..pool.dependence import PastErrors, normal_scores
 from ..pool.fitted import fit_pool
 from ..pool.learning import ScoredOrigin, learn, scored_origin
 from ..record import Record
-from .reliability import Told, tell
+from .reliability import ForecastRecord, score_forecasts
 from .scores import block_bootstrap_skill, crps, interval_coverage
 
 #: The baseline that skill is stated against in the main job.
@@ -228,7 +228,7 @@ class HorizonRecord:
         By member, shape (origins, regions); NaN where the outcome was not observed.
     errors : PastErrors
         Of the pool, on the normal scale.
-    told : Told or None
+    told : ForecastRecord or None
         What the pool predicted in each case, for how reliable it was.
     """
 
@@ -237,7 +237,7 @@ class HorizonRecord:
     crps: Mapping[str, np.ndarray]
     pit: Mapping[str, np.ndarray]
     errors: PastErrors
-    told: Told | None = None
+    told: ForecastRecord | None = None
 
 
 def recent_origins(problem: Problem, last: pd.Period, horizon: int, count: int) -> tuple[pd.Period, ...]:
@@ -296,7 +296,7 @@ def score_horizon(
         {k: np.stack(v) for k, v in scores.items()},
         {k: np.stack(v) for k, v in pits.items()},
         PastErrors(tuple(origins), np.stack([e[0] for e in errors]), np.stack([e[1] for e in errors])),
-        tell(
+        score_forecasts(
             problem.target,
             horizon,
             origins,

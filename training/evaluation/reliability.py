@@ -1,4 +1,4 @@
-"""What the pool told before the recent outcomes, set against them: reliability, PIT, coverage, and the last month."""
+"""What the pool forecast before the recent outcomes, held against them: reliability, PIT, coverage, last month."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ REHEARSED = [
 
 
 @dataclass(frozen=True)
-class Told:
-    """What one model said of past months at one horizon, and what came.
+class ForecastRecord:
+    """What one model forecast of past months at one horizon, and what was observed.
 
     Attributes
     ----------
@@ -71,24 +71,24 @@ class Told:
     fitted: pd.Period | None = None
 
 
-def tell(
+def score_forecasts(
     target: str,
     horizon: int,
     origins: Sequence[pd.Period],
     region_ids: Sequence[str],
-    said: Sequence[Margins],
+    predicted: Sequence[Margins],
     reference: Sequence[Margins],
     observed: np.ndarray,
     rng: np.random.Generator,
     fitted: pd.Period | None = None,
-) -> Told:
-    """Score what was said from each origin.
+) -> ForecastRecord:
+    """Score what was forecast from each origin.
 
     Parameters
     ----------
     target, horizon, origins, region_ids, fitted
-        See :class:`Told`.
-    said, reference : sequence of Margins
+        See :class:`ForecastRecord`.
+    predicted, reference : sequence of Margins
         One per origin, (regions,): the model's, and those of the baseline that it is held against.
     observed : numpy.ndarray
         (origins, regions), counts; NaN where not observed.
@@ -100,10 +100,10 @@ def tell(
     >>> from harmattan.training.distribution import empirical
     >>> even, always = empirical(np.array([[0], [1], [2], [3]])), empirical(np.array([[2]]))
     >>> july = pd.Period("2023-07", "M")
-    >>> told = tell(
+    >>> record = score_forecasts(
     ...     "events", 1, [july], ["a"], [even], [always], np.array([[2.0]]), np.random.default_rng(0)
     ... )
-    >>> told.chance[1].tolist(), told.crps_reference.tolist()
+    >>> record.chance[1].tolist(), record.crps_reference.tolist()
     ([[0.75]], [[0.0]])
     """
     seen = np.isfinite(observed)
@@ -114,21 +114,23 @@ def tell(
         return np.where(seen, np.stack(list(values)), np.nan)
 
     def quantile(level: float) -> np.ndarray:
-        return np.stack([np.minimum((m.cdf < level).sum(axis=-1), m.support) for m in said]).astype(float)
+        return np.stack([np.minimum((m.cdf < level).sum(axis=-1), m.support) for m in predicted]).astype(
+            float
+        )
 
-    return Told(
+    return ForecastRecord(
         target,
         horizon,
         tuple(origins),
         tuple(region_ids),
         np.asarray(observed, float),
-        mean=np.stack([m.mean for m in said]),
+        mean=np.stack([m.mean for m in predicted]),
         low=quantile(0.1),
         high=quantile(0.9),
-        pit=known(m.pit(y, u) for m, y, u in zip(said, counts, uniform, strict=True)),
-        crps=known(m.crps(y) for m, y in zip(said, counts, strict=True)),
+        pit=known(m.pit(y, u) for m, y, u in zip(predicted, counts, uniform, strict=True)),
+        crps=known(m.crps(y) for m, y in zip(predicted, counts, strict=True)),
         crps_reference=known(m.crps(y) for m, y in zip(reference, counts, strict=True)),
-        chance={k: np.stack([_at_least(m, k) for m in said]) for k in THRESHOLDS},
+        chance={k: np.stack([_at_least(m, k) for m in predicted]) for k in THRESHOLDS},
         fitted=fitted,
     )
 
@@ -137,12 +139,12 @@ def _at_least(margins: Margins, k: int) -> np.ndarray:
     return np.asarray(1 - margins.widened(k).cdf[..., k - 1])
 
 
-def reliability_table(told: Iterable[Told]) -> pd.DataFrame:
-    """How often what was said came true, by target, pooled over horizons.
+def reliability_table(records: Iterable[ForecastRecord]) -> pd.DataFrame:
+    """How often what was forecast came true, by target, pooled over horizons.
 
     Parameters
     ----------
-    told : iterable of Told
+    records : iterable of ForecastRecord
         Any targets and horizons.
 
     Returns
@@ -154,14 +156,14 @@ def reliability_table(told: Iterable[Told]) -> pd.DataFrame:
         ``interval``: the share of outcomes inside the central interval from quantile ``low`` to ``high``, overall
         and by bins of the predicted mean.
     """
-    by_target: dict[str, list[Told]] = {}
-    for each in told:
+    by_target: dict[str, list[ForecastRecord]] = {}
+    for each in records:
         by_target.setdefault(each.target, []).append(each)
     tables = [_of_target(target, parts) for target, parts in by_target.items()]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
 
-def _of_target(target: str, parts: Sequence[Told]) -> pd.DataFrame:
+def _of_target(target: str, parts: Sequence[ForecastRecord]) -> pd.DataFrame:
     seen = [np.isfinite(t.observed) for t in parts]
 
     def cases(of: Sequence[np.ndarray]) -> np.ndarray:
@@ -212,7 +214,7 @@ def _coverage(pit: np.ndarray, mean: np.ndarray) -> pd.DataFrame:
     return table[table["cases"] > 0]
 
 
-def rehearsal(told: Told) -> pd.DataFrame:
+def rehearsal(record: ForecastRecord) -> pd.DataFrame:
     """The last month with an outcome, as it would have been forecast; one row per region observed.
 
     Returns
@@ -221,23 +223,23 @@ def rehearsal(told: Told) -> pd.DataFrame:
         ``origin, month, horizon, fitted, region_id, expected, low, high, observed, crps, crps_conflictology``: counts
         a month, the ends of the 80 % interval, and scores in counts. Empty where nothing was observed.
     """
-    last = len(told.origins) - 1
-    keep = np.flatnonzero(np.isfinite(told.observed[last])) if last >= 0 else np.zeros(0, dtype=int)
+    last = len(record.origins) - 1
+    keep = np.flatnonzero(np.isfinite(record.observed[last])) if last >= 0 else np.zeros(0, dtype=int)
     if not len(keep):
         return pd.DataFrame(columns=REHEARSED)
-    origin = told.origins[last]
+    origin = record.origins[last]
     return pd.DataFrame(
         {
             "origin": str(origin),
-            "month": str(origin + told.horizon),
-            "horizon": told.horizon,
-            "fitted": str(told.fitted or origin),
-            "region_id": [told.region_ids[i] for i in keep],
-            "expected": told.mean[last, keep],
-            "low": told.low[last, keep],
-            "high": told.high[last, keep],
-            "observed": told.observed[last, keep],
-            "crps": told.crps[last, keep],
-            "crps_conflictology": told.crps_reference[last, keep],
+            "month": str(origin + record.horizon),
+            "horizon": record.horizon,
+            "fitted": str(record.fitted or origin),
+            "region_id": [record.region_ids[i] for i in keep],
+            "expected": record.mean[last, keep],
+            "low": record.low[last, keep],
+            "high": record.high[last, keep],
+            "observed": record.observed[last, keep],
+            "crps": record.crps[last, keep],
+            "crps_conflictology": record.crps_reference[last, keep],
         }
     )

@@ -22,7 +22,7 @@ EXPERIMENT = "harmattan"
 #: Seconds after which one request to a tracking server counts as lost; each is made twice at most.
 PATIENCE = 10
 #: Seconds that a server has to say that it is there, before anything is sent to it.
-FIRST_WORD = 5.0
+HEALTH_TIMEOUT = 5.0
 
 
 def store_uri(folder: Path, tracking_uri: str | None = None) -> str:
@@ -112,7 +112,7 @@ def connected(
             if not create:
                 raise FileNotFoundError("there is no such database")
             create_store(folder)
-        greet(uri)
+        check_server(uri)
         with quiet_mlflow():
             from mlflow import MlflowClient
 
@@ -120,7 +120,7 @@ def connected(
     except HarmattanError:
         raise
     except Exception as reason:
-        raise TrackingError(f"{doing} ({in_short(reason)}).", without_secrets(uri), remedy) from reason
+        raise TrackingError(f"{doing} ({short_reason(reason)}).", without_secrets(uri), remedy) from reason
 
 
 def check_folder(folder: Path) -> None:
@@ -137,7 +137,7 @@ def is_local(folder: Path, tracking_uri: str | None = None) -> bool:
     return store_uri(folder, tracking_uri) == f"sqlite:///{_database(folder.resolve())}"
 
 
-def greet(uri: str) -> None:
+def check_server(uri: str) -> None:
     """Ask a server whether it is there; an error within seconds where it is not, fails or hangs.
 
     MLflow itself would try for minutes, and a job that waits for its record is a late job.
@@ -152,7 +152,7 @@ def greet(uri: str) -> None:
     import httpx
 
     try:
-        status = httpx.get(uri.rstrip("/") + "/health", timeout=FIRST_WORD).status_code
+        status = httpx.get(uri.rstrip("/") + "/health", timeout=HEALTH_TIMEOUT).status_code
     except (httpx.HTTPError, httpx.InvalidURL) as reason:
         raise ConnectionError(f"no answer: {type(reason).__name__}") from None
     if status >= 500:
@@ -217,12 +217,12 @@ def without_secrets(text: str) -> str:
     return re.sub(r"//[^@\s]*@", "//", re.sub(r"\?\S*", "", text))
 
 
-def in_short(reason: BaseException) -> str:
+def short_reason(reason: BaseException) -> str:
     """The first line of an error that says something, without secrets, at most 200 characters.
 
     Of a request that was lost it is the address and the innermost cause, for what lies between says both many times.
 
-    >>> in_short(OSError("(raised as a result of a flush)\\n(sqlite3.OperationalError) database or disk is full"))
+    >>> short_reason(OSError("(raised as a result of a flush)\\n(sqlite3.OperationalError) database or disk is full"))
     'database or disk is full'
     """
     lines = [line for line in str(reason).strip().splitlines() if not line.startswith("(raised as ")]

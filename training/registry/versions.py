@@ -21,7 +21,7 @@ from .gate import COLUMNS, POOL
 from .store import connected, is_local, quiet_mlflow, store_uri, without_secrets
 
 if TYPE_CHECKING:
-    from ..trained_model import Trained
+    from ..trained_model import TrainedModel
 
 #: The one registered model.
 MODEL = "harmattan"
@@ -63,7 +63,7 @@ class Loaded:
 
     Attributes
     ----------
-    trained : Trained
+    trained : TrainedModel
         Its files have the SHA-256 that the registry promises.
     name : str
         How it was asked for: ``champion``, ``3``.
@@ -75,7 +75,7 @@ class Loaded:
         Fetches ``scores``, which a forecast does not need.
     """
 
-    trained: Trained
+    trained: TrainedModel
     name: str
     version: str
     tags: Mapping[str, str]
@@ -112,7 +112,7 @@ def load_model(reference: str, folder: Path, tracking_uri: str | None = None) ->
     TrackingError
         The store cannot be reached or read.
     """
-    from ..trained_model import Trained
+    from ..trained_model import TrainedModel
 
     with registry(folder, tracking_uri) as client:
         version = find(client, reference, where=_place(folder, tracking_uri))
@@ -121,7 +121,7 @@ def load_model(reference: str, folder: Path, tracking_uri: str | None = None) ->
             files = _fetch(
                 f"{uri.rstrip('/')}/{TRAINED}", Path(aside) / "trained", version, folder, tracking_uri
             )
-            trained = Trained.read(files)
+            trained = TrainedModel.read(files)
             _check_digest(trained, version)
 
     def read_scores() -> pd.DataFrame:
@@ -230,7 +230,7 @@ def point(client: Any, alias: str, number: str) -> None:
     client.set_registered_model_alias(MODEL, alias, number)
 
 
-def crown(client: Any, number: str, tags: Mapping[str, str]) -> str | None:
+def make_champion(client: Any, number: str, tags: Mapping[str, str]) -> str | None:
     """Make a version the champion; the number of the one before, which becomes ``previous``.
 
     Parameters
@@ -273,7 +273,7 @@ def _fetch(uri: str, to: Path, version: Version, folder: Path, tracking_uri: str
     return Path(got)
 
 
-def _check_digest(trained: Trained, version: Version) -> None:
+def _check_digest(trained: TrainedModel, version: Version) -> None:
     """The files are in order among themselves; here, that they are the ones that were registered."""
     promised = version.tags.get("model_digest", "")
     if trained.digest != promised:

@@ -10,7 +10,7 @@ import pandas as pd
 from ....training.diffusion.design import lag_states
 from ....training.diffusion.simulate import mean_paths
 from ....training.models.excitation import border_weights
-from ..breakdown import GROUP_MEASURES, SMALLEST, View
+from ..breakdown import GROUP_MEASURES, SMALLEST, ModelAtOrigin
 
 #: How many regions an analyst would watch.
 WATCHED = 5
@@ -25,7 +25,7 @@ SCORES = {
     "any_events": "all events expected without borders",
 }
 ALL, NEW = "first in the region", "first in the country"
-COLUMNS = ("group", "region_id", "country", *SCORES, "new_country", "came")
+COLUMNS = ("group", "region_id", "country", *SCORES, "new_country", "observed")
 _SAMPLES = 400
 _LISTED = (
     "origin",
@@ -41,7 +41,7 @@ _SUMMARY = ("of", "group", "ranked_by", "cases", "entries", "auc", "auc_low", "a
             "top5_by_chance", "top5_precision")  # fmt: skip
 
 
-def first_entries(view: View, border: np.ndarray, months: int) -> pd.DataFrame:
+def first_entries(view: ModelAtOrigin, border: np.ndarray, months: int) -> pd.DataFrame:
     """Border regions that a group has not been seen in, how exposed they are, and whether it came.
 
     Parameters
@@ -57,7 +57,7 @@ def first_entries(view: View, border: np.ndarray, months: int) -> pd.DataFrame:
         ``group, region_id, country``; ``inflow`` and ``inflow_at_home``: the group's events expected to arrive across
         the border, and from inside the country; ``next_door``: its recent events in all regions that touch this one,
         by the lag of the model; ``any_events``: everybody's events expected without borders; ``new_country``: the
-        group has not been seen in the country; ``came``.
+        group has not been seen in the country; ``observed``: whether it came.
     """
     panel, model = view.problem.panel, view.model
     alone = replace(model, endemic=np.zeros_like(model.endemic))
@@ -84,14 +84,14 @@ def first_entries(view: View, border: np.ndarray, months: int) -> pd.DataFrame:
             "next_door": (touching @ (states @ model.lag_shares))[fresh],
             "any_events": anything[fresh],
             "new_country": np.isin(view.country[fresh], view.country[seen], invert=True),
-            "came": events[view.row + 1 : view.row + 1 + months, fresh].any(axis=0),
+            "observed": events[view.row + 1 : view.row + 1 + months, fresh].any(axis=0),
         }
         tables.append(pd.DataFrame(table))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
 
 
 def entry_tables(entries: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """How well each ranking told where groups came, and every first event with its ranks.
+    """How well each ranking found where groups came, and every first event with its ranks.
 
     Parameters
     ----------
@@ -122,34 +122,36 @@ def entry_tables(entries: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.Da
         for of, group, part in asked
         for score, words in SCORES.items()
     ]
-    listed = cases.loc[cases["came"].astype(bool), list(_LISTED)].reset_index(drop=True)
+    listed = cases.loc[cases["observed"].astype(bool), list(_LISTED)].reset_index(drop=True)
     listed["rank_inflow"] = listed["rank_inflow"].where(listed["inflow"] > 0)
     return pd.DataFrame(rows), listed
 
 
 def _judged(part: pd.DataFrame, score: str, rng: np.random.Generator) -> dict[str, float]:
     """One ranking of some cases."""
-    came, values = part["came"].to_numpy(bool), part[score].to_numpy(float)
+    observed, values = part["observed"].to_numpy(bool), part[score].to_numpy(float)
     watched = (part[f"rank_{score}"] <= WATCHED).to_numpy(bool)
     chance = (
-        (WATCHED / part.groupby(["origin", "group"])["came"].transform("size")).clip(upper=1).to_numpy(float)
+        (WATCHED / part.groupby(["origin", "group"])["observed"].transform("size"))
+        .clip(upper=1)
+        .to_numpy(float)
     )
     quarters, of = np.unique(part["origin"].to_numpy(str), return_inverse=True)
     members = [np.flatnonzero(of == q) for q in range(len(quarters))]
     areas = []
-    for _ in range(_SAMPLES if came.any() else 0):
+    for _ in range(_SAMPLES if observed.any() else 0):
         drawn = np.concatenate([members[q] for q in rng.integers(len(quarters), size=len(quarters))])
-        areas.append(area(values[drawn], came[drawn]))
+        areas.append(area(values[drawn], observed[drawn]))
     low, high = np.nanquantile(areas, [0.025, 0.975]) if areas else (np.nan, np.nan)
     return {
         "cases": len(part),
-        "entries": int(came.sum()),
-        "auc": area(values, came),
+        "entries": int(observed.sum()),
+        "auc": area(values, observed),
         "auc_low": float(low),
         "auc_high": float(high),
-        "top5_hit_rate": float(watched[came].mean()) if came.any() else np.nan,
-        "top5_by_chance": float(chance[came].mean()) if came.any() else np.nan,
-        "top5_precision": float(came[watched].mean()) if watched.any() else np.nan,
+        "top5_hit_rate": float(watched[observed].mean()) if observed.any() else np.nan,
+        "top5_by_chance": float(chance[observed].mean()) if observed.any() else np.nan,
+        "top5_precision": float(observed[watched].mean()) if watched.any() else np.nan,
     }
 
 

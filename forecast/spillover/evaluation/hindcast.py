@@ -14,33 +14,42 @@ from ....training.diffusion.border_signal import judge_borders
 from ....training.diffusion.design import make_design
 from ....training.diffusion.fit import PERMUTATIONS, assemble
 from ....training.models.base import Problem
-from ..breakdown import View
+from ..breakdown import ModelAtOrigin
 from ..job import border_rng, problem_of, total_shares
 from .first_events import entry_tables, first_entries
 from .shipped import load_evaluation
 
-__all__ = ["gain_table", "load_evaluation", "look_back", "record"]
+__all__ = ["gain_table", "hindcast", "hindcast_origin", "load_evaluation"]
 
 #: First origin; there is one each month.
 FIRST = "2014-12"
 #: Months after an origin in which an armed group's first event counts, asked at the end of every such span.
 QUARTER = 3
-#: Months over which shares are told.
+#: Months over which shares are stated.
 SPAN = 6
 #: A region is quiet after this many months without an event.
 QUIET = 6
 _KEYS = ["source_country", "target_country"]
+_TESTS = [
+    "coefficient",
+    "p_holm",
+    "p_permuted",
+    "p_shock",
+    "declared",
+    "distinguishable_from_shock",
+    "verdict",
+]
 
 
 @dataclass(frozen=True)
-class Past:
+class HindcastInputs:
     """What every origin shares."""
 
     problem: Problem
     seed: int
 
 
-def record(
+def hindcast(
     panel: Panel,
     seed: int,
     workers: int = 1,
@@ -60,17 +69,17 @@ def record(
     -------
     dict of str to pandas.DataFrame
         ``history`` (origin, pair: share of the target's expected events over 6 months, coefficient, p-values,
-        declared, apart, verdict), ``gain`` (CRPS and average precision of onsets in border regions, with and without
-        the term), ``entries`` and ``entry_list``, see
+        declared, distinguishable_from_shock, verdict), ``gain`` (CRPS and average precision of onsets in border
+        regions, with and without the term), ``entries`` and ``entry_list``, see
         :func:`harmattan.forecast.spillover.evaluation.first_events.entry_tables`.
     """
     from ....training.parallel import run_tasks
 
     start = pd.Period(first, freq="M")
     origins = [start + i for i in range((panel.months[-1] - start).n + 1)]
-    shared = Past(problem_of(panel), seed)
+    shared = HindcastInputs(problem_of(panel), seed)
     tasks = [(str(o),) for o in origins]
-    done = run_tasks(look_back, shared, tasks, workers=workers, progress=progress)
+    done = run_tasks(hindcast_origin, shared, tasks, workers=workers, progress=progress)
     history, steps, entries = (_stacked([d[name] for d in done]) for name in ("history", "steps", "entries"))
     rng = np.random.default_rng(np.random.SeedSequence([seed, 6]))
     summary, listed = entry_tables(entries, rng)
@@ -83,21 +92,21 @@ def _stacked(tables: Sequence[pd.DataFrame | None]) -> pd.DataFrame:
     return pd.concat(made, ignore_index=True) if made else pd.DataFrame({"origin": []})
 
 
-def look_back(past: Past, origin: str) -> dict[str, Any]:
+def hindcast_origin(inputs: HindcastInputs, origin: str) -> dict[str, Any]:
     """Fit at one origin with and without borders, and look at the following month and quarter."""
-    problem, at = past.problem, pd.Period(origin, freq="M")
+    problem, at = inputs.problem, pd.Period(origin, freq="M")
     design, shares = make_design(problem, at, None, 24, 2.0)
     likelihood = design.likelihood()
     best = design.fit(likelihood, design.start())
     across = [t for t in design.terms if t.kind == "across"]
     closed = design.fit(likelihood, best.params, closed=across)
-    pairs = judge_borders(design, likelihood, best, PERMUTATIONS, border_rng(past.seed))
-    view = View.at(assemble(design, best, pairs, shares), problem, at)
-    told = (
+    pairs = judge_borders(design, likelihood, best, PERMUTATIONS, border_rng(inputs.seed))
+    view = ModelAtOrigin.at(assemble(design, best, pairs, shares), problem, at)
+    shares_by_pair = (
         total_shares(view, SPAN)
         .drop(columns="declared")
         .merge(
-            pairs[[*_KEYS, "coefficient", "p_holm", "p_permuted", "p_shock", "declared", "apart", "verdict"]],
+            pairs[[*_KEYS, *_TESTS]],
             on=_KEYS,
         )
     )
@@ -105,7 +114,7 @@ def look_back(past: Past, origin: str) -> dict[str, Any]:
     means = [design.mean_after(found.params, view.row) for found in (best, closed)]
     asked = at.month % QUARTER == 0 and ahead >= QUARTER
     return {
-        "history": told.assign(origin=origin),
+        "history": shares_by_pair.assign(origin=origin),
         "steps": _month(problem, view.row + 1, border, means) if ahead else None,
         "entries": first_entries(view, border, QUARTER).assign(origin=origin) if asked else None,
     }
@@ -141,19 +150,19 @@ def gain_table(steps: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     quiet = steps[steps["quiet"]]
     precision = _onset_precision(quiet)
     months, of = np.unique(quiet["row"], return_inverse=True)
-    apart = []
+    differences = []
     for draws in month_blocks(len(months), rng, samples=400):
         sample = quiet.loc[quiet.index.repeat(draws[of].astype(int))]
         a, b = _onset_precision(sample)
-        apart.append(a - b)
+        differences.append(a - b)
     rows.append(
         (
             "average precision of onsets",
             len(quiet),
             *precision,
             precision[0] - precision[1],
-            float(np.nanquantile(apart, 0.025)),
-            float(np.nanquantile(apart, 0.975)),
+            float(np.nanquantile(differences, 0.025)),
+            float(np.nanquantile(differences, 0.975)),
         )
     )
     names = ["measure", "cases", "with_border", "without_border", "gain", "gain_low", "gain_high"]

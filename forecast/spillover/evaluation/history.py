@@ -19,7 +19,7 @@ NAMES = {
     "GNB": "Guinea-Bissau",
     "NGA": "Nigeria",
 }
-#: Countries whose spread is told, and the years in question.
+#: Countries whose spread is shown, and the years in question.
 CASES = {"BFA": ("before 2018-2019", 2015, 2019), "BEN": ("before 2021-2022", 2018, 2022),
          "TGO": ("before 2021-2022", 2018, 2022)}  # fmt: skip
 
@@ -42,7 +42,7 @@ def history_table(history: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     history : pandas.DataFrame
-        ``origin, source_country, target_country, events, share, p_holm, declared, apart``.
+        ``origin, source_country, target_country, events, share, p_holm, declared, distinguishable_from_shock``.
 
     Returns
     -------
@@ -51,8 +51,8 @@ def history_table(history: pd.DataFrame) -> pd.DataFrame:
         ``first_signal`` (first origin of the year with a declared border, empty where none), ``signals`` (origins).
     """
     rows = []
-    told = history.assign(year=history["origin"].str[:4].astype(int))
-    for (country, year), part in told.groupby(["target_country", "year"]):
+    by_year = history.assign(year=history["origin"].str[:4].astype(int))
+    for (country, year), part in by_year.groupby(["target_country", "year"]):
         best = part.iloc[int(part["share"].to_numpy().argmax())]
         sure = part[part["declared"].astype(bool)]
         rows.append(
@@ -111,11 +111,13 @@ def _country(history: pd.DataFrame, country: str, first: int, last: int) -> Iter
     yield "| year | strongest source | its largest share | events then expected from it | smallest p | declared |"
     yield "|---|---|---|---|---|---|"
     for row in rows_of(table[table["year"].between(first, last)]):
-        said = f"from {row.first_signal}, {row.signals} of {row.origins} months" if row.signals else "never"
+        declared = (
+            f"from {row.first_signal}, {row.signals} of {row.origins} months" if row.signals else "never"
+        )
         source = NAMES.get(row.source, row.source)
         yield (
             f"| {row.year} | {source} | {row.largest_share:.0%} | {row.expected_events:.1f} | {row.smallest_p:.2g} "
-            f"| {said} |"
+            f"| {declared} |"
         )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from ....data.errors import OriginError
 from ....data.frames import rows_of
 from ....data.panel import Panel
-from ....training.diffusion.additive import Found
+from ....training.diffusion.additive import FitResult
 from ....training.diffusion.border_signal import judge_borders, permuted_estimates
 from ....training.diffusion.design import Design, Term, make_design
 from ...version import version
@@ -30,7 +30,7 @@ LAST_OPEN = "2022-12"
 _PERMUTATIONS = 2000
 
 
-def prove(
+def run_evaluation(
     settings: Settings,
     worlds: int,
     parts: Sequence[str] = PARTS,
@@ -60,7 +60,7 @@ def prove(
         An origin behind the vault's door, or without polygons for the simulated worlds.
     """
     from ...inputs import load_inputs
-    from .hindcast import record
+    from .hindcast import hindcast
 
     say = progress or (lambda stage, share: None)
     inputs = load_inputs(settings)
@@ -78,7 +78,7 @@ def prove(
         say("sensitivity", 0.5)
         tables["sensitivity"] = sensitivity(panel, inputs.training[0], settings.seed)
     if "record" in parts:
-        tables |= record(panel, settings.seed, settings.workers, lambda share: say("record", share))
+        tables |= hindcast(panel, settings.seed, settings.workers, lambda share: say("record", share))
     if "worlds" in parts:
         tables["worlds"] = _worlds(inputs.regions, worlds, settings, lambda share: say("worlds", share))
     return tables
@@ -170,7 +170,7 @@ def placebos(panel: Panel, regions: Regions | None, rng: np.random.Generator) ->
     }
 
 
-def _fitted(panel: Panel) -> tuple[Design, Found, pd.DataFrame]:
+def _fitted(panel: Panel) -> tuple[Design, FitResult, pd.DataFrame]:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):

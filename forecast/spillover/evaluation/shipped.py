@@ -107,13 +107,13 @@ def _worlds(table: pd.DataFrame) -> Iterator[Row]:
         elif "declared in at most" in row.expected:
             fine = 1 - rate <= (0.05 if "5 %" in row.expected else 0.1)
         elif "told apart in at most" in row.expected:
-            fine = row.apart_either <= 0.1
+            fine = row.distinguishable_either <= 0.1
         elif "both declared, and told apart" in row.expected:
-            fine = bool(row.exactly_so_apart >= 0.9)
+            fine = bool(row.exactly_so_distinguishable >= 0.9)
         words = (
             f"{row.setting}: as it is in {rate:.0%} of {row.worlds} worlds; declared one way "
             f"{row.declared_there:.0%}, the other {row.declared_back:.0%}; told apart from a shock "
-            f"{row.apart_there:.0%} and {row.apart_back:.0%}; "
+            f"{row.distinguishable_there:.0%} and {row.distinguishable_back:.0%}; "
             f"90 % intervals hold {row.coefficient_covered:.0%} of coefficients, {row.shares_covered:.0%} of shares."
         )
         yield part, row.setting, row.expected, rate, row.rate_low, row.rate_high, row.worlds, fine, words
@@ -161,12 +161,13 @@ def _time(table: pd.DataFrame) -> Iterator[Row]:
 def _sensitivity(table: pd.DataFrame) -> Iterator[Row]:
     from .sensitivity import changed
 
-    told = changed(table)
-    words = f"With Nigeria's counts {told['changed']} of {told['borders']} verdicts change at the last month both have."
-    share = told["changed"] / max(told["borders"], 1)
+    counts = changed(table)
+    turned, borders = counts["changed"], counts["borders"]
+    words = f"With Nigeria's counts {turned} of {borders} verdicts change at the last month both have."
+    share = turned / max(borders, 1)
     yield (
-        "sensitivity", "with Nigeria", "no verdict changes", share, np.nan, np.nan, told["borders"],
-        told["changed"] == 0, words,
+        "sensitivity", "with Nigeria", "no verdict changes", share, np.nan, np.nan, borders,
+        turned == 0, words,
     )  # fmt: skip
 
 

@@ -157,7 +157,7 @@ def test_a_broken_champion_stands_in_nobodys_way_but_by_force(mine: World, tmp_p
 
     broken = copy_version(mine, tmp_path, change=wreck)
     with registry.registry(mine.mlruns) as client:
-        registry.crown(client, broken, {})
+        registry.make_champion(client, broken, {})
     better = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
     with pytest.raises(ModelError, match="missing"):
         promote(mine.settings, better)

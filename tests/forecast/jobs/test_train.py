@@ -31,7 +31,7 @@ from harmattan.training.registry import store as stores
 from harmattan.training.registry import versions as registry
 from harmattan.training.registry.export import export_run
 from harmattan.training.registry.versions import load_model
-from harmattan.training.trained_model import Trained
+from harmattan.training.trained_model import TrainedModel
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -317,7 +317,7 @@ def test_a_model_that_could_not_be_registered_is_kept(
         train(settings)
     (kept,) = (tmp_path / "mlruns" / "unregistered").iterdir()
     assert str(kept) in caught.value.remedy
-    assert Trained.read(kept) == world.outcome.training.trained
+    assert TrainedModel.read(kept) == world.outcome.training.trained
 
 
 def test_a_damaged_champion_does_not_cost_the_new_model(
@@ -330,7 +330,7 @@ def test_a_damaged_champion_does_not_cost_the_new_model(
     mine = own_store(world, tmp_path / "mlruns")
     damaged = copy_version(mine, tmp_path, change=change)
     with registry.registry(mine.mlruns) as client:
-        registry.crown(client, damaged, {})
+        registry.make_champion(client, damaged, {})
     monkeypatch.setattr("harmattan.forecast.run.train_models", lambda *given: world.outcome.training)
     outcome = train(mine.settings)
     assert not outcome.verdict.ok
@@ -367,19 +367,19 @@ def test_a_model_is_kept_whatever_fails_after_the_work(
     with pytest.raises(kind, match="The trained model is in"):
         train(own_store(world, tmp_path / "mlruns").settings)
     (kept,) = (tmp_path / "mlruns" / "unregistered").iterdir()
-    assert Trained.read(kept) == world.outcome.training.trained
+    assert TrainedModel.read(kept) == world.outcome.training.trained
 
 
 def test_nothing_half_written_is_kept_on_a_full_disk(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Trained, folder: Path) -> None:
+    def full(self: TrainedModel, folder: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "model.json").write_text("{", encoding="utf-8")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("harmattan.forecast.run.train_models", lambda *given: world.outcome.training)
-    monkeypatch.setattr(Trained, "write", full)
+    monkeypatch.setattr(TrainedModel, "write", full)
     with pytest.raises(TrackingError, match="No space left") as caught:
         train(own_store(world, tmp_path / "mlruns").settings)
     assert "unregistered" not in caught.value.message

@@ -22,7 +22,7 @@ from small_worlds import panel_of
 from harmattan.data.panel import Panel
 from harmattan.forecast.release import latest
 from harmattan.forecast.release.verify import verify
-from harmattan.training.trained_model import Trained
+from harmattan.training.trained_model import TrainedModel
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 Publish = Callable[..., Done]
@@ -289,11 +289,11 @@ def test_a_stand_in_never_replaces_what_the_champion_said(publish: Publish, worl
 
 def change_scores(folder: Path, **values: float) -> None:
     """The same model with another record of its past, hashes and all."""
-    trained = Trained.read(folder)
+    trained = TrainedModel.read(folder)
     scores = trained.scores.assign(**values)
     text = json.dumps({"columns": list(scores), "rows": scores.astype(object).to_numpy().tolist()})
     shutil.rmtree(folder)
-    Trained(trained.card, {**trained.files, "scores.json": text}).write(folder)
+    TrainedModel(trained.card, {**trained.files, "scores.json": text}).write(folder)
 
 
 def test_intervals_out_of_band_are_held_back(publish: Publish, world: Path) -> None:

@@ -12,7 +12,7 @@ from small_worlds import diffusion, ladder_panel, problem_of
 from harmattan.forecast.release.manifest import manifest
 from harmattan.forecast.release.tables import release_tables
 from harmattan.forecast.spillover.attribution import COLUMNS
-from harmattan.forecast.spillover.breakdown import View, exact_answers, routes
+from harmattan.forecast.spillover.breakdown import ModelAtOrigin, exact_answers, routes
 from harmattan.training.diffusion.border_signal import PAIR_COLUMNS
 
 DOC = Path(__file__).parents[3] / "docs" / "tables.md"
@@ -33,7 +33,7 @@ def dictionary() -> dict[str, set[str]]:
 def published() -> dict[str, list[str]]:
     """Columns by file of a release with every kind of table."""
     problem = problem_of(ladder_panel(2, 60))
-    view = View.at(diffusion(a_to_b=0.6, b_to_a=0.2), problem, problem.panel.months[-1])
+    view = ModelAtOrigin.at(diffusion(a_to_b=0.6, b_to_a=0.2), problem, problem.panel.months[-1])
     answers = exact_answers(view) | {"routes": routes(view)}
     result = make_result(answers=answers)
     shapes = manifest(result, release_tables(result))["tables"]

@@ -196,8 +196,11 @@ def test_no_signal_is_said_and_no_arrow_drawn() -> None:
 
 def test_every_border_says_whether_it_is_told_apart_from_a_shock() -> None:
     made = make_result()
-    for apart, words in ((False, "not told apart from a shock"), (True, "; told apart from a shock")):
-        told = dataclasses.replace(made, pairs=made.pairs.assign(apart=apart))
+    for distinguishable, words in (
+        (False, "not told apart from a shock"),
+        (True, "; told apart from a shock"),
+    ):
+        told = dataclasses.replace(made, pairs=made.pairs.assign(distinguishable_from_shock=distinguishable))
         assert render(told).count(f"{words} on both sides</td>") == made.pairs.declared.sum() > 0
 
 

@@ -18,7 +18,7 @@ from harmattan.forecast.report import tables
 from harmattan.forecast.report.hindsight import hindsight, rehearsed, revisions
 from harmattan.forecast.report.number_format import count, month_name, percent, signed
 from harmattan.forecast.result import ForecastResult
-from harmattan.forecast.spillover.attribution import APART_NOTE, SHARED_NOTE
+from harmattan.forecast.spillover.attribution import DISTINGUISHABLE_NOTE, SHARED_NOTE
 from harmattan.training.distribution import Draws
 
 
@@ -145,8 +145,10 @@ def test_border_sentence_gives_the_interval_of_a_share(result: ForecastResult) -
 
 
 def test_border_sentence_says_how_often_a_shock_would_pass(result: ForecastResult) -> None:
-    told = dataclasses.replace(result, pairs=result.pairs.assign(apart=result.pairs.declared))
-    for changed, note in ((result, SHARED_NOTE), (told, APART_NOTE)):
+    told = dataclasses.replace(
+        result, pairs=result.pairs.assign(distinguishable_from_shock=result.pairs.declared)
+    )
+    for changed, note in ((result, SHARED_NOTE), (told, DISTINGUISHABLE_NOTE)):
         spill = tables.spillover(changed, tables.region_outlook(changed, "events"))
         sentence = words.border_sentence(spill)
         assert sentence.text.endswith(f"not proof of cause: {note}).")

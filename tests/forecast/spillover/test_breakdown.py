@@ -10,8 +10,15 @@ import pytest
 from small_worlds import diffusion, ladder_panel, panel_of, problem_of
 
 from harmattan.data.errors import SchemaError
-from harmattan.forecast.spillover.attribution import APART_NOTE, SHARED_NOTE
-from harmattan.forecast.spillover.breakdown import View, by_group, by_region, chains, exact_answers, routes
+from harmattan.forecast.spillover.attribution import DISTINGUISHABLE_NOTE, SHARED_NOTE
+from harmattan.forecast.spillover.breakdown import (
+    ModelAtOrigin,
+    by_group,
+    by_region,
+    chains,
+    exact_answers,
+    routes,
+)
 from harmattan.forecast.spillover.stress import COLUMNS, stress_response
 from harmattan.training.diffusion.model import Alternatives, Diffusion
 from harmattan.training.diffusion.simulate import mean_paths
@@ -21,12 +28,12 @@ IDS = ("AAA-1", "AAA-2", "BBB-1", "BBB-2", "CCC-1", "CCC-2")
 
 
 @pytest.fixture(scope="module")
-def view() -> View:
+def view() -> ModelAtOrigin:
     problem = problem_of(ladder_panel(2, 60))
-    return View.at(diffusion(a_to_b=0.6, b_to_a=0.2), problem, problem.panel.months[-1])
+    return ModelAtOrigin.at(diffusion(a_to_b=0.6, b_to_a=0.2), problem, problem.panel.months[-1])
 
 
-def three_countries(a_to_b: float = 0.5, b_to_c: float = 0.5) -> View:
+def three_countries(a_to_b: float = 0.5, b_to_c: float = 0.5) -> ModelAtOrigin:
     """A chain of countries: A2 - B1 and B2 - C1 across borders."""
     steps = [(0, 1), (2, 3), (4, 5), (1, 2), (3, 4)]
     links = pd.DataFrame(
@@ -70,10 +77,10 @@ def three_countries(a_to_b: float = 0.5, b_to_c: float = 0.5) -> View:
         ),
     )
     problem = problem_of(panel)
-    return View.at(model, problem, panel.months[-1])
+    return ModelAtOrigin.at(model, problem, panel.months[-1])
 
 
-def test_direct_flows_along_routes_add_up_to_what_crosses(view: View) -> None:
+def test_direct_flows_along_routes_add_up_to_what_crosses(view: ModelAtOrigin) -> None:
     table = routes(view, [3])
     _, lags = mean_paths(view.model, view.states, 3)
     crossing = (view.model.across * lags.sum(axis=0)).sum()
@@ -83,7 +90,7 @@ def test_direct_flows_along_routes_add_up_to_what_crosses(view: View) -> None:
     assert {frozenset(p) for p in table[["source_region", "target_region"]].to_numpy().tolist()} <= linked
 
 
-def test_one_month_ahead_single_regions_add_up_to_their_country(view: View) -> None:
+def test_one_month_ahead_single_regions_add_up_to_their_country(view: ModelAtOrigin) -> None:
     """Over one month nothing passes two borders, so cutting regions one by one is cutting the country."""
     single = by_region(view, [1]).groupby(["source_country", "target_region"]).events.sum()
     for source in ("AAA", "BBB"):
@@ -92,7 +99,7 @@ def test_one_month_ahead_single_regions_add_up_to_their_country(view: View) -> N
             assert value == pytest.approx(whole[list(view.ids).index(region)])
 
 
-def test_groups_add_up_to_what_their_country_exports(view: View) -> None:
+def test_groups_add_up_to_what_their_country_exports(view: ModelAtOrigin) -> None:
     table = by_group(view, [3])
     crossing = view.expected(view.model, 3) - view.expected(view.model.cut("AAA"), 3)
     found = table[table.source_country == "AAA"].groupby("target_region").events.sum()
@@ -138,22 +145,22 @@ def test_intervals_hold_their_estimate_and_words_follow_the_verdict() -> None:
         assert (table.statement == "no measurable signal").all()
 
 
-def test_without_alternatives_an_interval_is_missing_and_not_in_words(view: View) -> None:
+def test_without_alternatives_an_interval_is_missing_and_not_in_words(view: ModelAtOrigin) -> None:
     table = by_region(view, [3])
     assert table.share_low.isna().all()
     assert not table.statement.str.contains("nan").any()
 
 
-def test_words_tell_a_signal_that_a_shock_would_pass_for(view: View) -> None:
+def test_words_tell_a_signal_that_a_shock_would_pass_for(view: ModelAtOrigin) -> None:
     pairs = view.model.pairs
-    for told, words in ((True, APART_NOTE), (False, SHARED_NOTE)):
-        seen = replace(view, model=replace(view.model, pairs=pairs.assign(apart=told)))
+    for told, words in ((True, DISTINGUISHABLE_NOTE), (False, SHARED_NOTE)):
+        seen = replace(view, model=replace(view.model, pairs=pairs.assign(distinguishable_from_shock=told)))
         said = by_region(seen, [1]).query("source_country == 'AAA'").statement
         assert len(said)
         assert said.str.endswith(words).all()
 
 
-def test_stress_at_the_source_never_lowers_a_risk_abroad(view: View) -> None:
+def test_stress_at_the_source_never_lowers_a_risk_abroad(view: ModelAtOrigin) -> None:
     table = stress_response(view, np.random.default_rng(1).random((200, 6, 8)))
     assert tuple(table.columns) == COLUMNS
     assert (table.stress_response >= 0).all()
@@ -172,5 +179,5 @@ def test_the_interval_of_a_stress_response_holds_it() -> None:
 def test_closed_borders_answer_nothing() -> None:
     problem = problem_of(ladder_panel(2, 60))
     model: Diffusion = diffusion(a_to_b=0.0, b_to_a=0.0)
-    seen = View.at(model, problem, problem.panel.months[-1])
+    seen = ModelAtOrigin.at(model, problem, problem.panel.months[-1])
     assert all(table.empty for table in exact_answers(seen).values())

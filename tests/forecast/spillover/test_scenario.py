@@ -172,8 +172,8 @@ def test_a_missing_file_is_named(tmp_path: object) -> None:
 
 
 def test_effects_say_what_may_be_said(problem: Problem) -> None:
-    def said(declared: bool, apart: bool) -> pd.Series:
-        pairs = diffusion().pairs.assign(declared=declared, apart=apart)
+    def said(declared: bool, distinguishable: bool) -> pd.Series:
+        pairs = diffusion().pairs.assign(declared=declared, distinguishable_from_shock=distinguishable)
         return effects(table_of(problem, "AAA-2=3x", pairs=pairs)).set_index("place").statement
 
     assert said(True, False)["BBB-2"] == "model-attributed, not told apart from a shock on both sides"

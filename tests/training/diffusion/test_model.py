@@ -278,6 +278,15 @@ def test_a_stored_model_comes_back_to_the_bit(scale: int) -> None:
         Diffusion.from_json(stored, panel.select(regions=["AAA-1", "BBB-1"]))
 
 
+def test_a_model_stored_under_the_former_name_of_a_column_is_read() -> None:
+    panel = panel_of(world_of(diffusion(), 120, np.random.default_rng(21)), links=ladder_links())
+    stored = diffusion().to_json()
+    current = [{**row, "distinguishable_from_shock": False} for row in stored["pairs"]]
+    former = [{**row, "apart": False} for row in stored["pairs"]]
+    again = Diffusion.from_json({**stored, "pairs": former}, panel)
+    assert again.pairs.equals(Diffusion.from_json({**stored, "pairs": current}, panel).pairs)
+
+
 def test_links_that_stay_at_home_have_no_border_to_test() -> None:
     links = ladder_links()
     panel = panel_of(np.ones((40, 8)), links=links[~links.crosses_border])

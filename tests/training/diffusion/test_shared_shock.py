@@ -7,7 +7,7 @@ import pytest
 from small_worlds import diffusion, ladder_links, panel_of, problem_of, world_of
 
 from harmattan.training.diffusion.design import Term, make_design
-from harmattan.training.diffusion.shared_shock import APART, lead_means, shock_p_value
+from harmattan.training.diffusion.shared_shock import SHOCK_TEST_LEVEL, lead_means, shock_p_value
 
 THERE = Term("across", "AAA", "BBB")
 
@@ -36,17 +36,17 @@ def shared(seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_spread_is_told_apart_from_a_shock(seed: int) -> None:
-    assert p_value(spreading(seed)) < APART
+    assert p_value(spreading(seed)) < SHOCK_TEST_LEVEL
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_shared_shock_is_not_told_apart(seed: int) -> None:
-    assert p_value(shared(seed)) > APART
+    assert p_value(shared(seed)) > SHOCK_TEST_LEVEL
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_what_comes_back_does_not_hide_what_went_there(seed: int) -> None:
-    assert p_value(spreading(seed, back=0.3)) < APART
+    assert p_value(spreading(seed, back=0.3)) < SHOCK_TEST_LEVEL
 
 
 def test_no_month_after_the_origin_is_seen() -> None:

@@ -7,13 +7,18 @@ import pandas as pd
 import pytest
 
 from harmattan.training.distribution import negative_binomial
-from harmattan.training.evaluation.reliability import Told, rehearsal, reliability_table, tell
+from harmattan.training.evaluation.reliability import (
+    ForecastRecord,
+    rehearsal,
+    reliability_table,
+    score_forecasts,
+)
 
 ORIGINS = tuple(pd.period_range("2022-01", periods=40, freq="M"))
 REGIONS = tuple(f"r{i}" for i in range(60))
 
 
-def world(scale: float = 1.0, seed: int = 3) -> Told:
+def world(scale: float = 1.0, seed: int = 3) -> ForecastRecord:
     """Negative binomial outcomes, and forecasts whose mean is ``scale`` times the true one."""
     rng = np.random.default_rng(seed)
     true = rng.gamma(0.7, 3.0, size=(len(ORIGINS), len(REGIONS)))
@@ -21,7 +26,7 @@ def world(scale: float = 1.0, seed: int = 3) -> Told:
     observed[0, 0] = np.nan
     said = [negative_binomial(scale * row, np.full(len(row), 1.5)) for row in true]
     flat = [negative_binomial(np.full(len(REGIONS), true.mean()), np.full(len(REGIONS), 1.5))] * len(ORIGINS)
-    return tell("events", 1, ORIGINS, REGIONS, said, flat, observed, rng)
+    return score_forecasts("events", 1, ORIGINS, REGIONS, said, flat, observed, rng)
 
 
 def test_a_true_forecast_comes_true_as_often_as_it_says() -> None:

@@ -32,7 +32,7 @@ def test_a_server_that_answers_500(tmp_path: Path) -> None:
 
 
 def test_a_server_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "FIRST_WORD", 0.2)
+    monkeypatch.setattr(stores, "HEALTH_TIMEOUT", 0.2)
     with hanging_server() as uri, pytest.raises(TrackingError, match="no answer: ReadTimeout") as caught:
         log_run(RECORD, tmp_path, uri)
     assert "harmattan track --from" in caught.value.remedy

@@ -10,7 +10,7 @@ import pytest
 from small_worlds import ladder_panel, panel_of
 
 from harmattan.data.snapshot import load_snapshot
-from harmattan.forecast.spillover.attribution import SHOCK_RATE_APART, SHOCK_RATES
+from harmattan.forecast.spillover.attribution import SHOCK_RATE_DISTINGUISHABLE, SHOCK_RATES
 from harmattan.forecast.spillover.evaluation import shipped as spillover_stored
 from harmattan.forecast.spillover.evaluation.hindcast import load_evaluation
 from harmattan.forecast.spillover.evaluation.history import first_signals, history_page, history_table
@@ -34,7 +34,7 @@ def history() -> pd.DataFrame:
                     "share": share + np.linspace(0, 0.1, 24),
                     "p_holm": np.linspace(1, 0.02, 24),
                     "declared": [source == "MLI" and o >= "2018-05" for o in origins],
-                    "apart": False,
+                    "distinguishable_from_shock": False,
                 }
             )
         )
@@ -106,7 +106,7 @@ def test_the_rate_beside_every_number_is_the_stored_one() -> None:
     shocks = worlds[worlds.index.str.contains("shock")]
     passed = shocks.declared_either[shocks.declared_either > 0.1]
     assert (passed.min(), passed.max()) == pytest.approx(SHOCK_RATES, abs=0.005)
-    assert shocks.apart_either.max() == pytest.approx(SHOCK_RATE_APART, abs=0.005)
+    assert shocks.distinguishable_either.max() == pytest.approx(SHOCK_RATE_DISTINGUISHABLE, abs=0.005)
     table = load_evaluation()
     assert table is not None
     assert set(table.part) >= {
@@ -126,10 +126,11 @@ def test_without_a_stored_evaluation_nothing_is_told(monkeypatch: pytest.MonkeyP
 def test_rates_are_judged_by_what_was_stated_beforehand() -> None:
     row = {
         "setting": "shock", "expected": "told apart in at most 10 %", "worlds": 100, "declared_there": 0.2,
-        "declared_back": 0.1, "apart_there": 0.05, "apart_back": 0.02, "apart_either": 0.07, "exactly_so": 0.7,
+        "declared_back": 0.1, "distinguishable_there": 0.05, "distinguishable_back": 0.02,
+        "distinguishable_either": 0.07, "exactly_so": 0.7,
         "rate_low": 0.6, "rate_high": 0.8, "coefficient_covered": 0.9, "shares_covered": 0.9,
     }  # fmt: skip
-    said = [row, {**row, "apart_either": 0.2}, {**row, "expected": "declared in at most 10 %"}]
+    said = [row, {**row, "distinguishable_either": 0.2}, {**row, "expected": "declared in at most 10 %"}]
     found = summary({"worlds": pd.DataFrame(said)})
     assert found.as_expected.tolist() == [True, False, False]
     assert found.cases.tolist() == [100] * 3

@@ -13,7 +13,7 @@ from harmattan.data.errors import OriginError
 from harmattan.data.simulation import World, grid_regions
 from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.spillover.evaluation.first_events import ALL, INFLOW, NAIVE, NEW, area, entry_tables
-from harmattan.forecast.spillover.evaluation.hindcast import gain_table, record
+from harmattan.forecast.spillover.evaluation.hindcast import gain_table, hindcast
 from harmattan.forecast.spillover.evaluation.run import last_month
 from harmattan.forecast.spillover.evaluation.simulated_worlds import (
     PAIR,
@@ -100,10 +100,10 @@ def test_a_country_that_is_no_longer_observed_is_named() -> None:
 def test_the_record_of_past_origins_sees_no_future() -> None:
     """Another last year changes nothing that an earlier origin said."""
     panel = ladder_panel(2, 84)
-    tables = record(panel, seed=1, first="2006-12")
+    tables = hindcast(panel, seed=1, first="2006-12")
     history = tables["history"]
     assert set(history.origin) == {str(m) for m in pd.period_range("2006-12", "2007-12", freq="M")}
-    short = record(panel.until("2007-06"), seed=1, first="2006-12")["history"]
+    short = hindcast(panel.until("2007-06"), seed=1, first="2006-12")["history"]
     kept = history[history.origin.isin(set(short.origin))].reset_index(drop=True)
     pd.testing.assert_frame_equal(short, kept)
     assert set(tables["gain"].measure) == {"crps", "average precision of onsets"}
@@ -141,7 +141,7 @@ def test_entries_are_ranked_inside_their_quarter_and_group() -> None:
             "next_door": np.arange(10.0),
             "any_events": np.arange(10.0),
             "new_country": [True] * 5 + [False] * 5,
-            "came": [True] + [False] * 8 + [True],
+            "observed": [True] + [False] * 8 + [True],
         }
     )
     summary, listed = entry_tables(cases, np.random.default_rng(1))

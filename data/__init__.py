@@ -1,1 +1,64 @@
 """Documented incidents in, a dense monthly panel out."""
+
+from typing import TYPE_CHECKING
+
+from .lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .errors import (
+        ConfigError,
+        CoverageError,
+        GateError,
+        HarmattanError,
+        InputError,
+        LedgerError,
+        LockError,
+        MatchError,
+        ModelError,
+        NotifyError,
+        OriginError,
+        OverdueError,
+        RegionError,
+        ReleaseError,
+        SchemaError,
+        SkillError,
+        SourceError,
+        StaleError,
+        TrackingError,
+        UsageError,
+        WithdrawnError,
+        nearest,
+    )
+    from .frames import pandas_of, rows_of
+    from .show import card
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "ConfigError",
+    "CoverageError",
+    "GateError",
+    "HarmattanError",
+    "InputError",
+    "LedgerError",
+    "LockError",
+    "MatchError",
+    "ModelError",
+    "NotifyError",
+    "OriginError",
+    "OverdueError",
+    "RegionError",
+    "ReleaseError",
+    "SchemaError",
+    "SkillError",
+    "SourceError",
+    "StaleError",
+    "TrackingError",
+    "UsageError",
+    "WithdrawnError",
+    "card",
+    "lazy_names",
+    "nearest",
+    "pandas_of",
+    "rows_of",
+]

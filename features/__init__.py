@@ -7,6 +7,7 @@ from ..data.lazy import lazy_names
 if TYPE_CHECKING:
     from .cube import Design, FeatureCube
     from .recipe import Recipe
+    from .store import write_parquet
     from .terms import (
         Active,
         ActiveBorder,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         DaysSince,
         Everywhere,
         Ewm,
+        Feature,
         Function,
         Lag,
         Log1p,
@@ -65,4 +67,5 @@ __all__ = [
     "Sum",
     "Term",
     "Trend",
+    "write_parquet",
 ]

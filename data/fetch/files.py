@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pandas as pd
 
 from ..errors import SourceError, UsageError
-from ..sources.ucdp import months_of
+from ..sources import ucdp_months
 from .transport import Transport
 
 UCDP_FILES = "https://ucdp.uu.se/downloads"
@@ -57,7 +57,7 @@ def ucdp_address(version: str, base: str = UCDP_FILES) -> str:
     >>> ucdp_address("25.1"), ucdp_address("26.0.4").rsplit("/", 1)[1]
     ('https://ucdp.uu.se/downloads/ged/ged251-csv.zip', 'GEDEvent_v26_0_4.csv')
     """
-    months_of(version)
+    ucdp_months(version)
     parts = version.split(".")
     if len(parts) == 2:
         return f"{base}/ged/ged{parts[0]}{parts[1]}-csv.zip"
@@ -99,12 +99,12 @@ def fetch_ucdp(
     SourceError, SchemaError
         The server fails, or what it sends is not a whole UCDP file.
     """
-    from ..sources import ucdp
+    from ..sources import read_ucdp
 
     url = ucdp_address(version, base)
 
     def check(path: Path) -> None:
-        incidents = ucdp.read(path, release=version, today=today)
+        incidents = read_ucdp(path, release=version, today=today)
         _refuse_holes(incidents.frame, version, path)
 
     return _cached(url.rsplit("/", 1)[1], Path(cache), url, transport or Transport(), refresh, check)
@@ -297,7 +297,7 @@ def _check_months(
     Servers differ in whether an event that crosses the edge of a month counts, so anything between the events that lie
     inside and those that touch it is right.
     """
-    first, last = months_of(version)
+    first, last = ucdp_months(version)
     start, end = (pd.to_datetime(frame[c].astype(str).str.slice(0, 10)) for c in ("date_start", "date_end"))
     spans = pd.period_range(first, last, freq="M" if last.ordinal - first.ordinal < 24 else "Y")
     for span in spans:
@@ -316,7 +316,7 @@ def _check_months(
 
 def _refuse_holes(frame: pd.DataFrame, version: str, path: Path) -> None:
     """A release of the whole world has events in every month it covers."""
-    first, last = months_of(version)
+    first, last = ucdp_months(version)
     if frame["country"].nunique() < 30:
         return
     present = set(pd.PeriodIndex(frame["date_end"], freq="M"))

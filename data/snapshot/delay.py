@@ -17,7 +17,7 @@ import pandas as pd
 from ..errors import SourceError
 from ..geography import iso3
 from ..panel import Panel
-from ..sources.tables import read_table
+from ..sources import read_table
 
 DELAY_FILE = "reporting_delay.csv"
 

@@ -153,13 +153,13 @@ def make_snapshot(
         A country is both forecast and only learned from, or the folder holds training figures that were not
         asked for.
     """
-    from ..sources import ucdp
+    from ..sources import read_ucdp
 
     folder = Path(out)
     _refuse_mixture(folder, countries, training, training_coverage)
     everywhere = Regions.read(regions_file, layer=layer)
     regions = everywhere.select(countries)
-    incidents = ucdp.read(ucdp_file, today=today)
+    incidents = read_ucdp(ucdp_file, today=today)
     built = build_panel(incidents, regions)
     coarse = regions.simplify(TOLERANCE)
     tables = {
@@ -172,7 +172,7 @@ def make_snapshot(
     release = incidents.releases[0] if incidents.releases else "unknown"
     readme = _readme(built, regions, coarse, release)
     if training is not None:
-        source = ucdp.read(training, coverage=training_coverage, today=today)
+        source = read_ucdp(training, coverage=training_coverage, today=today)
         extra = everywhere.select(list(training_coverage))
         more, note = _training_tables(source, extra, built.panel)
         tables, readme = tables | more, readme + note

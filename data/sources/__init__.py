@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from .actors import GROUPS, armed_groups
     from .from_files import build_from_files
     from .read import SOURCES, read_source
+    from .tables import read_table
     from .tabular import is_panel, mapping_of, read_panel
+    from .ucdp import months_of as ucdp_months
+    from .ucdp import read as read_ucdp
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -21,4 +24,7 @@ __all__ = [
     "mapping_of",
     "read_panel",
     "read_source",
+    "read_table",
+    "read_ucdp",
+    "ucdp_months",
 ]

@@ -10,42 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ...data.errors import ConfigError, SourceError, nearest
-from ..terms import Feature, Function, Term, calendar, composition, static
-from ..terms import history as temporal
-from ..terms import location as places
-from ..terms import spells as onsets
-from ..terms import surroundings as spatial
+from .. import terms
+from ..terms import Feature, Function, Term
 
 Functions = Mapping[str, Callable[..., Any]]
 
 #: Every term a file can name.
 TERMS: dict[str, type[Term]] = {
-    kind.__name__: kind
-    for kind in (
-        temporal.Lag,
-        temporal.Sum,
-        temporal.Mean,
-        temporal.Active,
-        temporal.Max,
-        temporal.Ewm,
-        temporal.MonthsSince,
-        temporal.Trend,
-        temporal.Log1p,
-        onsets.MonthsSinceSpell,
-        onsets.Spells,
-        composition.Ratio,
-        composition.Share,
-        composition.DaysSince,
-        spatial.Neighbours,
-        spatial.Country,
-        spatial.Everywhere,
-        spatial.ActiveBorder,
-        spatial.Border,
-        places.NearestActive,
-        calendar.Calendar,
-        static.Static,
-        Function,
-    )
+    name: kind
+    for name in terms.__all__
+    if isinstance(kind := getattr(terms, name), type) and issubclass(kind, Term) and kind is not Term
 }
 
 

@@ -163,7 +163,7 @@ def fetched_ucdp(
 ) -> dict[str, str]:
     """Fetch a UCDP release, keep it as a vintage where a store is named, and say what came."""
     from ...data import fetch as fetching
-    from ...data.sources.ucdp import read
+    from ...data.sources import read_ucdp
     from ...data.vintages import Store
 
     if api:
@@ -173,7 +173,7 @@ def fetched_ucdp(
         got = fetching.fetch_ucdp(release, cache, base=server or fetching.UCDP_FILES, refresh=refresh)
     note = _fetched(got)
     if store is not None:
-        note["vintage"] = Store(store).add(read(got.path, release=release), date.today()).message
+        note["vintage"] = Store(store).add(read_ucdp(got.path, release=release), date.today()).message
     return note
 
 
@@ -181,7 +181,7 @@ def fetched_current(cache: Path, server: str | None, refresh: bool, store: Path 
     """Fetch every UCDP release that a forecast from the newest month needs, and say what came."""
     from ...data import fetch as fetching
     from ...data.fetch import bring_current
-    from ...data.sources.ucdp import read
+    from ...data.sources import read_ucdp
     from ...data.vintages import Store
 
     base, today = server or fetching.UCDP_FILES, date.today()
@@ -190,7 +190,7 @@ def fetched_current(cache: Path, server: str | None, refresh: bool, store: Path 
     for release, file in got.fetched:
         note = {"release": release, **_fetched(file)}
         if store is not None:
-            note["vintage"] = Store(store).add(read(file.path, release=release), today).message
+            note["vintage"] = Store(store).add(read_ucdp(file.path, release=release), today).message
         notes.append(note)
     return {"fetched": notes, "absent": list(got.absent)}
 

@@ -87,7 +87,7 @@ def build(
       harmattan features build --out features.parquet
       harmattan features build --panel counts.parquet --links links.csv --memory 2GB --threads 2 --out features.parquet
     """
-    from ...features.store import write_parquet
+    from ...features import write_parquet
 
     chosen, data = _recipe(recipe, function), _panel(panel, links, regions, static)
     if dry_run:

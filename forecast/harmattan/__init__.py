@@ -32,8 +32,9 @@ Counts of one's own to draws, and to a release with its report:
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from .data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .data.errors import HarmattanError
@@ -51,6 +52,21 @@ if TYPE_CHECKING:
     from .forecast.spillover.job import run_spillover
     from .forecast.spillover.scenario_call import simulate_scenario
     from .training.distribution import Draws
+else:
+    _load, _names = lazy_names(__name__)
+
+    def __getattr__(name: str) -> Any:
+        """Load a public name on its first use."""
+        if name == "__version__":
+            from .forecast.version import version
+
+            return version()
+        return _load(name)
+
+    def __dir__() -> list[str]:
+        """Every public name, loaded or not."""
+        return sorted({*_names(), "__version__"})
+
 
 __all__ = [
     "Draws",
@@ -72,42 +88,3 @@ __all__ = [
     "train",
     "write_release",
 ]
-
-_HOME = {
-    "Draws": "training.distribution",
-    "FeatureCube": "features",
-    "ForecastResult": "forecast.result",
-    "HarmattanError": "data.errors",
-    "Ledger": "data.panel",
-    "Panel": "data.panel",
-    "Recipe": "features",
-    "Regions": "data.geography",
-    "Settings": "forecast.settings",
-    "backtest": "forecast.jobs.backtest",
-    "build_panel": "data.panel",
-    "load_snapshot": "data.snapshot",
-    "render": "forecast.report.page",
-    "run_forecast": "forecast.run",
-    "run_spillover": "forecast.spillover.job",
-    "simulate_scenario": "forecast.spillover.scenario_call",
-    "train": "forecast.jobs.train",
-    "write_release": "forecast.release.write",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name on its first use."""
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("harmattan")
-    if name not in _HOME:
-        raise AttributeError(f"module 'harmattan' has no attribute '{name}'")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """Every public name, loaded or not."""
-    return sorted({*globals(), *__all__, "__version__"})

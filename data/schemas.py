@@ -54,6 +54,7 @@ BORDER_COLUMNS = ("region_id", "international_km", "observed_km", "blind_towards
 COUNT_COLUMNS = (
     "month",
     "region_id",
+    "cell",
     "violence_type",
     "actor_group",
     "events",
@@ -280,12 +281,13 @@ def _counts(pa: Any) -> DataFrameSchema:
         {
             "month": col(checks=check.str_matches(r"^\d{4}-(0[1-9]|1[0-2])$")),
             "region_id": col(checks=check.str_matches(r"^[A-Z]{3}-[a-z0-9-]+$")),
+            "cell": col(int, check.in_range(1, 259_200), coerce=True),
             "violence_type": col(checks=check.isin(list(UCDP_TYPES.values()))),
             "actor_group": col(),
             "events": col(int, check.ge(1), coerce=True),
-            **dict.fromkeys(COUNT_COLUMNS[5:], figure),
+            **dict.fromkeys(COUNT_COLUMNS[6:], figure),
         },
-        unique=["month", "region_id", "violence_type", "actor_group"],
+        unique=["month", "region_id", "cell", "violence_type", "actor_group"],
     )
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .country_codes import GW_TO_ISO3, ISO_NUMBER, iso3
     from .geojson import region_slug
     from .links import closed, links_of, unwrapped
+    from .priogrid import LAST_CELL, PrioGrid, centre_of, gid_of
     from .regions import Regions, checked_links
     from .views_ids import COUNTRY_ID, country_ids, month_id
 else:
@@ -18,11 +19,15 @@ __all__ = [
     "COUNTRY_ID",
     "GW_TO_ISO3",
     "ISO_NUMBER",
+    "LAST_CELL",
+    "PrioGrid",
     "Regions",
+    "centre_of",
     "checked_links",
     "closed",
     "country_ids",
     "country_name",
+    "gid_of",
     "iso3",
     "links_of",
     "month_id",

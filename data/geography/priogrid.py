@@ -16,6 +16,8 @@ from ..errors import RegionError
 from .regions import Regions
 
 ROWS, COLUMNS, SIZE = 360, 720, 0.5
+#: The last cell, in the north-east.
+LAST_CELL = ROWS * COLUMNS
 
 
 def gid_of(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .build import Built, Rules, build_panel
+    from .cells import CellCounts, Outlines
     from .coverage import coverage_of
     from .incidents import (
         ANYWHERE,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         require_unique,
     )
     from .ledger import Ledger
+    from .located import located, with_outlines
     from .panel import TARGETS, Panel
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -26,8 +28,10 @@ __all__ = [
     "ANYWHERE",
     "TARGETS",
     "Built",
+    "CellCounts",
     "Incidents",
     "Ledger",
+    "Outlines",
     "Panel",
     "Repair",
     "Rules",
@@ -36,6 +40,8 @@ __all__ = [
     "coverage_of",
     "coverage_rows",
     "coverage_table",
+    "located",
     "repairs_frame",
     "require_unique",
+    "with_outlines",
 ]

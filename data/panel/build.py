@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UsageError, nearest
-from ..geography import Regions
+from ..geography import PrioGrid, Regions
 from ..schemas import FIGURES, LEDGER_FIGURES, PLACED
 from .allocate import MONTH_RULES, PLACE_RULES, Parts, months_of, spread_places
+from .cells import CellCounts, count_cells
 from .coverage import coverage_of, observed_months
 from .incidents import Incidents
 from .ledger import Ledger, entries_of
@@ -260,9 +261,12 @@ def _panel(
     measures = {n: total(weighted[n]) for n in ("events", "late_events", *FIGURES[1:]) if _has(frame, n)}
     kind = frame["violence_type"].to_numpy(dtype=object)[parts.row]
     group = frame["actor_group"].to_numpy(dtype=object)[parts.row]
-    for names, values in ((incidents.types, kind), (incidents.groups, group)):
-        for name in names:
-            measures[f"events_{name}"] = total(weighted["events"], np.asarray(values == name))
+    named = {
+        name: np.asarray(values == name)
+        for names, values in ((incidents.types, kind), (incidents.groups, group))
+        for name in names
+    }
+    measures |= {f"events_{name}": total(weighted["events"], here) for name, here in named.items()}
     return Panel(
         months=months,
         region_ids=regions.region_ids,
@@ -272,7 +276,17 @@ def _panel(
         observed=observed,
         links=regions.links,
         source=" ".join([incidents.source, *incidents.releases]),
+        cells=None
+        if isinstance(regions, PrioGrid)
+        else _cells(parts, frame, weighted["events"], named, regions),
     )
+
+
+def _cells(
+    parts: Parts, frame: pd.DataFrame, events: np.ndarray, named: Mapping[str, np.ndarray], regions: Regions
+) -> CellCounts | None:
+    points = [frame[c].to_numpy(np.float64)[parts.row] for c in ("longitude", "latitude")]
+    return count_cells(parts.month, parts.region, points, events, named, regions.geometry)
 
 
 def _has(frame: pd.DataFrame, name: str) -> bool:

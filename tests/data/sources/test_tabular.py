@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_regions_by_name_need_no_coordinates(tmp_path: Path, regions: Regions) -
 
 
 def test_a_ready_panel(tmp_path: Path) -> None:
-    snapshot = load_snapshot().panel.select(countries=["MLI"])
+    snapshot = replace(load_snapshot().panel.select(countries=["MLI"]), cells=None)
     snapshot.to_frame().to_csv(tmp_path / "panel.csv", index=False)
     panel = tabular.read_panel(tmp_path / "panel.csv", links=snapshot.links)
     assert panel.digest() == snapshot.digest()

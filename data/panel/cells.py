@@ -1,0 +1,185 @@
+"""Where inside its region an event lies: counts by PRIO-GRID cell, and how far each cell is from each region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..geography import LAST_CELL, centre_of, gid_of
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Polygons of regions, and their distances to cells, computed once.
+
+    Attributes
+    ----------
+    geometry : numpy.ndarray
+        Polygons in degrees, (regions,).
+    """
+
+    geometry: Array = field(repr=False)
+    _kept: dict[bytes, Array] = field(default_factory=dict, repr=False, compare=False)
+
+    def km(self, cells: Array) -> Array:
+        """Geodesic km from the middle of each cell to the nearest edge of each region, 0 inside.
+
+        Parameters
+        ----------
+        cells : numpy.ndarray of int64
+            PRIO-GRID ids.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64, (regions, cells).
+
+        Examples
+        --------
+        >>> import shapely
+        >>> square = Outlines(np.array([shapely.box(0, 0, 1, 1)]))
+        >>> square.km(np.array([130321, 130325])).round().tolist()
+        [[0.0, 139.0]]
+        """
+        key = np.ascontiguousarray(cells, dtype=np.int64).tobytes()
+        if key not in self._kept:
+            self._kept[key] = _kilometres(self.geometry, np.asarray(cells))
+        return self._kept[key]
+
+    def home(self) -> Array:
+        """The cell of a point inside each region, int64 (regions,)."""
+        import shapely
+
+        points = shapely.point_on_surface(self.geometry)
+        return gid_of(shapely.get_x(points), shapely.get_y(points))
+
+
+def _kilometres(geometry: Array, cells: Array) -> Array:
+    import pyproj
+    import shapely
+
+    shapely.prepare(geometry)
+    points = shapely.points(*centre_of(cells))
+    lines = shapely.shortest_line(points[None, :], geometry[:, None])
+    ends = shapely.get_coordinates(lines).reshape(len(geometry), len(cells), 4)
+    metres = pyproj.Geod(ellps="WGS84").inv(ends[..., 0], ends[..., 1], ends[..., 2], ends[..., 3])[2]
+    return np.asarray(metres) / 1000
+
+
+@dataclass(frozen=True)
+class CellCounts:
+    """Counts of a panel by month, region and cell; a cell in two regions has a row for each.
+
+    Attributes
+    ----------
+    month, region : numpy.ndarray of int64
+        Row and column of the panel, (rows,), in order.
+    cell : numpy.ndarray of int64
+        PRIO-GRID id, (rows,).
+    measures : mapping of str to numpy.ndarray
+        float32, (rows,): ``events`` and its parts by type of violence and armed group; their sums over the cells of a
+        region are the panel's.
+    home : numpy.ndarray of int64
+        Cell of each region in which that stands whose cell is not known, (regions,).
+    outlines : Outlines or None
+        Polygons of the regions; None where they have none.
+    """
+
+    month: Array
+    region: Array
+    cell: Array
+    measures: Mapping[str, Array]
+    home: Array
+    outlines: Outlines | None = field(default=None, repr=False)
+
+    def until(self, months: int) -> CellCounts:
+        """The counts of the first ``months`` months."""
+        return self._rows(slice(0, int(np.searchsorted(self.month, months))))
+
+    def select(self, regions: Array) -> CellCounts:
+        """The counts of some regions, given by position."""
+        moved = np.full(len(self.home), -1, dtype=np.int64)
+        moved[regions] = np.arange(len(regions))
+        kept = self._rows(moved[self.region] >= 0)
+        outlines = None if self.outlines is None else Outlines(self.outlines.geometry[regions])
+        return replace(kept, region=moved[kept.region], home=self.home[regions], outlines=outlines)
+
+    def to_notes(self) -> dict[str, list[Any]]:
+        """Plain numbers by name, for the metadata of a file; polygons are not among them."""
+        whole = {n: getattr(self, n).tolist() for n in ("month", "region", "cell", "home")}
+        return {**whole, **{n: v.tolist() for n, v in self.measures.items()}}
+
+    @classmethod
+    def from_notes(cls, notes: Mapping[str, list[Any]]) -> CellCounts:
+        """The inverse of :meth:`to_notes`."""
+        keys = ("month", "region", "cell", "home")
+        month, region, cell, home = (np.asarray(notes[n], dtype=np.int64) for n in keys)
+        measures = {n: np.asarray(v, dtype=np.float32) for n, v in notes.items() if n not in keys}
+        return cls(month, region, cell, measures, home)
+
+    def _rows(self, keep: Any) -> CellCounts:
+        return replace(
+            self,
+            month=self.month[keep],
+            region=self.region[keep],
+            cell=self.cell[keep],
+            measures={n: v[keep] for n, v in self.measures.items()},
+        )
+
+
+def count_cells(
+    month: Array,
+    region: Array,
+    points: Sequence[Array],
+    events: Array,
+    parts: Mapping[str, Array],
+    geometry: Array,
+) -> CellCounts | None:
+    """Events by month, region and cell; None where no place is known better than its region.
+
+    Parameters
+    ----------
+    month, region : numpy.ndarray of int64
+        Row and column of the panel, (events,).
+    points : longitude and latitude
+        Degrees, NaN where only the region is known, (events,) each.
+    events : numpy.ndarray
+        How many each row stands for, (events,).
+    parts : mapping of str to numpy.ndarray
+        Name of a type or group to which rows are its, bool (events,).
+    geometry : numpy.ndarray
+        Polygons of the regions; None in it where a region has none.
+    """
+    x, y = points
+    known = np.isfinite(x) & np.isfinite(y)
+    if not known.any():
+        return None
+    gid = np.zeros(len(x), dtype=np.int64)
+    gid[known] = gid_of(np.where(x[known] >= 180, -180.0, x[known]), np.minimum(y[known], 89.9))
+    drawn = not any(shape is None for shape in geometry)
+    outlines = Outlines(geometry) if drawn else None
+    home = _usual(region, gid, len(geometry)) if outlines is None else outlines.home()
+    gid[~known] = home[region[~known]]
+    key = (month * len(geometry) + region) * (LAST_CELL + 1) + gid
+    rows, at = np.unique(key, return_inverse=True)
+    place, cell = np.divmod(rows, LAST_CELL + 1)
+    each = {"events": np.ones(len(x), dtype=bool), **{f"events_{name}": keep for name, keep in parts.items()}}
+    measures = {
+        name: np.bincount(at[keep], weights=events[keep], minlength=len(rows)).astype(np.float32)
+        for name, keep in each.items()
+    }
+    return CellCounts(*np.divmod(place, len(geometry)), cell, measures, home, outlines)
+
+
+def _usual(region: Array, cell: Array, regions: int) -> Array:
+    """The cell that stands most often in each region; 1, at the South Pole, where there is none."""
+    home = np.ones(regions, dtype=np.int64)
+    pairs, often = np.unique(np.stack([region, cell])[:, cell > 0], axis=1, return_counts=True)
+    order = np.argsort(often, kind="stable")
+    home[pairs[0][order]] = pairs[1][order]
+    return home

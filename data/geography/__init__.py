@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .countries import country_name
-    from .country_codes import GW_TO_ISO3, ISO_NUMBER, iso3
+    from .countries import COUNTRY_ID, GW_TO_ISO3, ISO_NUMBER, country_name, iso3
     from .geojson import region_slug
     from .links import closed, links_of, unwrapped
     from .priogrid import LAST_CELL, PrioGrid, centre_of, gid_of
     from .regions import Regions, checked_links
-    from .views_ids import COUNTRY_ID, country_ids, month_id
+    from .views_ids import country_ids, month_id
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 

@@ -19,7 +19,6 @@ from harmattan.data.geography.countries import (
     COUNTRY_NAMES,
     ISO2_TO_ISO3,
     ISO_NUMBER,
-    OTHER_NAMES,
     country_code,
 )
 
@@ -126,10 +125,8 @@ def test_elsewhere_nothing_is_moved() -> None:
 
 def test_codes_and_names_are_each_given_once() -> None:
     assert len(set(COUNTRY_NAMES.values())) == len(COUNTRY_NAMES) == len(ISO2_TO_ISO3) == len(ISO_NUMBER)
-    assert set(OTHER_NAMES) <= set(COUNTRY_NAMES)
     assert set(GW_TO_ISO3.values()) <= set(COUNTRY_NAMES)
     assert all(country_code(name) == code for code, name in COUNTRY_NAMES.items())
-    assert all(country_code(name) == code for code, names in OTHER_NAMES.items() for name in names)
 
 
 def test_every_country_of_a_world_file_is_known(real_data: Path) -> None:

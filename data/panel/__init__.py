@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .build import Built, Rules, build_panel
     from .cells import CellCounts, Outlines
     from .coverage import coverage_of
+    from .event_places import located, with_outlines
     from .incidents import (
         ANYWHERE,
         Incidents,
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
         require_unique,
     )
     from .ledger import Ledger
-    from .located import located, with_outlines
     from .panel import TARGETS, Panel
 else:
     __getattr__, __dir__ = lazy_names(__name__)

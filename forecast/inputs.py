@@ -146,7 +146,7 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     polygons = Regions.read(regions)
     incidents = read_source(settings.source, columns=_mapping(settings), only=_only(polygons.countries))
     if settings.coverage:
-        incidents = replace(incidents, coverage=coverage_of(_spans(settings)))
+        incidents = replace(incidents, coverage=coverage_of(spans_of(settings.coverage)))
     inside = incidents.covers(polygons.countries)
     if not inside:
         covered = sorted(set(incidents.coverage["country"]))
@@ -172,9 +172,9 @@ def _mapping(settings: Settings) -> dict[str, str]:
     return {ours.strip(): theirs.strip() for ours, theirs in pairs}
 
 
-def _spans(settings: Settings) -> dict[str, tuple[object, object]]:
-    """First and last month of each country, as the user says."""
-    spans = (re.split("[=:]", text, maxsplit=2) for text in settings.coverage)
+def spans_of(coverage: Sequence[str]) -> dict[str, tuple[object, object]]:
+    """First and last month of each country, from ``MLI=1989-01:2023-12`` and the like."""
+    spans = (re.split("[=:]", text, maxsplit=2) for text in coverage)
     return {country: (first, last) for country, first, last in spans}
 
 
@@ -241,24 +241,24 @@ def read_panel(path: Path, columns: Mapping[str, str] | None = None, only: str =
     return Panel.read_parquet(path) if own else read_panel(path, columns=columns, only=only)
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: Path) -> pd.DataFrame:
+    """A user's own table; a :class:`SourceError` where there is none that can be read."""
+    if not path.is_file():
+        raise SourceError("there is no such file.", str(path), "Correct the path.")
     try:
         return pd.read_csv(path)
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as reason:
         short = str(reason).splitlines()[0][:120]
-        raise SourceError(
-            f"this is not a readable CSV ({short}).", str(path), "Save it as UTF-8, comma-separated."
-        ) from None
+        what = f"this is not a readable CSV ({short})."
+        raise SourceError(what, str(path), "Save it as UTF-8, comma-separated.") from None
 
 
 def _read_links(path: Path, panel: Panel) -> pd.DataFrame:
     """A user's own table of links."""
     from ..data.geography import checked_links
 
-    if not path.is_file():
-        raise SourceError("there is no such file.", str(path), "Correct the path.")
     frame = pd.DataFrame({"region_id": list(panel.region_ids), "country": list(panel.countries)})
-    return checked_links(_read_csv(path), frame, str(path))
+    return checked_links(read_csv(path), frame, str(path))
 
 
 def _in_order(regions: Regions, region_ids: Sequence[str]) -> Regions:

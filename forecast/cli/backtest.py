@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...data.errors import ConfigError, UsageError
-from .options import (
-    ConfigFile,
-    DryRun,
-    Horizons,
-    Json,
-    LinksFile,
-    Mlruns,
-    Origins,
-    PanelFile,
-    Quiet,
-    RegionsFile,
-    Scored,
-    Seed,
-    Source,
-    Target,
-    Track,
-    TrackingUri,
-    Workers,
-    tell,
-)
-from .progress import Bar
+from ..settings import Settings, checkout
+from .options import options
+from .output import Output
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,23 +21,22 @@ if TYPE_CHECKING:
     from ..jobs.backtest_plan import BacktestSettings
 
 
+@options(
+    "config source panel regions links origins horizons target countries members refit data_lag workers scheduler "
+    "benchmark unseal vintages leave_one_out seed out mlruns tracking_uri track dry_run as_json quiet",
+    countries="Countries to score, such as MLI,BFA.",
+)
 def backtest(
-    config: ConfigFile = None,
-    source: Source = None,
-    panel: PanelFile = None,
-    regions: RegionsFile = None,
-    links: LinksFile = None,
-    origins: Origins = None,
-    horizons: Horizons = None,
-    target: Target = "events",
-    countries: Scored = None,
+    settings: Settings,
+    output: Output,
+    dry_run: bool,
+    origins: str | None,
     members: Annotated[
         str | None,
         typer.Option(help="Models of the pool, by name, separated by commas; the usual ones if left out."),
     ] = None,
     refit: Annotated[int, typer.Option(help="Months between refits: 1 or 12.")] = 12,
     data_lag: Annotated[int, typer.Option(help="Months between the newest data and the origin: 0 to 3.")] = 0,
-    workers: Workers = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A Dask scheduler instead, such as tcp://host:8786.")
     ] = None,
@@ -71,14 +52,7 @@ def backtest(
     leave_one_out: Annotated[
         bool, typer.Option("--leave-one-out", help="Try the pool without each of its members as well.")
     ] = False,
-    seed: Seed = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; backtests/NAME if left out.")] = None,
-    mlruns: Mlruns = None,
-    tracking_uri: TrackingUri = None,
-    track: Track = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Judge the models on past months: what they would have said, and what came.
 
@@ -97,66 +71,36 @@ def backtest(
     against the best baseline, with a 95 % interval; where it covers zero the table says so. With --vintages
     models see only what had been released at each origin; without, they see final counts.
     """
-    settings = _settings(locals())
+    from ..jobs.backtest_plan import BacktestSettings
+
+    if len(settings.targets) != 1:
+        raise ConfigError("a back-test has one target.", "--target", "Write events or deaths.")
+    name = "backtest"
+    if benchmark:
+        name = "vault" if unseal else "live" if data_lag else "house"
+    asked = BacktestSettings(
+        base=settings,
+        target=settings.targets[0],
+        origins=parse_origins(origins),
+        members=None if members is None else tuple(m.strip() for m in members.split(",") if m.strip()),
+        refit_every=refit,
+        data_lag=data_lag,
+        scheduler=scheduler,
+        benchmark=benchmark,
+        unseal=unseal,
+        vintages=vintages,
+        leave_one_out=leave_one_out,
+        out=out or (checkout(Path.cwd()) or Path.cwd()) / "backtests" / f"{name}-{settings.targets[0]}",
+    )
     if dry_run:
-        _print_plan(settings, as_json, quiet)
-        return
+        return _show_plan(asked, output)
     from ..jobs.backtest import run_backtest_job
 
-    with Bar(quiet=quiet or as_json) as progress:
-        outcome = run_backtest_job(settings, progress)
-    if as_json:
-        typer.echo(_as_json(outcome))
-    elif not quiet:
-        _print_outcome(outcome)
+    with output.bar() as progress:
+        outcome = run_backtest_job(asked, progress)
+    output.show(outcome.document(), _lines(outcome))
     if outcome.tracking_error:
         raise outcome.tracking_error
-
-
-#: Options that are settings of every run.
-SHARED = (
-    "source",
-    "panel",
-    "regions",
-    "links",
-    "horizons",
-    "countries",
-    "workers",
-    "seed",
-    "mlruns",
-    "tracking_uri",
-    "track",
-)
-
-
-def _settings(given: dict[str, Any]) -> BacktestSettings:
-    """Options as settings; an error for each that is out of range."""
-    from ..jobs.backtest_plan import BacktestSettings
-    from ..settings import Settings, checkout
-
-    base = Settings.load({k: given[k] for k in SHARED} | {"targets": given["target"]}, given["config"])
-    if len(base.targets) != 1:
-        raise ConfigError("a back-test has one target.", "--target", "Write events or deaths.")
-    members = given["members"]
-    chosen = None if members is None else tuple(m.strip() for m in members.split(",") if m.strip())
-    name = "backtest"
-    if given["benchmark"]:
-        name = "vault" if given["unseal"] else "live" if given["data_lag"] else "house"
-    out = given["out"] or (checkout(Path.cwd()) or Path.cwd()) / "backtests" / f"{name}-{base.targets[0]}"
-    return BacktestSettings(
-        base=base,
-        target=base.targets[0],
-        origins=parse_origins(given["origins"]),
-        members=chosen,
-        refit_every=given["refit"],
-        data_lag=given["data_lag"],
-        scheduler=given["scheduler"],
-        benchmark=given["benchmark"],
-        unseal=given["unseal"],
-        vintages=given["vintages"],
-        leave_one_out=given["leave_one_out"],
-        out=out,
-    )
 
 
 def parse_origins(text: str | None) -> tuple[pd.Period, pd.Period] | None:
@@ -178,7 +122,7 @@ def parse_origins(text: str | None) -> tuple[pd.Period, pd.Period] | None:
     return pd.Period(found[1], freq="M"), pd.Period(found[2] or found[1], freq="M")
 
 
-def _print_plan(settings: BacktestSettings, as_json: bool, quiet: bool) -> None:
+def _show_plan(settings: BacktestSettings, output: Output) -> None:
     """What a back-test would do, its settings and data having been checked."""
     from ..jobs.backtest_files import check_target
     from ..jobs.backtest_plan import make_plan
@@ -186,35 +130,21 @@ def _print_plan(settings: BacktestSettings, as_json: bool, quiet: bool) -> None:
     check_target(settings.out)
     plan = make_plan(settings)
     p = plan.protocol.published()
-    what = {
+    document = {
         "protocol": p,
         "target": settings.target,
         "regions": len(plan.regions),
         "unsealed": plan.unsealed,
         "out": str(settings.out),
     }
-    said = (
+    words = (
         f"Would score {settings.target} in {len(plan.regions)} regions, {p['months_are']} {p['first']} to "
         f"{p['last']}, horizons {p['horizons']}, and write {settings.out}."
     )
-    tell(what, said, as_json, quiet)
+    output.show(document, words)
 
 
-def _as_json(outcome: BacktestOutcome) -> str:
-    """The summary file, and what came of the rest."""
-    from ..jobs.backtest_files import plain
-
-    error = outcome.tracking_error
-    rest = {
-        "out": str(outcome.out),
-        "run_id": outcome.run_id,
-        "tracking_error": error.message if error else None,
-        "seconds": {stage: round(spent, 2) for stage, spent in outcome.seconds.items()},
-    }
-    return json.dumps({**plain(outcome.summary), **rest}, indent=2)
-
-
-def _print_outcome(outcome: BacktestOutcome) -> None:
+def _lines(outcome: BacktestOutcome) -> Iterator[str]:
     """A compact table, one row per member, and where the rest is."""
     from rich.console import Console
 
@@ -224,11 +154,10 @@ def _print_outcome(outcome: BacktestOutcome) -> None:
     console.print(leaderboard_table(outcome))
     if outcome.evaluation.leave_one_out is not None:
         console.print(left_out_table(outcome.evaluation.leave_one_out))
-    for note in outcome.plan.notes:
-        typer.echo(note)
-    typer.echo(f"Tables   {outcome.out}")
+    yield from outcome.plan.notes
+    yield f"Tables   {outcome.out}"
     if outcome.run_id:
-        typer.echo(f"MLflow   run {outcome.run_id}")
+        yield f"MLflow   run {outcome.run_id}"
 
 
 def leaderboard_table(outcome: BacktestOutcome) -> Any:
@@ -272,9 +201,9 @@ def left_out_table(table: pd.DataFrame) -> Any:
     by = table.set_index(["left_out", "horizon"])
     for member in members:
         rows = [by.loc[(member, h)] for h in horizons]
-        said = [f"{100 * row['worth']:+.2f}" for row in rows]
+        shares = [f"{100 * row['worth']:+.2f}" for row in rows]
         clear = [row["worth_low"] > 0 or row["worth_high"] < 0 for row in rows]
-        shown.add_row(member, *(s if c else f"({s})" for s, c in zip(said, clear, strict=True)))
+        shown.add_row(member, *(s if c else f"({s})" for s, c in zip(shares, clear, strict=True)))
     return shown
 
 
@@ -285,5 +214,5 @@ def _cell(member: str, row: pd.Series) -> str:
         return f"{score}\nbest"
     if skill != skill:  # NaN where there is nothing to compare with
         return score
-    said = f"{100 * skill:+.1f}"
-    return f"{score}\n{said if row['clear'] else f'({said})'}"
+    gain = f"{100 * skill:+.1f}"
+    return f"{score}\n{gain if row['clear'] else f'({gain})'}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,16 +15,18 @@ from .data_inputs import (
     coverage_of,
     day_of,
     fetched_acled,
+    fetched_current,
     fetched_ucdp,
+    folder_for,
     names_in,
     panel_from,
     permeability_of,
     quality_of,
     read_any_panel,
     require_folder,
-    tell_current,
 )
-from .options import Silent
+from .options import options
+from .output import Output, records
 
 app = typer.Typer(
     help="Incidents in, panel out: build, snapshot, check, fetch, diff, simulate.",
@@ -33,38 +34,39 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything; write nothing.")]
-Source = Annotated[
-    list[str],
-    typer.Option(
-        help="ucdp:FILE, acled:FILE, table:FILE or store:FOLDER; several are combined, annual beats candidate."
-    ),
-]
 Countries = Annotated[str | None, typer.Option(help="ISO3 codes to keep, such as MLI,BFA.")]
 Coverage = Annotated[
     str | None, typer.Option(help="What was observed, such as MLI=1989-01:2023-12,NGA=1990-01:2021-12.")
 ]
-RunDate = Annotated[str | None, typer.Option(help="Day against which age counts, such as 2024-01-31; today.")]
+Columns = Annotated[str | None, typer.Option(help="For table:FILE, ours=theirs,... or a TOML file.")]
+Unclear = Annotated[str, typer.Option(help="Events not marked Clear: keep or drop.")]
+#: What --dry-run says here.
+CHECKED = "Check everything; write nothing."
 
 
 @app.command()
+@options(
+    "source regions out countries month_rule place_rule date_rule unclear coverage columns dry_run as_json quiet",
+    dry_run=CHECKED,
+)
 def build(
-    source: Source,
+    output: Output,
+    dry_run: bool,
+    source: Annotated[
+        list[str],
+        typer.Option(
+            help="ucdp:FILE, acled:FILE, table:FILE or store:FOLDER; several are combined, annual beats candidate."
+        ),
+    ],
     regions: Annotated[Path, typer.Option(help="Polygons (GeoJSON).")],
     out: Annotated[Path | None, typer.Option(help="Where the panel goes (parquet).")] = None,
     countries: Countries = None,
     month_rule: Annotated[str, typer.Option(help="end, start or spread.")] = "end",
     place_rule: Annotated[str, typer.Option(help="Vague places: drop, keep or spread.")] = "drop",
     date_rule: Annotated[str, typer.Option(help="Vague dates: drop or keep.")] = "drop",
-    unclear: Annotated[str, typer.Option(help="Events not marked Clear: keep or drop.")] = "keep",
+    unclear: Unclear = "keep",
     coverage: Coverage = None,
-    columns: Annotated[
-        str | None, typer.Option(help="For table:FILE, ours=theirs,... or a TOML file.")
-    ] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Silent = False,
+    columns: Columns = None,
 ) -> None:
     """Count incidents by month and region, and print where each of them went.
 
@@ -78,29 +80,29 @@ def build(
 
     rules = Rules(month_rule=month_rule, place_rule=place_rule, date_rule=date_rule)
     built = build_from(source, regions, rules, countries, unclear, coverage, columns)
-    if out is not None and not dry_run:
-        require_folder(out)
-        built.panel.write_parquet(out)
-    ledger = {
-        **about(built.panel),
-        **built.ledger.to_dict(),
-        "out": None if dry_run or out is None else str(out),
-    }
-    if as_json:
-        typer.echo(json.dumps(ledger, indent=2))
-        return
-    months = built.panel.months
-    typer.echo(f"{len(months)} months ({months[0]} to {months[-1]}), {len(built.panel.region_ids)} regions")
-    for row in built.ledger.summary().to_dict("records"):
-        typer.echo(f"  {row['outcome']:<16} {row['events']:>9g} events {row['deaths_best']:>9g} deaths")
-    for repair in built.ledger.repairs:
-        typer.echo(f"  repaired: {repair.count} x {repair.name}. {repair.message}")
-    if ledger["out"]:
-        typer.echo(f"Panel    {out}")
+    written = out if out is not None and not dry_run else None
+    if written is not None:
+        require_folder(written)
+        built.panel.write_parquet(written)
+    months, ledger = built.panel.months, built.ledger
+    words = [f"{len(months)} months ({months[0]} to {months[-1]}), {len(built.panel.region_ids)} regions"]
+    words += [
+        f"  {row['outcome']:<16} {row['events']:>9g} events {row['deaths_best']:>9g} deaths"
+        for row in ledger.summary().to_dict("records")
+    ]
+    words += [f"  repaired: {r.count} x {r.name}. {r.message}" for r in ledger.repairs]
+    words += [] if written is None else [f"Panel    {written}"]
+    output.show({**about(built.panel), **ledger.to_dict(), "out": written and str(written)}, words)
 
 
 @app.command()
+@options(
+    "source regions out countries training training_coverage dry_run as_json quiet",
+    dry_run=CHECKED,
+)
 def snapshot(
+    output: Output,
+    dry_run: bool,
     source: Annotated[Path, typer.Option(help="An annual UCDP GED file.")],
     regions: Annotated[Path, typer.Option(help="Polygons of the countries and their neighbours (GeoJSON).")],
     out: Annotated[Path, typer.Option(help="Folder for the files.")],
@@ -111,9 +113,6 @@ def snapshot(
     training_coverage: Annotated[
         str | None, typer.Option(help="What that file is complete for, such as NGA=1990-01:2021-12.")
     ] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Silent = False,
 ) -> None:
     """Make the embedded snapshot; the same input gives the same bytes.
 
@@ -122,40 +121,34 @@ def snapshot(
       harmattan data snapshot --source ged241.csv --regions admin1.geojson --out data/snapshot
       harmattan data snapshot --source ged241.csv --regions admin1.geojson --training ged221.csv --out data/snapshot
     """
-    import tempfile
-
     from ...data.snapshot import COUNTRIES, TRAINING_COVERAGE, make_snapshot
 
     if training_coverage is not None and training is None:
         raise UsageError(
             "there is a --training-coverage without --training.", remedy="Give the file as well."
         )
-    chosen = tuple(names_in(countries)) or COUNTRIES
-    with tempfile.TemporaryDirectory() as aside:
-        target = Path(aside) if dry_run else out
+    with folder_for(out, dry_run) as target:
         files = make_snapshot(
             bare_path(source),
             regions,
             target,
-            countries=chosen,
+            countries=tuple(names_in(countries)) or COUNTRIES,
             training=None if training is None else bare_path(training),
             training_coverage=coverage_of(training_coverage) or TRAINING_COVERAGE,
         )
         sizes = {path.name: path.stat().st_size for path in files}
-    if as_json:
-        typer.echo(json.dumps({"out": None if dry_run else str(out), "files": sizes}, indent=2))
-        return
-    for name, size in sizes.items():
-        typer.echo(f"{'would write' if dry_run else 'wrote'} {name} ({size:,} bytes)")
+    verb = "would write" if dry_run else "wrote"
+    words = (f"{verb} {name} ({size:,} bytes)" for name, size in sizes.items())
+    output.show({"out": None if dry_run else str(out), "files": sizes}, words)
 
 
 @app.command()
+@options("file out dry_run as_json quiet", dry_run=CHECKED)
 def delay(
+    output: Output,
+    dry_run: bool,
     file: Annotated[Path, typer.Argument(help="Monthly deaths by country, first and final values (CSV).")],
     out: Annotated[Path, typer.Option(help="Folder for reporting_delay.csv.")],
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Silent = False,
 ) -> None:
     """Work out how much of the final deaths stood in the first release, by country.
 
@@ -163,23 +156,18 @@ def delay(
     Examples:
       harmattan data delay country_month_first_vs_final.csv --out data/snapshot
     """
-    import tempfile
-
     from ...data.snapshot import make_delay
 
-    with tempfile.TemporaryDirectory() as aside:
-        table = make_delay(file, Path(aside) if dry_run else out)
-    if as_json:
-        typer.echo(table.to_json(orient="records", indent=2))
-        return
-    for row in table.to_dict("records"):
-        typer.echo(
-            f"{row['country']:<4} {row['months']:>3} months  {row['share']:.2f} ({row['low']:.2f}-{row['high']:.2f})"
-        )
+    with folder_for(out, dry_run) as target:
+        table = make_delay(file, target)
+    words = "{country:<4} {months:>3} months  {share:.2f} ({low:.2f}-{high:.2f})"
+    output.show(records(table), (words.format_map(row) for row in table.to_dict("records")))
 
 
 @app.command()
+@options("file regions previous run_date coverage columns as_json quiet")
 def check(
+    output: Output,
     file: Annotated[
         str,
         typer.Argument(help="A panel (parquet or CSV), or ucdp:FILE, acled:FILE, table:FILE, store:FOLDER."),
@@ -188,13 +176,11 @@ def check(
         Path | None, typer.Option(help="Polygons for incidents; the shipped ones where absent.")
     ] = None,
     previous: Annotated[Path | None, typer.Option(help="The panel used last time.")] = None,
-    run_date: RunDate = None,
-    coverage: Coverage = None,
-    columns: Annotated[
-        str | None, typer.Option(help="For table:FILE, ours=theirs,... or a TOML file.")
+    run_date: Annotated[
+        str | None, typer.Option(help="Day against which age counts, such as 2024-01-31; today.")
     ] = None,
-    as_json: Json = False,
-    quiet: Silent = False,
+    coverage: Coverage = None,
+    columns: Columns = None,
 ) -> None:
     """Run the quality gate; exit code 6 where a check is red (10 for stale data, 13 for a low match rate).
 
@@ -206,11 +192,8 @@ def check(
     day = day_of(run_date)
     last = None if previous is None else read_any_panel(previous)
     quality = quality_of(file, regions, last, day, coverage, columns)
-    if as_json:
-        typer.echo(json.dumps(quality.to_dict(), indent=2))
-    else:
-        for one in quality.checks:
-            typer.echo(f"{one.status:<6} {one.name:<12} {one.message}")
+    words = (f"{one.status:<6} {one.name:<12} {one.message}" for one in quality.checks)
+    output.show(quality.to_dict(), words)
     if quality.status == "red":
         from ...data.quality import ERRORS
 
@@ -221,7 +204,13 @@ def check(
 
 
 @app.command()
+@options(
+    "source version candidate current api countries first last cache refresh store base_url dry_run as_json quiet",
+    dry_run=CHECKED,
+)
 def fetch(
+    output: Output,
+    dry_run: bool,
     source: Annotated[str, typer.Argument(help="ucdp or acled.")],
     version: Annotated[
         str | None, typer.Option(help="Annual or consolidated release: 25.1, 25.01.25.09.")
@@ -242,9 +231,6 @@ def fetch(
         Path | None, typer.Option(help="UCDP: keep what came as a vintage in this store.")
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="Another server.", hidden=True)] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Silent = False,
 ) -> None:
     """Bring a source's file, checked against what its server announces.
 
@@ -257,53 +243,60 @@ def fetch(
       harmattan data fetch ucdp --current --store vintages
       harmattan data fetch acled --countries Mali,Niger --first 2023-01-01 --last 2023-12-31
     """
-    from ...data import fetch as fetching
+    from ...data.fetch import UCDP_FILES, ucdp_address
 
+    plan: dict[str, Any] = {"cache": str(cache)}
     if source not in ("ucdp", "acled"):
         raise UsageError(f"'{source}' cannot be fetched.", remedy="Use ucdp or acled.")
     if current:
         if source != "ucdp" or version or candidate or api:
             raise UsageError("--current stands alone, for ucdp.", remedy="Leave the other options out.")
-        tell_current(cache, base_url, refresh, store, dry_run, as_json)
-        return
-    if source == "ucdp":
+        what = "the newest annual release and the candidates after it"
+        note = None if dry_run else fetched_current(cache, base_url, refresh, store)
+    elif source == "ucdp":
         release = version or candidate
         if release is None or (version and candidate):
             raise UsageError("which release?", remedy="Give --version 25.1, --candidate 26.0.4 or --current.")
-        plan = {"url": fetching.ucdp_address(release, base_url or fetching.UCDP_FILES), "cache": str(cache)}
-        note = plan if dry_run else fetched_ucdp(release, cache, base_url, api, refresh, store)
+        what = ucdp_address(release, base_url or UCDP_FILES)
+        plan = {"url": what, **plan}
+        note = None if dry_run else fetched_ucdp(release, cache, base_url, api, refresh, store)
     else:
         names = names_in(countries)
         if not names or first is None or last is None:
             raise UsageError("which events?", remedy="Give --countries, --first and --last.")
-        span = day_of(first), day_of(last)
-        plan = {"countries": ", ".join(names), "cache": str(cache)}
-        note = plan if dry_run else fetched_acled(names, span, cache, base_url)
-    if as_json:
-        typer.echo(json.dumps(note, indent=2))
-        return
-    if dry_run:
-        typer.echo(f"Would fetch {plan.get('url') or 'ACLED for ' + plan['countries']} to {cache}.")
-        return
-    typer.echo(f"{note['status']}: {note['path']}")
-    if "older" in note:
-        typer.echo(f"The release is not what it was; the earlier file is {note['older']}.")
-    if "vintage" in note:
-        typer.echo(note["vintage"])
+        what, span = f"ACLED for {', '.join(names)}", (day_of(first), day_of(last))
+        plan = {"countries": ", ".join(names), **plan}
+        note = None if dry_run else fetched_acled(names, span, cache, base_url)
+    if note is None:
+        return output.show(plan, f"Would fetch {what} to {cache}.")
+    output.show(note, _fetched_lines(note))
+
+
+def _fetched_lines(note: dict[str, Any]) -> list[str]:
+    """What came, a line each."""
+    if "fetched" not in note:
+        older = f"The release is not what it was; the earlier file is {note.get('older')}."
+        vintage = [note["vintage"]] if "vintage" in note else []
+        return [f"{note['status']}: {note['path']}", *([older] if "older" in note else []), *vintage]
+    words = []
+    for one in note["fetched"]:
+        words.append(f"{one['release']:<8} {one['status']}: {one['path']}")
+        words += [f"{'':<8} {one['vintage']}"] if one.get("vintage") else []
+    return words + ([f"Not published yet: {', '.join(note['absent'])}."] if note["absent"] else [])
 
 
 @app.command()
+@options("before now regions out unclear dry_run as_json quiet", dry_run=CHECKED)
 def diff(
+    output: Output,
+    dry_run: bool,
     before: Annotated[str, typer.Argument(help="A panel, or a source such as ucdp:FILE.")],
     now: Annotated[str, typer.Argument(help="The same, later.")],
     regions: Annotated[
         Path | None, typer.Option(help="Polygons for sources; the shipped ones where absent.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the whole table (CSV).")] = None,
-    unclear: Annotated[str, typer.Option(help="Events not marked Clear: keep or drop.")] = "keep",
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Silent = False,
+    unclear: Unclear = "keep",
 ) -> None:
     """Show what a revision changed, by region and month.
 
@@ -320,21 +313,23 @@ def diff(
     if out is not None and not dry_run:
         require_folder(out)
         out.write_text(csv_text(table), encoding="utf-8")
-    if as_json:
-        typer.echo(
-            json.dumps({"rows": len(table), "changes": json.loads(table.to_json(orient="records"))}, indent=2)
-        )
-        return
-    shared = a.months.intersection(b.months)
-    typer.echo(f"{len(shared)} months in both; {len(table)} values changed.")
-    for row in table.reindex(table["change"].abs().sort_values(ascending=False, kind="stable").index)[
-        :20
-    ].itertuples():
-        typer.echo(f"  {row.month} {row.region_id:<24} {row.measure:<12} {row.before:>6g} -> {row.now:>6g}")
+    words = [f"{len(a.months.intersection(b.months))} months in both; {len(table)} values changed."]
+    largest = table["change"].abs().sort_values(ascending=False, kind="stable").index[:20]
+    words += [
+        f"  {row.month} {row.region_id:<24} {row.measure:<12} {row.before:>6g} -> {row.now:>6g}"
+        for row in table.loc[largest].itertuples()
+    ]
+    output.show({"rows": len(table), "changes": records(table)}, words)
 
 
 @app.command()
+@options(
+    "out months start seed geometry countries permeability endemic own spread delay imprecise dry_run as_json quiet",
+    dry_run=CHECKED,
+)
 def simulate(
+    output: Output,
+    dry_run: bool,
     out: Annotated[Path, typer.Option(help="Folder for events, polygons and the truth.")],
     months: Annotated[int, typer.Option(help="Length in months, at least 12.")] = 180,
     start: Annotated[str, typer.Option(help="First month.")] = "2009-01",
@@ -349,9 +344,6 @@ def simulate(
     spread: Annotated[float, typer.Option(help="Events excited per past event in the neighbours.")] = 0.3,
     delay: Annotated[float, typer.Option(help="Mean months until an event is reported.")] = 0.0,
     imprecise: Annotated[float, typer.Option(help="Share of events with a vague place.")] = 0.0,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Silent = False,
 ) -> None:
     """Make a world with known truth: events, polygons, expected counts, shares across borders.
 
@@ -367,14 +359,14 @@ def simulate(
     from ...data.simulation import simulate as make
     from ...data.snapshot import load_snapshot
 
-    chosen = names_in(countries)
+    kept = names_in(countries)
     if geometry == "grid":
-        regions = grid_regions(chosen or ("MLI", "BFA"))
+        regions = grid_regions(kept or ("MLI", "BFA"))
     elif geometry == "snapshot":
         regions = load_snapshot().regions
-        regions = regions.select(chosen) if chosen else regions
+        regions = regions.select(kept) if kept else regions
     else:
-        regions = Regions.read(geometry, chosen or None)
+        regions = Regions.read(geometry, kept or None)
     world = World(
         months=months,
         start=start,
@@ -388,13 +380,6 @@ def simulate(
     propagation_matrix(world, regions)
     made = make(world, regions, np.random.default_rng(seed))
     files = [] if dry_run else made.write(out)
-    summary = {
-        "events": int(made.truth.counts.sum()),
-        "regions": len(regions),
-        "files": [str(p) for p in files],
-    }
-    typer.echo(
-        json.dumps(summary, indent=2)
-        if as_json
-        else f"{summary['events']} events in {len(regions)} regions: {out}"
-    )
+    events = int(made.truth.counts.sum())
+    document = {"events": events, "regions": len(regions), "files": [str(p) for p in files]}
+    output.show(document, f"{events} events in {len(regions)} regions: {out}")

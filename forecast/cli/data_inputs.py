@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...data.errors import ConfigError, UsageError
+from ...data.errors import UsageError
+from ..settings import PARSERS
 
 if TYPE_CHECKING:
     from ...data.fetch import Fetched
@@ -75,13 +78,10 @@ def looks_like_panel(spec: str) -> bool:
 
 def read_any_panel(path: Path, columns: str | None = None) -> Panel:
     """A panel from parquet or CSV."""
-    from ...data.panel import Panel
-    from ...data.sources import mapping_of, read_panel
+    from ...data.sources import mapping_of
+    from ..inputs import read_panel
 
-    mapping = mapping_of(columns)
-    if path.suffix == ".parquet" and not mapping:
-        return Panel.read_parquet(path)
-    return read_panel(path, columns=mapping)
+    return read_panel(path, mapping_of(columns))
 
 
 def regions_or_shipped(path: Path | None) -> Regions:
@@ -114,19 +114,9 @@ def day_of(text: str | None) -> date:
 
 def coverage_of(text: str | None) -> dict[str, tuple[object, object]] | None:
     """What was observed, from MLI=1989-01:2023-12,..."""
-    import pandas as pd
+    from ..inputs import spans_of
 
-    if text is None:
-        return None
-    out: dict[str, tuple[object, object]] = {}
-    for part in names_in(text):
-        country, _, span = part.partition("=")
-        try:
-            first, last = (pd.Period(m, freq="M") for m in span.split(":"))
-        except ValueError:
-            raise ConfigError(f"'{part}' is not a coverage.", remedy="Write MLI=1989-01:2023-12.") from None
-        out[country] = (first, last)
-    return out
+    return None if text is None else spans_of(PARSERS["coverage"](text))
 
 
 def permeability_of(text: str | None) -> dict[tuple[str, str], float]:
@@ -158,62 +148,47 @@ def require_folder(path: Path) -> None:
         raise UsageError("the folder does not exist.", where=str(path.parent), remedy="Make it first.")
 
 
+@contextmanager
+def folder_for(out: Path, dry_run: bool) -> Iterator[Path]:
+    """The folder to write to, or one that is thrown away."""
+    with tempfile.TemporaryDirectory() as aside:
+        yield Path(aside) if dry_run else out
+
+
 def fetched_ucdp(
     release: str, cache: Path, server: str | None, api: bool, refresh: bool, store: Path | None
 ) -> dict[str, str]:
     """Fetch a UCDP release, keep it as a vintage where a store is named, and say what came."""
     from ...data import fetch as fetching
-    from ...data.sources import read_ucdp
-    from ...data.vintages import Store
 
     if api:
         token = fetching.secret_of(fetching.UCDP_TOKEN)
         got = fetching.fetch_ucdp_api(release, cache, token=token, base=server or fetching.UCDP_API)
     else:
         got = fetching.fetch_ucdp(release, cache, base=server or fetching.UCDP_FILES, refresh=refresh)
-    note = _fetched(got)
-    if store is not None:
-        note["vintage"] = Store(store).add(read_ucdp(got.path, release=release), date.today()).message
-    return note
+    return _fetched(got) | _kept(got, release, store)
 
 
 def fetched_current(cache: Path, server: str | None, refresh: bool, store: Path | None) -> dict[str, Any]:
     """Fetch every UCDP release that a forecast from the newest month needs, and say what came."""
     from ...data import fetch as fetching
-    from ...data.fetch import bring_current
-    from ...data.sources import read_ucdp
-    from ...data.vintages import Store
 
-    base, today = server or fetching.UCDP_FILES, date.today()
-    got = bring_current(lambda v: fetching.fetch_ucdp(v, cache, base=base, refresh=refresh), today)
-    notes: list[dict[str, str]] = []
-    for release, file in got.fetched:
-        note = {"release": release, **_fetched(file)}
-        if store is not None:
-            note["vintage"] = Store(store).add(read_ucdp(file.path, release=release), today).message
-        notes.append(note)
+    base = server or fetching.UCDP_FILES
+    got = fetching.bring_current(
+        lambda v: fetching.fetch_ucdp(v, cache, base=base, refresh=refresh), date.today()
+    )
+    notes = [{"release": r, **_fetched(file), **_kept(file, r, store)} for r, file in got.fetched]
     return {"fetched": notes, "absent": list(got.absent)}
 
 
-def tell_current(
-    cache: Path, server: str | None, refresh: bool, store: Path | None, dry_run: bool, as_json: bool
-) -> None:
-    """Bring everything that is published, and say in a line each what came."""
-    import typer
+def _kept(got: Fetched, release: str, store: Path | None) -> dict[str, str]:
+    """A release as a vintage in the store, where one is named."""
+    from ...data.sources import read_ucdp
+    from ...data.vintages import Store
 
-    if dry_run:
-        typer.echo(f"Would fetch the newest annual release and the candidates after it to {cache}.")
-        return
-    note = fetched_current(cache, server, refresh, store)
-    if as_json:
-        typer.echo(json.dumps(note, indent=2))
-        return
-    for one in note["fetched"]:
-        typer.echo(f"{one['release']:<8} {one['status']}: {one['path']}")
-        if one.get("vintage"):
-            typer.echo(f"{'':<8} {one['vintage']}")
-    if note["absent"]:
-        typer.echo(f"Not published yet: {', '.join(note['absent'])}.")
+    if store is None:
+        return {}
+    return {"vintage": Store(store).add(read_ucdp(got.path, release=release), date.today()).message}
 
 
 def fetched_acled(

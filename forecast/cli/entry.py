@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from ...data.errors import HarmattanError
+from ..settings import Settings
 from .backtest import backtest
 from .exit_codes import in_help
 from .models import promote, runs, track, train, tune
 from .monitoring import report, score
-from .options import (
-    AllowGrid,
-    AsOf,
-    ConfigFile,
-    Draws,
-    DryRun,
-    Horizons,
-    Json,
-    LinksFile,
-    Mlruns,
-    Out,
-    PanelFile,
-    Quiet,
-    RegionsFile,
-    Seed,
-    Source,
-    Targets,
-    Track,
-    TrackingUri,
-    Workers,
-    settings_in,
-    tell,
-)
-from .progress import Bar
+from .options import options
+from .output import Output
 from .publish import publish
 from .releases import prune, releases, status, verify, withdraw
 from .spillover import scenario, spillover
-from .tools import config as config_group
-from .tools import doctor
+from .tools import config, doctor
 
 HELP = f"""\
 Forecasts of monthly violent events by region, and of the risk that spills over a border.
@@ -96,55 +73,17 @@ class LazyGroup(TyperGroup):
         return self._loaded().get_command(ctx, cmd_name)
 
 
-def _add_groups() -> None:
-    for name, (about, module) in GROUPS.items():
-        if find_spec(module):
-            group = typer.Typer(help=about, rich_markup_mode=None, no_args_is_help=True)
-            group.callback()(_nothing)
-            cls = type(f"Lazy{name.title()}", (LazyGroup,), {"module": module})
-            app.add_typer(group, name=name, help=about, cls=cls)
-
-
 def _nothing() -> None:
     """A group does nothing by itself."""
 
 
 @app.command()
-def forecast(
-    config: ConfigFile = None,
-    source: Source = None,
-    panel: PanelFile = None,
-    regions: RegionsFile = None,
-    links: LinksFile = None,
-    columns: Annotated[
-        str | None, typer.Option(help="Columns of an own table, ours=theirs,... or a TOML file.")
-    ] = None,
-    coverage: Annotated[
-        str | None, typer.Option(help="What the source observed, such as MLI=1989-01:2023-12.")
-    ] = None,
-    as_of: AsOf = None,
-    horizons: Horizons = None,
-    targets: Targets = None,
-    countries: Annotated[str | None, typer.Option(help="Countries to publish, such as MLI,BFA.")] = None,
-    draws: Draws = None,
-    seed: Seed = None,
-    model: Annotated[
-        str | None, typer.Option(help="A trained model: champion, a version, or a folder.")
-    ] = None,
-    workers: Workers = None,
-    backtest_origins: Annotated[int | None, typer.Option(help="Past months the run is judged on.")] = None,
-    run_date: Annotated[
-        str | None, typer.Option(help="Day against which the age of the data counts.")
-    ] = None,
-    allow_grid: AllowGrid = None,
-    out: Out = None,
-    mlruns: Mlruns = None,
-    tracking_uri: TrackingUri = None,
-    track: Track = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+@options(
+    "config source panel regions links columns coverage as_of horizons targets countries draws seed model workers "
+    "backtest_origins run_date allow_grid out mlruns tracking_uri track dry_run as_json quiet",
+    run_date="Day against which the age of the data counts.",
+)
+def forecast(settings: Settings, output: Output, dry_run: bool) -> None:
     """Forecast the next months for every region, and write a release with its report.
 
     \b
@@ -155,45 +94,39 @@ def forecast(
       harmattan forecast --panel counts.parquet --regions regions.geojson --json
       harmattan forecast --source table:mine.csv --columns date=Day,latitude=Lat,longitude=Lon --regions states.geojson
     """
-    settings = settings_in(locals())
-    if settings.allow_grid and not quiet:
-        from ..release.disclosure import warning
-
-        typer.echo(warning(settings), err=True)
     if dry_run:
-        _print_plan(settings, as_json, quiet)
-        return
+        plan = _plan(settings)
+        words = (
+            f"Would forecast {plan['regions']} regions from {plan['origin']}, and write {plan['release']}."
+        )
+        return output.show(plan, words)
     from ..jobs.forecast import run_main_job
 
-    with Bar(quiet=quiet) as progress:
+    with output.bar() as progress:
         outcome = run_main_job(settings, progress)
-    if as_json:
-        typer.echo(json.dumps(outcome.summary(), indent=2))
-    elif not quiet:
-        _print_outcome(outcome, settings)
+    output.show(outcome.summary(), _lines(outcome, settings))
     if outcome.tracking_error:
         raise outcome.tracking_error
 
 
-def _print_outcome(outcome: Any, settings: Any) -> None:
+def _lines(outcome: Any, settings: Settings) -> Iterator[str]:
     """Where everything is, in four lines."""
     words = {"written": "new", "identical": "already there, identical", "revised": "revises an earlier one"}
     if outcome.result.banner:
-        typer.echo(outcome.result.banner)
+        yield outcome.result.banner
     if set(outcome.result.draws) < set(settings.targets):
-        typer.echo("There are no deaths in these data: events alone are forecast.")
-    typer.echo(f"Release  {outcome.release.path}  ({words[outcome.release.status]})")
-    for line in outcome.release.reason[:5]:
-        typer.echo(f"         {line}")
+        yield "There are no deaths in these data: events alone are forecast."
+    yield f"Release  {outcome.release.path}  ({words[outcome.release.status]})"
+    yield from (f"         {line}" for line in outcome.release.reason[:5])
     if outcome.run_id:
         from ...training.registry.store import without_secrets
 
         store = without_secrets(settings.tracking_uri or str(settings.mlruns))
-        typer.echo(f"MLflow   run {outcome.run_id} in {store}")
-    typer.echo(f"Report   {outcome.report}")
+        yield f"MLflow   run {outcome.run_id} in {store}"
+    yield f"Report   {outcome.report}"
 
 
-def _print_plan(settings: Any, as_json: bool, quiet: bool) -> None:
+def _plan(settings: Settings) -> dict[str, Any]:
     """What a run would do, its settings and input having been checked."""
     from ..inputs import load_inputs
     from ..jobs.forecast import check_writable
@@ -204,39 +137,27 @@ def _print_plan(settings: Any, as_json: bool, quiet: bool) -> None:
     check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
     origin = settings.as_of or str(inputs.panel.last_month)
     inputs.panel.position(origin)
-    plan = {
+    return {
         "origin": origin,
         "regions": len(inputs.panel.region_ids),
         "release": str(settings.out / origin),
         "mlruns": str(settings.mlruns) if settings.track else None,
         "settings": settings.published(),
     }
-    said = f"Would forecast {plan['regions']} regions from {origin}, and write {plan['release']}."
-    tell(plan, said, as_json, quiet)
 
 
-app.command()(backtest)
-app.command()(spillover)
-app.command()(scenario)
-app.command()(train)
-app.command()(promote)
-app.command()(track)
-app.command()(tune)
-app.command()(doctor)
-app.command()(publish)
-app.command()(score)
-app.command()(report)
-app.command()(verify)
-app.command()(status)
-app.command()(withdraw)
-app.command()(prune)
+for function in (backtest, spillover, scenario, train, promote, track, tune, doctor, publish, score, report):
+    app.command()(function)
+for function in (verify, status, withdraw, prune):
+    app.command()(function)
 app.add_typer(releases, name="releases")
-app.add_typer(config_group, name="config")
+app.add_typer(config, name="config")
 app.add_typer(runs, name="runs")
 
 
 @app.command()
-def version(as_json: Json = False) -> None:
+@options("as_json")
+def version(output: Output) -> None:
     """Print the versions of this package and of what its numbers depend on.
 
     \b
@@ -249,10 +170,14 @@ def version(as_json: Json = False) -> None:
 
     names = ("harmattan", "numpy", "pandas", "scipy", "statsmodels", "lightgbm", "mlflow", "shapely")
     found = {"python": platform.python_version()} | {name: installed(name) for name in names}
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-    else:
-        typer.echo("\n".join(f"{name} {number}" for name, number in found.items()))
+    output.show(found, (f"{name} {number}" for name, number in found.items()))
+
+
+for name, (about, module) in GROUPS.items():
+    group = typer.Typer(help=about, rich_markup_mode=None, no_args_is_help=True)
+    group.callback()(_nothing)
+    lazy = type(f"Lazy{name.title()}", (LazyGroup,), {"module": module})
+    app.add_typer(group, name=name, help=about, cls=lazy)
 
 
 def main() -> None:
@@ -276,6 +201,3 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
-
-
-_add_groups()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Silent
+from ...data.errors import UsageError, nearest
+from ..settings import Settings
+from .options import options
+from .output import Output
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
@@ -21,12 +27,6 @@ app = typer.Typer(
 RecipeFile = Annotated[
     Path | None, typer.Option(help="Recipe file (.toml or .json); the default recipe without one.")
 ]
-PanelFile = Annotated[
-    Path | None,
-    typer.Option(help="Panel (parquet or CSV: month, region_id, events[, ...]); default the snapshot."),
-]
-LinksFile = Annotated[Path | None, typer.Option(help="Links between the panel's regions (CSV).")]
-RegionsFile = Annotated[Path | None, typer.Option(help="Polygons of the panel's regions (GeoJSON).")]
 StaticFile = Annotated[
     Path | None, typer.Option(help="Static table (CSV): region_id and columns that do not change.")
 ]
@@ -34,15 +34,21 @@ Own = Annotated[
     list[str] | None,
     typer.Option(help="A feature of one's own, NAME=MODULE:FUNCTION; may be repeated. Runs that module."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
+#: What the options of a panel say here.
+PANEL = {
+    "panel": "Panel (parquet or CSV: month, region_id, events[, ...]); default the snapshot.",
+    "links": "Links between the panel's regions (CSV).",
+    "regions": "Polygons of the panel's regions (GeoJSON).",
+}
 
 
 @app.command()
+@options("recipe function toml as_json")
 def show(
+    output: Output,
     recipe: RecipeFile = None,
     function: Own = None,
     toml: Annotated[bool, typer.Option("--toml", help="Print the recipe as a file to edit.")] = False,
-    as_json: Json = False,
 ) -> None:
     """List the features of a recipe: name, unit, family, latest month used.
 
@@ -52,33 +58,33 @@ def show(
       harmattan features show --toml > my.toml
       harmattan features show --recipe my.toml --json
     """
-    chosen = _recipe(recipe, function)
+    asked = _recipe(recipe, function)
     if toml:
-        typer.echo(chosen.to_toml(), nl=False)
-    elif as_json:
-        rows = chosen.table().to_dict("records")
-        typer.echo(json.dumps({"digest": chosen.digest(), "features": rows}, indent=2))
-    else:
-        typer.echo(str(chosen))
+        return typer.echo(asked.to_toml(), nl=False)
+    output.show({"digest": asked.digest(), "features": asked.table().to_dict("records")}, str(asked))
 
 
 @app.command()
+@options(
+    "out recipe panel links regions static function memory by threads dry_run as_json quiet",
+    dry_run="Check everything; write nothing.",
+    **PANEL,
+)
 def build(
+    output: Output,
+    panel: Path | None,
+    links: Path | None,
+    regions: Path | None,
+    dry_run: bool,
     out: Annotated[
         Path, typer.Option(help="The parquet file to write: month, region_id, one column per feature.")
     ],
     recipe: RecipeFile = None,
-    panel: PanelFile = None,
-    links: LinksFile = None,
-    regions: RegionsFile = None,
     static: StaticFile = None,
     function: Own = None,
     memory: Annotated[str, typer.Option(help="Budget of memory, such as 500MB or 4GB.")] = "4GB",
     by: Annotated[str, typer.Option(help="Cut the work by regions (faster) or months.")] = "regions",
     threads: Annotated[int, typer.Option(min=1, help="Features computed at once; changes no number.")] = 1,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything; write nothing.")] = False,
-    as_json: Json = False,
-    quiet: Silent = False,
 ) -> None:
     """Compute every feature for every month and region, and write one parquet file.
 
@@ -89,41 +95,29 @@ def build(
     """
     from ...features import write_parquet
 
-    chosen, data = _recipe(recipe, function), _panel(panel, links, regions, static)
+    asked, data = _recipe(recipe, function), _panel(panel, links, regions, static)
+    months, places = data.shape
     if dry_run:
-        served, dropped = chosen.served(data)
-        found: dict[str, Any] = {
-            "path": None,
-            "features": len(served),
-            "regions": data.shape[1],
-            "months": data.shape[0],
-        }
+        served, dropped = asked.served(data)
+        found: dict[str, Any] = {"path": None, "features": len(served), "regions": places, "months": months}
     else:
-        done = write_parquet(chosen, data, out, memory=memory, by=by, threads=threads)
-        dropped = list(done.dropped)
-        found = {
-            "path": str(done.path),
-            "features": len(done.features),
-            "rows": done.rows,
-            "blocks": done.blocks,
-        }
-    if as_json:
-        typer.echo(json.dumps({**found, "dropped": dict(dropped)}, indent=2))
-        return
+        done = write_parquet(asked, data, out, memory=memory, by=by, threads=threads)
+        dropped, count = list(done.dropped), len(done.features)
+        found = {"path": str(done.path), "features": count, "rows": done.rows, "blocks": done.blocks}
     verb = "Would write" if dry_run else "Wrote"
-    typer.echo(
-        f"{verb} {found['features']} features of {data.shape[1]} regions and {data.shape[0]} months: {out}"
-    )
-    for name, reason in dropped:
-        typer.echo(f"left out {name}: {reason}")
+    words = [f"{verb} {found['features']} features of {places} regions and {months} months: {out}"]
+    words += [f"left out {name}: {reason}" for name, reason in dropped]
+    output.show({**found, "dropped": dict(dropped)}, words)
 
 
 @app.command()
+@options("recipe panel links regions static function delay origins as_json quiet", **PANEL)
 def audit(
+    output: Output,
+    panel: Path | None,
+    links: Path | None,
+    regions: Path | None,
     recipe: RecipeFile = None,
-    panel: PanelFile = None,
-    links: LinksFile = None,
-    regions: RegionsFile = None,
     static: StaticFile = None,
     function: Own = None,
     delay: Annotated[
@@ -131,8 +125,6 @@ def audit(
         typer.Option(help="A measure that is published late, MEASURE=MONTHS; may be repeated."),
     ] = None,
     origins: Annotated[int, typer.Option(min=1, help="How many months are tried.")] = 4,
-    as_json: Json = False,
-    quiet: Silent = False,
 ) -> None:
     """Look for features that know what they cannot know yet; exit code 3 if there are any.
 
@@ -146,37 +138,30 @@ def audit(
     """
     from ...features.audit import audit as look
 
-    chosen, data = _recipe(recipe, function), _panel(panel, links, regions, static)
-    served, dropped = chosen.served(data)
+    asked, data = _recipe(recipe, function), _panel(panel, links, regions, static)
+    served, dropped = asked.served(data)
     report = look(served, data, delays=_delays(delay), origins=origins)
-    if as_json:
-        rows = report.table.to_dict("records")
-        found = {"passed": report.passed, "features": rows, "dropped": dict(dropped)}
-        typer.echo(json.dumps(found, indent=2))
-    else:
-        typer.echo(str(report))
-        for name, reason in dropped:
-            typer.echo(f"not audited: {name}: {reason}")
+    rows = report.table.to_dict("records")
+    words = [str(report), *(f"not audited: {name}: {reason}" for name, reason in dropped)]
+    output.show({"passed": report.passed, "features": rows, "dropped": dict(dropped)}, words)
     if not report.passed:
         raise typer.Exit(3)
 
 
-def _recipe(path: Path | None, functions: list[str] | None) -> Recipe:
+def _recipe(path: Path | None, functions: Sequence[str] | None) -> Recipe:
     """The recipe asked for, with features of the user's own."""
     from ...features.recipe import Recipe
 
     own = {name: _function(name, where) for name, where in map(_pair, functions or ())}
-    chosen = Recipe.default() if path is None else Recipe.read(path, own)
+    asked = Recipe.default() if path is None else Recipe.read(path, own)
     for name, function in own.items():
-        if name not in chosen.names:
-            chosen = chosen.add(name, function)
-    return chosen
+        if name not in asked.names:
+            asked = asked.add(name, function)
+    return asked
 
 
 def _pair(text: str) -> tuple[str, str]:
     """``NAME=VALUE`` in two."""
-    from ...data.errors import UsageError
-
     name, sign, value = text.partition("=")
     if not (name and sign and value):
         raise UsageError(f"'{text}' is not NAME=VALUE.", remedy="Write spike=my_module:spike, or events=2.")
@@ -185,38 +170,25 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _function(name: str, where: str) -> Any:
     """A function by ``module:function``, from the current folder or what is installed."""
-    import sys
-    from importlib import import_module
-
-    from ...data.errors import UsageError, nearest
-
-    module, sign, attribute = where.partition(":")
+    option, (module, sign, attribute) = f"--function {name}", where.partition(":")
     if not sign:
-        raise UsageError(f"'{where}' is not MODULE:FUNCTION.", f"--function {name}", "Write my_module:spike.")
+        raise UsageError(f"'{where}' is not MODULE:FUNCTION.", option, "Write my_module:spike.")
     sys.path.insert(0, str(Path.cwd()))
     try:
         loaded = import_module(module)
     except ImportError as error:
-        raise UsageError(
-            f"the module '{module}' cannot be imported ({error}).",
-            f"--function {name}",
-            "Run from its folder, or install it.",
-        ) from None
+        what = f"the module '{module}' cannot be imported ({error})."
+        raise UsageError(what, option, "Run from its folder, or install it.") from None
     finally:
         sys.path.remove(str(Path.cwd()))
     if not callable(getattr(loaded, attribute, None)):
         known = [k for k, v in vars(loaded).items() if callable(v)] or ["nothing"]
-        raise UsageError(
-            f"the module '{module}' has no function '{attribute}'.",
-            f"--function {name}",
-            nearest(attribute, known),
-        )
+        what = f"the module '{module}' has no function '{attribute}'."
+        raise UsageError(what, option, nearest(attribute, known))
     return getattr(loaded, attribute)
 
 
-def _delays(texts: list[str] | None) -> dict[str, int] | None:
-    from ...data.errors import UsageError
-
+def _delays(texts: Sequence[str] | None) -> dict[str, int] | None:
     delays = {}
     for name, value in map(_pair, texts or ()):
         if not value.isdigit():
@@ -227,33 +199,13 @@ def _delays(texts: list[str] | None) -> dict[str, int] | None:
 
 def _panel(panel: Path | None, links: Path | None, regions: Path | None, static: Path | None) -> Panel:
     """The panel asked for, with the places of its regions where polygons are known."""
-    from dataclasses import replace
-
     from ...features.terms import with_places
-    from ..inputs import load_inputs
-    from ..settings import Settings
+    from ..inputs import load_inputs, read_csv
 
-    given = {"panel": panel, "links": links, "regions": regions}
-    inputs = load_inputs(Settings.load({k: v for k, v in given.items() if v is not None}, None))
+    inputs = load_inputs(Settings.load({"panel": panel, "links": links, "regions": regions}))
     data = inputs.panel
     if static is not None:
-        data = replace(data, attrs={**data.attrs, "static": _static(static)})
+        data = replace(data, attrs={**data.attrs, "static": read_csv(static)})
     if inputs.regions is not None and tuple(inputs.regions.region_ids) == data.region_ids:
         data = with_places(data, inputs.regions.geometry)
     return data
-
-
-def _static(path: Path) -> Any:
-    """A static table from a CSV file."""
-    import pandas as pd
-
-    from ...data.errors import SourceError
-
-    if not path.is_file():
-        raise SourceError("there is no such file.", str(path), "Correct the path.")
-    try:
-        return pd.read_csv(path)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as reason:
-        raise SourceError(
-            f"this is not a readable CSV ({reason}).", str(path), "Save it as UTF-8, comma-separated."
-        ) from None

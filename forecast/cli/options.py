@@ -1,73 +1,124 @@
-"""Options that several commands share."""
+"""Options that several commands share, each declared once, and the decorator that gives a command its own set."""
 
 from __future__ import annotations
 
-import io
-import json
-from contextlib import redirect_stdout
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, get_origin
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from ..settings import PARSERS, Settings
+from .output import Output
 
-    from ..settings import Settings
+#: Text, a number, a file or folder, that may be left out.
+_STR, _INT, _FLOAT, _PATH, _BOOL = str | None, int | None, float | None, Path | None, bool | None
+#: By name: the type, what ``--help`` says, and how it is written where that is not the name.
+SHARED: dict[str, tuple[Any, ...]] = {
+    "config": (_PATH, "Settings file; ./harmattan.toml where there is one."),
+    "source": (_STR, "snapshot, ucdp:FILE, acled:FILE, table:FILE or store:FOLDER."),
+    "panel": (_PATH, "A ready panel (parquet or CSV) instead of a source."),
+    "regions": (_PATH, "Polygons (GeoJSON) instead of the shipped ones."),
+    "links": (_PATH, "Links between regions, instead of those of --regions."),
+    "columns": (_STR, "Columns of an own table, ours=theirs,... or a TOML file."),
+    "coverage": (_STR, "What the source observed, such as MLI=1989-01:2023-12."),
+    "as_of": (_STR, "Origin, such as 2023-08: the last month to be seen."),
+    "horizons": (_STR, "Months ahead, such as 1:6 or 1,3,6."),
+    "targets": (_STR, "events,deaths, or one of them."),
+    "target": (str, "events or deaths."),
+    "countries": (_STR, "Countries to publish, such as MLI,BFA."),
+    "origins": (_STR, "Last months seen, such as 2020-01:2022-06; the last 24 if left out."),
+    "draws": (_INT, "Draws per forecast."),
+    "seed": (_INT, "Root of every random stream."),
+    "decay": (_FLOAT, "Neighbours weigh order ** -DECAY, not by shared border."),
+    "saturation": (_FLOAT, "Events a month from which excitation grows ever less."),
+    "model": (_STR, "A trained model: champion, a version, or a folder."),
+    "workers": (_INT, "Processes; changes no number. 0: one per core."),
+    "backtest_origins": (_INT, "Past months the run is judged on."),
+    "run_date": (_STR, "Day against which age counts, such as 2024-01-31; default today."),
+    "allow_grid": (_BOOL, "Release regions finer than admin-1; says why not to.", "--allow-grid"),
+    "out": (_PATH, "Folder of releases."),
+    "keep_months": (_INT, "Months whose newest release stays; default 24."),
+    "notify": (_STR, "A command that is given the outcome as JSON, or file:PATH."),
+    "mlruns": (_PATH, "Folder of MLflow's records."),
+    "tracking_uri": (_STR, "Another MLflow store."),
+    "track": (_BOOL, "Record the run in MLflow.", "--track/--no-track"),
+    "dry_run": (bool, "Say what would be done; change nothing.", "--dry-run"),
+    "as_json": (bool, "Print the outcome as JSON on standard output.", "--json"),
+    "quiet": (bool, "Print nothing but errors.", "--quiet", "-q"),
+}
+#: Options that are called otherwise than their setting.
+SETTINGS = {"target": "targets", "decay": "spillover_decay", "saturation": "spillover_saturation"}
+#: Options that have a default or a sign of their own.
+_MORE = {
+    "target": {"default": "events"},
+    "decay": {"metavar": "<decay>"},
+    "saturation": {"metavar": "<events>"},
+}
 
-
-def _silence(context: typer.Context, asked: bool) -> bool:
-    """Send whatever a command prints nowhere until it ends; errors go to standard error as ever."""
-    if asked:
-        context.with_resource(redirect_stdout(io.StringIO()))
-    return asked
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-#: The same for commands that print in many places: nothing they print arrives.
-Silent = Annotated[bool, typer.Option("--quiet", "-q", callback=_silence, help="Print nothing but errors.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
-ConfigFile = Annotated[Path | None, typer.Option(help="Settings file; ./harmattan.toml where there is one.")]
-Out = Annotated[Path | None, typer.Option(help="Folder of releases.")]
-RunDate = Annotated[
-    str | None, typer.Option(help="Day against which age counts, such as 2024-01-31; default today.")
-]
-Source = Annotated[
-    str | None, typer.Option(help="snapshot, ucdp:FILE, acled:FILE, table:FILE or store:FOLDER.")
-]
-PanelFile = Annotated[Path | None, typer.Option(help="A ready panel (parquet or CSV) instead of a source.")]
-RegionsFile = Annotated[Path | None, typer.Option(help="Polygons (GeoJSON) instead of the shipped ones.")]
-LinksFile = Annotated[Path | None, typer.Option(help="Links between regions, instead of those of --regions.")]
-AsOf = Annotated[str | None, typer.Option(help="Origin, such as 2023-08: the last month to be seen.")]
-Horizons = Annotated[str | None, typer.Option(help="Months ahead, such as 1:6 or 1,3,6.")]
-Targets = Annotated[str | None, typer.Option(help="events,deaths, or one of them.")]
-Draws = Annotated[int | None, typer.Option(help="Draws per forecast.")]
-Seed = Annotated[int | None, typer.Option(help="Root of every random stream.")]
-Workers = Annotated[int | None, typer.Option(help="Processes; changes no number. 0: one per core.")]
-Mlruns = Annotated[Path | None, typer.Option(help="Folder of MLflow's records.")]
-TrackingUri = Annotated[str | None, typer.Option(help="Another MLflow store.")]
-Track = Annotated[bool | None, typer.Option("--track/--no-track", help="Record the run in MLflow.")]
-AllowGrid = Annotated[
-    bool | None, typer.Option("--allow-grid", help="Release regions finer than admin-1; says why not to.")
-]
-Target = Annotated[str, typer.Option(help="events or deaths.")]
-Scored = Annotated[str | None, typer.Option("--countries", help="Countries to score, such as MLI,BFA.")]
-Origins = Annotated[
-    str | None, typer.Option(help="Last months seen, such as 2020-01:2022-06; the last 24 if left out.")
-]
-
-
-def settings_in(given: Mapping[str, Any]) -> Settings:
-    """The options that are settings, over the file that ``config`` names and the environment."""
-    from ..settings import PARSERS, Settings
-
-    return Settings.load({k: v for k, v in given.items() if k in PARSERS}, given["config"])
+#: A release, as commands name it.
+Reference = Annotated[str, typer.Argument(help="A name such as 2023-12_r2, latest, or a path.")]
 
 
-def tell(document: Mapping[str, Any], words: str, as_json: bool, quiet: bool) -> None:
-    """Print an outcome as JSON, in words, or not at all."""
-    if as_json:
-        typer.echo(json.dumps(document, indent=2))
-    elif not quiet and words:
-        typer.echo(words)
+def options(order: str, **help_texts: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command its options, in the order of its help.
+
+    Parameters
+    ----------
+    order : str
+        Names: keys of :data:`SHARED`, and options that the function declares itself; those that are not named come
+        first.
+    help_texts : str
+        What the help says of a shared option instead.
+
+    Returns
+    -------
+    callable
+        A decorator. The function is called with ``settings`` (made of the shared options that are settings, over the
+        file that ``config`` names and the environment), ``output`` (made of ``as_json`` and ``quiet``), with its own
+        options, and with whatever else of the shared ones it takes by name.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        taken = inspect.signature(function, eval_str=True).parameters
+        own = {name: p for name, p in taken.items() if _declared(p.annotation)}
+        names = [name for name in own if name not in order.split()] + order.split()
+
+        @functools.wraps(function)
+        def command(**given: Any) -> None:
+            values = {name: value for name, value in given.items() if name in taken}
+            quiet = bool(given.get("quiet"))
+            if "settings" in taken:
+                shared = {SETTINGS.get(k, k): v for k, v in given.items() if k not in own and k != "config"}
+                settings = Settings.load({k: v for k, v in shared.items() if k in PARSERS}, given["config"])
+                values["settings"] = settings
+                if "allow_grid" in given and settings.allow_grid and not quiet:
+                    from ..release.disclosure import warning
+
+                    typer.echo(warning(settings), err=True)
+            if "output" in taken:
+                values["output"] = Output(bool(given.get("as_json")), quiet)
+            function(**values)
+
+        parameters = [own[name] if name in own else _shared(name, help_texts) for name in names]
+        keywords = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+        command.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in keywords}
+        return command
+
+    return decorate
+
+
+def _declared(annotation: Any) -> bool:
+    """Whether a parameter is an option of the function's own."""
+    return annotation is typer.Context or get_origin(annotation) is Annotated
+
+
+def _shared(name: str, help_texts: Mapping[str, str]) -> inspect.Parameter:
+    """A shared option as a parameter."""
+    kind, words, *flags = SHARED[name]
+    more: dict[str, Any] = {"default": False if kind is bool else None, **_MORE.get(name, {})}
+    option = typer.Option(more.pop("default"), *flags, help=help_texts.get(name, words), **more)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind)

@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from .options import (
-    AllowGrid,
-    AsOf,
-    ConfigFile,
-    DryRun,
-    Json,
-    Mlruns,
-    Out,
-    PanelFile,
-    Quiet,
-    RegionsFile,
-    RunDate,
-    Source,
-    Track,
-    TrackingUri,
-    Workers,
-    settings_in,
+from ..settings import Settings
+from .options import options
+from .output import Output, bar
+
+
+@options(
+    "config out model source panel regions as_of run_date mlruns tracking_uri track allow_grid notify workers "
+    "accept_losses log_json dry_run as_json quiet",
+    model="champion (default), another alias or version, or a folder of a trained model.",
 )
-
-if TYPE_CHECKING:
-    from ..settings import Settings
-
-
 def publish(
-    config: ConfigFile = None,
-    out: Out = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="champion (default), another alias or version, or a folder of a trained model."),
-    ] = None,
-    source: Source = None,
-    panel: PanelFile = None,
-    regions: RegionsFile = None,
-    as_of: AsOf = None,
-    run_date: RunDate = None,
-    mlruns: Mlruns = None,
-    tracking_uri: TrackingUri = None,
-    track: Track = None,
-    allow_grid: AllowGrid = None,
-    notify: Annotated[
-        str | None, typer.Option(help="A command that is given the outcome as JSON, or file:PATH.")
-    ] = None,
-    workers: Workers = None,
+    settings: Settings,
+    output: Output,
+    dry_run: bool,
     accept_losses: Annotated[
         bool,
         typer.Option(
@@ -59,9 +29,6 @@ def publish(
     log_json: Annotated[
         str | None, typer.Option(help="Append a line of JSON per stage to this file; - for standard error.")
     ] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Publish the newest forecast: checks, data, champion, release, verification, latest, word of it.
 
@@ -74,38 +41,20 @@ def publish(
       harmattan publish --out /srv/forecasts --json --log-json /var/log/harmattan.jsonl
       harmattan publish --dry-run
     """
-    settings = settings_in(locals())
-    if settings.allow_grid and not quiet:
-        from ..release.disclosure import warning
-
-        typer.echo(warning(settings), err=True)
     if dry_run:
-        _print_plan(settings, accept_losses, as_json, quiet)
-        return
+        from ..publishing.job import plan
+
+        found = plan(settings, accept_losses=accept_losses)
+        return output.show(found, _sentence(found), ensure_ascii=False)
     from ..publishing.job import publish as run
     from ..publishing.job_log import JobLog
-    from .progress import Bar
 
-    with JobLog(log_json) as log, Bar(quiet=quiet or log_json == "-") as progress:
+    with JobLog(log_json) as log, bar(output.quiet or log_json == "-") as progress:
         done = run(settings, log, progress, accept_losses=accept_losses)
-    if as_json:
-        typer.echo(json.dumps(done.to_dict(), indent=2, ensure_ascii=False))
-    elif not quiet:
-        typer.echo(done.sentence)
+    output.show(done.to_dict(), done.sentence, ensure_ascii=False)
     for error in (done.tracking_error, done.notify_error):
         if error is not None:
             raise error
-
-
-def _print_plan(settings: Settings, accept_losses: bool, as_json: bool, quiet: bool) -> None:
-    """What a job would do, everything that needs no writing having been checked."""
-    from ..publishing.job import plan
-
-    found = plan(settings, accept_losses=accept_losses)
-    if as_json:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
-    elif not quiet:
-        typer.echo(_sentence(found))
 
 
 def _sentence(plan: dict[str, Any]) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import ConfigFile, DryRun, Json, Out, Quiet, RunDate, tell
+from ..settings import Settings
+from .options import Reference, options
+from .output import Output
 
 if TYPE_CHECKING:
-    from ..settings import Settings
-
-Reference = Annotated[str, typer.Argument(help="A name such as 2023-12_r2, latest, or a path.")]
+    from ..release.catalogue import ReleaseInfo
+    from ..release.diff import ReleaseDiff
+    from ..release.status import FolderStatus
 
 releases = typer.Typer(
     help="Finished releases: list, show, diff.", rich_markup_mode=None, no_args_is_help=True
@@ -26,21 +27,14 @@ def _group() -> None:
     """Finished releases: list, show, diff."""
 
 
-def _settings(config: Path | None, out: Path | None, run_date: str | None = None) -> Settings:
-    from ..settings import Settings
-
-    return Settings.load({"out": out, "run_date": run_date}, config)
-
-
+@options("release config out tables as_json quiet")
 def verify(
+    settings: Settings,
+    output: Output,
     release: Reference = "latest",
-    config: ConfigFile = None,
-    out: Out = None,
     tables: Annotated[
         bool, typer.Option("--tables/--bytes", help="Read the tables as well, or compare checksums only.")
     ] = True,
-    as_json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Check that a release is whole: every byte, every table, and that all of it says the same.
 
@@ -53,20 +47,18 @@ def verify(
     from ..release.catalogue import find_release
     from ..release.verify import verify as check
 
-    folder = find_release(release, _settings(config, out).out, withdrawn=True)
+    folder = find_release(release, settings.out, withdrawn=True)
     found = check(folder, tables=tables)
-    if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2))
-    elif not quiet:
-        for finding in found.findings:
-            typer.echo(f"{finding.check:<13} {finding.message}")
-        if found.whole and not found.withdrawn:
-            typer.echo(f"Whole    {folder}  ({found.files} files, {found.size / 1e6:.1f} MB)")
+    lines = [f"{finding.check:<13} {finding.message}" for finding in found.findings]
+    if found.whole and not found.withdrawn:
+        lines.append(f"Whole    {folder}  ({found.files} files, {found.size / 1e6:.1f} MB)")
+    output.show(found.to_dict(), lines)
     found.require()
 
 
 @releases.command("list")
-def list_releases(config: ConfigFile = None, out: Out = None, as_json: Json = False) -> None:
+@options("config out as_json")
+def list_releases(settings: Settings, output: Output) -> None:
     """List the releases of a folder, oldest first, with what to know about each.
 
     \b
@@ -76,20 +68,19 @@ def list_releases(config: ConfigFile = None, out: Out = None, as_json: Json = Fa
     """
     from ..release.catalogue import all_releases, with_bytes
 
-    found = [with_bytes(info) for info in all_releases(_settings(config, out).out)]
-    if as_json:
-        typer.echo(json.dumps([info.to_dict() for info in found], indent=2))
-        return
-    for info in found:
-        said = info.withdrawn.reason if info.withdrawn else info.problem or info.manifest.get("banner", "")
-        mark = "latest" if info.is_latest else ""
-        typer.echo(f"{info.name:<12} {info.level:<10} {mark:<7} {info.model:<24} {said}".rstrip())
+    found = [with_bytes(info) for info in all_releases(settings.out)]
+    output.show([info.to_dict() for info in found], map(_line, found))
+
+
+def _line(info: ReleaseInfo) -> str:
+    note = info.withdrawn.reason if info.withdrawn else info.problem or info.manifest.get("banner", "")
+    mark = "latest" if info.is_latest else ""
+    return f"{info.name:<12} {info.level:<10} {mark:<7} {info.model:<24} {note}".rstrip()
 
 
 @releases.command("show")
-def show(
-    release: Reference = "latest", config: ConfigFile = None, out: Out = None, as_json: Json = False
-) -> None:
+@options("release config out as_json")
+def show(settings: Settings, output: Output, release: Reference = "latest") -> None:
     """Tell what a release was made from, and how far it can be trusted.
 
     \b
@@ -99,11 +90,8 @@ def show(
     """
     from ..release.catalogue import find_release, read_release, with_bytes
 
-    info = with_bytes(read_release(find_release(release, _settings(config, out).out)))
-    if as_json:
-        document = info.to_dict() | {"manifest": dict(info.manifest), "status": dict(info.status)}
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
-        return
+    info = with_bytes(read_release(find_release(release, settings.out)))
+    document = info.to_dict() | {"manifest": dict(info.manifest), "status": dict(info.status)}
     data = info.manifest.get("data", {})
     lines = {
         "Release": f"{info.path}{'  (latest)' if info.is_latest else ''}",
@@ -114,19 +102,18 @@ def show(
         "Revises": "; ".join(map(str, info.status.get("revision_reason", []))),
         "Problem": info.problem,
     }
-    for name, text in lines.items():
-        if text.strip():
-            typer.echo(f"{name:<8} {text}".rstrip())
+    words = (f"{name:<8} {text}".rstrip() for name, text in lines.items() if text.strip())
+    output.show(document, words, ensure_ascii=False)
 
 
 @releases.command("diff")
+@options("before after config out top as_json")
 def diff(
+    settings: Settings,
+    output: Output,
     before: Annotated[str, typer.Argument(help="The earlier release.")],
     after: Annotated[str, typer.Argument(help="The later release.")] = "latest",
-    config: ConfigFile = None,
-    out: Out = None,
     top: Annotated[int, typer.Option(min=1, help="Movers that are told, by target.")] = 10,
-    as_json: Json = False,
 ) -> None:
     """Tell what changed from one release to another: where, by how much, and why.
 
@@ -138,34 +125,33 @@ def diff(
     from ..release.catalogue import find_release
     from ..release.diff import diff_releases
 
-    folder = _settings(config, out).out
-    found = diff_releases(find_release(before, folder), find_release(after, folder))
-    if as_json:
-        typer.echo(json.dumps(found.to_dict(top), indent=2))
-        return
-    for reason in found.reasons:
-        typer.echo(f"{reason.kind:<14} {reason.message}")
+    found = diff_releases(find_release(before, settings.out), find_release(after, settings.out))
+    document = found.to_dict(top)
+    output.show(document, _changes(found, document["movers"]))
+
+
+def _changes(found: ReleaseDiff, movers: list[dict[str, Any]]) -> Iterator[str]:
+    """Why two releases differ, and what moved most."""
+    yield from (f"{reason.kind:<14} {reason.message}" for reason in found.reasons)
     if not found.reasons:
-        typer.echo("Both were made from the same data, model, settings and software.")
+        yield "Both were made from the same data, model, settings and software."
     if found.months:
-        typer.echo(f"Mean per month from {found.months[0]} to {found.months[-1]}, which both forecast:")
+        yield f"Mean per month from {found.months[0]} to {found.months[-1]}, which both forecast:"
     else:
-        typer.echo("There is no month that both forecast.")
-    moved = [row for row in found.to_dict(top)["movers"] if abs(row["change"]) >= 0.005]
-    for row in moved:
-        values = f"{row['before']:>9.2f} -> {row['after']:<9.2f} {row['change']:>+9.2f}"
-        typer.echo(f"  {row['target']:<7} {row['location']:<28} {values}")
+        yield "There is no month that both forecast."
+    for row in movers:
+        if abs(row["change"]) >= 0.005:
+            values = f"{row['before']:>9.2f} -> {row['after']:<9.2f} {row['change']:>+9.2f}"
+            yield f"  {row['target']:<7} {row['location']:<28} {values}"
 
 
+@options("release reason config out run_date dry_run as_json quiet")
 def withdraw(
+    settings: Settings,
+    output: Output,
+    dry_run: bool,
     release: Annotated[str, typer.Argument(help="A name such as 2023-12_r2, or latest.")],
     reason: Annotated[str, typer.Option(help="Why, in a sentence that everybody will be shown.")],
-    config: ConfigFile = None,
-    out: Out = None,
-    run_date: RunDate = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Take a release back: its bytes stay, `latest` moves to the one before, every command refuses it.
 
@@ -178,29 +164,19 @@ def withdraw(
     from ..release.status import write_status
     from ..release.withdraw import withdraw as take_back
 
-    settings = _settings(config, out, run_date)
     day = settings.run_date or date.today()
     if dry_run:
         folder = find_release(release, settings.out)
-        tell({"would_withdraw": str(folder)}, f"Would withdraw {folder}.", as_json, quiet)
-        return
+        return output.show({"would_withdraw": str(folder)}, f"Would withdraw {folder}.")
     found = take_back(release, settings.out, reason, day)
     write_status(settings.out, day, settings.due_days)
     name = found.note.release
-    said = f"Withdrawn {settings.out / name}\nLatest    {found.latest or 'none is left'}"
-    tell({"withdrawn": name, "reason": found.note.reason, "latest": found.latest}, said, as_json, quiet)
+    words = f"Withdrawn {settings.out / name}\nLatest    {found.latest or 'none is left'}"
+    output.show({"withdrawn": name, "reason": found.note.reason, "latest": found.latest}, words)
 
 
-def prune(
-    config: ConfigFile = None,
-    out: Out = None,
-    keep_months: Annotated[
-        int | None, typer.Option(help="Months whose newest release stays; default 24.")
-    ] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+@options("config out keep_months dry_run as_json quiet")
+def prune(settings: Settings, output: Output, dry_run: bool) -> None:
     """Remove old releases by a stated policy.
 
     What stays: the newest release of each of the newest months (--keep-months), whatever `latest` points to, what was
@@ -212,26 +188,21 @@ def prune(
       harmattan prune --keep-months 36 --out /srv/forecasts
     """
     from ..release.withdraw import prune as remove
-    from ..settings import Settings
 
-    settings = Settings.load({"out": out, "keep_months": keep_months}, config)
     plan = remove(settings.out, settings.keep_months, dry_run=dry_run)
     verb = "would be removed" if dry_run else "removed"
     lines = [f"{name:<12} stays: {why}" for name, why in plan.kept.items()]
     lines += [f"{info.name:<12} {verb}" for info in plan.removed]
-    gone = [info.name for info in plan.removed]
-    tell({"kept": plan.kept, "removed": gone, "dry_run": dry_run}, "\n".join(lines), as_json, quiet)
+    output.show({"kept": plan.kept, "removed": [i.name for i in plan.removed], "dry_run": dry_run}, lines)
 
 
+@options("config out run_date write as_json quiet")
 def status(
-    config: ConfigFile = None,
-    out: Out = None,
-    run_date: RunDate = None,
+    settings: Settings,
+    output: Output,
     write: Annotated[
         bool, typer.Option("--write", help="Renew status.json in the folder of releases.")
     ] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
     """Tell a monitor how old the latest release is, when the next is due, and what is wrong.
 
@@ -245,15 +216,14 @@ def status(
     """
     from ..release.status import folder_status, write_status
 
-    settings = _settings(config, out, run_date)
     look = write_status if write else folder_status
     found = look(settings.out, settings.run_date or date.today(), settings.due_days)
-    if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
-    elif not quiet:
-        age = "" if found.age_days is None else f", data {found.age_days} days old"
-        due = "" if found.next_due is None else f", next due by {found.next_due}"
-        typer.echo(f"{found.level.upper()}  {found.release or 'nothing published'}{age}{due}")
-        for entry in found.entries:
-            typer.echo(f"{entry.level:<6} {entry.name:<11} {entry.message}")
+    output.show(found.to_dict(), _status_lines(found), ensure_ascii=False)
     found.require()
+
+
+def _status_lines(found: FolderStatus) -> Iterator[str]:
+    age = "" if found.age_days is None else f", data {found.age_days} days old"
+    due = "" if found.next_due is None else f", next due by {found.next_due}"
+    yield f"{found.level.upper()}  {found.release or 'nothing published'}{age}{due}"
+    yield from (f"{entry.level:<6} {entry.name:<11} {entry.message}" for entry in found.entries)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .options import ConfigFile, Json, Quiet
+from ..settings import Settings
+from .options import options
+from .output import Output
+
+if TYPE_CHECKING:
+    from .doctor import Finding
 
 config = typer.Typer(
     help="Settings: what they are, and where each comes from.", rich_markup_mode=None, no_args_is_help=True
@@ -20,7 +27,8 @@ def _group() -> None:
 
 
 @config.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def show(context: typer.Context, config: ConfigFile = None, as_json: Json = False) -> None:
+@options("context config as_json")
+def show(context: typer.Context, config: Path | None, output: Output) -> None:
     """Print every setting with its value and where that comes from.
 
     Options of `harmattan forecast` may be added, and are shown as what they would change.
@@ -39,14 +47,15 @@ def show(context: typer.Context, config: ConfigFile = None, as_json: Json = Fals
         key: (without_secrets(value) if key == "tracking_uri" and value else plain(value), origin)
         for key, (value, origin) in found.items()
     }
-    if as_json:
-        document = {key: {"value": value, "from": origin} for key, (value, origin) in rows.items()}
-        typer.echo(json.dumps(document, indent=2))
-        return
+    output.show({key: {"value": value, "from": origin} for key, (value, origin) in rows.items()}, _rows(rows))
+
+
+def _rows(rows: dict[str, tuple[Any, str]]) -> Iterator[str]:
+    """Settings as lines: key, value, where it comes from."""
     written = {key: json.dumps(value) if value is not None else "(none)" for key, (value, _) in rows.items()}
-    wide = max(map(len, written.values()))
+    wide = min(max(map(len, written.values())), 44)
     for key, (_, origin) in rows.items():
-        typer.echo(f"{key:<17} {written[key]:<{min(wide, 44)}}  {origin}")
+        yield f"{key:<17} {written[key]:<{wide}}  {origin}"
 
 
 def plain(value: Any) -> Any:
@@ -89,7 +98,8 @@ def options_in(arguments: list[str]) -> dict[str, Any]:
     return options
 
 
-def doctor(config: ConfigFile = None, as_json: Json = False, quiet: Quiet = False) -> None:
+@options("config as_json quiet")
+def doctor(settings: Settings, output: Output) -> None:
     """Look whether a run would go through: libraries, data, disk, permissions, MLflow's store.
 
     Leaves with the exit code of the first check that fails (4 a library, 3 data, 5 disk or permissions,
@@ -100,17 +110,17 @@ def doctor(config: ConfigFile = None, as_json: Json = False, quiet: Quiet = Fals
       harmattan doctor
       harmattan doctor --config /srv/harmattan.toml --json
     """
-    from ..settings import Settings
     from .doctor import examine, first_error, summary
 
-    findings = examine(Settings.load({}, config))
-    if as_json:
-        typer.echo(json.dumps(summary(findings), indent=2))
-    elif not quiet:
-        for found in findings:
-            typer.echo(f"{found.status:<8} {found.name:<9} {found.message}")
-            if found.remedy:
-                typer.echo(f"{'':<18} {found.remedy}")
+    findings = examine(settings)
+    output.show(summary(findings), _checks(findings))
     error = first_error(findings)
     if error:
         raise error
+
+
+def _checks(findings: list[Finding]) -> Iterator[str]:
+    for found in findings:
+        yield f"{found.status:<8} {found.name:<9} {found.message}"
+        if found.remedy:
+            yield f"{'':<18} {found.remedy}"

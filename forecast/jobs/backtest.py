@@ -16,7 +16,7 @@ import pandas as pd
 from ...data.errors import OriginError, TrackingError, UsageError
 from ..settings import Settings, parse_horizons
 from ..version import version
-from .backtest_files import check_target, write_folder
+from .backtest_files import check_target, plain, write_folder
 from .backtest_plan import BacktestSettings, Plan, inputs_of, make_plan
 from .backtest_vintages import as_known
 
@@ -63,6 +63,16 @@ class BacktestOutcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     run_id: str | None = None
     tracking_error: TrackingError | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The summary file, and what came of the rest, for JSON."""
+        return {
+            **plain(self.summary),
+            "out": str(self.out),
+            "run_id": self.run_id,
+            "tracking_error": self.tracking_error and self.tracking_error.message,
+            "seconds": {stage: round(spent, 2) for stage, spent in self.seconds.items()},
+        }
 
 
 def run_backtest_job(settings: BacktestSettings, progress: Progress | None = None) -> BacktestOutcome:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from harmattan.forecast.cli.progress import Bar
+from harmattan.forecast.cli.output import bar
 
 
 class Terminal(io.StringIO):
@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 def drawn(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, quiet: bool = False) -> str:
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
-    with Bar(quiet=quiet) as progress:
+    with bar(quiet=quiet) as progress:
         progress("models", 0.5)
     return stream.getvalue()
 
@@ -42,7 +42,7 @@ def test_the_bar_is_cleared_when_a_run_fails(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "stderr", stream)
 
     def fail() -> None:
-        with Bar() as progress:
+        with bar() as progress:
             progress("models", 0.5)
             raise ValueError("broken")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import shapely
+from anyascii import anyascii
 from shapely.geometry import shape
 
 from ..errors import RegionError, SourceError
@@ -31,13 +31,15 @@ _SHAPES = ("Polygon", "MultiPolygon")
 
 
 def region_slug(country: str, name: str) -> str:
-    """The id of a region: ISO3, a hyphen, the name without accents.
+    """The id of a region: ISO3, a hyphen, the name in plain Latin letters, whatever its script.
 
-    >>> region_slug("MLI", "Ségou"), region_slug("CIV", "N'zi-Comoé")
-    ('MLI-segou', 'CIV-n-zi-comoe')
+    A name without a letter or digit becomes the numbers of its characters, so that no id is empty.
+
+    >>> region_slug("MLI", "Ségou"), region_slug("CIV", "N'zi-Comoé"), region_slug("TUR", "Bartın")
+    ('MLI-segou', 'CIV-n-zi-comoe', 'TUR-bartin')
     """
-    bare = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return f"{country}-" + re.sub(r"[^a-z0-9]+", "-", bare).strip("-")
+    bare = re.sub(r"[^a-z0-9]+", "-", anyascii(name).lower()).strip("-")
+    return f"{country}-" + (bare or "-".join(f"u{ord(c):x}" for c in name))
 
 
 def read_features(path: Path) -> tuple[list[dict[str, Any]], str]:

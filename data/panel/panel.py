@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import OriginError, RegionError, SchemaError, SourceError, nearest
-from ..frames import pandas_of
-from ..schemas import PANEL_KEYS
+from ..geography import checked_links
+from ..months import month_of
 from .cells import CellCounts
+from .table import arrays_of
 
 #: What each forecast target is called in a panel.
 TARGETS = {"events": "events", "deaths": "deaths_best"}
@@ -33,7 +34,8 @@ class Panel:
     region_ids, names, countries : tuple of str
         Per region: id (``MLI-mopti``), name (``Mopti``), country (ISO3).
     measures : mapping of str to numpy.ndarray
-        float32, shape (months, regions), >= 0; NaN where not observed. ``events`` is always there.
+        float32, shape (months, regions), >= 0; NaN where not observed. float64 where a count
+        exceeds 2^24.
     observed : numpy.ndarray
         bool, shape (months, regions). A month before coverage begins or after it ends is missing, never zero.
     links : pandas.DataFrame or None
@@ -75,11 +77,15 @@ class Panel:
         return last
 
     def measure(self, name: str, fill: float | None = None) -> np.ndarray:
-        """One measure, float32 (months, regions); NaN where not observed, or ``fill``."""
+        """One measure, float32 or float64 (months, regions); NaN where not observed, or ``fill``."""
         if name not in self.measures:
-            raise SchemaError(f"no measure '{name}' in this panel.", remedy=nearest(name, self.measures))
+            unused = self.attrs.get("unused_columns", ())
+            aside = " It was left aside: it holds text, places or negative numbers." if name in unused else ""
+            raise SchemaError(
+                f"no measure '{name}' in this panel.{aside}", remedy=nearest(name, self.measures)
+            )
         values = self.measures[name]
-        return values if fill is None else np.where(self.observed, values, np.float32(fill))
+        return values if fill is None else np.where(self.observed, values, values.dtype.type(fill))
 
     def target(self, target: str) -> np.ndarray:
         """The measure behind a forecast target (``events`` or ``deaths``)."""
@@ -87,7 +93,7 @@ class Panel:
 
     def position(self, month: pd.Period | str) -> int:
         """Row of a month; an :class:`OriginError` where the panel does not have it."""
-        period = pd.Period(month, freq="M")
+        period = month_of(month)
         if not self.months[0] <= period <= self.months[-1]:
             raise OriginError(
                 f"{period} is outside the data, which run from {self.months[0]} to {self.months[-1]}.",
@@ -146,7 +152,8 @@ class Panel:
         h.update(np.packbits(self.observed).tobytes())
         for name in sorted(self.measures):
             h.update(name.encode())
-            h.update(np.ascontiguousarray(self.measure(name, fill=0), dtype="<f4").tobytes())
+            values = self.measure(name, fill=0)
+            h.update(np.ascontiguousarray(values, dtype=f"<f{values.dtype.itemsize}").tobytes())
         if self.cells is not None and len(self.cells.cell):
             for part in (self.cells.month, self.cells.region, self.cells.cell):
                 h.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
@@ -232,11 +239,16 @@ class Panel:
             ) from None
         metadata = (table.schema.metadata or {}).get(b"harmattan")
         notes = json.loads(metadata) if metadata else {}
-        links = pd.read_csv(io.StringIO(notes["links"])) if notes.get("links") else None
-        panel = cls.from_frame(table.to_pandas(), links, notes.get("source", str(path)), where=str(path))
+        links = (
+            pd.read_csv(io.StringIO(notes["links"]), keep_default_na=False) if notes.get("links") else None
+        )
+        source = notes.get("source", str(path))
+        panel = cls.from_frame(table.to_pandas(), links, source, str(path), fractions=bool(metadata))
         cells = notes.get("cells")
         return replace(
-            panel, attrs=notes.get("attrs", {}), cells=None if cells is None else CellCounts.from_notes(cells)
+            panel,
+            attrs={**panel.attrs, **notes.get("attrs", {})},
+            cells=None if cells is None else CellCounts.from_notes(cells),
         )
 
     @classmethod
@@ -246,19 +258,29 @@ class Panel:
         links: pd.DataFrame | None = None,
         source: str = "a frame",
         where: str = "panel",
+        *,
+        fractions: bool = False,
+        decimal_comma: bool = False,
     ) -> Panel:
-        """A panel from a long table: ``month, region_id, events[, deaths_best ...][, name, country,
-        observed]``.
+        """A panel from a long table: ``month, region_id, events[, deaths ...][, name, country, observed]``.
+
+        Any count is a measure; columns of text, places or negative numbers are left aside and named in
+        ``attrs["unused_columns"]``.
 
         Parameters
         ----------
         frame : pandas.DataFrame, or a table of polars or Arrow
             One row per month and region; a row that is not there was not observed. Where ``country`` is
-            absent, the part of ``region_id`` before the first hyphen is taken.
+            absent, the part of ``region_id`` before the first hyphen is taken; where ``region_id`` is absent,
+            it is made of ``country`` and ``name``.
         links : pandas.DataFrame, optional
             ``region_a, region_b, border_km, crosses_border``.
         source, where : str
             What the numbers come from, and the file to name in errors.
+        fractions : bool
+            Events may be fractions, as where months are spread by days; else they are whole.
+        decimal_comma : bool
+            Texts write 1,5 for one and a half.
 
         Raises
         ------
@@ -268,118 +290,8 @@ class Panel:
         RegionError
             A link names a region that is not in the table.
         """
-        frame = pandas_of(frame)
-        for column in ("month", "region_id", "events"):
-            if column not in frame:
-                raise SchemaError(
-                    f"a panel needs a column '{column}'.",
-                    where=where,
-                    remedy=nearest(column, map(str, frame.columns)) if len(frame.columns) else "",
-                )
-        if frame.empty:
-            raise SchemaError(
-                "the panel has no rows.", where=where, remedy="Give one row per month and region."
-            )
-        months = _months(frame["month"], where)
-        index = pd.period_range(months.min(), months.max(), freq="M")
-        first = frame.drop_duplicates("region_id").sort_values("region_id")
-        ids = tuple(str(i) for i in first["region_id"])
-        col = pd.Categorical(frame["region_id"].astype(str), categories=ids).codes.astype(np.int64)
-        row = months.astype("int64") - index[0].ordinal
-        shape = (len(index), len(ids))
-        given = np.bincount(row * shape[1] + col, minlength=shape[0] * shape[1]).reshape(shape)
-        if (given > 1).any():
-            r, c = np.argwhere(given > 1)[0]
-            raise SchemaError(
-                f"{ids[c]} has more than one row for {index[r]}.",
-                where=where,
-                remedy="Sum or drop them before.",
-            )
-        seen = given.astype(bool)
-        if "observed" in frame:
-            seen[row, col] = frame["observed"].to_numpy(bool)
-        measures = {}
-        for name in [str(c) for c in frame.columns if c not in PANEL_KEYS]:
-            values = np.full(shape, np.nan, dtype=np.float32)
-            values[row, col] = _values(frame[name], where)
-            measures[name] = np.where(seen, values, np.float32(np.nan))
-        seen = seen & ~np.isnan(measures["events"])
-        measures = {n: np.where(seen, v, np.float32(np.nan)) for n, v in measures.items()}
+        fields = arrays_of(frame, where, fractions=fractions, decimal_comma=decimal_comma)
         if links is not None:
-            _check_links(links, ids, where)
-        return cls(
-            months=index,
-            region_ids=ids,
-            names=tuple(str(n) for n in first["name"]) if "name" in first else ids,
-            countries=tuple(str(c) for c in first["country"])
-            if "country" in first
-            else tuple(i.split("-")[0] for i in ids),
-            measures=measures,
-            observed=seen,
-            links=links,
-            source=source,
-        )
-
-
-def _months(values: pd.Series, where: str) -> pd.PeriodIndex:
-    """Months from periods, days or texts such as ``2023-01``."""
-    codes, distinct = pd.factorize(values.astype(str))
-    parsed = []
-    for text in distinct:
-        try:
-            parsed.append(pd.Period(str(text)[:10], freq="M"))
-        except ValueError:
-            row = int(np.flatnonzero(codes == len(parsed))[0]) + 2
-            raise SchemaError(
-                f"'{str(text)[:40]}' is not a month.",
-                where=f"{where}, row {row}",
-                remedy="Write months as YYYY-MM.",
-            ) from None
-    empty = (codes < 0) | np.isin(codes, np.flatnonzero(pd.isna(parsed)))
-    if empty.any():
-        row = int(np.flatnonzero(empty)[0]) + 2
-        raise SchemaError(
-            "the month is empty.", where=f"{where}, row {row}", remedy="Write months as YYYY-MM."
-        )
-    odd = [i for i, p in enumerate(parsed) if not 1800 <= p.year <= 2200]
-    if odd:
-        row = int(np.flatnonzero(codes == odd[0])[0]) + 2
-        raise SchemaError(
-            f"the month {parsed[odd[0]]} cannot be.", where=f"{where}, row {row}", remedy="Check the year."
-        )
-    return pd.PeriodIndex(parsed, freq="M")[codes]
-
-
-def _values(values: pd.Series, where: str) -> np.ndarray:
-    """One measure as float32: numbers, zero or more, or missing."""
-    try:
-        numbers = values.to_numpy(np.float32, na_value=np.nan)
-    except (TypeError, ValueError):
-        bad = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
-        row = int(np.flatnonzero(values.index == bad.index[0])[0]) if len(bad) else 0
-        shown = str(bad.iloc[0])[:40] if len(bad) else ""
-        raise SchemaError(
-            f"'{shown}' in column '{values.name}' is not a number.",
-            where=f"{where}, row {row + 2}",
-            remedy="Write plain digits.",
-        ) from None
-    wrong = np.flatnonzero((numbers < 0) | np.isinf(numbers))
-    if len(wrong):
-        raise SchemaError(
-            f"column '{values.name}' holds {numbers[wrong[0]]:g}, which is not a count.",
-            where=f"{where}, row {wrong[0] + 2}",
-            remedy="Counts are zero or more.",
-        )
-    return numbers
-
-
-def _check_links(links: pd.DataFrame, ids: Sequence[str], where: str) -> None:
-    known = set(ids)
-    for column in ("region_a", "region_b"):
-        unknown = links.loc[~links[column].isin(known), column]
-        if len(unknown):
-            raise RegionError(
-                f"a link names '{unknown.iloc[0]}', which is not in the panel.",
-                where=f"{where}, links row {unknown.index[0] + 2}",
-                remedy=nearest(str(unknown.iloc[0]), known),
-            )
+            known = pd.DataFrame({"region_id": fields["region_ids"], "country": fields["countries"]})
+            links = checked_links(links, known, f"{where}, links")
+        return cls(**fields, links=links, source=source)

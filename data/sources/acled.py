@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..convert import Problems, dates, number, text
 from ..errors import UsageError, nearest
 from ..geography import ISO_NUMBER, iso3
 from ..panel import Incidents, coverage_table, require_unique
 from ..schemas import empty_incidents
 from .actors import GROUPS, armed_groups
-from .convert import Problems, dates, number, text
 from .tables import RawTable, read_table
 
 REQUIRED = (

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..convert import Problems, dates, number, text
 from ..errors import ConfigError, SchemaError, nearest
 from ..geography import iso3, region_slug
 from ..panel import Incidents, Panel, coverage_table, require_unique
 from ..schemas import PANEL_KEYS, empty_incidents
 from .actors import GROUPS, armed_groups
-from .convert import Problems, dates, number, text
 from .tables import RawTable, read_table
 
 #: Our columns that a user's table of incidents may have; those with a star are needed.
@@ -177,26 +177,17 @@ def read_panel(
     table = read_table(path)
     fields = dict.fromkeys((*PANEL_KEYS, "events", *(str(c) for c in table.frame.columns)), "")
     table = _renamed(table, columns or {}, fields)
-    if "region_id" not in table.frame and "name" in table.frame:
-        table = _with_ids(_with_country(table, only))
-    _need(table, "month", "region_id", "events")
-    raw, problems = table.frame, Problems(str(path))
-    out = pd.DataFrame({"month": text(raw["month"]), "region_id": text(raw["region_id"])})
-    problems.add(out["region_id"] == "", raw["region_id"], "empty")
-    for name in ("name", "country"):
-        if name in raw:
-            out[name] = text(raw[name])
-    if "country" in out:
-        out["country"] = _codes(out["country"])
-    if "observed" in raw:
-        out["observed"] = text(raw["observed"]).str.lower().isin(["true", "1", "yes"])
-    for name in (str(c) for c in raw.columns if c not in PANEL_KEYS):
-        whole = name == "events" or name.startswith(("events_", "late_events"))
-        out[name] = number(
-            raw[name], problems, low=0, whole=whole, nullable=True, decimal_comma=table.delimiter == ";"
-        )
-    problems.raise_if_any()
-    return Panel.from_frame(out, links, source=f"own table {Path(path).name}", where=str(path))
+    table = _with_country(table, only)
+    if "region_id" not in table.frame:
+        _need(table, "name", "country")
+    _need(table, "month")
+    return Panel.from_frame(
+        table.frame.rename_axis(index="row"),
+        links,
+        source=f"own table {Path(path).name}",
+        where=str(path),
+        decimal_comma=table.delimiter == ";",
+    )
 
 
 def is_panel(path: str | Path) -> bool:
@@ -238,15 +229,6 @@ def _with_country(table: RawTable, only: str) -> RawTable:
     if "country" in table.frame or not only:
         return table
     return replace(table, frame=table.frame.assign(country=only))
-
-
-def _with_ids(table: RawTable) -> RawTable:
-    """The table with region ids made of country and name."""
-    _need(table, "country")
-    country, name = _codes(text(table.frame["country"])), text(table.frame["name"])
-    pairs = zip(country, name, strict=True)
-    ids = [region_slug(c, n) if c and n else "" for c, n in pairs]
-    return replace(table, frame=table.frame.assign(region_id=ids))
 
 
 def _codes(names: pd.Series) -> pd.Series:

@@ -26,12 +26,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..convert import Problems, dates, number, text
 from ..errors import SchemaError, UsageError
 from ..geography import GW_TO_ISO3, iso3
 from ..panel import ANYWHERE, Incidents, coverage_table, require_unique
 from ..schemas import UCDP_TYPES, empty_incidents
 from .actors import GROUPS, armed_groups
-from .convert import Problems, dates, number, text
 from .tables import RawTable, read_table
 
 #: Names of older releases.

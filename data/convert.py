@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..errors import SchemaError
+from .errors import SchemaError
 
 _REMEDIES = {
     "not_a_number": "Write plain digits with a point for decimals.",
@@ -21,10 +21,18 @@ _REMEDIES = {
     "before_1800": "Check the year.",
     "in_the_future": "Check the year and the order of day and month.",
     "ends_before_it_starts": "Swap or correct the two dates.",
+    "not_yes_or_no": "Write true or false.",
+    "too_large": "No count is exact beyond 2^53: check the row at its source.",
+    "two_ways": "It can be read in two ways: write plain digits without separators of thousands.",
     "unknown_value": "Use one of the values that the source documents.",
 }
 
 
+_YES, _NO = ("true", "yes", "1", "t", "y"), ("false", "no", "0", "f", "n")
+#: Largest count that a double holds exactly.
+LARGEST = 2.0**53
+#: Digits in groups of three: a thousand to one reader, a fraction to another.
+_GROUPED = r"[1-9]\d{0,2}(?:[.,]\d{3})+"
 _EMPTY = ("", "NA", "NaN", "nan", "None", "NULL", "null")
 
 
@@ -68,8 +76,18 @@ class Problems:
 
 
 def text(values: pd.Series) -> pd.Series:
-    """Trimmed text; missing becomes empty."""
-    return values.astype("str").str.strip().fillna("")
+    """Trimmed text; missing becomes empty, and a whole number loses its decimal point: 7.0 is ``7`` in any format."""
+    if pd.api.types.is_float_dtype(values.dtype) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    return values.astype("str").str.strip().mask(values.isna(), "").fillna("")
+
+
+def flag(values: pd.Series, problems: Problems) -> pd.Series:
+    """bool from ``true``, ``yes``, ``1`` and ``false``, ``no``, ``0``; any other cell is noted in ``problems``."""
+    words = text(values).str.lower()
+    yes, no = words.isin(_YES), words.isin(_NO)
+    problems.add(~(yes | no), values, "not_yes_or_no")
+    return yes
 
 
 def number(
@@ -89,6 +107,9 @@ def number(
     else:
         cells = text(values)
         empty = cells.isin(_EMPTY)
+        separated, grouped = cells.str.contains(r"[.,]"), cells.str.fullmatch(_GROUPED)
+        if low == 0 and grouped.any() and (separated == grouped).all():
+            problems.add(grouped, values, "two_ways")
         if decimal_comma:
             cells = cells.str.replace(",", ".", regex=False)
         found = _parse(cells.mask(empty) if empty.any() else cells)
@@ -101,6 +122,7 @@ def number(
     else:
         problems.add(found < low, values, "out_of_range")
     problems.add((found > high) & ~np.isinf(found), values, "out_of_range")
+    problems.add(found.abs() > LARGEST, values, "too_large")
     if whole:
         problems.add((found % 1 != 0) & found.notna() & ~np.isinf(found), values, "not_whole")
     return found

@@ -28,10 +28,9 @@ def test_every_number_on_the_page_is_that_of_the_code(maker: ModuleType) -> None
 
 
 def test_a_number_that_is_not_that_of_the_code_is_renewed(maker: ModuleType) -> None:
-    line = "| what | 7 | `training.pool.weights:SHRINKAGE` |"
+    name = "training.pool.weights:SHRINKAGE"
     assert (
-        maker.renewed(line)
-        == f"| what | {maker.text(maker.value('training.pool.weights:SHRINKAGE'))} | `training.pool.weights:SHRINKAGE` |"
+        maker.renewed(f"| what | 7 | `{name}` |") == f"| what | {maker.text(maker.value(name))} | `{name}` |"
     )
 
 

@@ -43,7 +43,7 @@ class Outlines:
         --------
         >>> import shapely
         >>> square = Outlines(np.array([shapely.box(0, 0, 1, 1)]))
-        >>> square.km(np.array([130321, 130325])).round().tolist()
+        >>> square.km(np.array([130681, 130685])).round().tolist()
         [[0.0, 139.0]]
         """
         key = np.ascontiguousarray(cells, dtype=np.int64).tobytes()

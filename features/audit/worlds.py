@@ -114,6 +114,7 @@ def renamed(panel: Panel, static: Any, order: Array, shift: int) -> tuple[Panel,
         measures={k: v[:, order] for k, v in panel.measures.items()},
         observed=panel.observed[:, order],
         links=links,
+        cells=None if panel.cells is None else panel.cells.select(order),
         attrs={**attrs, "static": table} if isinstance(table, pd.DataFrame) else attrs,
     )
     return moved, table

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .function import Function
     from .history import Active, Ewm, Lag, Log1p, Max, Mean, MonthsSince, Sum, Trend
     from .location import NearestActive, with_places
+    from .nearby import Approach, Kernel, Nearest, decayed, kernel_weights
     from .spells import MonthsSinceSpell, Spells
     from .static import Static, static_columns
     from .surroundings import ActiveBorder, Border, Country, Everywhere, Neighbours
@@ -20,6 +21,7 @@ else:
 __all__ = [
     "Active",
     "ActiveBorder",
+    "Approach",
     "Border",
     "Calendar",
     "Country",
@@ -28,12 +30,14 @@ __all__ = [
     "Ewm",
     "Feature",
     "Function",
+    "Kernel",
     "Lag",
     "Log1p",
     "Max",
     "Mean",
     "MonthsSince",
     "MonthsSinceSpell",
+    "Nearest",
     "NearestActive",
     "Neighbours",
     "Ratio",
@@ -43,6 +47,8 @@ __all__ = [
     "Sum",
     "Term",
     "Trend",
+    "decayed",
+    "kernel_weights",
     "static_columns",
     "with_places",
 ]

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from harmattan.data.panel import Panel
 from harmattan.features import (
+    Approach,
     DaysSince,
     Ewm,
+    Kernel,
     Lag,
     Log1p,
     Mean,
+    Nearest,
     NearestActive,
     Neighbours,
     Recipe,
@@ -30,6 +33,9 @@ EVERYTHING = Recipe(
         NearestActive(3),
         NearestActive(12, measured_in="km"),
         Static("population"),
+        Kernel(of="events_jnim", km=200, half_life=3),
+        Nearest(),
+        Approach(months=3),
         Log1p(of=Sum(6)),
         Mean(5, of="deaths_best"),
         Lag(2, of=Ewm(4.0)),

@@ -12,8 +12,7 @@ import csv
 import unicodedata
 from importlib.resources import files
 
-with (files(__package__) / "countries.csv").open(encoding="utf-8", newline="") as _file:
-    _ROWS = list(csv.DictReader(_file))
+_ROWS = list(csv.DictReader((files(__package__) / "countries.csv").read_text(encoding="utf-8").splitlines()))
 
 #: The name that is shown, by code of three letters.
 COUNTRY_NAMES: dict[str, str] = {row["iso3"]: row["name"] for row in _ROWS}

@@ -62,7 +62,7 @@ class Panel:
     observed: np.ndarray
     links: pd.DataFrame | None = None
     source: str = ""
-    attrs: Mapping[str, object] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict)
     cells: CellCounts | None = None
 
     @property

@@ -131,7 +131,7 @@ def audit(
             remedy="Bring at least 24 months and 2 regions.",
         )
     table = static if static is not None else panel.attrs.get("static")
-    late = dict(delays if delays is not None else panel.attrs.get("delays", {}))  # type: ignore[call-overload]
+    late = dict(delays if delays is not None else panel.attrs.get("delays", {}))
     for name in late:
         if name not in panel.measures:
             raise UsageError(f"delays names '{name}'.", remedy=nearest(name, panel.measures))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...data.errors import ConfigError, nearest
 from ..series import Array, View
-from .term import CALENDAR, Term, whole_number
+from .term import CALENDAR, Term, whole
 
 UNITS = {
     "month": "month of the year, 1-12",
@@ -28,12 +28,12 @@ class Calendar(Term):
     group: ClassVar[str] = CALENDAR
 
     what: str = "month"
-    ahead: int = 0
+    ahead: int = whole(0, "ahead", least=0)
 
     def __post_init__(self) -> None:
         if self.what not in UNITS:
             raise ConfigError(f"no calendar feature '{self.what}'.", remedy=nearest(self.what, UNITS))
-        whole_number(self.ahead, "ahead", least=0)
+        super().__post_init__()
 
     @property
     def name(self) -> str:
@@ -46,12 +46,7 @@ class Calendar(Term):
         """Unit of the values."""
         return UNITS[self.what]
 
-    @property
-    def latest(self) -> None:
-        """No month's data are read."""
-
-    @property
-    def earliest(self) -> None:
+    def months_read(self) -> None:
         """No month's data are read."""
 
     def compute(self, view: View, out: Array) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..series import Array, View, window_means
-from .term import COMPOSITION, RECENCY, Term, whole_number
+from .term import COMPOSITION, RECENCY, Term, whole
 
 
 @dataclass(frozen=True)
@@ -19,33 +19,12 @@ class Ratio(Term):
     """
 
     group: ClassVar[str] = COMPOSITION
+    NAME: ClassVar[str] = "{top}_per_{bottom}{window}"
+    UNIT: ClassVar[str] = "{top} per {bottom}"
 
     top: str = "deaths_best"
     bottom: str = "events"
-    window: int = 12
-
-    def __post_init__(self) -> None:
-        whole_number(self.window, "the window")
-
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"{self.top}_per_{self.bottom}{self.window}"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return f"{self.top} per {self.bottom}"
-
-    @property
-    def latest(self) -> int:
-        """Last month read."""
-        return 0
-
-    @property
-    def earliest(self) -> int:
-        """First month read."""
-        return self.window - 1
+    window: int = whole(12, "the window")
 
     def reads(self) -> tuple[str | Term, ...]:
         """The two measures."""
@@ -68,32 +47,11 @@ class Share(Term):
     """Share of the last ``window`` months' events of one type or armed group; missing without events."""
 
     group: ClassVar[str] = COMPOSITION
+    NAME: ClassVar[str] = "share_{of}{window}"
+    UNIT: ClassVar[str] = "share of events"
 
     of: str = "one_sided"
-    window: int = 12
-
-    def __post_init__(self) -> None:
-        whole_number(self.window, "the window")
-
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"share_{self.of}{self.window}"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return "share of events"
-
-    @property
-    def latest(self) -> int:
-        """Last month read."""
-        return 0
-
-    @property
-    def earliest(self) -> int:
-        """First month read."""
-        return self.window - 1
+    window: int = whole(12, "the window")
 
     def reads(self) -> tuple[str | Term, ...]:
         """The type and all events."""
@@ -112,27 +70,14 @@ class DaysSince(Term):
     """
 
     group: ClassVar[str] = RECENCY
+    NAME: ClassVar[str] = "days_since_event"
+    UNIT: ClassVar[str] = "days"
 
     of: str = "last_day"
 
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return "days_since_event"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return "days"
-
-    @property
-    def latest(self) -> int:
-        """Last month read."""
-        return 0
-
-    @property
-    def earliest(self) -> None:
+    def months_read(self) -> tuple[int, None]:
         """No bound."""
+        return 0, None
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ class Function(Term):
     ``function(panel)`` returns an array (months, regions) whose row t uses months up to ``t - last``.
     """
 
+    NAME: ClassVar[str] = "{label}"
+
     function: Callable[[Panel], Any] = field(compare=False, default=lambda panel: panel.measure("events"))
     label: str = "user"
     last: int | None = 0
@@ -31,11 +33,6 @@ class Function(Term):
     def family(self) -> str:
         """Family in the table of a recipe."""
         return self.kind
-
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return self.label
 
     @property
     def unit(self) -> str:

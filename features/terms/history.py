@@ -13,38 +13,21 @@ from typing import ClassVar
 import numpy as np
 
 from ..series import Array, Series, View, exponential_means, months_since, reached, window_means, write_window
-from .term import RECENCY, Term, label, not_negative, positive, unit_of, whole_number
+from .term import RECENCY, Term, number, positive, whole, whole_number
 
 
 @dataclass(frozen=True)
 class Lag(Term):
     """The value some months ago; ``Lag(0)`` is the row's own month."""
 
-    months: int = 0
+    NAME: ClassVar[str] = "{of}_lag{months}"
+
+    months: int = whole(0, "the lag", least=0)
     of: str | Term = "events"
 
-    def __post_init__(self) -> None:
-        whole_number(self.months, "the lag", least=0)
-
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"{label(self.of)}_lag{self.months}"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return unit_of(self.of)
-
-    @property
-    def latest(self) -> int:
-        """Last month read."""
-        return self._shift(self.months)
-
-    @property
-    def earliest(self) -> int | None:
-        """First month read."""
-        return self._reach(self.months)
+    def months_read(self) -> tuple[int, int]:
+        """One month."""
+        return self.months, self.months
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
@@ -61,41 +44,18 @@ class Lag(Term):
 class _Window(Term):
     """Something about the last ``window`` months."""
 
-    window: int = 12
+    UNIT: ClassVar[str] = "{of_unit} per month"
+
+    window: int = whole(12, "the window")
     of: str | Term = "events"
-
-    def __post_init__(self) -> None:
-        whole_number(self.window, "the window")
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return f"{unit_of(self.of)} per month"
-
-    @property
-    def latest(self) -> int:
-        """Last month read."""
-        return self._shift(0)
-
-    @property
-    def earliest(self) -> int | None:
-        """First month read."""
-        return self._reach(self.window - 1)
 
 
 @dataclass(frozen=True)
 class Sum(_Window):
     """Sum over the last ``window`` months, scaled up by the share of them that was observed."""
 
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"{label(self.of)}_sum{self.window}"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return unit_of(self.of)
+    NAME: ClassVar[str] = "{of}_sum{window}"
+    UNIT: ClassVar[str] = "{of_unit}"
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
@@ -106,10 +66,7 @@ class Sum(_Window):
 class Mean(_Window):
     """Mean of the observed months among the last ``window``."""
 
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"{label(self.of)}_mean{self.window}"
+    NAME: ClassVar[str] = "{of}_mean{window}"
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
@@ -120,22 +77,10 @@ class Mean(_Window):
 class Active(_Window):
     """Share of the observed months among the last ``window`` with any event, or at least ``at_least``."""
 
-    at_least: float = 0.0
+    NAME: ClassVar[str] = "{of}_active{window}{least}"
+    UNIT: ClassVar[str] = "share of months"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        not_negative(self.at_least, "the threshold")
-
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        least = f"_from{self.at_least:g}" if self.at_least else ""
-        return f"{label(self.of)}_active{self.window}{least}"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return "share of months"
+    at_least: float = number(0.0, "the threshold")
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
@@ -148,10 +93,7 @@ class Active(_Window):
 class Max(_Window):
     """Largest value of the observed months among the last ``window``."""
 
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"{label(self.of)}_max{self.window}"
+    NAME: ClassVar[str] = "{of}_max{window}"
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
@@ -177,30 +119,15 @@ class Ewm(Term):
     ``pandas.Series.ewm(halflife=half_life).mean()`` with gaps left as they are.
     """
 
-    half_life: float = 3.0
+    NAME: ClassVar[str] = "{of}_ewm{half_life:g}"
+    UNIT: ClassVar[str] = "{of_unit} per month"
+
+    half_life: float = number(3.0, "the half-life", positive)
     of: str | Term = "events"
 
-    def __post_init__(self) -> None:
-        positive(self.half_life, "the half-life")
-
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"{label(self.of)}_ewm{self.half_life:g}"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return f"{unit_of(self.of)} per month"
-
-    @property
-    def latest(self) -> int:
-        """Last month read."""
-        return self._shift(0)
-
-    @property
-    def earliest(self) -> None:
+    def months_read(self) -> tuple[int, None]:
         """No bound."""
+        return 0, None
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
@@ -215,32 +142,15 @@ class MonthsSince(Term):
     """
 
     group: ClassVar[str] = RECENCY
+    NAME: ClassVar[str] = "months_since_{of}{least}"
+    UNIT: ClassVar[str] = "months"
 
     of: str | Term = "events"
-    at_least: float = 0.0
+    at_least: float = number(0.0, "the threshold")
 
-    def __post_init__(self) -> None:
-        not_negative(self.at_least, "the threshold")
-
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        least = f"_from{self.at_least:g}" if self.at_least else ""
-        return f"months_since_{label(self.of)}{least}"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return "months"
-
-    @property
-    def latest(self) -> int:
-        """Last month read."""
-        return self._shift(0)
-
-    @property
-    def earliest(self) -> None:
+    def months_read(self) -> tuple[int, None]:
         """No bound."""
+        return 0, None
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
@@ -252,33 +162,20 @@ class MonthsSince(Term):
 class Trend(Term):
     """``log1p`` of the mean of the last ``short`` months minus ``log1p`` of that of the last ``long``."""
 
-    short: int = 3
+    NAME: ClassVar[str] = "{of}_trend{short}_{long}"
+    UNIT: ClassVar[str] = "log ratio"
+
+    short: int = whole(3, "the short window")
     long: int = 12
     of: str | Term = "events"
 
     def __post_init__(self) -> None:
-        whole_number(self.short, "the short window")
+        super().__post_init__()
         whole_number(self.long, "the long window", least=self.short + 1)
 
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"{label(self.of)}_trend{self.short}_{self.long}"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return "log ratio"
-
-    @property
-    def latest(self) -> int:
-        """Last month read."""
-        return self._shift(0)
-
-    @property
-    def earliest(self) -> int | None:
-        """First month read."""
-        return self._reach(self.long - 1)
+    def months_read(self) -> tuple[int, int]:
+        """The long window."""
+        return 0, self.long - 1
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
@@ -292,36 +189,30 @@ class Trend(Term):
 class Log1p(Term):
     """``log(1 + x)`` of another term or a measure, for models that are linear in it."""
 
+    NAME: ClassVar[str] = "log1p_{of}"
+    UNIT: ClassVar[str] = "log(1 + {of_unit})"
+
     of: str | Term = "events"
 
     @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"log1p_{label(self.of)}"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return f"log(1 + {unit_of(self.of)})"
+    def _inner(self) -> Term:
+        return Lag(0, self.of) if isinstance(self.of, str) else self.of
 
     @property
     def latest(self) -> int | None:
         """Last month read."""
-        return 0 if isinstance(self.of, str) else self.of.latest
+        return self._inner.latest
 
     @property
     def earliest(self) -> int | None:
         """First month read."""
-        return 0 if isinstance(self.of, str) else self.of.earliest
+        return self._inner.earliest
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
-        if isinstance(self.of, str):
-            Lag(0, self.of).compute(view, out)
-        else:
-            self.of.compute(view, out)
+        self._inner.compute(view, out)
         np.log1p(out, out=out)
 
     def marks(self, view: View) -> Array:
         """Where the values rest on unobserved months."""
-        return (Lag(0, self.of) if isinstance(self.of, str) else self.of).marks(view)
+        return self._inner.marks(view)

@@ -12,7 +12,7 @@ from ...data.errors import ConfigError, RegionError
 from ..series import Array, View, border_km, country_codes
 from .static import static_column
 from .surroundings import recently_active
-from .term import ACROSS, NEIGHBOURS, SAME_COUNTRY, Term, positive, touched, whole_number
+from .term import SideOfBorder, Term, number, positive, touched, whole
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
@@ -23,7 +23,7 @@ LARGEST = 5000
 
 
 @dataclass(frozen=True)
-class NearestActive(Term):
+class NearestActive(SideOfBorder, Term):
     """Distance to the nearest region of another country with an event in the last ``window`` months.
 
     In ``unit="steps"``, the number of borders to cross by the panel's links; in ``unit="km"``, along the
@@ -31,22 +31,16 @@ class NearestActive(Term):
     active or within reach. A region that was not observed in the window is not known to be active.
     """
 
-    window: int = 3
+    window: int = whole(3, "the window")
     across_border: bool | None = True
     measured_in: str = "steps"
     of: str = "events"
-    at_least: float = 1.0
+    at_least: float = number(1.0, "the threshold", positive)
 
     def __post_init__(self) -> None:
-        whole_number(self.window, "the window")
-        positive(self.at_least, "the threshold")
+        super().__post_init__()
         if self.measured_in not in ("steps", "km"):
             raise ConfigError(f"measured_in is {self.measured_in!r}.", remedy="Give 'steps' or 'km'.")
-
-    @property
-    def family(self) -> str:
-        """Family in the table of a recipe."""
-        return {True: ACROSS, False: SAME_COUNTRY, None: NEIGHBOURS}[self.across_border]
 
     @property
     def needs_links(self) -> bool:
@@ -56,24 +50,13 @@ class NearestActive(Term):
     @property
     def name(self) -> str:
         """Name in a cube."""
-        kind = {True: "abroad", False: "home", None: "near"}[self.across_border]
         tail = "" if self.of == "events" else f"_{self.of}"
-        return f"{kind}_{self.measured_in}_to_active{self.window}{tail}"
+        return f"{self.side}_{self.measured_in}_to_active{self.window}{tail}"
 
     @property
     def unit(self) -> str:
         """Unit of the values."""
         return "borders" if self.measured_in == "steps" else "km"
-
-    @property
-    def latest(self) -> int:
-        """Last month read."""
-        return 0
-
-    @property
-    def earliest(self) -> int:
-        """First month read."""
-        return self.window - 1
 
     def check(self, view: View) -> None:
         """Refuse a panel without links, or without coordinates, or with too many regions."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..series import Array, Series, View, months_since, write_window
-from .term import ONSETS, Term, label, whole_number
+from .term import ONSETS, Term, whole
 
 
 @dataclass(frozen=True)
@@ -18,36 +18,20 @@ class _Spell(Term):
 
     group: ClassVar[str] = ONSETS
 
-    quiet: int = 6
+    quiet: int = whole(6, "the quiet time before a spell")
     of: str | Term = "events"
 
-    def __post_init__(self) -> None:
-        whole_number(self.quiet, "the quiet time before a spell")
-
-    @property
-    def latest(self) -> int:
-        """Last month read."""
-        return self._shift(0)
-
-    @property
-    def earliest(self) -> int | None:
-        """First month read."""
-        return None
+    def months_read(self) -> tuple[int, int | None]:
+        """No bound."""
+        return 0, None
 
 
 @dataclass(frozen=True)
 class MonthsSinceSpell(_Spell):
     """Months since the last spell began; missing before the first, and from a gap to the next."""
 
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"months_since_{label(self.of)}_spell{self.quiet}"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return "months"
+    NAME: ClassVar[str] = "months_since_{of}_spell{quiet}"
+    UNIT: ClassVar[str] = "months"
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
@@ -59,26 +43,14 @@ class MonthsSinceSpell(_Spell):
 class Spells(_Spell):
     """Number of spells that began in the last ``window`` months, scaled by the share that was observed."""
 
-    window: int = 60
+    NAME: ClassVar[str] = "{of}_spells{window}_{quiet}"
+    UNIT: ClassVar[str] = "spells"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole_number(self.window, "the window")
+    window: int = whole(60, "the window")
 
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"{label(self.of)}_spells{self.window}_{self.quiet}"
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return "spells"
-
-    @property
-    def earliest(self) -> int | None:
-        """First month read: an onset in the first month of the window rests on the quiet months before it."""
-        return self._reach(self.window - 1 + self.quiet)
+    def months_read(self) -> tuple[int, int]:
+        """An onset in the first month of the window rests on the quiet months before it."""
+        return 0, self.window - 1 + self.quiet
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""

@@ -19,26 +19,17 @@ class Static(Term):
     """A column of the static table, the same in every month."""
 
     group: ClassVar[str] = STATIC
+    NAME: ClassVar[str] = "{column}"
 
     column: str = "population"
     measured_in: str = ""
-
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return self.column
 
     @property
     def unit(self) -> str:
         """Unit of the values."""
         return self.measured_in or "as given"
 
-    @property
-    def latest(self) -> None:
-        """No month is read."""
-
-    @property
-    def earliest(self) -> None:
+    def months_read(self) -> None:
         """No month is read."""
 
     def check(self, view: View) -> None:

@@ -16,18 +16,7 @@ import numpy as np
 from ...data.errors import ConfigError
 from ..series import Array, Series, View, border_km, others, product, side, surroundings
 from .history import Sum
-from .term import (
-    ACROSS,
-    COUNTRY,
-    NEIGHBOURS,
-    SAHEL,
-    SAME_COUNTRY,
-    STATIC,
-    Term,
-    positive,
-    touched,
-    whole_number,
-)
+from .term import COUNTRY, SAHEL, STATIC, SideOfBorder, Term, number, positive, touched, whole
 
 
 @dataclass(frozen=True)
@@ -41,11 +30,6 @@ class _Around(Term):
             raise ConfigError(
                 f"{type(self).__name__} is made of {self.of!r}.", remedy="Give a term, such as of=Lag(0)."
             )
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return self.of.unit
 
     @property
     def latest(self) -> int | None:
@@ -71,12 +55,14 @@ class _Around(Term):
 
 
 @dataclass(frozen=True)
-class Neighbours(_Around):
+class Neighbours(SideOfBorder, _Around):
     """A term on the weighted sum of neighbours; a weight is a share of the region's whole border.
 
     ``order=2`` takes the neighbours' neighbours; ``across_border`` True takes those in another country,
     False those in the same one, None both. A region without such neighbours has no value.
     """
+
+    NAME: ClassVar[str] = "{side}{order}_{of}"
 
     order: int = 1
     across_border: bool | None = None
@@ -87,22 +73,6 @@ class Neighbours(_Around):
             raise ConfigError(f"the order of neighbours is {self.order!r}.", remedy="Give 1 or 2.")
         if self.across_border not in (True, False, None):
             raise ConfigError(f"across_border is {self.across_border!r}.", remedy="Give True, False or None.")
-
-    @property
-    def needs_links(self) -> bool:
-        """Links are needed."""
-        return True
-
-    @property
-    def family(self) -> str:
-        """Family in the table of a recipe."""
-        return {True: ACROSS, False: SAME_COUNTRY, None: NEIGHBOURS}[self.across_border]
-
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        kind = {True: "abroad", False: "home", None: "near"}[self.across_border]
-        return f"{kind}{self.order}_{self.of.name}"
 
     def around(self, view: View) -> View:
         """The view of neighbours."""
@@ -117,11 +87,7 @@ class Country(_Around):
     """A term on the total of the other regions of the same country."""
 
     group: ClassVar[str] = COUNTRY
-
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"country_{self.of.name}"
+    NAME: ClassVar[str] = "country_{of}"
 
     def around(self, view: View) -> View:
         """The view of the country."""
@@ -133,11 +99,7 @@ class Everywhere(_Around):
     """A term on the total of all other regions of the panel."""
 
     group: ClassVar[str] = SAHEL
-
-    @property
-    def name(self) -> str:
-        """Name in a cube."""
-        return f"everywhere_{self.of.name}"
+    NAME: ClassVar[str] = "everywhere_{of}"
 
     def around(self, view: View) -> View:
         """The view of all regions."""
@@ -145,52 +107,24 @@ class Everywhere(_Around):
 
 
 @dataclass(frozen=True)
-class ActiveBorder(Term):
+class ActiveBorder(SideOfBorder, Term):
     """Length of the border with regions that had an event in the last ``window`` months, km.
 
     Border with regions that were not observed is set to the mean of the others; missing where none was
     observed.
     """
 
-    window: int = 3
+    UNIT: ClassVar[str] = "km"
+
+    window: int = whole(3, "the window")
     across_border: bool | None = True
     of: str = "events"
-    at_least: float = 1.0
-
-    def __post_init__(self) -> None:
-        whole_number(self.window, "the window")
-        positive(self.at_least, "the threshold")
-
-    @property
-    def needs_links(self) -> bool:
-        """Links are needed."""
-        return True
-
-    @property
-    def family(self) -> str:
-        """Family in the table of a recipe."""
-        return {True: ACROSS, False: SAME_COUNTRY, None: NEIGHBOURS}[self.across_border]
+    at_least: float = number(1.0, "the threshold", positive)
 
     @property
     def name(self) -> str:
         """Name in a cube."""
-        kind = {True: "abroad", False: "home", None: "near"}[self.across_border]
-        return f"{kind}_border_active{self.window}" + ("" if self.of == "events" else f"_{self.of}")
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return "km"
-
-    @property
-    def latest(self) -> int:
-        """Last month read."""
-        return 0
-
-    @property
-    def earliest(self) -> int:
-        """First month read."""
-        return self.window - 1
+        return f"{self.side}_border_active{self.window}" + ("" if self.of == "events" else f"_{self.of}")
 
     def compute(self, view: View, out: Array) -> None:
         """Write the values."""
@@ -244,12 +178,9 @@ class Border(Term):
     """Length of a region's border with the other regions of the panel, km; it does not change."""
 
     group: ClassVar[str] = STATIC
-    across_border: bool | None = True
+    UNIT: ClassVar[str] = "km"
 
-    @property
-    def needs_links(self) -> bool:
-        """Links are needed."""
-        return True
+    across_border: bool | None = True
 
     @property
     def name(self) -> str:
@@ -257,16 +188,11 @@ class Border(Term):
         return {True: "border_abroad", False: "border_home", None: "border"}[self.across_border]
 
     @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return "km"
+    def needs_links(self) -> bool:
+        """Links are needed."""
+        return True
 
-    @property
-    def latest(self) -> None:
-        """No month is read."""
-
-    @property
-    def earliest(self) -> None:
+    def months_read(self) -> None:
         """No month is read."""
 
     def compute(self, view: View, out: Array) -> None:

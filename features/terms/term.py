@@ -8,7 +8,9 @@ and ``earliest`` the first (None where the memory has no end). The audit measure
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,9 +34,20 @@ USER = "user"
 
 @dataclass(frozen=True)
 class Term(ABC):
-    """A part of a recipe; subclasses are frozen dataclasses whose fields are all there is to know."""
+    """A part of a recipe; subclasses are frozen dataclasses whose fields are all there is to know.
+
+    ``NAME`` and ``UNIT`` are filled with the fields; ``{of}`` and ``{of_unit}`` are the name and the unit of what is
+    read, ``{least}`` is a threshold where one is set, ``{side}`` says which neighbours.
+    """
 
     group: ClassVar[str] = OWN
+    NAME: ClassVar[str] = ""
+    UNIT: ClassVar[str] = "{of_unit}"
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            if "check" in one.metadata:
+                one.metadata["check"](getattr(self, one.name))
 
     @property
     def needs_links(self) -> bool:
@@ -52,24 +65,38 @@ class Term(ABC):
         return COMPOSITION if of.startswith("events_") else OWN
 
     @property
-    @abstractmethod
     def name(self) -> str:
         """The feature's name in a cube, made of its settings."""
+        return self._fill(self.NAME)
 
     @property
-    @abstractmethod
     def unit(self) -> str:
         """The unit of its values."""
+        return self._fill(self.UNIT)
+
+    def _fill(self, text: str) -> str:
+        words = self.settings()
+        if (of := words.get("of")) is not None:
+            words |= {"of": label(of), "of_unit": unit_of(of)}
+        least = words.get("at_least", 0)
+        words |= {"least": f"_from{least:g}" if least else "", "side": getattr(self, "side", "")}
+        return text.format(**words)
+
+    def months_read(self) -> tuple[int, int | None] | None:
+        """The last and the first month read of ``of``, counted back; no first one: no bound; None: no month at all."""
+        return 0, getattr(self, "window", 1) - 1
 
     @property
-    @abstractmethod
     def latest(self) -> int | None:
         """The last month that is read, counted back from the row's month; None if no month is read."""
+        read = self.months_read()
+        return None if read is None else self._shift(read[0])
 
     @property
-    @abstractmethod
     def earliest(self) -> int | None:
         """The first month that is read, counted back; None where there is no bound or no month is read."""
+        read = self.months_read()
+        return None if read is None or read[1] is None else self._reach(read[1])
 
     @abstractmethod
     def compute(self, view: View, out: Array) -> None:
@@ -150,6 +177,16 @@ def not_negative(value: object, name: str) -> None:
         positive(value, name)
 
 
+def whole(default: int, name: str, least: int = 1) -> Any:
+    """A field that is a checked :func:`whole_number`."""
+    return field(default=default, metadata={"check": partial(whole_number, name=name, least=least)})
+
+
+def number(default: float, name: str, check: Callable[[object, str], None] = not_negative) -> Any:
+    """A field that is a checked number: :func:`positive` or :func:`not_negative`."""
+    return field(default=default, metadata={"check": lambda value: check(value, name)})
+
+
 def touched(whole: Array, latest: int, earliest: int, endless: bool = False) -> Array:
     """Rows whose months ``earliest`` to ``latest`` back hold one that was not observed.
 
@@ -184,3 +221,24 @@ class Feature:
     name: str
     term: Term
     optional: bool = False
+
+
+class SideOfBorder:
+    """For terms with ``across_border``: neighbours in another country, in the same one, or both."""
+
+    across_border: bool | None
+
+    @property
+    def side(self) -> str:
+        """The part of a name that says which neighbours."""
+        return {True: "abroad", False: "home", None: "near"}[self.across_border]
+
+    @property
+    def family(self) -> str:
+        """Family in the table of a recipe."""
+        return {True: ACROSS, False: SAME_COUNTRY, None: NEIGHBOURS}[self.across_border]
+
+    @property
+    def needs_links(self) -> bool:
+        """Links are needed."""
+        return True

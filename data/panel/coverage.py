@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import UsageError
 from ..geography import Regions
+from ..months import month_of
 from .incidents import ANYWHERE, coverage_rows, coverage_table
 
 
@@ -34,7 +35,7 @@ def observed_months(
         )
     first, last = min(r[1] for r in rows), max(r[2] for r in rows)
     if window is not None:
-        first, last = (pd.Period(str(m), freq="M") for m in window)
+        first, last = (month_of(m) for m in window)
     if first > last:
         raise UsageError(
             f"the window ends ({last}) before it begins ({first}).", remedy="Swap the two months."

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import OriginError, TrackingError, UsageError
+from ...data.months import month_of
 from ..settings import Settings, parse_horizons
 from ..version import version
 from .backtest_files import check_target, plain, write_folder
@@ -214,7 +215,9 @@ def _months(origins: Sequence[Any]) -> tuple[pd.Period, pd.Period]:
     try:
         if isinstance(origins, str):
             raise ValueError
-        first, last = (pd.Period(o, freq="M") for o in origins)
+        first, last = (month_of(o) for o in origins)
+    except OriginError as error:
+        raise UsageError(error.what, "origins", 'Write ("2020-01", "2022-06").') from None
     except ValueError:
         raise UsageError(
             f"{origins!r} are not a first and a last origin.", "origins", 'Write ("2020-01", "2022-06").'

@@ -306,7 +306,7 @@ def diff(
       harmattan data diff ucdp:GEDEvent_v23_0_10.csv ucdp:ged241.csv --json
     """
     from ...data.vintages import diff_panels
-    from ..release.write import csv_text
+    from ..release import csv_text
 
     a, b = (panel_from(spec, regions, unclear) for spec in (before, now))
     table = diff_panels(a, b)

@@ -130,7 +130,7 @@ def _plan(settings: Settings) -> dict[str, Any]:
     """What a run would do, its settings and input having been checked."""
     from ..inputs import load_inputs
     from ..jobs.forecast import check_writable
-    from ..release.disclosure import check_level
+    from ..release import check_level
 
     check_writable(settings.out)
     inputs = load_inputs(settings)

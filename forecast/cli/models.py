@@ -213,11 +213,11 @@ def track(
     A release that is recorded already is not recorded twice.
     """
     if dry_run:
-        from ..release.verify import verify
+        from ..release import verify_release
 
-        verify(release).require()
+        verify_release(release).require()
         return output.show({"release": str(release)}, f"Would record {release}, which is whole.")
-    from ..tracking.late import track_release
+    from ..tracking import track_release
 
     run_id = track_release(release, settings)
     output.show({"release": str(release), "run_id": run_id}, f"MLflow   run {run_id}")

@@ -13,7 +13,7 @@ from .options import Reference, options
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..monitoring.job import Scored
+    from ..monitoring import Scored
 
 
 @options("release to config out dry_run as_json quiet")
@@ -37,8 +37,8 @@ def report(
       harmattan report latest --to /tmp/page.html
       harmattan report /srv/forecasts/2023-12 --json
     """
-    from ..release.catalogue import find_release
-    from ..report.rerender import render_again, write_page
+    from ..release import find_release
+    from ..report import render_again, write_page
 
     folder = find_release(release, settings.out)
     path = to or Path(f"report-{folder.name}.html")
@@ -67,7 +67,7 @@ def score(settings: Settings, output: Output, dry_run: bool) -> None:
       harmattan score --config harmattan.toml --json
       harmattan score --out releases --no-track --dry-run
     """
-    from ..monitoring.job import run_score
+    from ..monitoring import run_score
 
     with output.bar() as progress:
         scored = run_score(settings, progress, write=not dry_run)

@@ -95,9 +95,9 @@ def options(order: str, **help_texts: str) -> Callable[[Callable[..., None]], Ca
                 settings = Settings.load({k: v for k, v in shared.items() if k in PARSERS}, given["config"])
                 values["settings"] = settings
                 if "allow_grid" in given and settings.allow_grid and not quiet:
-                    from ..release.disclosure import warning
+                    from ..release import grid_warning
 
-                    typer.echo(warning(settings), err=True)
+                    typer.echo(grid_warning(settings), err=True)
             if "output" in taken:
                 values["output"] = Output(bool(given.get("as_json")), quiet)
             function(**values)

@@ -13,9 +13,7 @@ from .options import Reference, options
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..release.catalogue import ReleaseInfo
-    from ..release.diff import ReleaseDiff
-    from ..release.status import FolderStatus
+    from ..release import FolderStatus, ReleaseDiff, ReleaseInfo
 
 releases = typer.Typer(
     help="Finished releases: list, show, diff.", rich_markup_mode=None, no_args_is_help=True
@@ -44,11 +42,10 @@ def verify(
       harmattan verify /srv/forecasts/2023-12 --json
       harmattan verify latest --bytes
     """
-    from ..release.catalogue import find_release
-    from ..release.verify import verify as check
+    from ..release import find_release, verify_release
 
     folder = find_release(release, settings.out, withdrawn=True)
-    found = check(folder, tables=tables)
+    found = verify_release(folder, tables=tables)
     lines = [f"{finding.check:<13} {finding.message}" for finding in found.findings]
     if found.whole and not found.withdrawn:
         lines.append(f"Whole    {folder}  ({found.files} files, {found.size / 1e6:.1f} MB)")
@@ -66,7 +63,7 @@ def list_releases(settings: Settings, output: Output) -> None:
       harmattan releases list
       harmattan releases list --out /srv/forecasts --json
     """
-    from ..release.catalogue import all_releases, with_bytes
+    from ..release import all_releases, with_bytes
 
     found = [with_bytes(info) for info in all_releases(settings.out)]
     output.show([info.to_dict() for info in found], map(_line, found))
@@ -88,7 +85,7 @@ def show(settings: Settings, output: Output, release: Reference = "latest") -> N
       harmattan releases show latest
       harmattan releases show 2023-12 --json
     """
-    from ..release.catalogue import find_release, read_release, with_bytes
+    from ..release import find_release, read_release, with_bytes
 
     info = with_bytes(read_release(find_release(release, settings.out)))
     document = info.to_dict() | {"manifest": dict(info.manifest), "status": dict(info.status)}
@@ -122,8 +119,7 @@ def diff(
       harmattan releases diff 2023-11 2023-12
       harmattan releases diff 2023-12 2023-12_r2 --top 3 --json
     """
-    from ..release.catalogue import find_release
-    from ..release.diff import diff_releases
+    from ..release import diff_releases, find_release
 
     found = diff_releases(find_release(before, settings.out), find_release(after, settings.out))
     document = found.to_dict(top)
@@ -160,15 +156,13 @@ def withdraw(
       harmattan withdraw 2023-12 --reason "A source counted one attack twice."
       harmattan withdraw latest --reason "Wrong boundaries." --dry-run
     """
-    from ..release.catalogue import find_release
-    from ..release.status import write_status
-    from ..release.withdraw import withdraw as take_back
+    from ..release import find_release, withdraw_release, write_status
 
     day = settings.run_date or date.today()
     if dry_run:
         folder = find_release(release, settings.out)
         return output.show({"would_withdraw": str(folder)}, f"Would withdraw {folder}.")
-    found = take_back(release, settings.out, reason, day)
+    found = withdraw_release(release, settings.out, reason, day)
     write_status(settings.out, day, settings.due_days)
     name = found.note.release
     words = f"Withdrawn {settings.out / name}\nLatest    {found.latest or 'none is left'}"
@@ -187,9 +181,9 @@ def prune(settings: Settings, output: Output, dry_run: bool) -> None:
       harmattan prune --dry-run
       harmattan prune --keep-months 36 --out /srv/forecasts
     """
-    from ..release.withdraw import prune as remove
+    from ..release import prune_releases
 
-    plan = remove(settings.out, settings.keep_months, dry_run=dry_run)
+    plan = prune_releases(settings.out, settings.keep_months, dry_run=dry_run)
     verb = "would be removed" if dry_run else "removed"
     lines = [f"{name:<12} stays: {why}" for name, why in plan.kept.items()]
     lines += [f"{info.name:<12} {verb}" for info in plan.removed]
@@ -214,7 +208,7 @@ def status(
       harmattan status --json --run-date 2024-03-01
       harmattan status --quiet --write
     """
-    from ..release.status import folder_status, write_status
+    from ..release import folder_status, write_status
 
     look = write_status if write else folder_status
     found = look(settings.out, settings.run_date or date.today(), settings.due_days)

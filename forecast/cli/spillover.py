@@ -254,11 +254,11 @@ def _text(table: pd.DataFrame, columns: str) -> str:
 
 
 def _write_scenario(result: pd.DataFrame, inputs: Inputs, out: Path) -> list[str]:
-    from ..release.write import csv_text
-    from ..report.scenario_chart import picture
+    from ..release import csv_text
+    from ..report import scenario_picture
 
     return write_texts(
-        {"scenario.csv": csv_text(result), "scenario.svg": picture(result, inputs.regions)}, out
+        {"scenario.csv": csv_text(result), "scenario.svg": scenario_picture(result, inputs.regions)}, out
     )
 
 
@@ -289,8 +289,8 @@ def _evaluation_lines(tables: Mapping[str, pd.DataFrame], files: Sequence[str]) 
 
 def _write_evaluation(tables: Mapping[str, pd.DataFrame], out: Path) -> list[str]:
     """One CSV per table, all of them as ``evaluation.json``, and the history's page and picture."""
-    from ..release.write import csv_text
-    from ..report.timeline_chart import timeline
+    from ..release import csv_text
+    from ..report import timeline
     from ..spillover.evaluation.history import history_page
     from ..spillover.evaluation.shipped import evaluation_text
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .hub_table import COLUMNS, LEVELS, THRESHOLDS
+from .hub_table import HUB_COLUMNS, LEVELS, THRESHOLDS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +23,7 @@ SCHEMAS = "https://raw.githubusercontent.com/hubverse-org/schemas/main/v5.0.1"
 TEAM, MODEL = "harmattan", "pool"
 MODEL_ID = f"{TEAM}-{MODEL}"
 #: The folder of a release that is a hub.
-FOLDER = "hub"
+HUB_FOLDER = "hub"
 TARGETS = {
     "events": (
         "Reported deadly events in the month",
@@ -47,7 +47,7 @@ def output_path(origin_date: str) -> str:
     >>> output_path("2023-12-31")
     'hub/model-output/harmattan-pool/2023-12-31-harmattan-pool.parquet'
     """
-    return f"{FOLDER}/model-output/{MODEL_ID}/{origin_date}-{MODEL_ID}.parquet"
+    return f"{HUB_FOLDER}/model-output/{MODEL_ID}/{origin_date}-{MODEL_ID}.parquet"
 
 
 def tasks(table: pd.DataFrame) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def tasks(table: pd.DataFrame) -> dict[str, Any]:
     Parameters
     ----------
     table : pandas.DataFrame
-        A hub table, see :func:`harmattan.forecast.formats.hub_table.hub_table`.
+        A hub table, see :func:`harmattan.forecast.formats.hub_table.hub_rows`.
     """
     targets = [str(t) for t in table["target"].unique()]
     round_of = {
@@ -228,10 +228,10 @@ def hub_files(
     table = pd.concat([regions, own], ignore_index=True)
     return {
         output_path(str(table["origin_date"].iloc[0])): _typed(table),
-        f"{FOLDER}/hub-config/admin.json": _json(admin(contact)),
-        f"{FOLDER}/hub-config/tasks.json": _json(tasks(table)),
-        f"{FOLDER}/hub-config/model-metadata-schema.json": _json(metadata_schema()),
-        f"{FOLDER}/model-metadata/{MODEL_ID}.yml": _yaml(metadata(source, package_version, model)),
+        f"{HUB_FOLDER}/hub-config/admin.json": _json(admin(contact)),
+        f"{HUB_FOLDER}/hub-config/tasks.json": _json(tasks(table)),
+        f"{HUB_FOLDER}/hub-config/model-metadata-schema.json": _json(metadata_schema()),
+        f"{HUB_FOLDER}/model-metadata/{MODEL_ID}.yml": _yaml(metadata(source, package_version, model)),
     }
 
 
@@ -241,8 +241,8 @@ def _typed(table: pd.DataFrame) -> pa.Table:
 
     kinds = {"origin_date": pa.date32(), "target_end_date": pa.date32(), "horizon": pa.int32()}
     kinds |= {"value": pa.float64()}
-    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
-    return pa.Table.from_pandas(table[list(COLUMNS)], schema=schema, preserve_index=False)
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in HUB_COLUMNS])
+    return pa.Table.from_pandas(table[list(HUB_COLUMNS)], schema=schema, preserve_index=False)
 
 
 def _json(content: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...training.distribution import Draws
 
-COLUMNS = (
+HUB_COLUMNS = (
     "origin_date",
     "target",
     "horizon",
@@ -37,7 +37,7 @@ THRESHOLDS = (0, 4, 9, 24, 99)
 DECIMALS = 6
 
 
-def hub_table(draws: Mapping[str, Draws]) -> pd.DataFrame:
+def hub_rows(draws: Mapping[str, Draws]) -> pd.DataFrame:
     """Every target's draws as one hubverse table (https://docs.hubverse.io).
 
     Parameters
@@ -56,7 +56,7 @@ def hub_table(draws: Mapping[str, Draws]) -> pd.DataFrame:
     --------
     >>> from harmattan.training.distribution import Draws
     >>> d = Draws(np.array([[[0]], [[3]]]), pd.Period("2023-12", "M"), (1,), ("MLI-gao",), "events")
-    >>> table = hub_table({"events": d})
+    >>> table = hub_rows({"events": d})
     >>> str(table["target_end_date"][0]), str(table["output_type"][0]), float(table["value"][0])
     ('2024-01-31', 'mean', 1.5)
     >>> table.query("output_type == 'cdf' and output_type_id == '0'")["value"].item()
@@ -238,7 +238,7 @@ def raise_on(check: str, rows: pd.DataFrame) -> None:
         )
 
 
-def check_all(table: pd.DataFrame, draws: Mapping[str, Draws]) -> dict[str, pd.DataFrame]:
+def check_hub_table(table: pd.DataFrame, draws: Mapping[str, Draws]) -> dict[str, pd.DataFrame]:
     """Every check's offending rows, by name; all empty where the table can be published."""
     return {
         "complete": check_complete(table, draws),
@@ -249,9 +249,9 @@ def check_all(table: pd.DataFrame, draws: Mapping[str, Draws]) -> dict[str, pd.D
     }
 
 
-def checked(draws: Mapping[str, Draws]) -> pd.DataFrame:
+def checked_hub_table(draws: Mapping[str, Draws]) -> pd.DataFrame:
     """The hub table, or a :class:`ReleaseError` for the first check that it breaks."""
-    table = hub_table(draws)
-    for name, rows in check_all(table, draws).items():
+    table = hub_rows(draws)
+    for name, rows in check_hub_table(table, draws).items():
         raise_on(name, rows)
     return table

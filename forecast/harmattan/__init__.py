@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from .features import FeatureCube, Recipe
     from .forecast.jobs.backtest import backtest
     from .forecast.jobs.train import train
-    from .forecast.release.write import write_release
-    from .forecast.report.page import render
+    from .forecast.release import write_release
+    from .forecast.report import render
     from .forecast.result import ForecastResult
     from .forecast.run import run_forecast
     from .forecast.settings import Settings

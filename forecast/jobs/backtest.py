@@ -346,8 +346,7 @@ def _track(outcome: BacktestOutcome, settings: BacktestSettings) -> str:
     """One run for the whole back-test; its id, or a :class:`TrackingError`."""
     from ...training.registry.runs import Record as RunRecord
     from ...training.registry.runs import git_state, log_run
-    from ..tracking.plots import plots
-    from ..tracking.runs import POOL, children, metrics
+    from ..tracking import POOL, children, draw_plots, metrics
 
     name, tables, board = outcome.plan.protocol.name, outcome.evaluation, outcome.evaluation.leaderboard
     names = dict(zip(METRICS, METRICS, strict=True))
@@ -368,7 +367,7 @@ def _track(outcome: BacktestOutcome, settings: BacktestSettings) -> str:
         profile=outcome.plan.inputs.coverage,
         digest=outcome.summary["data_hash"],
         source=outcome.plan.panel.source,
-        texts=plots(
+        texts=draw_plots(
             {
                 "scores": board,
                 "reliability": tables.reliability,

@@ -45,7 +45,7 @@ def write_folder(out: Path, tables: Mapping[str, pd.DataFrame], summary: Mapping
     ReleaseError
         The folder cannot be written; an earlier one is left as it was.
     """
-    from ..release.write import csv_text
+    from ..release import csv_text
 
     fresh, old = (out.parent / f".{out.name}.{kind}-{os.getpid()}" for kind in ("new", "old"))
     try:

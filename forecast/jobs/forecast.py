@@ -15,7 +15,7 @@ from ..settings import Settings
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
-    from ..release.write import Release
+    from ..release import Release
     from ..result import ForecastResult
 
 
@@ -76,11 +76,9 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     HarmattanError
         Anything but a failing MLflow: nothing is written then.
     """
-    from ..monitoring.scores import with_alarms
-    from ..release.disclosure import check_level
-    from ..release.read import newest_before
-    from ..release.write import publish_release
-    from ..report.page import render
+    from ..monitoring import with_alarms
+    from ..release import check_level, newest_before, publish_release
+    from ..report import render
     from ..run import run_forecast
     from .model_choice import choose
 
@@ -155,8 +153,7 @@ def track(
 ) -> str:
     """Record a finished forecast in MLflow, once; the run's id, or a :class:`TrackingError` and a note beside it."""
     from ...training.registry.runs import log_run
-    from ..tracking.pending import leave_note, remove_note
-    from ..tracking.runs import record_of
+    from ..tracking import leave_note, record_of, remove_note
 
     record = record_of(result, release.path, settings)
     again = ("release", "forecast_hash") if release.status == "identical" else ()

@@ -21,9 +21,7 @@ from ...data.errors import HarmattanError, ModelError, TrackingError
 from ...training.registry.store import short_reason
 from ..inputs import Inputs, load_inputs
 from ..settings import Settings
-from ..tracking.model_card import model_card
-from ..tracking.plots import plots
-from ..tracking.runs import children, metrics, profile, seconds, state_of_code
+from ..tracking import card_text, children, draw_plots, metrics, profile, seconds, state_of_code
 
 if TYPE_CHECKING:
     from ...training.registry.gate import Verdict
@@ -225,7 +223,7 @@ def _register(
     from ...training.registry import store as stores
     from ...training.registry import versions as registry
     from ...training.registry.runs import write_run
-    from ..serving.save import save_model
+    from ..serving import save_model
 
     trained = training.trained
     verdict, rival, first = _judge(scores, settings)
@@ -296,8 +294,8 @@ def champion_of(settings: Settings) -> Loaded | None:
 def _pieces(training: Training, inputs: Inputs, settings: Settings) -> Record:
     """What the run is told but for the verdict: configuration, scores, data, tables, pictures, report, card."""
     from ...training.registry.runs import Record, environment_lock, flatten
-    from ..release.write import csv_text
-    from ..report.page import render
+    from ..release import csv_text
+    from ..report import render
     from ..run import run_forecast
 
     trained = training.trained
@@ -311,7 +309,7 @@ def _pieces(training: Training, inputs: Inputs, settings: Settings) -> Record:
         [e.weights.assign(target=target) for target, e in training.evaluation.items()], ignore_index=True
     )
     board = tables["leaderboard"]
-    pictures = plots({**tables, "scores": board, "contributions": result.contributions})
+    pictures = draw_plots({**tables, "scores": board, "contributions": result.contributions})
     recipe_hash = hashlib.sha256(trained.recipe.to_json().encode()).hexdigest()
     lock = environment_lock()
     versions = dict(line.split("==", 1) for line in lock.splitlines())
@@ -330,7 +328,7 @@ def _pieces(training: Training, inputs: Inputs, settings: Settings) -> Record:
             **pictures,
             "report.html": render(result),
             "data_quality.csv": csv_text(result.quality),
-            "model_card.md": model_card(trained, board, inputs.panel),
+            "model_card.md": card_text(trained, board, inputs.panel),
             "environment.txt": lock,
             "configuration.json": json.dumps(flatten(configuration), indent=2, sort_keys=True) + "\n",
         },

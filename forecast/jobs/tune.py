@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import TrackingError, UsageError
-from ..tracking.runs import state_of_code
+from ..tracking import state_of_code
 from .backtest_plan import BacktestSettings, make_plan
 
 if TYPE_CHECKING:

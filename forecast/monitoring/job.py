@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -12,11 +12,24 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...data.errors import CoverageError, GateError, HarmattanError, ReleaseError, SkillError, TrackingError
-from ..release.catalogue import all_releases
-from ..release.read import PastRelease, usable
-from ..release.status import MONITORING, STATUS, month_end
+from ..release import (
+    LEVEL_ORDER,
+    MONITORING,
+    STATUS,
+    PastRelease,
+    StatusEntry,
+    all_releases,
+    csv_text,
+    disk_errors,
+    json_text,
+    latest_name,
+    month_end,
+    replace_text,
+    usable,
+    write_status,
+    writing,
+)
 from . import scores as monitor
-from .scores import Alarm
 
 if TYPE_CHECKING:
     from ...training.registry.runs import Record
@@ -41,7 +54,7 @@ class Scored:
     judged: pd.DataFrame  # The rows of it that count: of usable releases, in months up to ``data_to``.
     months: pd.DataFrame  # These by month.
     fresh: int  # Rows that were not there before.
-    alarms: tuple[Alarm, ...]
+    alarms: tuple[StatusEntry, ...]
     drift: pd.DataFrame  # Population stability by family of features.
     age_days: int  # Days since the end of the last month of data.
     run_ids: tuple[str, ...] = ()  # Monitoring runs in MLflow, one per model.
@@ -55,7 +68,7 @@ class Scored:
     @property
     def level(self) -> str:
         """The worst of the alarms."""
-        return max((a.level for a in self.alarms), key=monitor.ORDER.__getitem__, default="green")
+        return max((a.level for a in self.alarms), key=LEVEL_ORDER.__getitem__, default="green")
 
     @property
     def error(self) -> HarmattanError | None:
@@ -74,7 +87,7 @@ class Scored:
             "age_days": self.age_days,
             "level": self.level,
             "scores": len(self.table),
-            "entries": [a.to_dict() for a in self.alarms],
+            "entries": [asdict(a) for a in self.alarms],
             "months": _plain(self.months),
             "inputs": _plain(self.drift),
         }
@@ -163,7 +176,6 @@ def _parsed(source: Path | StringIO) -> pd.DataFrame:
 
 def _as_kept(table: pd.DataFrame) -> pd.DataFrame:
     """The scores with the digits that the CSV holds, so that a later run finds the same figures."""
-    from ..release.write import csv_text
 
     return _parsed(StringIO(csv_text(table)))
 
@@ -199,31 +211,18 @@ def _today(settings: Settings, inputs: Inputs, last: pd.Period) -> date:
 
 def _write(scored: Scored, settings: Settings) -> None:
     """The record and its summary, each replaced in one step; the folder's status where it keeps one."""
-    from ..release import latest
-    from ..release.files import replace_text, writing
-    from ..release.manifest import json_text
-    from ..release.status import write_status
-    from ..release.write import csv_text
 
     out = scored.out
-    try:
-        with writing(out):
-            replace_text(csv_text(scored.table), out / SCORES)
-            replace_text(json_text(scored.to_dict()), out / MONITORING)
-    except OSError as reason:
-        raise ReleaseError(
-            f"the scores cannot be written ({reason.strerror or reason}).",
-            str(reason.filename or out),
-            "Free space or permissions there, and score again.",
-        ) from reason
-    if latest.name(out) is not None or (out / STATUS).exists():
+    remedy = "Free space or permissions there, and score again."
+    with disk_errors("the scores cannot be written", out, remedy, name_file=True), writing(out):
+        replace_text(csv_text(scored.table), out / SCORES)
+        replace_text(json_text(scored.to_dict()), out / MONITORING)
+    if latest_name(out) is not None or (out / STATUS).exists():
         write_status(out, settings.run_date or date.today(), settings.due_days)
 
 
 def _logged(scored: Scored, settings: Settings, say: Progress) -> Scored:
-    """The record with its runs in MLflow, one per model; a failure is told and loses nothing."""
-    from dataclasses import replace
-
+    """The record with its runs in MLflow, one per model; a failure is kept beside them and loses nothing."""
     from ...training.registry.runs import log_monitoring
 
     say("record", 0.8)
@@ -240,16 +239,15 @@ def records(scored: Scored) -> list[Record]:
     """One record per model that has made releases: its scores over time.
 
     That of the newest release has the inputs' drift and the alarms as well. What stands now (``data_to, level,
-    alarms``) is not told where later months have been scored before.
+    alarms``) is left out where later months have been scored before.
     """
     from ...training.registry.runs import Record
     from ...training.registry.versions import MODEL
-    from ..release.write import csv_text
 
     judged, found = scored.judged, []
     newest = judged.sort_values("origin", kind="stable")["model"].iloc[-1]
     step = int(scored.data_to.replace("-", ""))
-    told = " ".join(a.message for a in scored.alarms if a.level != "green")[:4000]
+    messages = " ".join(a.message for a in scored.alarms if a.level != "green")[:4000]
     for model, part in judged.groupby("model", sort=True):
         measured = monitor.metrics(monitor.by_month(part), part)
         if model == newest:
@@ -263,7 +261,7 @@ def records(scored: Scored) -> list[Record]:
             tags |= {
                 "data_to": scored.data_to,
                 "level": scored.level if model == newest else "",
-                "alarms": told if model == newest else "",
+                "alarms": messages if model == newest else "",
             }
         texts: dict[str, str | bytes] = {SCORES: csv_text(scored.table[scored.table["model"] == model])}
         found.append(Record(f"monitoring {model}", metrics=measured, tags=tags, texts=texts))

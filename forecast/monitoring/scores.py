@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,81 +14,29 @@ import pandas as pd
 from ...data.panel import Panel
 from ...training.distribution import Draws, empirical
 from ...training.evaluation.scores import interval_coverage, randomised_pit
-from ..release.read import PastRelease, readable, usable
+from ..release import PastRelease, StatusEntry, coverage_of, outcome_of, readable, usable
 
 if TYPE_CHECKING:
     from ..result import ForecastResult
 
-#: What skill is told against: a region's own last twelve months.
-RECENT = 12
 #: Months in a row below zero that raise the alarm, and months over which coverage is judged.
 BELOW, WINDOW = 3, 6
-#: How far the mean expectation may be from what was recorded, as a ratio, before it is told.
+#: How far the mean expectation may be from what was recorded, as a ratio, before it is an alarm.
 BIAS = 1.5
-#: One row per release, target and horizon, and per vintage of the month that was forecast.
-COLUMNS = [
-    "release",
-    "origin",
-    "model",
-    "target",
-    "horizon",
-    "month",
-    "vintage",
-    "data_to",
-    "regions",
-    "expected",
-    "observed",
-    "crps",
-    "crps_conflictology",
-    "coverage_50",
-    "coverage_80",
-    "coverage_90",
-    "reference",
-    "scoring",
-]
+MEANS = ["crps", "crps_conflictology", "coverage_50", "coverage_80", "coverage_90"]
 #: What is judged once: one month ahead of one release.
 CASE = ["release", "target", "horizon"]
+#: One row per release, target and horizon, and per vintage of the month that was forecast.
+COLUMNS = ["release", "origin", "model", "target", "horizon", "month", "vintage", "data_to"]
+COLUMNS += ["regions", "expected", "observed", *MEANS, "reference", "scoring"]
 #: One row per target and month.
-MONTHLY = [
-    "target",
-    "month",
-    "forecasts",
-    "cases",
-    "expected",
-    "observed",
-    "crps",
-    "crps_conflictology",
-    "skill",
-    "coverage_50",
-    "coverage_80",
-    "coverage_90",
-]
-Level = Literal["green", "amber", "red"]
-ORDER = {"green": 0, "amber": 1, "red": 2}
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """One thing that is watched."""
-
-    name: str  # ``skill, coverage, bias`` or ``inputs``.
-    level: Level
-    message: str  # One sentence.
-
-    def to_dict(self) -> dict[str, str]:
-        """The alarm for JSON."""
-        return {"name": self.name, "level": self.level, "message": self.message}
+MONTHLY = ["target", "month", "forecasts", "cases", "expected", "observed", *MEANS[:2], "skill", *MEANS[2:]]
 
 
 def score_release(past: PastRelease, panel: Panel) -> pd.DataFrame:
     """Score one release in every month that has been observed since.
 
-    Parameters
-    ----------
-    past : PastRelease
-        The release, from its files alone.
-    panel : Panel
-        What is known now; only regions and months that were observed count.
+    ``panel`` is what is known now; only regions and months that were observed count.
 
     Returns
     -------
@@ -105,7 +53,7 @@ def score_release(past: PastRelease, panel: Panel) -> pd.DataFrame:
         for k, horizon in enumerate(draws.horizons):
             month = draws.origin + horizon
             if panel.months[0] <= month <= panel.last_month:
-                row = _case(past, draws, k, panel, target)
+                row = _scores(past, draws, k, panel, target)
                 if row is not None:
                     rows.append(
                         (past.name, str(draws.origin), _made_by(past), target, horizon, str(month), *row, 1)
@@ -127,21 +75,13 @@ def _has(panel: Panel, target: str) -> bool:
     return TARGETS.get(target, target) in panel.measures
 
 
-def _case(past: PastRelease, draws: Draws, k: int, panel: Panel, target: str) -> tuple[Any, ...] | None:
+def _scores(past: PastRelease, draws: Draws, k: int, panel: Panel, target: str) -> tuple[Any, ...] | None:
     """Scores of one month of one release; None where no region of it was observed."""
-    month = draws.origin + draws.horizons[k]
-    outcome = panel.target(target)[panel.position(month)]
-    before, reference = _record(past, draws, panel, target)
-    column = {region: i for i, region in enumerate(panel.region_ids)}
-    both = [
-        (i, column[region])
-        for i, region in enumerate(draws.region_ids)
-        if region in column and np.isfinite(outcome[column[region]]) and np.isfinite(before[:, i]).all()
-    ]
-    if not both:
+    seen = outcome_of(past, target, draws.horizons[k], panel)
+    if seen is None:
         return None
-    mine, theirs = (list(side) for side in zip(*both, strict=True))
-    observed, values = outcome[theirs].astype(np.int64), draws.values[:, k, mine]
+    mine, observed = seen.positions, seen.observed
+    values = draws.values[:, k, mine]
     seed = np.random.SeedSequence([draws.origin.ordinal, draws.horizons[k]])
     pit = randomised_pit(observed, values, np.random.default_rng(seed).random(len(mine)))
     held = interval_coverage(pit)
@@ -153,23 +93,12 @@ def _case(past: PastRelease, draws: Draws, k: int, panel: Panel, target: str) ->
         float(draws.mean()[k, mine].sum()),
         float(observed.sum()),
         float(empirical(values).crps(observed).mean()),
-        float(empirical(before[:, mine]).crps(observed).mean()),
+        float(empirical(seen.before).crps(observed).mean()),
         held[0.5],
         held[0.8],
         held[0.9],
-        reference,
+        "as known then" if seen.as_known_then else "as known now",
     )
-
-
-def _record(past: PastRelease, draws: Draws, panel: Panel, target: str) -> tuple[np.ndarray, str]:
-    """The twelve months up to the origin, (12, regions of the draws), and as of when they are known."""
-    kept, word = past.history, "as known then"
-    if kept is None or not _has(kept, target) or kept.months[-1] != draws.origin or len(kept.months) < RECENT:
-        kept, word = panel.until(draws.origin), "as known now"
-    column = {region: i for i, region in enumerate(kept.region_ids)}
-    counts = kept.target(target)[-RECENT:].astype(float)
-    blank = np.full(len(counts), np.nan)
-    return np.stack([counts[:, column[r]] if r in column else blank for r in draws.region_ids], axis=1), word
 
 
 def score_releases(
@@ -177,16 +106,11 @@ def score_releases(
 ) -> pd.DataFrame:
     """Score some releases, and keep what was scored before of other vintages.
 
-    Parameters
-    ----------
-    releases : iterable of PastRelease
-    panel : Panel
-    known : pandas.DataFrame, optional
-        What was scored before. A case whose outcomes are still the same is not scored again. One that has been revised
-        keeps its earlier rows, and the new row has the next higher number of ``scoring``.
+    A case of ``known``, what was scored before, is not scored again where its outcomes are still the same. One that has
+    been revised keeps its earlier rows, and the new row has the next higher number of ``scoring``.
     """
     before = pd.DataFrame(columns=COLUMNS) if known is None else known
-    fresh = [_unlike(score_release(past, panel), before) for past in releases]
+    fresh = [_changed(score_release(past, panel), before) for past in releases]
     tables = [table for table in (before, *fresh) if len(table)]
     if not tables:
         return pd.DataFrame(columns=COLUMNS)
@@ -194,12 +118,12 @@ def score_releases(
     return pd.concat(tables).sort_values(order, kind="stable", ignore_index=True)
 
 
-def _unlike(fresh: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+def _changed(fresh: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     """The rows whose outcomes are not those that the case was last scored with, numbered on from there."""
     last = newest_vintage(known).set_index(CASE)[["vintage", "scoring"]]
-    told = last.reindex(pd.MultiIndex.from_frame(fresh[CASE])).set_axis(fresh.index)
-    scoring = told["scoring"].fillna(0).astype(int) + 1
-    return fresh.assign(scoring=scoring)[fresh["vintage"] != told["vintage"]]
+    before = last.reindex(pd.MultiIndex.from_frame(fresh[CASE])).set_axis(fresh.index)
+    scoring = before["scoring"].fillna(0).astype(int) + 1
+    return fresh.assign(scoring=scoring)[fresh["vintage"] != before["vintage"]]
 
 
 def newest_vintage(table: pd.DataFrame) -> pd.DataFrame:
@@ -220,10 +144,7 @@ def by_month(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (target, month), part in newest_vintage(table).groupby(["target", "month"], sort=True):
         weight = part["regions"] / part["regions"].sum()
-        mean = {
-            name: float((part[name] * weight).sum())
-            for name in ("crps", "crps_conflictology", "coverage_50", "coverage_80", "coverage_90")
-        }
+        mean = {name: float((part[name] * weight).sum()) for name in MEANS}
         base = mean["crps_conflictology"]
         rows.append(
             {
@@ -233,24 +154,17 @@ def by_month(table: pd.DataFrame) -> pd.DataFrame:
                 "cases": int(part["regions"].sum()),
                 "expected": float(part["expected"].mean()),
                 "observed": float(part["observed"].mean()),
-                "crps": mean["crps"],
-                "crps_conflictology": base,
                 "skill": 1 - mean["crps"] / base if base > 0 else float("nan"),
-                **{name: mean[name] for name in ("coverage_50", "coverage_80", "coverage_90")},
+                **mean,
             }
         )
     return pd.DataFrame(rows, columns=MONTHLY)
 
 
-def alarms(months: pd.DataFrame, drift: pd.DataFrame | None = None) -> list[Alarm]:
+def alarms(months: pd.DataFrame, drift: pd.DataFrame | None = None) -> list[StatusEntry]:
     """What to say of the record by month, and of the inputs.
 
-    Parameters
-    ----------
-    months : pandas.DataFrame
-        See :func:`by_month`.
-    drift : pandas.DataFrame, optional
-        See :func:`harmattan.forecast.monitoring.drift.input_drift`.
+    See :func:`by_month`, and :func:`harmattan.forecast.monitoring.drift.input_drift`.
     """
     found = []
     for target in sorted(set(months["target"]), key=lambda t: t != "events"):
@@ -267,66 +181,51 @@ def _recent(months: pd.DataFrame, number: int) -> pd.DataFrame:
     return months[calendar > calendar.max() - number]
 
 
-def _skill(target: str, months: pd.DataFrame) -> Alarm:
+def _skill(target: str, months: pd.DataFrame) -> StatusEntry:
     last = _recent(months, BELOW)["skill"].dropna()
     if len(last) < BELOW:
         words = f"Forecasts of {target} have been scored in {len(last)} of the last {BELOW} months: too few to judge."
-        return Alarm("skill", "green", words)
-    told = ", ".join(f"{100 * v:+.0f} %" for v in last)
+        return StatusEntry("skill", "green", words)
+    shares = ", ".join(f"{100 * v:+.0f} %" for v in last)
     if (last < 0).all():
-        words = f"Forecasts of {target} were worse than conflictology for {BELOW} months in a row ({told})."
-        return Alarm("skill", "red", words)
-    return Alarm(
-        "skill", "green", f"Skill of {target} against conflictology in the last {BELOW} months: {told}."
-    )
+        words = f"Forecasts of {target} were worse than conflictology for {BELOW} months in a row ({shares})."
+        return StatusEntry("skill", "red", words)
+    words = f"Skill of {target} against conflictology in the last {BELOW} months: {shares}."
+    return StatusEntry("skill", "green", words)
 
 
-def _coverage(target: str, months: pd.DataFrame) -> Alarm:
-    from ..release.status import coverage_of
-
+def _coverage(target: str, months: pd.DataFrame) -> StatusEntry:
     last = _recent(months, WINDOW)
     if len(last) < BELOW:
-        return Alarm(
-            "coverage", "green", f"Intervals of {target} have been scored in too few months to judge."
-        )
+        words = f"Intervals of {target} have been scored in too few months to judge."
+        return StatusEntry("coverage", "green", words)
     rows = last.assign(member="pool").to_dict("records")
-    entry = coverage_of([{str(k): v for k, v in row.items()} for row in rows])
-    return Alarm("coverage", entry.level, entry.message)
+    return coverage_of(rows)
 
 
-def _bias(target: str, months: pd.DataFrame) -> Alarm:
+def _bias(target: str, months: pd.DataFrame) -> StatusEntry:
     last = _recent(months, BELOW)
     expected, observed = float(last["expected"].sum()), float(last["observed"].sum())
     ratio = expected / observed if observed > 0 else float("inf")
     span = f"the last {BELOW}" if len(last) == BELOW else f"{len(last)} of the last {BELOW}"
     words = f"In {span} months {expected:,.0f} {target} were expected and {observed:,.0f} recorded."
     far = len(last) >= BELOW and not 1 / BIAS <= ratio <= BIAS
-    return Alarm("bias", "amber" if far else "green", words)
+    return StatusEntry("bias", "amber" if far else "green", words)
 
 
-def _inputs(drift: pd.DataFrame) -> Alarm:
+def _inputs(drift: pd.DataFrame) -> StatusEntry:
     moved = drift[drift["drifted"].astype(bool)].sort_values("psi", ascending=False)
     if moved.empty:
-        return Alarm("inputs", "green", "What the models are fed is distributed as in training.")
-    told = ", ".join(f"{row.family} ({row.psi:.2f})" for row in moved.itertuples())
-    return Alarm(
-        "inputs", "amber", f"What the models are fed has shifted: {told} (population stability index)."
-    )
+        return StatusEntry("inputs", "green", "What the models are fed is distributed as in training.")
+    families = ", ".join(f"{row.family} ({row.psi:.2f})" for row in moved.itertuples())
+    words = f"What the models are fed has shifted: {families} (population stability index)."
+    return StatusEntry("inputs", "amber", words)
 
 
-def watched(out: Path, panel: Panel, origin: pd.Period, longest: int = 6) -> list[Alarm]:
+def alarms_of_releases(out: Path, panel: Panel, origin: pd.Period, longest: int = 6) -> list[StatusEntry]:
     """The alarms that releases of earlier origins raise on what is known at an origin; the same on every run.
 
-    Parameters
-    ----------
-    out : Path
-        Folder of releases.
-    panel : Panel
-        What is known.
-    origin : pandas.Period
-        Nothing later is looked at.
-    longest : int
-        Longest horizon that is looked back on, months.
+    Nothing later than the origin is looked at; ``longest`` is the longest horizon that is looked back on, months.
     """
     known = panel.until(origin)
     found = readable(usable(out, origin, origin - WINDOW - longest))
@@ -336,7 +235,7 @@ def watched(out: Path, panel: Panel, origin: pd.Period, longest: int = 6) -> lis
 
 def with_alarms(result: ForecastResult, out: Path) -> ForecastResult:
     """The result with a sentence in its banner for every red alarm, and then never green."""
-    red = [a.message for a in watched(out, result.panel, result.origin) if a.level == "red"]
+    red = [a.message for a in alarms_of_releases(out, result.panel, result.origin) if a.level == "red"]
     if not red:
         return result
     level = "amber" if result.level == "green" else result.level
@@ -355,17 +254,13 @@ def metrics(months: pd.DataFrame, table: pd.DataFrame) -> dict[str, dict[int, fl
         if np.isfinite(value):
             found.setdefault(key, {})[int(month.replace("-", ""))] = float(value)
 
-    for row in _records(months):
-        for name in ("crps", "crps_conflictology", "skill", "coverage_50", "coverage_80", "coverage_90"):
+    for row in months.to_dict("records"):
+        for name in (*MEANS, "skill"):
             note(f"{name}.{row['target']}", row["month"], row[name])
         note(f"bias.{row['target']}", row["month"], row["expected"] - row["observed"])
-    for row in _records(newest_vintage(table) if len(table) else table):
+    for row in (newest_vintage(table) if len(table) else table).to_dict("records"):
         note(f"crps.{row['target']}.h{row['horizon']}", row["month"], row["crps"])
         if row["crps_conflictology"] > 0:
             skill = 1 - row["crps"] / row["crps_conflictology"]
             note(f"skill.{row['target']}.h{row['horizon']}", row["month"], skill)
     return found
-
-
-def _records(table: pd.DataFrame) -> Sequence[Mapping[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]

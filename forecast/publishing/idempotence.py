@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from ..release.manifest import LIBRARIES, public_settings
+from ..release import LIBRARIES, public_settings
 from ..version import version as own_version
 
 if TYPE_CHECKING:
     from ..inputs import Inputs
     from ..jobs.model_choice import Chosen
-    from ..release.catalogue import ReleaseInfo
+    from ..release import ReleaseInfo
     from ..settings import Settings
     from .fallback import Candidate
 

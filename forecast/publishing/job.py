@@ -14,11 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import CoverageError, GateError, HarmattanError, ModelError, NotifyError, TrackingError
-from ..release import latest
-from ..release.catalogue import newest_fit_for_latest, read_release
-from ..release.files import publishing
-from ..release.status import coverage_of, last_job, write_status
-from ..release.verify import verify
+from ..release import (
+    coverage_of,
+    last_job,
+    latest_name,
+    newest_fit_for_latest,
+    point_latest,
+    publishing,
+    read_release,
+    verify_release,
+    write_status,
+)
 from .fallback import Candidate, chain, reason_of, why
 from .job_log import JobLog
 from .outcome import Published
@@ -27,8 +33,7 @@ from .preflight import check_space, check_writable, read_inputs, tidy
 if TYPE_CHECKING:
     from ..inputs import Inputs
     from ..jobs.model_choice import Chosen
-    from ..release.read import PastRelease
-    from ..release.write import Release
+    from ..release import PastRelease, Release
     from ..result import ForecastResult
     from ..settings import Settings
 
@@ -145,24 +150,24 @@ class _Job:
         with log.stage("verify"):
             self.say("verify", 0.93)
             # The tables of a new release were read back before it got its name; then the bytes settle it.
-            verify(release.path, tables=release.status == "identical").require()
+            verify_release(release.path, tables=release.status == "identical").require()
         with log.stage("latest"):
-            was, why_not = latest.name(settings.out), self._lead(release.path)
+            was, why_not = latest_name(settings.out), self._lead(release.path)
             _remove_held(settings.out)
         run_id, failure = self._record(result, release)
         with log.stage("status"):
             info = read_release(release.path)
             done = _word(self.day, release, failure)
             status = write_status(settings.out, self.day, settings.due_days, done)
-        led = latest.name(settings.out)
+        led = latest_name(settings.out)
         banner = str(info.manifest.get("banner", ""))
         outcome = (info.level, banner, about, led, led != was, why_not, status, log.seconds, run_id, failure)
         return Published(release, *outcome)
 
     def _release(self, inputs: Inputs) -> tuple[Release, ForecastResult | None, Mapping[str, Any]]:
         """Make the release with the first model of the chain that serves, unless it is there already."""
-        from ..monitoring.scores import with_alarms
-        from ..release.read import newest_before
+        from ..monitoring import with_alarms
+        from ..release import newest_before
 
         origin = inputs.panel.last_month
         before = newest_before(self.settings.out, origin, inputs.panel.region_ids)
@@ -205,7 +210,7 @@ class _Job:
 
     def _already(self, inputs: Inputs, candidate: Candidate, chosen: Chosen) -> Release | None:
         """The release that this very job made before, or one that a better model made from the same data."""
-        from ..release.write import Release, revisions
+        from ..release import Release, revisions
         from .idempotence import same_inputs
 
         out, origin = self.settings.out, str(inputs.panel.last_month)
@@ -215,7 +220,7 @@ class _Job:
                 continue
             if (
                 same_inputs(info, self.settings, inputs, candidate, chosen)
-                and verify(folder, tables=False).whole
+                and verify_release(folder, tables=False).whole
             ):
                 return Release(folder, "identical")
             return None
@@ -254,7 +259,7 @@ class _Job:
 
     def _write(self, result: ForecastResult, before: PastRelease | None) -> Release:
         """Render the page and put the release in its place, unless recent intervals were out of band."""
-        from ..release.write import publish_release
+        from ..release import publish_release
 
         coverage = coverage_of(result.scores.to_dict("records"))
         if coverage.level == "red":
@@ -273,13 +278,13 @@ class _Job:
 
             def check(folder: Path) -> None:
                 self.log.write("release", "note", step="read back")
-                verify(folder).require()
+                verify_release(folder).require()
                 self.log.write("release", "note", step="rename")
 
             return publish_release(result, html, self.settings.out, on_file, check)
 
     def _page(self, result: ForecastResult, before: PastRelease | None) -> str:
-        from ..report.page import render
+        from ..report import render
 
         with self.log.stage("report"):
             self.say("report", 0.82)
@@ -287,7 +292,7 @@ class _Job:
 
     def _hold(self, result: ForecastResult, error: GateError, before: PastRelease | None) -> GateError:
         """Write what may not be published under ``held/``, with a red banner; the error to be raised."""
-        from ..release.write import publish_release
+        from ..release import publish_release
 
         out = self.settings.out / HELD
         red = replace(result, level="red", banner=f"Not published: {error.what} {result.banner}".strip())
@@ -302,19 +307,18 @@ class _Job:
         """Let ``latest`` point to the newest release that may lead; why that is not this one."""
         out = self.settings.out
         able = newest_fit_for_latest(out)
-        latest.point(out, able.name if able else None)
-        if latest.name(out) == folder.name:
+        point_latest(out, able.name if able else None)
+        if latest_name(out) == folder.name:
             return ""
         own = read_release(folder).why_not_latest
-        return own or f"{latest.name(out)} is newer"
+        return own or f"{latest_name(out)} is newer"
 
     def _record(
         self, result: ForecastResult | None, release: Release
     ) -> tuple[str | None, TrackingError | None]:
         """Record the run in MLflow, or one that is owed; a failure is told, and loses nothing."""
         from ..jobs.forecast import track
-        from ..tracking.late import track_release
-        from ..tracking.pending import why_untracked
+        from ..tracking import track_release, why_untracked
 
         if not self.settings.track or (result is None and why_untracked(release.path) is None):
             return None, None

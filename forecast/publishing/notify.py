@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...data.errors import NotifyError
-from ..release.files import replace_text
+from ..release import replace_text
 
 #: Seconds that a command may take.
 PATIENCE = 60

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import NotifyError, TrackingError
-from ..release.status import FolderStatus
+from ..release import FolderStatus
 
 if TYPE_CHECKING:
-    from ..release.write import Release
+    from ..release import Release
 
 
 @dataclass(frozen=True)

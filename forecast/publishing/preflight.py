@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...data.errors import ReleaseError
 from ..jobs.forecast import check_writable
-from ..release.catalogue import newest
-from ..release.files import clear_leftovers, writing
+from ..release import clear_leftovers, newest, writing
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
@@ -41,7 +40,7 @@ def read_inputs(settings: Settings, day: date, *, accept_losses: bool = False) -
         A check is red: :class:`StaleError`, :class:`MatchError`, or the gate's own.
     """
     from ..inputs import load_inputs
-    from ..release.disclosure import check_level
+    from ..release import check_level
 
     inputs = load_inputs(settings)
     check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
@@ -55,7 +54,7 @@ def read_inputs(settings: Settings, day: date, *, accept_losses: bool = False) -
 
 def _known(out: Path) -> Panel | None:
     """The last months as the newest usable release had seen them."""
-    from ..release.read import read_history, usable
+    from ..release import read_history, usable
 
     last = next(usable(out), None)
     return None if last is None else read_history(last.path)

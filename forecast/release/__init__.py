@@ -1,1 +1,113 @@
 """The release: a dated folder that is complete or absent; written, read, verified, compared, withdrawn."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .catalogue import (
+        ReleaseInfo,
+        WithdrawalNote,
+        all_releases,
+        find_release,
+        newest,
+        newest_fit_for_latest,
+        read_release,
+        with_bytes,
+    )
+    from .diff import ReleaseDiff, diff_releases
+    from .disclosure import check_level, grid_warning, with_past_events
+    from .files import SUMS, clear_leftovers, disk_errors, publishing, read_sums, replace_text, writing
+    from .latest import latest_name, latest_target, point_latest
+    from .manifest import LIBRARIES, json_text, public_settings
+    from .read import (
+        HISTORY,
+        HISTORY_MONTHS,
+        RECENT,
+        Outcome,
+        PastRelease,
+        newest_before,
+        outcome_of,
+        read_history,
+        readable,
+        usable,
+    )
+    from .status import (
+        AMBER_DAYS,
+        LEVEL_ORDER,
+        MONITORING,
+        STATUS,
+        FolderStatus,
+        StatusEntry,
+        coverage_of,
+        folder_status,
+        last_job,
+        month_end,
+        next_due,
+        write_status,
+    )
+    from .verify import Verification, verify_release
+    from .withdraw import prune_releases, withdraw_release
+    from .write import Release, csv_text, publish_release, revisions, write_release
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "AMBER_DAYS",
+    "HISTORY",
+    "HISTORY_MONTHS",
+    "LEVEL_ORDER",
+    "LIBRARIES",
+    "MONITORING",
+    "RECENT",
+    "STATUS",
+    "SUMS",
+    "FolderStatus",
+    "Outcome",
+    "PastRelease",
+    "Release",
+    "ReleaseDiff",
+    "ReleaseInfo",
+    "StatusEntry",
+    "Verification",
+    "WithdrawalNote",
+    "all_releases",
+    "check_level",
+    "clear_leftovers",
+    "coverage_of",
+    "csv_text",
+    "diff_releases",
+    "disk_errors",
+    "find_release",
+    "folder_status",
+    "grid_warning",
+    "json_text",
+    "last_job",
+    "latest_name",
+    "latest_target",
+    "month_end",
+    "newest",
+    "newest_before",
+    "newest_fit_for_latest",
+    "next_due",
+    "outcome_of",
+    "point_latest",
+    "prune_releases",
+    "public_settings",
+    "publish_release",
+    "publishing",
+    "read_history",
+    "read_release",
+    "read_sums",
+    "readable",
+    "replace_text",
+    "revisions",
+    "usable",
+    "verify_release",
+    "with_bytes",
+    "with_past_events",
+    "withdraw_release",
+    "write_release",
+    "write_status",
+    "writing",
+]

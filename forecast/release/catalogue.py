@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...data.errors import ReleaseError, UsageError, WithdrawnError, nearest
-from . import latest
+from .latest import LATEST, latest_name, latest_target
 
 #: What a release's folder is called: its origin, and from the second on its number.
 NAME = re.compile(r"((?:19|20)\d\d-(?:0[1-9]|1[0-2]))(?:_r([2-9]|[1-9]\d+))?")
@@ -161,7 +161,7 @@ def read_release(folder: Path) -> ReleaseInfo:
         manifest=manifest,
         status=status,
         withdrawn=withdrawal_of(folder),
-        is_latest=latest.name(folder.parent) == folder.name,
+        is_latest=latest_name(folder.parent) == folder.name,
         problem=problem,
     )
 
@@ -182,9 +182,9 @@ def all_releases(out: Path) -> list[ReleaseInfo]:
 
 def with_bytes(info: ReleaseInfo) -> ReleaseInfo:
     """The same, with damage to any of its files as its ``problem``."""
-    from .verify import verify
+    from .verify import verify_release
 
-    found = () if info.problem else verify(info.path, tables=False).findings
+    found = () if info.problem else verify_release(info.path, tables=False).findings
     return replace(info, problem=f"it is damaged: {found[0].message}") if found else info
 
 
@@ -199,11 +199,11 @@ def newest(out: Path, before: str | None = None) -> ReleaseInfo | None:
 
 def newest_fit_for_latest(out: Path, besides: str = "") -> ReleaseInfo | None:
     """The newest release that ``latest`` may point to: fit to be shown, and whole; not the one named ``besides``."""
-    from .verify import verify
+    from .verify import verify_release
 
     releases = reversed(all_releases(out)) if out.is_dir() else iter(())
     able = (r for r in releases if r.name != besides and not r.why_not_latest)
-    return next((r for r in able if verify(r.path, tables=False).whole), None)
+    return next((r for r in able if verify_release(r.path, tables=False).whole), None)
 
 
 def find_release(reference: str, out: Path, *, withdrawn: bool = False) -> Path:
@@ -223,8 +223,8 @@ def find_release(reference: str, out: Path, *, withdrawn: bool = False) -> Path:
     if not reference.strip():
         raise UsageError("no release is named.", remedy="Give a name such as 2023-12, latest, or a path.")
     below = out / reference
-    if reference == latest.LATEST:
-        pointed = latest.target(out)
+    if reference == LATEST:
+        pointed = latest_target(out)
         if pointed is None:
             raise ReleaseError("no release is the latest yet.", str(out), "Publish one: harmattan publish.")
         found = pointed

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .catalogue import ReleaseInfo, read_release
-from .verify import verify
+from .verify import verify_release
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def diff_releases(before: Path, after: Path) -> ReleaseDiff:
         One of them was withdrawn.
     """
     for folder in (before, after):
-        verify(folder, tables=False).require()
+        verify_release(folder, tables=False).require()
     old, new = read_release(before), read_release(after)
     movers, months = _movers(before, after)
     return ReleaseDiff(old.name, new.name, tuple(_reasons(old, new)), movers, months)

@@ -186,7 +186,7 @@ def check_level(panel: Panel, regions: Regions | None, allow_grid: bool, level: 
         )
 
 
-def warning(settings: Settings) -> str:
+def grid_warning(settings: Settings) -> str:
     """What whoever allows finer regions is told; empty where nobody does."""
     return f"--allow-grid: {WHY_NOT_FINER}" if settings.allow_grid else ""
 

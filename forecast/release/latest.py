@@ -12,7 +12,7 @@ from .files import disk_errors, flush
 LATEST = "latest"
 
 
-def name(out: Path) -> str | None:
+def latest_name(out: Path) -> str | None:
     """Name of the release that ``latest`` points to, whether it is there or not; None without a pointer."""
     try:
         return os.readlink(out / LATEST)
@@ -20,7 +20,7 @@ def name(out: Path) -> str | None:
         return None
 
 
-def target(out: Path) -> Path | None:
+def latest_target(out: Path) -> Path | None:
     """The folder that ``latest`` points to; None where there is no pointer.
 
     Raises
@@ -28,7 +28,7 @@ def target(out: Path) -> Path | None:
     ReleaseError
         It points outside the folder, or to nothing.
     """
-    release = name(out)
+    release = latest_name(out)
     if release is None:
         return None
     if Path(release).name != release or not (out / release).is_dir():
@@ -40,7 +40,7 @@ def target(out: Path) -> Path | None:
     return out / release
 
 
-def point(out: Path, release: str | None) -> bool:
+def point_latest(out: Path, release: str | None) -> bool:
     """Let ``latest`` point to a release by one rename, or to none; whether that changed anything.
 
     Raises
@@ -49,7 +49,7 @@ def point(out: Path, release: str | None) -> bool:
         The folder cannot be written, or something else is called ``latest``.
     """
     pointer, aside = out / LATEST, out / f".tmp-{LATEST}"
-    if name(out) == release:
+    if latest_name(out) == release:
         return False
     if release is None:
         pointer.unlink()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The counts that a forecast has seen last, kept beside it: a later revision cannot change them.
 HISTORY, HISTORY_MONTHS = "history.parquet", 36
+#: Months of a region's own record that a forecast is held against.
+RECENT = 12
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,42 @@ class PastRelease:
                 where=str(path),
                 remedy="Verify that release, or render the report without it.",
             ) from error
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was observed of a month that a release had forecast, in the regions that can be judged."""
+
+    positions: list[int]  # Of these regions in the draws.
+    observed: np.ndarray  # Counts of the month, int64, (regions,).
+    before: np.ndarray  # Counts of the twelve months up to the origin, (12, regions).
+    as_known_then: bool  # Whether those are as known at the origin, or as known now.
+
+
+def outcome_of(past: PastRelease, target: str, horizon: int, panel: Panel) -> Outcome | None:
+    """What a panel holds of the month ``horizon`` months after a release's origin; None where no region was observed.
+
+    A region counts where that month was observed, and the twelve months up to the origin.
+    """
+    draws, kept = past.draws[target], past.history
+    if draws.origin < panel.months[0]:
+        return None
+    month = panel.target(target)[panel.position(draws.origin + horizon)]
+    then = (
+        kept is not None
+        and TARGETS.get(target, target) in kept.measures
+        and kept.months[-1] == draws.origin
+        and len(kept.months) >= RECENT
+    )
+    record = kept if kept is not None and then else panel.until(draws.origin)
+    before = record.target(target)[-RECENT:].astype(float)
+    now, known = ({region: i for i, region in enumerate(p.region_ids)} for p in (panel, record))
+    both = [(i, now[r], known[r]) for i, r in enumerate(draws.region_ids) if r in now and r in known]
+    judged = [(i, a, b) for i, a, b in both if np.isfinite(month[a]) and np.isfinite(before[:, b]).all()]
+    if not judged:
+        return None
+    positions, here, there = (list(side) for side in zip(*judged, strict=True))
+    return Outcome(positions, month[here].astype(np.int64), before[:, there], then)
 
 
 def read_draws(path: Path) -> dict[str, Draws]:
@@ -171,7 +209,7 @@ def usable(
     before, since : pandas.Period, optional
         Only origins before the one month, and not before the other; the bytes of no others are read.
     """
-    from .verify import verify
+    from .verify import verify_release
 
     if not out.is_dir():
         return
@@ -182,7 +220,7 @@ def usable(
         origin = pd.Period(info.origin, freq="M")
         if (before is not None and origin >= before) or (since is not None and origin < since):
             continue
-        if verify(info.path, tables=False).whole:
+        if verify_release(info.path, tables=False).whole:
             seen.add(info.origin)
             yield info
 

@@ -22,9 +22,9 @@ from ...data.errors import (
     StaleError,
     WithdrawnError,
 )
-from . import latest
 from .catalogue import ReleaseInfo, all_releases, read_release
-from .verify import Verification, verify
+from .latest import latest_name, latest_target
+from .verify import Verification, verify_release
 
 #: Days after the end of the last month from which data are late, and stale; those of the data gate.
 AMBER_DAYS, RED_DAYS = 62, 124
@@ -32,7 +32,7 @@ AMBER_DAYS, RED_DAYS = 62, 124
 BAND, BAND_CASES = 0.10, 100
 #: The folder's own status, and what monitoring has found.
 STATUS, MONITORING = "status.json", "monitoring.json"
-ORDER = {"green": 0, "amber": 1, "red": 2}
+LEVEL_ORDER = {"green": 0, "amber": 1, "red": 2}
 #: The error, and so the exit code, of each kind of entry that can be red; the first red one decides.
 ERRORS: dict[str, type[HarmattanError]] = {
     "release": ReleaseError,
@@ -81,7 +81,7 @@ class FolderStatus:
     @property
     def level(self) -> Level:
         """The worst of the entries."""
-        return max((e.level for e in self.entries), key=ORDER.__getitem__, default="green")
+        return max((e.level for e in self.entries), key=LEVEL_ORDER.__getitem__, default="green")
 
     @property
     def exit_code(self) -> int:
@@ -153,7 +153,7 @@ def folder_status(
         There is no such folder.
     """
     all_releases(out)
-    name = latest.name(out)
+    name = latest_name(out)
     recorded = tuple(_recorded(out, job))
 
     def without_release(kind: str, message: str) -> FolderStatus:
@@ -163,14 +163,14 @@ def folder_status(
     if name is None:
         return without_release("schedule", "Nothing has been published here: no release is the latest.")
     try:
-        latest.target(out)
+        latest_target(out)
     except ReleaseError as error:
         return without_release("release", f"No release can be found: {error.what}")
     info = read_release(out / name)
     if info.problem:
         return without_release("release", f"The release {name} is damaged: {info.problem}.")
     age, due = (day - month_end(info.origin)).days, next_due(info.origin, due_days)
-    whole = verify(info.path, tables=False)
+    whole = verify_release(info.path, tables=False)
     found = [*_whole(info, whole), _age(info.origin, age), _schedule(due, day)]
     if whole.whole:
         found += [coverage_of(read_scores(info.path)), *_checks(info), *_model(info)]
@@ -249,7 +249,7 @@ def read_scores(folder: Path) -> list[dict[str, str]]:
 def _checks(info: ReleaseInfo) -> Iterator[StatusEntry]:
     """The match rate, as the gate found it when the release was made."""
     for check in info.status.get("checks", []):
-        if check.get("name") == "match_rate" and check.get("status") in ORDER:
+        if check.get("name") == "match_rate" and check.get("status") in LEVEL_ORDER:
             yield StatusEntry("match rate", check["status"], check["message"])
 
 
@@ -267,7 +267,7 @@ def _recorded(out: Path, job: Mapping[str, Any] | None) -> Iterator[StatusEntry]
         yield StatusEntry("last job", "amber", f"The job of {job.get('day')} failed: {job.get('message')}")
     entries = _read_json(out / MONITORING).get("entries", [])
     for found in entries if isinstance(entries, list) else []:
-        if isinstance(found, dict) and found.get("level") in ORDER:
+        if isinstance(found, dict) and found.get("level") in LEVEL_ORDER:
             yield StatusEntry(str(found.get("name")), found["level"], str(found.get("message")))
 
 

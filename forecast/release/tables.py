@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ...training.evaluation.reliability import COLUMNS, REHEARSED
-from ..formats import hub_table as hub
-from ..formats.hub_config import hub_files
-from ..formats.maps import geo_files
-from ..formats.views import views_files
+from ..formats import checked_hub_table, draws_table, geo_files, hub_files, views_files, wide_table
 from .disclosure import WITHHELD, check_level, enough_events
 from .read import HISTORY, history_table
 
@@ -39,13 +36,13 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
     check_level(
         panel, result.regions, bool(result.settings.get("allow_grid", False)), result.settings.get("level")
     )
-    forecast, countries = hub.checked(result.draws), hub.checked(result.countries)
+    forecast, countries = checked_hub_table(result.draws), checked_hub_table(result.countries)
     names = pd.DataFrame({"region_id": panel.region_ids, "name": panel.names, "country": panel.countries})
-    wide = hub.wide_table(result.draws, names)
+    wide = wide_table(result.draws, names)
     return {
         "forecast.parquet": forecast,
         "forecast.csv": forecast,
-        "draws.parquet": hub.draws_table(result.draws),
+        "draws.parquet": draws_table(result.draws),
         "wide.csv": wide,
         "countries.csv": countries,
         "spillover.csv": result.spillover,

@@ -83,7 +83,7 @@ class _Tree:
     odd: tuple[Finding, ...] = ()
 
 
-def verify(folder: Path, *, tables: bool = True) -> Verification:
+def verify_release(folder: Path, *, tables: bool = True) -> Verification:
     """Check a release's files, checksums, manifest and tables.
 
     Parameters
@@ -100,7 +100,7 @@ def verify(folder: Path, *, tables: bool = True) -> Verification:
 
     Examples
     --------
-    >>> verify(Path("nowhere"))
+    >>> verify_release(Path("nowhere"))
     Traceback (most recent call last):
     harmattan.data.errors.ReleaseError: nowhere: there is no such release. Correct the path.
     """

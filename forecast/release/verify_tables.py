@@ -17,9 +17,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..formats import hub_config, views
-from ..formats import hub_table as hub
-from ..formats.maps import GEOJSON, WEBMAP, check_features, check_webmap
+from ..formats import (
+    GEOJSON,
+    HUB_COLUMNS,
+    HUB_FOLDER,
+    WEBMAP,
+    check_coherent,
+    check_dates,
+    check_features,
+    check_hub_table,
+    check_monotone,
+    check_tasks,
+    check_views,
+    check_webmap,
+    hub_rows,
+    unit_of,
+    views_files,
+    wide_table,
+)
 from .read import read_draws
 
 if TYPE_CHECKING:
@@ -60,10 +75,10 @@ def check_tables(folder: Path) -> list[Finding]:
         draws = read_draws(folder / "draws.parquet")
     except (OSError, ValueError, KeyError, TypeError, ArithmeticError, IndexError) as reason:
         return [Finding("schema", "forecast.parquet", f"forecast or draws cannot be read ({reason})")]
-    if list(table.columns) != list(hub.COLUMNS):
+    if list(table.columns) != list(HUB_COLUMNS):
         return [Finding("schema", "forecast.parquet", "the columns are not those of a hub table")]
     findings += _check_manifest(manifest, draws)
-    for name, rows in hub.check_all(table, draws).items():
+    for name, rows in check_hub_table(table, draws).items():
         if len(rows):
             findings.append(_of_rows(name, "forecast.parquet", rows))
     if not findings:
@@ -118,7 +133,7 @@ def _check_manifest(manifest: Mapping[str, Any], draws: Mapping[str, Draws]) -> 
 def _check_agreement(folder: Path, table: pd.DataFrame, draws: Mapping[str, Draws]) -> Iterator[Finding]:
     """CSV and parquet hold one table, whose quantiles and probabilities are those of the draws."""
     sheet = pd.read_csv(folder / "forecast.csv", dtype={"output_type_id": str}, keep_default_na=False)
-    keys = [c for c in hub.COLUMNS if c != "value"]
+    keys = [c for c in HUB_COLUMNS if c != "value"]
     same = len(sheet) == len(table) and all(
         (sheet[c].astype(str).to_numpy() == table[c].astype(str).replace("nan", "NA").to_numpy()).all()
         for c in keys
@@ -126,7 +141,7 @@ def _check_agreement(folder: Path, table: pd.DataFrame, draws: Mapping[str, Draw
     )
     if not same or not np.allclose(sheet["value"].astype(float), table["value"], rtol=1e-9, atol=1e-9):
         yield Finding("agreement", "forecast.csv", "forecast.csv and forecast.parquet hold different numbers")
-    again = hub.hub_table(draws)
+    again = hub_rows(draws)
     order = ["target", "location", "horizon", "output_type", "output_type_id"]
     pair = [t[t["output_type"] != "mean"].sort_values(order, ignore_index=True) for t in (table, again)]
     differ = pair[0][np.abs(pair[0]["value"] - pair[1]["value"]) > ROUNDING]
@@ -174,10 +189,10 @@ def _checks(folder: Path, draws: Mapping[str, Draws], countries: Mapping[str, Dr
     """What is to be done with each file, by name; nothing is read yet."""
     checks: dict[str, Checks] = {p.name: partial(_check_sheet, p) for p in sorted(folder.glob("*.csv"))}
     checks["countries.csv"] = partial(_check_sheet, folder / "countries.csv", countries)
-    if (folder / hub_config.FOLDER).is_dir():
-        output = next(folder.glob(f"{hub_config.FOLDER}/model-output/*/*.parquet"))
+    if (folder / HUB_FOLDER).is_dir():
+        output = next(folder.glob(f"{HUB_FOLDER}/model-output/*/*.parquet"))
         checks[output.relative_to(folder).as_posix()] = partial(_check_hub, folder, output)
-    wanted = views.views_files(draws, countries)
+    wanted = views_files(draws, countries)
     for path in sorted(folder.glob("views/*.parquet")):
         name = path.relative_to(folder).as_posix()
         checks[name] = partial(check_challenge, path, wanted.get(name))
@@ -201,7 +216,7 @@ def _check_map(
 
 def _check_sheet(path: Path, draws: Mapping[str, Draws] | None = None) -> dict[str, pd.DataFrame]:
     """A CSV has no formulas; one in hub layout, whose draws are given, passes the checks of a hub table."""
-    found = {} if draws is None else hub.check_all(_table(path), draws)
+    found = {} if draws is None else check_hub_table(_table(path), draws)
     return {**found, "no formula": check_formulas(path)}
 
 
@@ -219,13 +234,13 @@ def _table(path: Path) -> pd.DataFrame:
 
 def _check_hub(folder: Path, output: Path) -> dict[str, pd.DataFrame]:
     table = pd.read_parquet(output)
-    tasks = folder / hub_config.FOLDER / "hub-config" / "tasks.json"
+    tasks = folder / HUB_FOLDER / "hub-config" / "tasks.json"
     config = json.loads(tasks.read_text(encoding="utf-8"))
     return {
-        "hub tasks": hub_config.check_tasks(table, config),
-        "hub dates": hub_config.check_dates(table),
-        "monotone": hub.check_monotone(table),
-        "coherent": hub.check_coherent(table),
+        "hub tasks": check_tasks(table, config),
+        "hub dates": check_dates(table),
+        "monotone": check_monotone(table),
+        "coherent": check_coherent(table),
     }
 
 
@@ -241,12 +256,12 @@ def check_challenge(path: Path, wanted: Any) -> dict[str, pd.DataFrame]:
     """
     import pyarrow.parquet as pq
 
-    unit, there = views.unit_of(path.name), pq.read_table(path)
+    unit, there = unit_of(path.name), pq.read_table(path)
     if wanted is not None and there.equals(wanted):
         # What is made from draws that were checked needs no second look.
         return {}
     table = there.to_pandas()
-    found = views.check_views(table, unit)
+    found = check_views(table, unit)
     if any(len(rows) for rows in found.values()):
         return found
     if wanted is None:
@@ -274,7 +289,7 @@ def check_wide(wide: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
     keys = ["target", "region_id", "month"]
     figures = ["p10", "p50", "p90", "p_ge_1", "p_ge_5", "p_ge_10"]
     names = pd.DataFrame({"region_id": wide["region_id"], "name": wide["name"], "country": wide["country"]})
-    again = hub.wide_table(draws, names.drop_duplicates("region_id"))
+    again = wide_table(draws, names.drop_duplicates("region_id"))
     joined = wide[[*keys, *figures]].merge(
         again[[*keys, *figures]], on=keys, how="outer", suffixes=("", "_drawn"), indicator="side"
     )

@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 
 from ...data.errors import UsageError
-from . import latest
 from .catalogue import (
     ReleaseInfo,
     WithdrawalNote,
@@ -20,6 +19,7 @@ from .catalogue import (
     refuse_withdrawn,
 )
 from .files import SUMS, clear_leftovers, disk_errors, flush, publishing, replace_text, sum_of, writing
+from .latest import latest_name, point_latest
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Withdrawal:
     moved: bool  # Whether it had to move.
 
 
-def withdraw(reference: str, out: Path, reason: str, day: date) -> Withdrawal:
+def withdraw_release(reference: str, out: Path, reason: str, day: date) -> Withdrawal:
     """Withdraw a release of a folder.
 
     ``reference`` is its name, or ``latest``; ``reason`` and ``day`` stand in the note.
@@ -57,15 +57,15 @@ def withdraw(reference: str, out: Path, reason: str, day: date) -> Withdrawal:
         refuse_withdrawn(folder)
         sums = folder / SUMS
         note = WithdrawalNote(folder.name, reason, str(day), sum_of(sums) if sums.is_file() else "")
-        was = latest.name(out)
+        was = latest_name(out)
         # First away from it: readers of `latest` must never be led to a withdrawn release.
         if was == folder.name:
             fit = newest_fit_for_latest(out, besides=folder.name)
-            latest.point(out, fit.name if fit else None)
+            point_latest(out, fit.name if fit else None)
         remedy = "The release is not withdrawn yet; free space or permissions there, and run again."
         with disk_errors("the note cannot be written", note_of(folder), remedy):
             replace_text(note.text(), note_of(folder))
-    now = latest.name(out)
+    now = latest_name(out)
     return Withdrawal(note, now, was != now)
 
 
@@ -99,7 +99,7 @@ def plan_pruning(releases: list[ReleaseInfo], months: int) -> Pruning:
     return Pruning(kept, tuple(r for r in releases if r.name not in kept))
 
 
-def prune(out: Path, months: int, *, dry_run: bool = False) -> Pruning:
+def prune_releases(out: Path, months: int, *, dry_run: bool = False) -> Pruning:
     """Remove what :func:`plan_pruning` does not keep; each release goes in one rename before it is deleted.
 
     Raises

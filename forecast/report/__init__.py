@@ -1,1 +1,21 @@
-"""The HTML report."""
+"""The HTML report, and the pictures of scenarios and of spillover over time."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .page import render
+    from .rerender import render_again, write_page
+    from .scenario_chart import scenario_picture
+    from .timeline_chart import timeline
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "render",
+    "render_again",
+    "scenario_picture",
+    "timeline",
+    "write_page",
+]

@@ -1,17 +1,28 @@
-"""The forecast before this one, and what became of it."""
+"""The forecast before this one: how it did, in numbers and sentences, and what has changed since."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from ...data.frames import rows_of
+from ...data.geography import country_name
 from ...data.panel import Panel
 from ...training.distribution import empirical
-from ..release.read import HISTORY_MONTHS, PastRelease
+from ..release import HISTORY_MONTHS, PastRelease, outcome_of
 from ..result import ForecastResult
-from .tables import RECENT
+from .map_measures import since_release
+from .number_format import count, count_whole, interval, listing, month_name, plural, signed
+from .sentences import Sentence
+from .tables import Outlook
+
+#: Regions that the chart of hits and misses shows.
+LEADING = 12
+#: A change between releases is named from this many events a month on.
+LEAST_CHANGE = 0.5
 
 
 @dataclass(frozen=True)
@@ -24,15 +35,23 @@ class Hindsight:
     horizon: int  # How many months ahead it was made.
     #: Per region observed: ``region_id, name, country, expected, low, high, observed, inside``, most observed first.
     table: pd.DataFrame
-    #: The same for the sum of these regions (mean, 80 % interval, count); the interval is NaN without joint draws.
-    expected: float
+    #: 80 % interval of the sum of these regions; NaN without joint draws.
     low: float
     high: float
-    observed: float
     #: Mean score over regions of the forecast and of each region's own twelve months before it.
     crps: float
     crps_conflictology: float
     fitted: pd.Period | None = None  # The last month that the parameters of a forecast made again have seen.
+
+    @property
+    def expected(self) -> float:
+        """The mean of the sum of these regions."""
+        return float(self.table["expected"].sum())
+
+    @property
+    def observed(self) -> float:
+        """What was counted in these regions."""
+        return float(self.table["observed"].sum())
 
     @property
     def origin(self) -> pd.Period:
@@ -45,6 +64,12 @@ class Hindsight:
         out = self.table[~self.table["inside"].astype(bool)]
         beyond = np.maximum(out["observed"] - out["high"], out["low"] - out["observed"])
         return out.assign(beyond=beyond).sort_values(["beyond", "region_id"], ascending=[False, True])
+
+    @property
+    def leading(self) -> pd.DataFrame:
+        """The regions with most events recorded or expected, most first."""
+        table = self.table.assign(most=self.table[["expected", "observed"]].max(axis=1))
+        return table.sort_values(["most", "region_id"], ascending=[False, True]).head(LEADING)
 
 
 def hindsight(
@@ -60,45 +85,29 @@ def hindsight(
     ahead = int(result.origin.ordinal - draws.origin.ordinal)
     if ahead not in draws.horizons:
         return None
-    panel = result.panel.until(result.origin)
-    row = draws.horizons.index(ahead)
-    column = {region: i for i, region in enumerate(panel.region_ids)}
-    outcome = panel.target(target)[-1]
-    before = _twelve_before(result, previous, target, ahead)
-    both = [
-        (k, column[region])
-        for k, region in enumerate(draws.region_ids)
-        if region in column
-        and not np.isnan(outcome[column[region]])
-        and not np.isnan(before[:, column[region]]).any()
-    ]
-    if not both:
+    seen = outcome_of(previous, target, ahead, result.panel.until(result.origin))
+    if seen is None:
         return None
-    of_draws, of_panel = (list(side) for side in zip(*both, strict=True))
-    values, observed = draws.values[:, row, of_draws], outcome[of_panel]
+    row = draws.horizons.index(ahead)
+    values = draws.values[:, row, seen.positions]
     low, high = np.quantile(values, [0.1, 0.9], axis=0, method="inverted_cdf")
-    table = pd.DataFrame(
-        {
-            "region_id": [panel.region_ids[i] for i in of_panel],
-            "expected": draws.mean()[row, of_draws],
-            "low": low,
-            "high": high,
-            "observed": observed,
-        }
-    )
     total = np.quantile(values.sum(axis=1), [0.1, 0.9], method="inverted_cdf")
-    whole = observed.astype(np.int64)
+    columns = {
+        "region_id": [draws.region_ids[i] for i in seen.positions],
+        "expected": draws.mean()[row, seen.positions],
+        "low": low,
+        "high": high,
+        "observed": seen.observed.astype(float),
+    }
     return Hindsight(
         name=previous.name,
         month=result.origin,
         horizon=ahead,
-        table=_told(result, table),
-        expected=float(table["expected"].sum()),
+        table=_judged(result, pd.DataFrame(columns)),
         low=float(total[0]),
         high=float(total[1]),
-        observed=float(observed.sum()),
-        crps=float(empirical(values).crps(whole).mean()),
-        crps_conflictology=float(empirical(before[:, of_panel]).crps(whole).mean()),
+        crps=float(empirical(values).crps(seen.observed).mean()),
+        crps_conflictology=float(empirical(seen.before).crps(seen.observed).mean()),
     )
 
 
@@ -112,18 +121,16 @@ def rehearsed(result: ForecastResult) -> Hindsight | None:
         name="",
         month=pd.Period(str(first["month"]), freq="M"),
         horizon=int(first["horizon"]),
-        table=_told(result, table),
-        expected=float(table["expected"].sum()),
-        low=float("nan"),
-        high=float("nan"),
-        observed=float(table["observed"].sum()),
+        table=_judged(result, table),
+        low=math.nan,
+        high=math.nan,
         crps=float(table["crps"].mean()),
         crps_conflictology=float(table["crps_conflictology"].mean()),
         fitted=pd.Period(str(first["fitted"]), freq="M"),
     )
 
 
-def _told(result: ForecastResult, table: pd.DataFrame) -> pd.DataFrame:
+def _judged(result: ForecastResult, table: pd.DataFrame) -> pd.DataFrame:
     """The regions with their names, and whether the count lay inside the interval."""
     panel = result.panel
     names = dict(zip(panel.region_ids, panel.names, strict=True))
@@ -131,21 +138,8 @@ def _told(result: ForecastResult, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(
         name=table["region_id"].map(names),
         country=table["region_id"].map(countries),
-        inside=(table["observed"] >= table["low"]) & (table["observed"] <= table["high"]),
+        inside=table["observed"].between(table["low"], table["high"]),
     ).sort_values(["observed", "expected", "region_id"], ascending=[False, False, True], ignore_index=True)
-
-
-def _twelve_before(result: ForecastResult, previous: PastRelease, target: str, ahead: int) -> np.ndarray:
-    """The twelve months up to the earlier origin, (12, regions), as they were known then where that is kept."""
-    panel = result.panel.until(result.origin)
-    now = panel.target(target)[: len(panel.months) - ahead][-RECENT:].astype(float)
-    kept = previous.history
-    if kept is None or kept.months[-1] != previous.origin or len(kept.months) < RECENT:
-        return now
-    column = {region: i for i, region in enumerate(kept.region_ids)}
-    then = kept.target(target)[-RECENT:]
-    found = [then[:, column[r]] if r in column else np.full(RECENT, np.nan) for r in panel.region_ids]
-    return np.stack(found, axis=1).astype(float)
 
 
 def revisions(result: ForecastResult, previous: PastRelease | None) -> pd.DataFrame | None:
@@ -168,14 +162,8 @@ def revisions(result: ForecastResult, previous: PastRelease | None) -> pd.DataFr
     then, now = (_counts(p, months, regions) for p in (kept, panel))
     country = dict(zip(kept.region_ids, kept.countries, strict=True))
     differ = (np.nan_to_num(then, nan=-1) != np.nan_to_num(now, nan=-1)).sum(axis=0)
-    table = pd.DataFrame(
-        {
-            "country": [country[r] for r in regions],
-            "then": np.nansum(then, axis=0),
-            "now": np.nansum(now, axis=0),
-            "region_months": differ,
-        }
-    )
+    sums = {"then": np.nansum(then, axis=0), "now": np.nansum(now, axis=0), "region_months": differ}
+    table = pd.DataFrame({"country": [country[r] for r in regions], **sums})
     table = table.groupby("country", as_index=False).sum()
     table.insert(3, "change", table["now"] - table["then"])
     return table[table["region_months"] > 0].reset_index(drop=True)
@@ -184,3 +172,110 @@ def revisions(result: ForecastResult, previous: PastRelease | None) -> pd.DataFr
 def _counts(panel: Panel, months: pd.PeriodIndex, regions: list[str]) -> np.ndarray:
     rows, ids = panel.months.get_indexer(months), panel.region_ids
     return np.asarray(panel.target("events")[rows][:, [ids.index(r) for r in regions]], dtype=float)
+
+
+def hindsight_title(seen: Hindsight | None) -> str:
+    """What the first section is called."""
+    return "First, how past forecasts did" if seen is None else "First, how last month’s forecast did"
+
+
+def hindsight_sentences(seen: Hindsight) -> list[Sentence]:
+    """How the earlier forecast of the month that has since been observed did: its total, hits, misses and score."""
+    return [_total(seen), _hits(seen), _score(seen)]
+
+
+def _total(seen: Hindsight) -> Sentence:
+    recorded = f"{count_whole(seen.observed)} {'was' if seen.observed == 1 else 'were'} recorded"
+    month = month_name(seen.month)
+    if seen.name:
+        side = "above" if seen.observed > seen.high else "below" if seen.observed < seen.low else "inside"
+        ahead = f", {plural(seen.horizon, 'month')} ahead," if seen.horizon > 1 else ""
+        words = (
+            f"For {month}, the release of {seen.name}{ahead} expected {count(seen.expected)} events "
+            f"(80% interval {interval(seen.low, seen.high)}); {recorded}, {side} that interval."
+        )
+    else:
+        words = (
+            f"No earlier release stands beside this one, so last month was forecast again from the months to "
+            f"{month_name(seen.origin)}: {count(seen.expected)} events were to be expected in {month}; {recorded}."
+        )
+    return Sentence(words, {"expected": seen.expected, "observed": seen.observed}, "Last month")
+
+
+def _hits(seen: Hindsight, top: int = 3) -> Sentence:
+    inside, missed = int(seen.table["inside"].sum()), seen.missed
+    busy = seen.table[seen.table["expected"] >= 1]
+    held = int(busy["inside"].sum())
+    words = f"In {inside} of {plural(len(seen.table), 'region')} the count lay inside the 80% interval"
+    # Quiet regions are easily right: those where something was expected say more.
+    some = 0 < len(busy) < len(seen.table)
+    words += f", and in {held} of the {len(busy)} where an event or more was expected." if some else "."
+    if len(missed):
+        misses = [
+            f"{row.name} ({country_name(row.country)}), {count_whole(row.observed)} against "
+            f"{interval(row.low, row.high)}"
+            for row in rows_of(missed.head(top))
+        ]
+        words += f" {'It missed' if len(missed) <= top else 'It missed most in'} {listing(misses)}."
+    facts = {
+        "inside": inside,
+        "regions": len(seen.table),
+        "busy": (held, len(busy)),
+        "missed": missed["region_id"].head(top).tolist(),
+    }
+    return Sentence(words, facts, "Hits and misses")
+
+
+def _score(seen: Hindsight) -> Sentence:
+    skill = 1 - seen.crps / seen.crps_conflictology if seen.crps_conflictology > 0 else math.nan
+    words = (
+        "The plain record of the twelve months before was exactly right."
+        if math.isnan(skill)
+        else f"Its score was {100 * abs(skill):.0f}% {'better' if skill >= 0 else 'worse'} than that of each region’s "
+        f"plain record of the twelve months before (CRPS {seen.crps:.2f} against {seen.crps_conflictology:.2f}; lower "
+        "is better). One month proves little either way."
+    )
+    return Sentence(words, {"skill": skill}, "Score")
+
+
+def hindsight_note(seen: Hindsight) -> str:
+    """How a forecast that is made again differs from one that was released; empty for a released one."""
+    if seen.name:
+        return ""
+    fitted = None if seen.fitted == seen.origin else seen.fitted
+    trained = "" if fitted is None else f" The models had learned from months to {month_name(fitted)}."
+    return f"A forecast made again has seen counts as they are known today, not as they were known then.{trained}"
+
+
+def change_sentence(
+    result: ForecastResult, outlook: Outlook, previous: PastRelease | None, top: int = 2
+) -> Sentence | None:
+    """Where the expectation for next month has moved most since the last release; None without one to compare."""
+    moved = since_release(result, outlook, previous)
+    if moved is None or previous is None or np.isnan(moved[0]).all():
+        return None
+    change = np.nan_to_num(moved[0])
+    up = sorted((i for i in range(len(change)) if change[i] >= LEAST_CHANGE), key=lambda i: -change[i])[:top]
+    down = sorted((i for i in range(len(change)) if change[i] <= -LEAST_CHANGE), key=lambda i: change[i])[
+        :top
+    ]
+    month, topic = month_name(result.months[0]), "What changed"
+    facts = {
+        "region_ids": [outlook.ids[i] for i in (*up, *down)],
+        "changes": [float(change[i]) for i in (*up, *down)],
+    }
+    if not up and not down:
+        words = (
+            f"No region’s expectation for {month} has moved by half an event or more since the release of "
+            f"{previous.name}."
+        )
+        return Sentence(words, facts, topic)
+
+    def named(places: list[int]) -> str:
+        return listing(
+            [f"{outlook.label(i)} ({signed(change[i])}, to {count(outlook.mean[0, i])})" for i in places]
+        )
+
+    clauses = [f"{verb} in {named(places)}" for verb, places in (("rose", up), ("fell", down)) if places]
+    words = f"Since the release of {previous.name}, the expectation for {month} {' and '.join(clauses)}."
+    return Sentence(words, facts, topic)

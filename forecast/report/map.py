@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ...data.frames import rows_of
 from ...data.geography import country_name, unwrapped
-from ..formats.maps import drawn
+from ..formats import drawn
 from ..result import ForecastResult
 from .labels import Label, broken, place
 from .number_format import count

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from ..release.read import PastRelease
+from ..release import PastRelease
 from ..result import ForecastResult
 from .number_format import chance, count, interval, month_name, percent, signed
 from .tables import THRESHOLDS, Outlook

@@ -7,20 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+_FIRST_HALF = ("January", "February", "March", "April", "May", "June")
+MONTHS = (*_FIRST_HALF, "July", "August", "September", "October", "November", "December")
 
 
 def month_name(month: pd.Period) -> str:
@@ -73,7 +61,7 @@ def percent(value: float) -> str:
 
 
 def chance(value: float) -> str:
-    """A probability told from a limited number of draws, so never 0 or 100 %.
+    """A probability from a limited number of draws, so never 0 or 100 %.
 
     >>> chance(0.0), chance(0.42), chance(1.0)
     ('<1%', '42%', '>99%')
@@ -110,7 +98,7 @@ def share_span(low: float, high: float) -> str:
     >>> share_span(0.653, 0.886), share_span(float("nan"), 0.5)
     ('65–89%', '')
     """
-    return "" if math.isnan(low) or math.isnan(high) else f"{100 * low:.0f}–{100 * high:.0f}%"
+    return "" if math.isnan(low) or math.isnan(high) else band(low, high)
 
 
 def listing(items: Sequence[str]) -> str:
@@ -138,3 +126,59 @@ def count_whole(value: float) -> str:
     '1,200'
     """
     return f"{value:,.0f}"
+
+
+def signed_whole(value: float) -> str:
+    """A change of a recorded count.
+
+    >>> signed_whole(-4.0), signed_whole(0.0)
+    ('−4', '0')
+    """
+    return "0" if value == 0 else f"{'+' if value > 0 else '−'}{abs(value):,.0f}"
+
+
+def signed_percent(value: float) -> str:
+    """A gain or loss in per cent.
+
+    >>> signed_percent(0.0512), signed_percent(float("nan"))
+    ('+5.1%', '–')
+    """
+    return "–" if math.isnan(value) else f"{100 * value:+.1f}%".replace("-", "−")
+
+
+def signed_span(low: float, high: float) -> str:
+    """Both ends of the interval of a gain or loss.
+
+    >>> signed_span(-0.021, 0.04)
+    '−2.1 to +4.0%'
+    """
+    return "–" if math.isnan(low) else f"{100 * low:+.1f} to {100 * high:+.1f}%".replace("-", "−")
+
+
+def band(low: float, high: float) -> str:
+    """A range of chances.
+
+    >>> band(0.1, 0.2)
+    '10–20%'
+    """
+    return f"{100 * low:.0f}–{100 * high:.0f}%"
+
+
+def points(value: float) -> str:
+    """A difference of chances in percentage points.
+
+    >>> points(0.124), points(0.001)
+    ('12', '<1')
+    """
+    return f"{100 * value:.0f}" if 100 * value >= 0.5 else "<1"
+
+
+def p_value(value: float, least: float = 0.001) -> str:
+    """A p-value; below ``least`` only that it is.
+
+    >>> p_value(0.0412), p_value(0.0), p_value(float("nan"))
+    ('0.041', '<0.001', '–')
+    """
+    if math.isnan(value):
+        return "–"
+    return f"{value:.3f}" if value >= least else f"<{least:.3f}"

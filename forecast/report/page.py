@@ -14,20 +14,41 @@ from markupsafe import Markup
 
 from ...data.errors import ModelError
 from ...data.geography import country_name
-from ..release.read import PastRelease
-from ..release.status import AMBER_DAYS, next_due
+from ..release import AMBER_DAYS, PastRelease, next_due
 from ..result import ForecastResult
 from ..spillover.attribution import SHOCK_RATE_DISTINGUISHABLE, SHOCK_RATES
 from ..spillover.evaluation.shipped import load_evaluation
-from . import hindsight_sections as sections_past
-from . import hindsight_sentences as words_past
 from . import map as maps
 from . import number_format as numbers
 from . import sections
 from . import sentences as words
+from .hindsight import change_sentence
 from .map_measures import Measure, map_measures, page_data, safe_json, since_release
-from .misuse import MISUSE
 from .tables import Outlook, blind_spots, country_outlook, main_reasons, region_outlook, spillover
+
+#: What a forecast must not be used for, as this page and docs/do_no_harm.md say it.
+MISUSE = (
+    (
+        "Targeting",
+        ", by anybody: choosing places, routes or people for military or police action, searches or detention.",
+    ),
+    (
+        "Decisions about a person",
+        ": visa, asylum, deportation, credit, insurance, employment, bail. A region's risk says nothing about anybody "
+        "who lives in it or comes from it.",
+    ),
+    (
+        "Blaming a community",
+        ": ethnic, religious, occupational or national. The counts name armed groups, not the people among whom they "
+        'move, and "model-attributed" is no proof that anything came across a border.',
+    ),
+    (
+        "Punishing a place",
+        ": withdrawing aid, closing schools or borders because of a number on this map. A high forecast is a reason to "
+        "prepare help.",
+    ),
+    ("Propaganda", ": showing one number without its uncertainty, its date and its banner."),
+)
 
 
 def render(result: ForecastResult, previous: PastRelease | None = None) -> str:
@@ -74,7 +95,7 @@ def _numbers(
     """What the sections show."""
     events = outlooks["events"]
     spill, reasons = spillover(result, events), main_reasons(result, events)
-    changed = words_past.change_sentence(result, events, previous)
+    changed = change_sentence(result, events, previous)
     measures = map_measures(result, outlooks, previous)
     shapes, order = maps.project(result, events), words.ranking_order(events)
     return {
@@ -82,10 +103,10 @@ def _numbers(
         "measures": measures,
         "title": words.title(result, events),
         "sentences": words.headline(result, events, spill, changed),
-        "past": sections_past.past_section(result, previous),
+        "hindsight": sections.hindsight_section(result, previous),
         "skill": sections.skill_section(result),
-        "reliability": sections_past.reliability_section(result),
-        "vintage": sections_past.vintage_section(result, previous),
+        "reliability": sections.reliability_section(result),
+        "vintage": sections.vintage_section(result, previous),
         "shock_rate": f"{100 * SHOCK_RATES[0]:.0f} to {SHOCK_RATES[1]:.0%}",
         "shock_rate_distinguishable": f"{SHOCK_RATE_DISTINGUISHABLE:.0%}",
         "origins": sections.origins(result),
@@ -117,11 +138,16 @@ def _frame(result: ForecastResult, events: Outlook) -> dict[str, Any]:
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "months": [numbers.month_name(m) for m in result.months],
-        "span": numbers.span_name(result.months[0], result.months[-1]),
+        "months_span": numbers.span_name(result.months[0], result.months[-1]),
         "country_codes": codes,
         "country_list": sections.countries_in_words(codes),
         "rows": sections.ROWS,
         "words": numbers,
+        "span": numbers.share_span,
+        "questions": sections.QUESTIONS,
+        "member_name": sections.member_name,
+        "against_best": sections.against_best,
+        "border_verdict": sections.border_verdict,
         "country": country_name,
         "misuse": MISUSE,
         "contact": result.settings.get("contact"),
@@ -144,9 +170,9 @@ def _map(
     if shapes is None:
         return None
     month = numbers.month_name(result.months[0])
-    told = f"Map of expected events by region in {month}; the ranking holds the same numbers."
+    read_out = f"Map of expected events by region in {month}; the ranking holds the same numbers."
     leading = [events.ids[i] for i in order[:8]]
-    return maps.choropleth(shapes, events, measures[0].classes(0), leading, told)
+    return maps.choropleth(shapes, events, measures[0].classes(0), leading, read_out)
 
 
 def _asset(name: str) -> str:

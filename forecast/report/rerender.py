@@ -13,7 +13,7 @@ import pandas as pd
 
 from ...data.errors import ReleaseError
 from ...training.diffusion.border_signal import current_names
-from ..release.read import HISTORY, PastRelease, newest_before
+from ..release import HISTORY, PastRelease, newest_before
 from ..result import ForecastResult
 
 if TYPE_CHECKING:
@@ -95,10 +95,10 @@ def render_again(folder: Path) -> str:
     ReleaseError
         The release does not verify, was withdrawn, or lacks what the page needs.
     """
-    from ..release.verify import verify
+    from ..release import verify_release
     from .page import render
 
-    verify(folder, tables=False).require()
+    verify_release(folder, tables=False).require()
     result = read_result(folder)
     return render(result, newest_before(folder.resolve().parent, result.origin, result.panel.region_ids))
 
@@ -111,7 +111,7 @@ def write_page(html: str, path: Path) -> None:
     ReleaseError
         The place cannot be written, or lies inside a finished release.
     """
-    from ..release.files import SUMS, replace_text
+    from ..release import SUMS, replace_text
 
     if any((parent / SUMS).is_file() for parent in path.resolve().parents):
         raise ReleaseError("a finished release is never changed.", str(path), "Choose another --to.")

@@ -27,7 +27,7 @@ _CAPTION = (
 _NO_FILL = {"fill": "none", "stroke": _LINE, "stroke_dasharray": "3 2"}
 
 
-def picture(table: pd.DataFrame, regions: Regions | None) -> str:
+def scenario_picture(table: pd.DataFrame, regions: Regions | None) -> str:
     """An SVG document.
 
     Parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,11 @@ import pandas as pd
 from ...data.frames import rows_of
 from ...data.geography import country_name
 from ...training.diffusion.border_signal import WEAK
+from ..release import PastRelease
 from ..result import ForecastResult
 from ..spillover.attribution import NO_SIGNAL
 from . import charts
+from . import hindsight as past
 from . import map as maps
 from . import number_format as numbers
 from . import sentences as words
@@ -21,6 +22,25 @@ from .tables import RECENT, Outlook, Spill
 
 #: Small charts of leading places; rows of tables shown at first.
 LEADING, ROWS = 6, 15
+#: Questions of the reliability diagram, and bins of the predicted mean.
+QUESTIONS = {"p1": "1 or more", "p5": "5 or more", "p10": "10 or more"}
+BINS = {"all": "all forecasts", "<0.5": "under 0.5", "0.5-2": "0.5 to 2", "2-5": "2 to 5", "5+": "5 or more"}
+MEMBER_NAMES = {
+    "conflictology": "conflictology (own last 12 months)",
+    "exponential_nb": "exponentially weighted negative binomial",
+    "endemic_epidemic": "endemic-epidemic",
+    "boosted": "boosted trees on the endemic-epidemic mean",
+    "events_times_deaths": "events times deaths per event",
+    "leaf_calibrated": "boosted trees with spread from their leaves",
+    "log_linear_nb": "log-linear negative binomial",
+    "neighbour_conflictology": "conflictology with neighbours",
+    "negative_binomial_12": "negative binomial of the last 12 months",
+    "pool": "pool (published)",
+    "pool_uncalibrated": "pool before calibration",
+}
+#: Columns of the tables of data, from left to right; others follow by name.
+COLUMNS = ["country", "name", "first_month", "last_month", "outcome", "reason", "events"]
+COLUMNS += ["deaths_best", "deaths_low", "deaths_high"]
 
 
 def countries_in_words(codes: list[str], most: int = 12) -> str:
@@ -30,12 +50,56 @@ def countries_in_words(codes: list[str], most: int = 12) -> str:
     return numbers.listing(sorted(country_name(code) for code in codes))
 
 
+def member_name(name: str) -> str:
+    """A member's name as people write it."""
+    return MEMBER_NAMES.get(name, name.replace("_", " "))
+
+
+def _targets(table: pd.DataFrame) -> list[str]:
+    """Targets of a table, events first."""
+    return sorted(table["target"].unique(), key=lambda t: t != "events") if len(table) else []
+
+
+def hindsight_section(result: ForecastResult, previous: PastRelease | None) -> dict[str, Any]:
+    """The forecast of the origin month: that of an earlier release, else the same models made to forecast it again."""
+    seen = past.hindsight(result, previous) or past.rehearsed(result)
+    if seen is None:
+        return {"title": past.hindsight_title(None), "seen": None}
+    return {
+        "title": past.hindsight_title(seen),
+        "seen": seen,
+        "sentences": past.hindsight_sentences(seen),
+        "note": past.hindsight_note(seen),
+        "chart": charts.hindsight_chart(seen),
+        "rows": rows_of(seen.leading),
+    }
+
+
+def vintage_section(result: ForecastResult, previous: PastRelease | None) -> dict[str, Any]:
+    """What the numbers were made from and by, and what has been revised since the last release."""
+    changed = past.revisions(result, previous)
+    model = dict(result.model)
+    made_by = str(model.get("name") or "fitted at the origin")
+    if model.get("version"):
+        made_by += f", version {model['version']}"
+    if model.get("trained_to"):
+        made_by += (
+            f", trained on months to {numbers.month_name(pd.Period(str(model['trained_to']), freq='M'))}"
+        )
+    return {
+        "model": made_by,
+        "equal": not model.get("name") or model["name"] == "fitted at the origin",
+        "reason": str(model.get("reason") or ""),
+        "previous": previous.name if previous else "",
+        "kept": changed is not None,
+        "rows": [] if changed is None else rows_of(changed),
+    }
+
+
 def skill_section(result: ForecastResult) -> dict[str, Any]:
     """Sentences, charts and full tables of past scores, by target."""
     scores, found = result.scores, {}
-    if scores.empty:
-        return {}
-    for target in sorted(scores["target"].unique(), key=lambda t: t != "events"):
+    for target in _targets(scores):
         sentence = words.skill_sentence(scores, target)
         if sentence is None:
             continue
@@ -46,29 +110,18 @@ def skill_section(result: ForecastResult) -> dict[str, Any]:
             "chart": charts.skill_chart(pool, sentence.text),
             "coverage": charts.coverage_chart(pool),
             "cases": int(pool["cases"].max()),
-            "months": int(pool["months"].max()) if "months" in pool else None,
             "best": "skill_vs_best" in pool,
-            "table": [
-                {
-                    "member": _member(row.member),
-                    "horizon": int(row.horizon),
-                    "cases": int(row.cases),
-                    "crps": f"{row.crps:.3f}",
-                    "skill": "–"
-                    if row.member == "conflictology" or np.isnan(row.skill_vs_conflictology)
-                    else f"{100 * row.skill_vs_conflictology:+.1f}%".replace("-", "−"),
-                    "interval": "–"
-                    if row.member == "conflictology" or np.isnan(row.skill_low)
-                    else f"{100 * row.skill_low:+.1f} to {100 * row.skill_high:+.1f}%".replace("-", "−"),
-                    "best": _against_best(row),
-                    "coverage": [
-                        numbers.percent(float(v)) for v in (row.coverage_50, row.coverage_80, row.coverage_90)
-                    ],
-                }
-                for row in rows_of(of_target.sort_values(["horizon", "crps"], kind="stable"))
-            ],
+            "table": rows_of(of_target.sort_values(["horizon", "crps"], kind="stable")),
         }
     return found
+
+
+def against_best(row: Any) -> str:
+    """Skill against the best of all baselines at that horizon, and which one that is."""
+    if np.isnan(row.skill_vs_best) or row.member == row.best_baseline:
+        return "–"
+    span = numbers.signed_span(row.best_low, row.best_high).rstrip("%")
+    return f"{numbers.signed_percent(row.skill_vs_best)} ({span}), {member_name(row.best_baseline)}"
 
 
 def origins(result: ForecastResult) -> int | None:
@@ -79,13 +132,32 @@ def origins(result: ForecastResult) -> int | None:
     return int(asked) if asked else None
 
 
-def _against_best(row: Any) -> str:
-    """Skill against the best of all baselines at that horizon, and which one that is."""
-    skill = getattr(row, "skill_vs_best", float("nan"))
-    if np.isnan(skill) or row.member == row.best_baseline:
-        return "–"
-    span = f"{100 * row.best_low:+.1f} to {100 * row.best_high:+.1f}"
-    return f"{100 * skill:+.1f}% ({span}), {_member(row.best_baseline)}".replace("-", "−")
+def reliability_section(result: ForecastResult) -> dict[str, Any]:
+    """Reliability diagram, PIT and coverage by predicted mean, each also as a table; by target."""
+    table, found = result.reliability, {}
+    for target in _targets(table):
+        mine = table[table["target"] == target]
+        chances = mine[mine["question"].isin(list(QUESTIONS))]
+        pit = mine[mine["question"] == "pit"].sort_values("low")
+        found[target] = {
+            "diagram": charts.reliability_chart(chances, QUESTIONS) if len(chances) else None,
+            "pit": charts.pit_chart(pit) if len(pit) and pit["cases"].sum() else None,
+            "chances": rows_of(chances),
+            "pit_rows": rows_of(pit),
+            "bins": _bins(mine[mine["question"] == "interval"]),
+        }
+    return found
+
+
+def _bins(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Coverage by bins of the predicted mean, one row per bin."""
+    found = []
+    for name, label in BINS.items():
+        mine = rows[rows["predicted_mean"] == name].sort_values("forecast")
+        if len(mine):
+            shares = [numbers.percent(float(v)) for v in mine["frequency"]]
+            found.append({"label": label, "cases": f"{int(mine['cases'].max()):,}", "shares": shares})
+    return found
 
 
 def ranking_rows(
@@ -102,7 +174,6 @@ def ranking_rows(
             "place": i,
             "name": events.names[i],
             "code": events.countries[i],
-            "country": country_name(events.countries[i]),
             "spark": charts.sparkline(events.history[-RECENT:, i]),
             "recent": numbers.count(events.recent[i]),
             "mean": numbers.count(events.mean[0, i]),
@@ -147,77 +218,31 @@ def spill_section(
         return None
     declared = spill.declared
     gap = (declared["risk_factual"].astype(float) - declared["pool_risk"].astype(float)).abs().max()
-    matrix = [
-        {
-            "source": country_name(source),
-            "cells": [
-                {
-                    "tested": bool(spill.tested[i, j]),
-                    "share": None
-                    if np.isnan(spill.shares[i, j])
-                    else numbers.percent(float(spill.shares[i, j])),
-                    "level": 0 if np.isnan(spill.shares[i, j]) else int(min(spill.shares[i, j] * 12, 5)) + 1,
-                }
-                for j in range(len(spill.targets))
-            ],
-        }
-        for i, source in enumerate(spill.sources)
-    ]
+    spans = dict.fromkeys(("share_low", "share_high", "risk_low", "risk_high"), np.nan)
     return {
         "horizon": spill.horizon,
         "threshold": spill.threshold,
         "sentence": words.border_sentence(spill, top=3),
-        "matrix": matrix,
-        "targets": [country_name(c) for c in spill.targets],
-        "rows": [_spill_row(row._asdict()) for row in rows_of(declared)],
+        "matrix": [
+            (source, list(zip(tested, shares, strict=True)))
+            for source, tested, shares in zip(spill.sources, spill.tested, spill.shares, strict=True)
+        ],
+        "targets": spill.targets,
+        "rows": rows_of(declared.assign(**{k: v for k, v in spans.items() if k not in declared})),
         "more": int(spill.rows["declared"].astype(bool).sum()) - min(len(declared), ROWS),
         "flow": maps.flow_map(shapes, events, spill) if shapes is not None and len(declared) else None,
         "gap": None if np.isnan(gap) else f"{100 * gap:.0f}",
         "measurable": bool((~np.isnan(spill.shares)).any()),
-        "pairs": [
-            {
-                "source": country_name(row["source_country"]),
-                "target": country_name(row["target_country"]),
-                "permeability": f"{row['permeability']:.2f}",
-                "p": f"{row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "<0.001",
-                "declared": bool(row["declared"]),
-                "permuted": "–" if pd.isna(row["p_permuted"]) else f"{row['p_permuted']:.3f}",
-                "verdict": _verdict(
-                    bool(row["declared"]), bool(row.get("distinguishable_from_shock", False)), row["verdict"]
-                ),
-            }
-            for row in result.pairs.to_dict("records")
-        ],
+        "pairs": result.pairs.to_dict("records"),
     }
 
 
-def _verdict(declared: bool, distinguishable: bool, found: str) -> str:
+def border_verdict(pair: dict[str, Any]) -> str:
     """One border's tests in words."""
-    if not declared:
-        return NO_SIGNAL if found == WEAK else f"{NO_SIGNAL}: {found}"
-    told = "told apart" if distinguishable else "not told apart"
+    if not pair["declared"]:
+        return NO_SIGNAL if pair["verdict"] == WEAK else f"{NO_SIGNAL}: {pair['verdict']}"
+    told = "told apart" if pair.get("distinguishable_from_shock", False) else "not told apart"
     return f"signal, model-attributed; {told} from a shock on both sides"
-
-
-def _spill_row(row: Mapping[str, Any]) -> dict[str, str]:
-    towards, points = row["blind_towards"], 100 * float(row["risk_difference"])
-    return {
-        "source": country_name(row["source_country"]),
-        "target": row["target_name"],
-        "country": country_name(row["target_country"]),
-        "direct": numbers.percent(float(row["share_direct"])),
-        "total": numbers.percent(float(row["share_total"])),
-        "total_span": numbers.share_span(
-            float(row.get("share_low", np.nan)), float(row.get("share_high", np.nan))
-        ),
-        "attributed": numbers.count(float(row["attributed"])),
-        "risk": numbers.chance(float(row["pool_risk"])),
-        "difference": f"{points:.0f}" if points >= 0.5 else "<1",
-        "difference_span": numbers.share_span(
-            float(row.get("risk_low", np.nan)), float(row.get("risk_high", np.nan))
-        ).rstrip("%"),
-        "blind": f"partly blind: no data for {towards}" if row["partly_blind"] else "",
-    }
 
 
 def evaluation_section(table: pd.DataFrame | None) -> dict[str, Any] | None:
@@ -225,96 +250,45 @@ def evaluation_section(table: pd.DataFrame | None) -> dict[str, Any] | None:
     if table is None or table.empty:
         return None
     about = table.attrs.get("about", {})
+    judged = table["as_expected"].dropna().astype(bool)
     verdicts = {True: "as expected", False: "not as expected"}
-    judged = [bool(v) for v in table["as_expected"] if v is not None and not pd.isna(v)]
     return {
         "judged": len(judged),
-        "fine": sum(judged),
+        "fine": int(judged.sum()),
         "month": str(about.get("last_month") or about.get("origin") or ""),
-        "rows": [
-            {
-                "part": row.part,
-                "words": row.words,
-                "expected": row.expected,
-                "verdict": "–"
-                if row.as_expected is None or pd.isna(row.as_expected)
-                else verdicts[bool(row.as_expected)],
-                "missed": row.as_expected is not None
-                and not pd.isna(row.as_expected)
-                and not row.as_expected,
-            }
-            for row in rows_of(table)
-        ],
+        "rows": rows_of(table.assign(verdict=judged.map(verdicts).reindex(table.index).fillna("–"))),
     }
 
 
-MEMBER_NAMES = {
-    "conflictology": "conflictology (own last 12 months)",
-    "exponential_nb": "exponentially weighted negative binomial",
-    "endemic_epidemic": "endemic-epidemic",
-    "boosted": "boosted trees on the endemic-epidemic mean",
-    "events_times_deaths": "events times deaths per event",
-    "leaf_calibrated": "boosted trees with spread from their leaves",
-    "log_linear_nb": "log-linear negative binomial",
-    "neighbour_conflictology": "conflictology with neighbours",
-    "negative_binomial_12": "negative binomial of the last 12 months",
-    "pool": "pool (published)",
-    "pool_uncalibrated": "pool before calibration",
-}
-
-
-def _member(name: str) -> str:
-    """A member's name as people write it."""
-    return MEMBER_NAMES.get(name, name.replace("_", " "))
-
-
-def plain_table(table: pd.DataFrame, most: int = 60) -> dict[str, Any]:
-    """Any table of ours as words: headings without underscores, thousands parted."""
-
-    def cell(value: object) -> str:
-        if value is None or (isinstance(value, float) and np.isnan(value)):
-            return "–"
-        if isinstance(value, (bool, np.bool_)):
-            return "yes" if value else "no"
-        if isinstance(value, (int, np.integer)):
-            return f"{value:,}"
-        if isinstance(value, (float, np.floating)):
-            return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-        return str(value).replace("_", " ")
-
-    if {"country", "name"} <= set(table):
-        table = table.drop(columns="country").rename(columns={"name": "country"})
-    numeric = [
-        pd.api.types.is_numeric_dtype(table[c]) and not pd.api.types.is_bool_dtype(table[c]) for c in table
-    ]
-    columns = [{"name": str(c).replace("_", " "), "number": n} for c, n in zip(table, numeric, strict=True)]
-    rows = [[cell(v) for v in row] for row in table.head(most).itertuples(index=False)]
-    for row in rows:
-        for i, column in enumerate(table):
-            if column == "country":
-                row[i] = country_name(row[i])
-    return {"columns": columns, "rows": rows, "more": max(len(table) - most, 0)}
-
-
-#: Columns of the tables of data, from left to right; others follow by name.
-COLUMNS = [
-    "country",
-    "name",
-    "first_month",
-    "last_month",
-    "outcome",
-    "reason",
-    "events",
-    "deaths_best",
-    "deaths_low",
-    "deaths_high",
-]
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return "–"
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return f"{value:,}"
+    if isinstance(value, (float, np.floating)):
+        return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+    return str(value).replace("_", " ")
 
 
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
     """The columns in the order of the page, whatever that of the table."""
     place = {name: i for i, name in enumerate(COLUMNS)}
     return table[sorted(table, key=lambda name: (place.get(str(name), len(place)), str(name)))]
+
+
+def plain_table(table: pd.DataFrame, most: int = 60) -> dict[str, Any]:
+    """Any table of ours as words: headings without underscores, thousands parted."""
+    if {"country", "name"} <= set(table):
+        table = table.drop(columns="country").rename(columns={"name": "country"})
+    types = pd.api.types
+    numeric = [types.is_numeric_dtype(table[c]) and not types.is_bool_dtype(table[c]) for c in table]
+    columns = [{"name": str(c).replace("_", " "), "number": n} for c, n in zip(table, numeric, strict=True)]
+    shown = table.head(most).map(_cell).astype(object)
+    if "country" in shown:
+        shown["country"] = [country_name(name) for name in shown["country"]]
+    return {"columns": columns, "rows": shown.to_numpy().tolist(), "more": max(len(table) - most, 0)}
 
 
 def data_section(result: ForecastResult) -> dict[str, Any]:
@@ -330,7 +304,7 @@ def data_section(result: ForecastResult) -> dict[str, Any]:
         "ucdp": "ucdp" in source.lower(),
         "candidate": "candidate" in source.lower(),
         "natural_earth": "natural-earth" in layers,
-        "members": [_member(m) for m in members if m != "pool"],
+        "members": [member_name(m) for m in members if m != "pool"],
         "coverage_note": plain_table(_in_order(result.coverage_note)),
         "ledger": plain_table(_in_order(result.ledger)),
         "quality": plain_table(result.quality.drop(columns="rows", errors="ignore")),

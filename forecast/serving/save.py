@@ -14,8 +14,8 @@ import pandas as pd
 from ...data.errors import RegionError, SchemaError, nearest
 from ...data.panel import TARGETS, Panel
 from ...features.terms import Term
-from ..formats import hub_table as hub
-from ..release.manifest import LIBRARIES
+from ..formats import HUB_COLUMNS, checked_hub_table
+from ..release import LIBRARIES
 from ..run import run_forecast
 from ..settings import Settings
 
@@ -69,7 +69,7 @@ def serve(trained: TrainedModel, frame: pd.DataFrame) -> pd.DataFrame:
         track=False,
     )
     panel = panel_of(trained, frame)
-    return hub.checked(run_forecast(settings, trained=trained, inputs=_inputs(panel)).draws)
+    return checked_hub_table(run_forecast(settings, trained=trained, inputs=_inputs(panel)).draws)
 
 
 def panel_of(trained: TrainedModel, frame: pd.DataFrame) -> Panel:
@@ -203,7 +203,7 @@ def _signature(trained: TrainedModel, panel: Panel) -> Any:
         for name in columns
     ]
     numbers = {"horizon": "long", "value": "double", "origin_date": "datetime", "target_end_date": "datetime"}
-    told = [ColSpec(numbers.get(name, "string"), name) for name in hub.COLUMNS]
+    told = [ColSpec(numbers.get(name, "string"), name) for name in HUB_COLUMNS]
     return ModelSignature(Schema(asked), Schema(told))
 
 

@@ -22,7 +22,7 @@ from ...training.diffusion.model import Diffusion
 from ...training.diffusion.simulate import mean_paths
 from ...training.diffusion.uncertainty import Ensemble, Expected, spread
 from ...training.models.base import Problem
-from ..release.disclosure import with_past_events
+from ..release import with_past_events
 from .attribution import NO_SIGNAL, SPANS, declared_pairs, distinguishable_pairs, note_on
 
 #: Armed groups whose events are counted apart; every other event is "other".

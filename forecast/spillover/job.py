@@ -51,7 +51,7 @@ class Spillover:
 
     def write(self, folder: Path) -> list[Path]:
         """One CSV per table, and the model as JSON; a :class:`ReleaseError` where that cannot be done."""
-        from ..release.write import csv_text
+        from ..release import csv_text
 
         try:
             folder.mkdir(parents=True, exist_ok=True)

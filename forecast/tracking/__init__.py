@@ -1,1 +1,29 @@
 """A finished forecast as an MLflow run."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .late import leave_note, remove_note, track_release, why_untracked
+    from .model_card import card_text
+    from .plots import draw_plots
+    from .runs import POOL, children, metrics, profile, record_of, seconds, state_of_code
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "POOL",
+    "card_text",
+    "children",
+    "draw_plots",
+    "leave_note",
+    "metrics",
+    "profile",
+    "record_of",
+    "remove_note",
+    "seconds",
+    "state_of_code",
+    "track_release",
+    "why_untracked",
+]

@@ -27,7 +27,7 @@ Not for targeting, not for decisions about a person (asylum, visa, insurance, em
 Not finer than the regions that it was trained on. Publish the uncertainty with every number."""
 
 
-def model_card(
+def card_text(
     trained: TrainedModel, board: pd.DataFrame, panel: Panel, tags: Mapping[str, Any] | None = None
 ) -> str:
     """The card as Markdown.

@@ -18,7 +18,7 @@ COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#5
 QUESTIONS = {"1": "at least 1", "5": "at least 5", "10": "at least 10", "onset": "onset"}
 
 
-def plots(tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
+def draw_plots(tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
     """Every picture that the tables allow, by artifact name.
 
     Parameters

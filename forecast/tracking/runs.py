@@ -13,12 +13,10 @@ import pandas as pd
 
 from ...data.errors import ReleaseError
 from ...training.registry.runs import Record, environment_lock, git_state
-from ..release.files import read_sums
-from ..release.manifest import public_settings
-from ..release.write import csv_text
+from ..release import csv_text, public_settings, read_sums
 from ..settings import checkout
 from ..version import version
-from .plots import plots
+from .plots import draw_plots
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
@@ -103,7 +101,7 @@ def _from_files(release: Path) -> Record:
             profile=pd.DataFrame(data["coverage"]),
             digest=data["sha256"],
             source=data["source"],
-            texts={**texts, **plots({"scores": scores, "contributions": parts})},
+            texts={**texts, **draw_plots({"scores": scores, "contributions": parts})},
             files=sorted(path for path in release.rglob("*") if path.is_file()),
             root=release,
             children=children(scores),

@@ -20,7 +20,7 @@ def out(tmp_path: Path) -> Path:
     """A folder whose latest release is green and a month old."""
     folder = tmp_path / "out"
     write_release(make_result(level="green", banner="", settings={"panel": "mine.csv"}), "<p>", folder)
-    latest.point(folder, "2023-12")
+    latest.point_latest(folder, "2023-12")
     return folder
 
 

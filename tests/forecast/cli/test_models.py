@@ -17,10 +17,10 @@ from trained_world import World
 
 from harmattan.data.errors import TrackingError
 from harmattan.forecast.jobs.forecast import track as track_now
-from harmattan.forecast.release.verify import verify
+from harmattan.forecast.release.verify import verify_release
 from harmattan.forecast.release.write import publish_release
 from harmattan.forecast.settings import Settings
-from harmattan.forecast.tracking.pending import why_untracked
+from harmattan.forecast.tracking.late import why_untracked
 from harmattan.training.registry import store as stores
 
 
@@ -79,7 +79,7 @@ def test_a_release_says_that_it_is_on_no_record_until_it_is(run: Run, tmp_path: 
     told = why_untracked(release.path)
     assert told is not None
     assert (told["tracking"], told["store"]) == ("unavailable", "http://127.0.0.1:1")
-    assert verify(release.path).require()
+    assert verify_release(release.path).require()
     assert run("track", "--from", str(release.path), "--mlruns", str(mlruns))[0] == 0
     assert why_untracked(release.path) is None
 

@@ -21,7 +21,7 @@ from harmattan.forecast.formats import hub_table as hub
 
 RESULT = make_result()
 FILES = hub_config.hub_files(
-    hub.hub_table(RESULT.draws), hub.hub_table(RESULT.countries), "UCDP GED 24.1: counts", "0.1.0"
+    hub.hub_rows(RESULT.draws), hub.hub_rows(RESULT.countries), "UCDP GED 24.1: counts", "0.1.0"
 )
 OUTPUT = "hub/model-output/harmattan-pool/2023-12-31-harmattan-pool.parquet"
 TASKS: dict[str, Any] = json.loads(str(FILES["hub/hub-config/tasks.json"]))
@@ -65,7 +65,7 @@ def test_the_configuration_keeps_hubverses_rules(name: str) -> None:
     ],
 )
 def test_a_contact_is_a_name_and_an_address(contact: str | None, name: str, email: str | None) -> None:
-    table, countries = hub.hub_table(RESULT.draws), hub.hub_table(RESULT.countries)
+    table, countries = hub.hub_rows(RESULT.draws), hub.hub_rows(RESULT.countries)
     files = hub_config.hub_files(table, countries, "counts", "0.1.0", contact=contact)
     written = json.loads(str(files["hub/hub-config/admin.json"]))
     assert written["contact"] == ({"name": name, "email": email} if email else {"name": name})
@@ -153,7 +153,7 @@ def test_a_stand_in_says_so_in_the_metadata() -> None:
 def test_the_output_has_the_columns_and_types_of_a_hub() -> None:
     table = FILES[OUTPUT]
     assert isinstance(table, pa.Table)
-    assert tuple(table.column_names) == hub.COLUMNS
+    assert tuple(table.column_names) == hub.HUB_COLUMNS
     types = {f.name: str(f.type) for f in table.schema}
     assert types["origin_date"] == types["target_end_date"] == "date32[day]"
     assert (types["horizon"], types["output_type_id"], types["value"]) == ("int32", "string", "double")
@@ -168,7 +168,7 @@ def test_regions_and_countries_are_both_locations() -> None:
 
 def test_a_country_of_one_region_of_the_same_name_counts_once() -> None:
     draws = {"events": replace(RESULT.countries["events"], region_ids=("MLI", "b", "c", "d"))}
-    regions, countries = hub.hub_table(draws), hub.hub_table({"events": RESULT.countries["events"]})
+    regions, countries = hub.hub_rows(draws), hub.hub_rows({"events": RESULT.countries["events"]})
     table = hub_config.hub_files(regions, countries, "", "")[OUTPUT]
     assert isinstance(table, pa.Table)
     assert table.to_pandas().query("location == 'MLI'").shape[0] == 6 * 29

@@ -16,7 +16,7 @@ from harmattan.forecast.formats import hub_table as hub
 from harmattan.training.distribution import Draws
 
 RESULT = make_result()
-TABLE = hub.hub_table(RESULT.draws)
+TABLE = hub.hub_rows(RESULT.draws)
 
 
 def small(values: list[int], target: str = "events") -> dict[str, Draws]:
@@ -25,7 +25,7 @@ def small(values: list[int], target: str = "events") -> dict[str, Draws]:
 
 
 def test_the_table_has_the_hub_columns_and_dates() -> None:
-    assert tuple(TABLE.columns) == hub.COLUMNS
+    assert tuple(TABLE.columns) == hub.HUB_COLUMNS
     assert set(TABLE["origin_date"]) == {date(2023, 12, 31)}
     ends = TABLE.groupby("horizon")["target_end_date"].unique()
     assert ends[2].tolist() == [date(2024, 2, 29)]
@@ -51,7 +51,7 @@ def test_every_number_is_that_of_the_draws() -> None:
 
 
 def test_exceedance_can_be_read_off() -> None:
-    table = hub.hub_table(small([0, 0, 1, 5]))
+    table = hub.hub_rows(small([0, 0, 1, 5]))
     cdf = table[table.output_type == "cdf"].set_index("output_type_id")["value"]
     assert 1 - cdf["0"] == 0.5
     assert 1 - cdf["4"] == 0.25
@@ -59,7 +59,7 @@ def test_exceedance_can_be_read_off() -> None:
 
 def test_countries_come_from_joint_draws_not_from_quantiles() -> None:
     draws = RESULT.draws["events"]
-    total = hub.hub_table({"events": RESULT.countries["events"]})
+    total = hub.hub_rows({"events": RESULT.countries["events"]})
     row = total[(total.location == "MLI") & (total.horizon == 1) & (total.output_type_id == "0.9")]
     at = [i for i, c in enumerate(RESULT.panel.countries) if c == "MLI"]
     sums = np.sort(draws.values[:, 0, at].sum(axis=1))
@@ -70,12 +70,12 @@ def test_countries_come_from_joint_draws_not_from_quantiles() -> None:
 @given(st.lists(st.integers(0, 150), min_size=1, max_size=60))
 def test_any_draws_pass_every_check(values: list[int]) -> None:
     draws = small(values)
-    found = hub.check_all(hub.hub_table(draws), draws)
+    found = hub.check_hub_table(hub.hub_rows(draws), draws)
     assert {name: len(rows) for name, rows in found.items()} == dict.fromkeys(found, 0)
 
 
 def broken(row: int, value: float) -> pd.DataFrame:
-    table = hub.hub_table(small([0, 1, 2, 7, 30]))
+    table = hub.hub_rows(small([0, 1, 2, 7, 30]))
     table.loc[row, "value"] = value
     return table
 
@@ -96,12 +96,12 @@ def broken(row: int, value: float) -> pd.DataFrame:
 )
 def test_a_check_returns_the_broken_row(check: str, row: int, value: float) -> None:
     table = broken(row, value)
-    assert row in hub.check_all(table, small([0, 1, 2, 7, 30]))[check].index
+    assert row in hub.check_hub_table(table, small([0, 1, 2, 7, 30]))[check].index
 
 
 def test_a_lost_row_and_a_double_one_are_found() -> None:
     draws = small([1, 2])
-    table = hub.hub_table(draws)
+    table = hub.hub_rows(draws)
     lost = hub.check_complete(table.drop(index=3), draws)
     assert lost[["output_type_id", "rows"]].values.tolist() == [["0.05", 0]]
     double = hub.check_complete(pd.concat([table, table.tail(1)]), draws)
@@ -124,7 +124,7 @@ def test_rows_become_an_error_that_shows_the_first() -> None:
 
 def test_no_rows_are_no_error() -> None:
     hub.raise_on("monotone", hub.check_monotone(TABLE))
-    assert len(hub.checked(RESULT.draws)) == len(TABLE)
+    assert len(hub.checked_hub_table(RESULT.draws)) == len(TABLE)
 
 
 def test_the_draws_table_gives_the_draws_back() -> None:

@@ -21,6 +21,7 @@ from harmattan.forecast.monitoring import scores as monitor
 from harmattan.forecast.monitoring.drift import input_drift, stability
 from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
 from harmattan.forecast.release.read import PastRelease
+from harmattan.forecast.release.status import StatusEntry
 from harmattan.forecast.release.write import publish_release
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.settings import Settings
@@ -238,7 +239,7 @@ def test_bad_forecasts_raise_the_alarm_and_the_next_banner_says_so(
 
 
 def test_fair_forecasts_raise_none(world: ForecastResult, shelf: Path) -> None:
-    found = {a.name: a.level for a in monitor.watched(shelf, world.panel, world.origin)}
+    found = {a.name: a.level for a in monitor.alarms_of_releases(shelf, world.panel, world.origin)}
     assert found["skill"] == "green"
 
 
@@ -362,7 +363,7 @@ def test_a_dry_run_writes_nothing(world: ForecastResult, shelf: Path, tmp_path: 
 def test_each_red_alarm_has_its_own_error(world: ForecastResult, tmp_path: Path) -> None:
     blank = pd.DataFrame(columns=monitor.COLUMNS)
     for name, kind in (("skill", SkillError), ("coverage", CoverageError)):
-        red = (monitor.Alarm(name, "red", "Too bad."),)
+        red = (StatusEntry(name, "red", "Too bad."),)
         error = score_job.Scored(tmp_path, "2023-12", blank, blank, blank, 0, red, blank, 0).error
         assert type(error) is kind
 
@@ -477,9 +478,9 @@ def test_releases_too_old_to_matter_are_not_even_read(shelf: Path, monkeypatch: 
     from harmattan.forecast.release import verify
 
     read: list[str] = []
-    check = verify.verify
+    check = verify.verify_release
     monkeypatch.setattr(
-        verify, "verify", lambda folder, **how: read.append(folder.name) or check(folder, **how)
+        verify, "verify_release", lambda folder, **how: read.append(folder.name) or check(folder, **how)
     )
     found = [info.name for info in past.usable(shelf, pd.Period("2023-12", "M"), pd.Period("2023-10", "M"))]
     assert found == read == ["2023-11"]

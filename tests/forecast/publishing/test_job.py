@@ -21,7 +21,7 @@ from small_worlds import panel_of
 
 from harmattan.data.panel import Panel
 from harmattan.forecast.release import latest
-from harmattan.forecast.release.verify import verify
+from harmattan.forecast.release.verify import verify_release
 from harmattan.training.trained_model import TrainedModel
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
@@ -68,8 +68,8 @@ def check_untouched(world: Path) -> None:
     """The first month is published, whole and the latest; nothing else is there."""
     assert visible(world) == {OLD, "latest", "status.json"}
     assert list((world / "out").glob(".tmp-*")) == []
-    assert verify(world / "out" / OLD).whole
-    assert latest.name(world / "out") == OLD
+    assert verify_release(world / "out" / OLD).whole
+    assert latest.latest_name(world / "out") == OLD
 
 
 def test_a_month_is_published_once_and_said_in_one_line(publish: Publish, world: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_file_that_grows_too_large_leaves_the_old_state(publish: Publish, worl
     assert "the release cannot be written (File too large)" in done.err
     check_untouched(world)
     assert publish("new").code == 0
-    assert latest.name(world / "out") == NEW
+    assert latest.latest_name(world / "out") == NEW
 
 
 @pytest.fixture
@@ -303,7 +303,7 @@ def test_intervals_out_of_band_are_held_back(publish: Publish, world: Path) -> N
     assert done.code == 12
     assert "the 90 % intervals of events held 60% of what happened" in done.err
     assert visible(world) == {OLD, "latest", "status.json", "held"}
-    assert latest.name(world / "out") == OLD
+    assert latest.latest_name(world / "out") == OLD
     held = (world / "out" / "held" / NEW / "report.html").read_text(encoding="utf-8")
     assert 'class="banner red"' in held
     assert "Not published: In recent months" in held
@@ -373,9 +373,9 @@ def test_damage_to_the_last_release_stops_no_later_month(
     (listed,) = json.loads(jobs.run(["releases", "list", "--json"], world).out)
     assert (listed["level"], "damaged" in listed["problem"]) == ("damaged", True)
     done = publish("new")
-    assert (done.code, latest.name(world / "out")) == (0, NEW), done
+    assert (done.code, latest.latest_name(world / "out")) == (0, NEW), done
     assert publish("old").code == 0
-    assert latest.name(world / "out") == NEW
+    assert latest.latest_name(world / "out") == NEW
 
 
 def test_the_newest_whole_release_leads(publish: Publish, world: Path) -> None:
@@ -384,7 +384,7 @@ def test_the_newest_whole_release_leads(publish: Publish, world: Path) -> None:
     with (world / "out" / NEW / "wide.csv").open("a") as file:
         file.write("X")
     assert publish("old").code == 0
-    assert latest.name(world / "out") == OLD
+    assert latest.latest_name(world / "out") == OLD
 
 
 @pytest.mark.slow
@@ -392,11 +392,11 @@ def test_withdrawn_numbers_do_not_come_back(publish: Publish, jobs: Resident, wo
     publish("old")
     publish("new")
     taken = jobs.run(["withdraw", "latest", "--reason", "wrong polygons", "--run-date", NEW_DAY], world)
-    assert (taken.code, latest.name(world / "out")) == (0, OLD)
+    assert (taken.code, latest.latest_name(world / "out")) == (0, OLD)
     done = publish("new")
     assert done.code == 9
     assert "wrong polygons" in done.err
-    assert latest.name(world / "out") == OLD
+    assert latest.latest_name(world / "out") == OLD
     for words in (["verify", NEW], ["releases", "show", NEW], ["releases", "diff", OLD, NEW]):
         refused = jobs.run(words, world)
         assert (refused.code, "wrong polygons" in refused.err) == (9, True)

@@ -22,7 +22,7 @@ from resident import Resident
 from harmattan.forecast.release import latest
 from harmattan.forecast.release.catalogue import NAME, all_releases
 from harmattan.forecast.release.files import read_sums, sums_of
-from harmattan.forecast.release.verify import verify
+from harmattan.forecast.release.verify import verify_release
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 
@@ -99,9 +99,9 @@ def check(yard: Yard, out: Path) -> None:
     """Every release there is whole, and ``latest`` leads to one of them."""
     found = {info.name for info in all_releases(out)}
     assert {OLD} <= found <= {OLD, NEW}
-    assert all(verify(out / name).whole for name in found)
+    assert all(verify_release(out / name).whole for name in found)
     assert read_sums(out / OLD) == read_sums(yard.place / "before" / OLD)
-    led = latest.target(out)
+    led = latest.latest_target(out)
     assert led is not None
     assert led.name in found
     strange = {p.name for p in out.iterdir() if not NAME.fullmatch(p.name) and not p.name.startswith(".")}
@@ -114,8 +114,8 @@ def check_recovery(yard: Yard, out: Path) -> None:
     done = yard.jobs.run(yard.words(out, out.with_suffix(".again")), yard.world)
     assert (done.code, done.err) == (0, "")
     assert sums_of(out / NEW) == yard.sums
-    assert latest.name(out) == NEW
-    assert verify(out / NEW).whole
+    assert latest.latest_name(out) == NEW
+    assert verify_release(out / NEW).whole
     assert {p.name for p in out.iterdir() if p.name.startswith(".")} == {".lock", ".publishing.lock"}
 
 

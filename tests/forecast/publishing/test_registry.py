@@ -90,7 +90,7 @@ def test_the_champion_makes_the_release_and_is_named(publish: Publish, tmp_path:
         "champion",
         "3",
     )
-    assert latest.name(tmp_path / "out") == "2011-12"
+    assert latest.latest_name(tmp_path / "out") == "2011-12"
     assert told_by(publish())["status"] == "identical"
 
 

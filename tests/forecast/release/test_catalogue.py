@@ -44,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def out(made: Path, tmp_path: Path) -> Path:
     """A copy that a test may change; ``latest`` points to the revision."""
     folder = Path(shutil.copytree(made, tmp_path / "out", symlinks=True))
-    latest.point(folder, "2023-12_r2")
+    latest.point_latest(folder, "2023-12_r2")
     return folder
 
 
@@ -110,9 +110,9 @@ def test_an_empty_name_is_not_the_current_folder(
 
 
 def test_latest_moves_in_one_step_and_says_whether_it_did(out: Path) -> None:
-    assert latest.point(out, "2023-11")
-    assert not latest.point(out, "2023-11")
-    assert latest.target(out) == out / "2023-11"
+    assert latest.point_latest(out, "2023-11")
+    assert not latest.point_latest(out, "2023-11")
+    assert latest.latest_target(out) == out / "2023-11"
     assert (out / "latest" / "SHA256SUMS").is_file()
     assert list(out.glob(".tmp-*")) == []
 
@@ -120,26 +120,26 @@ def test_latest_moves_in_one_step_and_says_whether_it_did(out: Path) -> None:
 def test_a_pointer_that_leads_nowhere_is_told(out: Path) -> None:
     shutil.rmtree(out / "2023-12_r2")
     with pytest.raises(ReleaseError, match="leads to '2023-12_r2', which is no release here"):
-        latest.target(out)
+        latest.latest_target(out)
 
 
 def test_a_pointer_out_of_the_folder_is_refused(out: Path) -> None:
     (out / "latest").unlink()
     (out / "latest").symlink_to("../out/2023-11")
     with pytest.raises(ReleaseError, match="no release here"):
-        latest.target(out)
+        latest.latest_target(out)
 
 
 def test_a_folder_called_latest_is_left_alone(out: Path) -> None:
     (out / "latest").unlink()
     (out / "latest").mkdir()
     with pytest.raises(ReleaseError, match="'latest' is no pointer"):
-        latest.point(out, "2023-11")
+        latest.point_latest(out, "2023-11")
 
 
 def test_withdrawing_leaves_the_bytes_and_moves_latest_back(out: Path) -> None:
     before = {p: p.read_bytes() for p in (out / "2023-12_r2").rglob("*") if p.is_file()}
-    done = withdraw.withdraw("latest", out, " Counted one \n attack twice. ", DAY)
+    done = withdraw.withdraw_release("latest", out, " Counted one \n attack twice. ", DAY)
     assert (done.latest, done.moved) == ("2023-12", True)
     assert {p: p.read_bytes() for p in before} == before
     note = json.loads(note_of(out / "2023-12_r2").read_text(encoding="utf-8"))
@@ -152,30 +152,30 @@ def test_withdrawing_leaves_the_bytes_and_moves_latest_back(out: Path) -> None:
 
 
 def test_withdrawing_an_older_one_leaves_latest(out: Path) -> None:
-    done = withdraw.withdraw("2023-11", out, "wrong", DAY)
+    done = withdraw.withdraw_release("2023-11", out, "wrong", DAY)
     assert (done.latest, done.moved) == ("2023-12_r2", False)
 
 
 def test_withdrawing_everything_leaves_no_latest(out: Path) -> None:
     for name in ("2023-12_r2", "2023-11", "2023-12"):
-        withdraw.withdraw(name, out, "wrong", DAY)
-    assert latest.name(out) is None
+        withdraw.withdraw_release(name, out, "wrong", DAY)
+    assert latest.latest_name(out) is None
     assert newest(out) is None
 
 
 def test_latest_never_falls_back_on_a_damaged_release(out: Path) -> None:
     (out / "2023-12" / "wide.csv").write_text("", encoding="utf-8")
-    assert withdraw.withdraw("latest", out, "wrong", DAY).latest == "2023-11"
+    assert withdraw.withdraw_release("latest", out, "wrong", DAY).latest == "2023-11"
 
 
 def test_a_withdrawal_happens_once_and_needs_a_reason(out: Path) -> None:
-    withdraw.withdraw("2023-11", out, "wrong", DAY)
+    withdraw.withdraw_release("2023-11", out, "wrong", DAY)
     with pytest.raises(WithdrawnError):
-        withdraw.withdraw("2023-11", out, "again", DAY)
+        withdraw.withdraw_release("2023-11", out, "again", DAY)
     with pytest.raises(UsageError, match="needs a reason"):
-        withdraw.withdraw("2023-12", out, " \n", DAY)
+        withdraw.withdraw_release("2023-12", out, " \n", DAY)
     with pytest.raises(UsageError, match="not in this folder"):
-        withdraw.withdraw(str(out / "2023-12"), out / "2023-11", "wrong", DAY)
+        withdraw.withdraw_release(str(out / "2023-12"), out / "2023-11", "wrong", DAY)
 
 
 def test_a_note_that_cannot_be_read_withdraws_as_well(out: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_note_that_cannot_be_read_withdraws_as_well(out: Path) -> None:
 
 
 def test_withdrawn_numbers_are_not_released_again(out: Path) -> None:
-    withdraw.withdraw("2023-11", out, "wrong boundaries", DAY)
+    withdraw.withdraw_release("2023-11", out, "wrong boundaries", DAY)
     green = {"level": "green", "banner": "", "settings": {"panel": "mine.csv", "draws": 200}}
     with pytest.raises(WithdrawnError, match="wrong boundaries"):
         publish_release(make_result(7, origin="2023-11", **green), "<p>", out)
@@ -193,33 +193,33 @@ def test_withdrawn_numbers_are_not_released_again(out: Path) -> None:
 
 
 def test_pruning_keeps_what_the_policy_says(out: Path) -> None:
-    latest.point(out, "2023-12_r2")
-    plan = withdraw.prune(out, 1, dry_run=True)
+    latest.point_latest(out, "2023-12_r2")
+    plan = withdraw.prune_releases(out, 1, dry_run=True)
     assert [r.name for r in plan.removed] == ["2023-11", "2023-12"]
     assert "2023-11" in names(out)
-    withdraw.withdraw("2023-12", out, "wrong", DAY)
-    done = withdraw.prune(out, 1)
+    withdraw.withdraw_release("2023-12", out, "wrong", DAY)
+    done = withdraw.prune_releases(out, 1)
     assert [r.name for r in done.removed] == ["2023-11"]
     assert done.kept["2023-12"] == "it was withdrawn, and its bytes stay"
     assert names(out) == ["2023-12", "2023-12.withdrawn.json", "2023-12_r2", "latest"]
 
 
 def test_pruning_keeps_latest_and_the_damaged(out: Path) -> None:
-    latest.point(out, "2023-11")
+    latest.point_latest(out, "2023-11")
     (out / "2023-12" / "manifest.json").unlink()
-    assert withdraw.prune(out, 1).removed == ()
+    assert withdraw.prune_releases(out, 1).removed == ()
 
 
 def test_months_count_by_their_newest_release(out: Path) -> None:
-    assert [r.name for r in withdraw.prune(out, 2, dry_run=True).removed] == ["2023-12"]
+    assert [r.name for r in withdraw.prune_releases(out, 2, dry_run=True).removed] == ["2023-12"]
 
 
 def test_nothing_is_withdrawn_or_pruned_beside_a_publishing_job(out: Path) -> None:
     with FileLock(out / ".publishing.lock"):
         with pytest.raises(LockError, match="another publishing job"):
-            withdraw.withdraw("2023-11", out, "wrong", DAY)
+            withdraw.withdraw_release("2023-11", out, "wrong", DAY)
         with pytest.raises(LockError, match="another publishing job"):
-            withdraw.prune(out, 1)
+            withdraw.prune_releases(out, 1)
 
 
 def test_a_difference_names_causes_and_movers(out: Path) -> None:

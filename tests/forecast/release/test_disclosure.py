@@ -65,8 +65,8 @@ def test_the_worlds_that_the_package_simulates_are_no_cells() -> None:
 
 
 def test_whoever_allows_it_is_told_why_not_to() -> None:
-    assert publishable.WHY_NOT_FINER in publishable.warning(Settings(allow_grid=True))
-    assert publishable.warning(Settings()) == ""
+    assert publishable.WHY_NOT_FINER in publishable.grid_warning(Settings(allow_grid=True))
+    assert publishable.grid_warning(Settings()) == ""
 
 
 @pytest.mark.parametrize("command", ["forecast", "publish"])

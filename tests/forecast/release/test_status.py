@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         columns=["name", "status", "message", "rows"],
     )
     write_release(make_result(**GREEN, quality=quality), "<p>", out)
-    latest.point(out, "2023-12")
+    latest.point_latest(out, "2023-12")
     return out
 
 
@@ -110,7 +110,7 @@ def test_a_withdrawn_release_that_still_leads_is_red(out: Path) -> None:
 
 def test_a_demonstration_must_not_lead(tmp_path: Path) -> None:
     write_release(make_result(settings={"source": "snapshot"}), "<p>", tmp_path)
-    latest.point(tmp_path, "2023-12")
+    latest.point_latest(tmp_path, "2023-12")
     assert code_of(folder_status(tmp_path, FRESH)) == 5
 
 

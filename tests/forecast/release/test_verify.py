@@ -17,7 +17,7 @@ from make_result import make_result
 from harmattan.data.errors import ReleaseError
 from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
 from harmattan.forecast.release.files import SUMS, files_of, write_sums
-from harmattan.forecast.release.verify import Verification, verify
+from harmattan.forecast.release.verify import Verification, verify_release
 from harmattan.forecast.release.write import write_release
 
 Change = Callable[[Path], None]
@@ -35,11 +35,11 @@ def release(finished: Path, tmp_path: Path) -> Path:
 
 
 def found(release: Path) -> set[tuple[str, str]]:
-    return {(finding.check, finding.file) for finding in verify(release).findings}
+    return {(finding.check, finding.file) for finding in verify_release(release).findings}
 
 
 def test_a_finished_release_is_whole(finished: Path) -> None:
-    checked = verify(finished)
+    checked = verify_release(finished)
     assert checked.whole
     assert checked.files == len(files_of(finished)) + 1
     assert checked.size == sum(p.stat().st_size for p in finished.rglob("*") if p.is_file())
@@ -64,11 +64,11 @@ def test_any_flipped_bit_is_found(finished: Path, release: Path) -> None:
         changed = bytearray(kept)
         changed[at] ^= 1 << bit
         path.write_bytes(changed)
-        if verify(release, tables=False).whole:
+        if verify_release(release, tables=False).whole:
             missed.append((name, at, bit))
         path.write_bytes(kept)
     assert missed == []
-    assert verify(release).whole
+    assert verify_release(release).whole
 
 
 def remove(name: str) -> Change:
@@ -122,7 +122,7 @@ def test_other_files_than_were_released(release: Path, change: Change, expected:
     change(release)
     assert found(release) >= expected
     with pytest.raises(ReleaseError, match="does not verify"):
-        verify(release).require()
+        verify_release(release).require()
 
 
 def test_a_promise_of_a_file_elsewhere_reads_nothing(release: Path) -> None:
@@ -153,7 +153,7 @@ def rewrite(folder: Path, name: str, change: Callable[[dict[str, Any]], None]) -
 )
 def test_a_manifest_that_does_not_match(release: Path, name: str, key: str, value: Any, says: str) -> None:
     rewrite(release, name, lambda content: content.update({key: value}))
-    assert any(says in finding.message for finding in verify(release).findings)
+    assert any(says in finding.message for finding in verify_release(release).findings)
 
 
 def test_a_table_of_another_shape_than_promised(release: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_withdrawn_release_is_whole_and_refused(release: Path) -> None:
     note_of(release).write_text(
         WithdrawalNote("2023-12", "wrong data", "2024-02-01").text(), encoding="utf-8"
     )
-    checked: Verification = verify(release)
+    checked: Verification = verify_release(release)
     assert checked.whole
     assert checked.to_dict()["withdrawn"] == "wrong data"
     with pytest.raises(ReleaseError, match="was withdrawn on 2024-02-01: wrong data") as caught:
@@ -233,10 +233,10 @@ def test_a_withdrawn_release_is_whole_and_refused(release: Path) -> None:
 
 def test_no_release_there(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="no such release"):
-        verify(tmp_path / "2023-12")
+        verify_release(tmp_path / "2023-12")
 
 
 def test_a_release_given_by_a_link_is_that_of_its_own_name(release: Path) -> None:
     pointer = release.parent / "latest"
     os.symlink(release.name, pointer)
-    assert verify(pointer).whole
+    assert verify_release(pointer).whole

@@ -12,7 +12,7 @@ from make_result import make_result
 
 from harmattan.forecast.release.read import newest_before
 from harmattan.forecast.release.write import publish_release
-from harmattan.forecast.report import hindsight_sentences as words_past
+from harmattan.forecast.report import hindsight as words_past
 from harmattan.forecast.report import sentences as words
 from harmattan.forecast.report import tables
 from harmattan.forecast.report.number_format import chance, count, interval, percent, signed

@@ -18,8 +18,7 @@ from make_result import HOSTILE, make_draws, make_result
 
 from harmattan.data.errors import ModelError, ReleaseError
 from harmattan.forecast.release.read import PastRelease
-from harmattan.forecast.report.misuse import MISUSE
-from harmattan.forecast.report.page import render
+from harmattan.forecast.report.page import MISUSE, render
 
 VOID = {"meta", "link", "input", "br", "path", "use", "line", "circle", "img"}
 SECTIONS = ["past", "headline", "place", "ranking", "fans", "spillover", "skill", "misuse", "data"]
@@ -306,7 +305,7 @@ def test_no_text_says_nan(page: Page) -> None:
 def test_reliability_is_drawn_and_tabled_for_each_target(page: Page, html: str) -> None:
     text = " ".join(page.text)
     for target in ("Events", "Deaths"):
-        assert f"{target} in a month: chance given, and how often it came" in text
+        assert f"{target} in a month: chance given, and how often it happened" in text
         assert f"Reliability of {target.lower()} as tables" in text
     table = make_result().reliability
     row = table[(table.target == "events") & (table.question == "p1") & (table.cases > 20)].iloc[-1]

@@ -10,7 +10,7 @@ import pytest
 from small_worlds import LADDER, diffusion, ladder_panel, problem_of
 
 from harmattan.data.errors import HarmattanError, OriginError, RegionError, UsageError
-from harmattan.forecast.report.scenario_chart import picture
+from harmattan.forecast.report.scenario_chart import scenario_picture
 from harmattan.forecast.spillover.scenario import (
     Change,
     effects,
@@ -196,10 +196,10 @@ def test_the_picture_is_plain_svg(problem: Problem) -> None:
     from harmattan.data.simulation import grid_regions
 
     table = table_of(problem, "AAA-2=3x")
-    bars = ElementTree.fromstring(picture(table, None))
+    bars = ElementTree.fromstring(scenario_picture(table, None))
     assert bars.tag.endswith("svg")
     regions = grid_regions(("AAA", "BBB"), rows=2, columns=2)
     renamed = table.replace({"place": dict(zip(LADDER, regions.region_ids, strict=True))})
-    drawn = picture(renamed, regions)
+    drawn = scenario_picture(renamed, regions)
     assert drawn.count("<path") == 8
     assert "no measurable signal" in drawn

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from make_result import make_result
 
-from harmattan.forecast.tracking.plots import DRAWN, plots
+from harmattan.forecast.tracking.plots import DRAWN, draw_plots
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +43,18 @@ def tables() -> dict[str, pd.DataFrame]:
 
 
 def test_every_picture_is_a_png_and_repeats_to_the_byte(tables: dict[str, pd.DataFrame]) -> None:
-    made = plots(tables)
+    made = draw_plots(tables)
     assert set(made) == {f"plots/{name}.png" for name in DRAWN}
     assert all(picture.startswith(b"\x89PNG") for picture in made.values())
     assert b"matplotlib" not in b"".join(made.values()).lower()
     assert (
-        plots({"scores": tables["scores"]})["plots/skill_by_horizon.png"]
+        draw_plots({"scores": tables["scores"]})["plots/skill_by_horizon.png"]
         == made["plots/skill_by_horizon.png"]
     )
 
 
 def test_what_cannot_be_drawn_is_left_out(tables: dict[str, pd.DataFrame]) -> None:
     scores = tables["scores"]
-    assert plots({}) == {}
-    assert plots({"scores": scores[:0], "pit": tables["pit"].assign(member="zero")}) == {}
-    assert plots({"scores": scores[scores["member"] == "conflictology"]}) == {}
+    assert draw_plots({}) == {}
+    assert draw_plots({"scores": scores[:0], "pit": tables["pit"].assign(member="zero")}) == {}
+    assert draw_plots({"scores": scores[scores["member"] == "conflictology"]}) == {}

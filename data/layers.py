@@ -1,14 +1,17 @@
 """Boundary vintages: which region of one layer is which of another, and what a name means.
 
 Weights are areas where polygons of both layers are at hand. The maps that come with the package know names only
-(openly licensed polygons of the newer layers are not shipped). They are marked ``unweighted``: figures of newer
-regions add up to the older ones exactly, but a figure of an older region cannot be shared out without weights.
+(openly licensed polygons of the newer layers are not shipped), in ``layers.csv``: Mali by law 2023-006 of March 2023,
+Burkina Faso by decree of 2 July 2025, in which every region was renamed. They are marked ``unweighted``: figures of
+newer regions add up to the older ones exactly, but a figure of an older region cannot be shared out without weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -18,34 +21,7 @@ from .errors import RegionError
 from .geography import Regions, links_of, region_slug
 from .panel import Panel
 
-#: Older region to newer ones. Mali: law 2023-006 of March 2023 (19 regions and the district of Bamako).
-MALI_2023 = {
-    "Bamako": ("Bamako",),
-    "Gao": ("Gao", "Ménaka"),
-    "Kayes": ("Kayes", "Kita", "Nioro"),
-    "Kidal": ("Kidal",),
-    "Koulikoro": ("Koulikoro", "Dioïla", "Nara"),
-    "Mopti": ("Mopti", "Bandiagara", "Douentza"),
-    "Ségou": ("Ségou", "San"),
-    "Sikasso": ("Sikasso", "Bougouni", "Koutiala"),
-    "Timbuktu": ("Tombouctou", "Taoudénit"),
-}
-#: Burkina Faso: decree of 2 July 2025 (17 regions, all renamed).
-BURKINA_2025 = {
-    "Boucle du Mouhoun": ("Bankui", "Sourou"),
-    "Cascades": ("Tannounyan",),
-    "Centre": ("Kadiogo",),
-    "Centre-Est": ("Nakambé",),
-    "Centre-Nord": ("Kuilsé",),
-    "Centre-Ouest": ("Nando",),
-    "Centre-Sud": ("Nazinon",),
-    "Est": ("Goulmou", "Sirba", "Tapoa"),
-    "Hauts-Bassins": ("Guiriko",),
-    "Nord": ("Yaadga",),
-    "Plateau-Central": ("Oubri",),
-    "Sahel": ("Liptako", "Soum"),
-    "Sud-Ouest": ("Djôrô",),
-}
+#: The layer of the shipped polygons.
 OLD = "natural-earth-2014"
 #: Other spellings: (country, name) to the name in the older layer.
 SPELLINGS = {
@@ -177,26 +153,26 @@ def named_crosswalk(country: str) -> Crosswalk:
     >>> len(walk.table), walk.reversed().kind
     (20, 'unweighted')
     """
-    maps = {"MLI": (MALI_2023, "mali-2023"), "BFA": (BURKINA_2025, "burkina-faso-2025")}
-    if country not in maps:
+    table = _names_of_layers()
+    table = table[table["country"] == country]
+    if table.empty:
         raise RegionError(
             f"there is no crosswalk by name for '{country}'.",
             remedy="Known: BFA, MLI; or use crosswalk_by_area.",
         )
-    table, layer = maps[country]
-    rows, names = [], {}
-    for old, parts in table.items():
-        names[region_slug(country, old)] = old
-        for new in parts:
-            rows.append((_new_id(country, new, layer), region_slug(country, old), 1.0))
-            names[rows[-1][0]] = new
-    frame = pd.DataFrame(rows, columns=["source_id", "target_id", "weight"])
+    layer = str(table["layer"].iloc[0])
+    older = [region_slug(country, name) for name in table["older"]]
+    # newer regions carry their year: a new Gao without Menaka is not the old Gao
+    newer = [f"{region_slug(country, name)}-{layer.rsplit('-', 1)[1]}" for name in table["newer"]]
+    names = dict(zip(older, table["older"], strict=True)) | dict(zip(newer, table["newer"], strict=True))
+    frame = pd.DataFrame({"source_id": newer, "target_id": older, "weight": 1.0})
     return Crosswalk(layer, OLD, frame.sort_values("source_id", ignore_index=True), names)
 
 
-def _new_id(country: str, name: str, layer: str) -> str:
-    """Newer regions carry their year: a new Gao without Menaka is not the old Gao."""
-    return f"{region_slug(country, name)}-{layer.rsplit('-', 1)[1]}"
+@cache
+def _names_of_layers() -> pd.DataFrame:
+    """``country, layer, older, newer``: each newer region and the older one that it lies in."""
+    return pd.read_csv(str(files(__package__) / "layers.csv"))
 
 
 def resolve(name: str, country: str | None = None, layer: str | None = None) -> str:
@@ -255,7 +231,7 @@ def _known_names() -> list[tuple[str, str, str, str]]:
     rows = [
         (r, n, c, OLD) for r, n, c in zip(frame["region_id"], frame["name"], frame["country"], strict=True)
     ]
-    for country in ("MLI", "BFA"):
+    for country in _names_of_layers()["country"].unique():
         walk = named_crosswalk(country)
         rows += [(r, walk.names[r], country, walk.source) for r in walk.table["source_id"]]
     for (country, spelling), usual in SPELLINGS.items():

@@ -17,33 +17,24 @@ from .errors import SchemaError, UsageError, nearest
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
 
-#: Incidents, one row per event or aggregate.
-INCIDENT_COLUMNS = (
-    "incident_id",
-    "date_start",
-    "date_end",
-    "date_precision",
-    "latitude",
-    "longitude",
-    "where_precision",
-    "country",
-    "region_id",
-    "violence_type",
-    "actor_a",
-    "actor_b",
-    "actor_group",
-    "events",
-    "late_events",
-    "deaths_best",
-    "deaths_low",
-    "deaths_high",
-    "deaths_civilians",
-    "source",
-    "release",
-    "record",
-    "row",
-    "excluded",
-)
+_DAY, _COUNT, _NUMBER, _TEXT = "datetime64[us]", "int64", "float64", "str"
+#: Incidents, one row per event or aggregate: column, type, and what "not known" means in it.
+_INCIDENTS: dict[str, tuple[str, object]] = {
+    "incident_id": (_TEXT, ""),
+    **dict.fromkeys(("date_start", "date_end"), (_DAY, pd.NaT)),
+    **dict.fromkeys(("date_precision", "latitude", "longitude", "where_precision"), (_NUMBER, float("nan"))),
+    **dict.fromkeys(
+        ("country", "region_id", "violence_type", "actor_a", "actor_b", "actor_group"), (_TEXT, "")
+    ),
+    "events": (_COUNT, 1),
+    **dict.fromkeys(("late_events", "deaths_best", "deaths_low"), (_NUMBER, float("nan"))),
+    **dict.fromkeys(("deaths_high", "deaths_civilians"), (_NUMBER, float("nan"))),
+    **dict.fromkeys(("source", "release"), (_TEXT, "")),
+    "record": (_TEXT, "event"),
+    "row": (_COUNT, 0),
+    "excluded": (_TEXT, ""),
+}
+INCIDENT_COLUMNS = tuple(_INCIDENTS)
 #: Figures of an incident that add up.
 FIGURES = ("events", "deaths_best", "deaths_low", "deaths_high", "deaths_civilians")
 #: Figures that the ledger balances.
@@ -59,10 +50,7 @@ COUNT_COLUMNS = (
     "actor_group",
     "events",
     "late_events",
-    "deaths_best",
-    "deaths_low",
-    "deaths_high",
-    "deaths_civilians",
+    *FIGURES[1:],
 )
 COVERAGE_COLUMNS = ("country", "name", "first_month", "last_month")
 #: Columns of a long panel that are not measures.
@@ -89,26 +77,10 @@ PLACED = "placed"
 
 
 def empty_incidents(rows: int = 0) -> pd.DataFrame:
-    """A frame with every incident column, filled with what "not known" means in each."""
+    """A frame with every incident column, filled with what "not known" means in each; rows count as in a file."""
     index = pd.RangeIndex(rows)
-    frame = pd.DataFrame(index=index)
-    for name in INCIDENT_COLUMNS:
-        if name in ("date_start", "date_end"):
-            frame[name] = pd.Series(pd.NaT, index=index, dtype="datetime64[us]")
-        elif name in ("events",):
-            frame[name] = pd.Series(1, index=index, dtype="int64")
-        elif name == "row":
-            frame[name] = pd.Series(range(2, rows + 2), index=index, dtype="int64")
-        elif (
-            name.startswith("deaths")
-            or name.endswith("precision")
-            or name in ("latitude", "longitude")
-            or name == "late_events"
-        ):
-            frame[name] = pd.Series(float("nan"), index=index, dtype="float64")
-        else:
-            frame[name] = pd.Series("event" if name == "record" else "", index=index, dtype="str")
-    return frame
+    columns = {n: pd.Series(value, index=index, dtype=kind) for n, (kind, value) in _INCIDENTS.items()}  # type: ignore[call-overload]
+    return pd.DataFrame(columns).assign(row=range(2, rows + 2))
 
 
 def validate(table: str, frame: pd.DataFrame, where: str = "") -> pd.DataFrame:

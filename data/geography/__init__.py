@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .countries import COUNTRY_ID, GW_TO_ISO3, ISO_NUMBER, country_name, iso3
+    from .countries import CAPITALS, COUNTRY_ID, GW_TO_ISO3, ISO_NUMBER, country_name, iso3
     from .geojson import region_slug
     from .links import closed, links_of, unwrapped
     from .priogrid import LAST_CELL, PrioGrid, centre_of, gid_of
@@ -15,6 +15,7 @@ else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "CAPITALS",
     "COUNTRY_ID",
     "GW_TO_ISO3",
     "ISO_NUMBER",

@@ -25,6 +25,13 @@ GW_TO_ISO3: dict[int, str] = {
 #: VIEWS' number of a country of today, by code of three letters.
 COUNTRY_ID: dict[str, int] = {row["iso3"]: int(row["views_id"]) for row in _ROWS if row["views_id"]}
 
+#: Longitude and latitude of the seat of government, degrees, where it is given.
+CAPITALS: dict[str, tuple[float, float]] = {
+    row["iso3"]: (float(row["capital_longitude"]), float(row["capital_latitude"]))
+    for row in _ROWS
+    if row["capital_longitude"]
+}
+
 
 def plain(name: str) -> str:
     """A name for comparing: lower case, no accents, typographic apostrophes straightened.

@@ -6,8 +6,7 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .actors import GROUPS, armed_groups
-    from .from_files import build_from_files
-    from .read import SOURCES, read_source
+    from .read import SOURCES, build_from_files, read_source
     from .tables import read_table
     from .tabular import is_panel, mapping_of, read_panel
     from .ucdp import months_of as ucdp_months

@@ -13,29 +13,20 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ..convert import Problems, dates, number, text
 from ..errors import UsageError, nearest
-from ..geography import ISO_NUMBER, iso3
+from ..geography import ISO_NUMBER
 from ..panel import Incidents, coverage_table, require_unique
 from ..schemas import empty_incidents
 from .actors import GROUPS, armed_groups
+from .columns import country_of
 from .tables import RawTable, read_table
 
 REQUIRED = (
-    "event_id_cnty",
-    "event_date",
-    "event_type",
-    "sub_event_type",
-    "latitude",
-    "longitude",
-    "fatalities",
-    "actor1",
-    "actor2",
-    "geo_precision",
-    "time_precision",
+    *("event_id_cnty", "event_date", "event_type", "sub_event_type", "latitude", "longitude"),
+    *("fatalities", "actor1", "actor2", "geo_precision", "time_precision"),
 )
 OPTIONAL = ("disorder_type", "admin1", "iso", "country", "timestamp")
 ALIASES = {"data_id": "event_id_cnty"}
@@ -140,7 +131,7 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, RawTable]:
         kind.str.lower().map({k.lower(): v for k, v in TYPE_NAMES.items()}).fillna("").astype("str")
     )
     problems.add(out["violence_type"] == "", raw["event_type"], "unknown_value")
-    out["country"] = _country(raw)
+    out["country"] = country_of(raw, "iso", ISO_NUMBER)
     out["actor_a"], out["actor_b"] = text(raw["actor1"]), text(raw["actor2"])
     out["actor_group"] = armed_groups(out["actor_a"], out["actor_b"])
     deaths = number(raw["fatalities"], problems, low=0, whole=True)
@@ -162,15 +153,3 @@ def _dates(values: pd.Series, problems: Problems, today: date) -> tuple[pd.Serie
         cells.name = values.name
         return dates(cells, problems, today)
     return dates(values, problems, today)
-
-
-def _country(raw: pd.DataFrame) -> pd.Series:
-    """ISO3 by ISO number, by name where the number says nothing."""
-    code = pd.Series("", index=raw.index, dtype="str")
-    if "iso" in raw:
-        code = pd.to_numeric(raw["iso"], errors="coerce").map(ISO_NUMBER).fillna("").astype("str")
-    if "country" in raw:
-        names = text(raw["country"])
-        found = {name: iso3(name) for name in names.unique()}
-        code = pd.Series(np.where(code == "", names.map(found), code), index=raw.index, dtype="str")
-    return code

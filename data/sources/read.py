@@ -1,12 +1,14 @@
-"""Where incidents come from: one module per source, each with a ``read(path, ...) -> Incidents``."""
+"""Incidents, or a panel, from files named as ``ucdp:FILE`` and the like."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 
 from ..errors import UsageError, nearest
-from ..panel import Incidents
+from ..geography import Regions
+from ..panel import Built, Incidents, Rules, build_panel, combine
 
 SOURCES = ("ucdp", "acled", "table", "store")
 
@@ -61,3 +63,49 @@ def _from_store(path: str, today: date | None) -> Incidents:
             f"'{day}' is not a day.", where=path, remedy="Write store:FOLDER@2024-01-31."
         ) from None
     return Store(folder if at else path).as_of(when)
+
+
+def build_from_files(
+    source: str | Sequence[str],
+    regions: str | Path,
+    *,
+    countries: Sequence[str] | None = None,
+    unclear: str = "keep",
+    today: date | None = None,
+    coverage: Mapping[str, tuple[object, object]] | None = None,
+    window: tuple[object, object] | None = None,
+    rules: Rules | None = None,
+) -> Built:
+    """A panel from files, as ``harmattan data build`` does it.
+
+    Parameters
+    ----------
+    source : str or sequence of str
+        ``ucdp:FILE``, ``acled:FILE``, ``table:FILE`` or ``FILE``; several are combined (annual beats
+        candidate).
+    regions : path
+        GeoJSON of polygons.
+    countries : sequence of str, optional
+        ISO3 codes of the regions to keep.
+    unclear : {"keep", "drop"}
+        See :func:`harmattan.data.sources.ucdp.read`.
+    today : datetime.date, optional
+        Later dates are errors.
+    coverage, window
+        See :func:`build_panel`.
+    rules : Rules, optional
+        How incidents become counts.
+
+    Returns
+    -------
+    Built
+    """
+    specs = [source] if isinstance(source, str) else list(source)
+    incidents = combine([read_source(spec, unclear=unclear, today=today) for spec in specs])
+    return build_panel(
+        incidents,
+        Regions.read(regions, countries),
+        coverage=coverage,
+        window=window,
+        **vars(rules or Rules()),
+    )

@@ -53,6 +53,10 @@ class RawTable:
         repair = Repair(name, int(count), message, self.path, tuple(int(r) for r in list(rows)[:20]))
         return replace(self, repairs=(*self.repairs, repair))
 
+    def repaired_where(self, name: str, rows: pd.Series, message: str) -> RawTable:
+        """The same, counted and placed by a mask of the rows that were repaired."""
+        return self.repaired(name, int(rows.sum()), message, rows.index[rows])
+
     def require(self, columns: Collection[str]) -> None:
         """A :class:`SchemaError` naming the columns that are not there."""
         missing = [c for c in columns if c not in self.frame.columns]

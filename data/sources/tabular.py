@@ -18,7 +18,6 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ..convert import Problems, dates, number, text
@@ -27,6 +26,7 @@ from ..geography import iso3, region_slug
 from ..panel import Incidents, Panel, coverage_table, require_unique
 from ..schemas import PANEL_KEYS, empty_incidents
 from .actors import GROUPS, armed_groups
+from .columns import death_bounds
 from .tables import RawTable, read_table
 
 #: Our columns that a user's table of incidents may have; those with a star are needed.
@@ -294,24 +294,12 @@ def _deaths(raw: pd.DataFrame, out: pd.DataFrame, problems: Problems, table: Raw
     if "deaths" not in raw:
         return table
     best = number(raw["deaths"], problems, low=0, whole=True, nullable=True)
-    table = table.repaired(
-        "deaths_missing", int(best.isna().sum()), "Missing deaths count as none.", raw.index[best.isna()]
-    )
+    table = table.repaired_where("deaths_missing", best.isna(), "Missing deaths count as none.")
     best = best.fillna(0.0)
-    bounds = {}
-    for side in ("low", "high"):
-        name = f"deaths_{side}"
-        given = number(raw[name], problems, low=0, whole=True, nullable=True) if name in raw else best
-        bounds[side] = given.fillna(best)
-    outside = (best < bounds["low"]) | (best > bounds["high"])
-    table = table.repaired(
-        "deaths_bounds_widened",
-        int(outside.sum()),
-        "Bounds that did not hold best were widened to it.",
-        raw.index[outside],
+    low, high = (
+        number(raw[name], problems, low=0, whole=True, nullable=True) if name in raw else best
+        for name in ("deaths_low", "deaths_high")
     )
-    out["deaths_best"] = best
-    out["deaths_low"], out["deaths_high"] = np.minimum(bounds["low"], best), np.maximum(bounds["high"], best)
     if "deaths_civilians" in raw:
         out["deaths_civilians"] = number(raw["deaths_civilians"], problems, low=0, whole=True, nullable=True)
-    return table
+    return death_bounds(out, best, low, high, table)

@@ -27,11 +27,12 @@ import numpy as np
 import pandas as pd
 
 from ..convert import Problems, dates, number, text
-from ..errors import SchemaError, UsageError
-from ..geography import GW_TO_ISO3, iso3
+from ..errors import UsageError
+from ..geography import GW_TO_ISO3
 from ..panel import ANYWHERE, Incidents, coverage_table, require_unique
 from ..schemas import UCDP_TYPES, empty_incidents
 from .actors import GROUPS, armed_groups
+from .columns import country_of, death_bounds
 from .tables import RawTable, read_table
 
 #: Names of older releases.
@@ -44,13 +45,11 @@ ALIASES = {
     "date_precision": "date_prec",
     "where_precision": "where_prec",
 }
-_REQUIRED = """
-id type_of_violence side_a side_b where_prec latitude longitude date_prec date_start date_end best high low
-"""
-REQUIRED = _REQUIRED.split()
+REQUIRED = [
+    *("id", "type_of_violence", "side_a", "side_b", "where_prec", "latitude", "longitude"),
+    *("date_prec", "date_start", "date_end", "best", "high", "low"),
+]
 OPTIONAL = ["code_status", "country", "country_id", "deaths_civilians"]
-#: Columns that describe the whole year, or grow with later reports.
-KNOWN_LATER = ("active_year", "number_of_sources")
 
 _CANDIDATE_NAMES = """
 id relid year active_year code_status type_of_violence conflict_dset_id conflict_new_id conflict_name
@@ -61,20 +60,12 @@ region event_clarity date_prec date_start date_end deaths_a deaths_b deaths_civi
 low gwnoa gwnob
 """
 _CANDIDATE = tuple(_CANDIDATE_NAMES.split())
-_DROPPED = {
-    "source_article",
-    "source_office",
-    "source_date",
-    "source_headline",
-    "source_original",
-    "geom_wkt",
-}
 _SHORT = tuple(
     c
     for c in _CANDIDATE
-    if c not in _DROPPED
+    if not c.startswith("source_")
     and not c.endswith("_dset_id")
-    and c not in ("side_a_new_id", "side_b_new_id", "region", "gwnoa", "gwnob")
+    and c not in ("geom_wkt", "side_a_new_id", "side_b_new_id", "region", "gwnoa", "gwnob")
 )
 LAYOUTS = {len(_CANDIDATE): _CANDIDATE, len(_SHORT): _SHORT}
 
@@ -221,9 +212,7 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, RawTable]:
     comma = table.delimiter == ";"
     if comma:
         cells = raw[["latitude", "longitude"]].apply(lambda c: c.str.contains(",", regex=False)).any(axis=1)
-        table = table.repaired(
-            "decimal_comma", int(cells.sum()), "Decimal commas were read as points.", cells.index[cells]
-        )
+        table = table.repaired_where("decimal_comma", cells, "Decimal commas were read as points.")
     out = empty_incidents(len(raw)).set_index(raw.index)
     out["row"] = raw.index
     out["incident_id"] = text(raw["id"])
@@ -249,44 +238,23 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, RawTable]:
             decimal_comma=comma,
         )
     unstated = out["date_precision"] == 0
-    table = table.repaired(
-        "date_precision_unstated",
-        int(unstated.sum()),
-        "A date_prec of 0 was read as not stated.",
-        raw.index[unstated],
+    table = table.repaired_where(
+        "date_precision_unstated", unstated, "A date_prec of 0 was read as not stated."
     )
     out["date_precision"] = out["date_precision"].mask(unstated)
     kind = number(raw["type_of_violence"], problems, whole=True)
     out["violence_type"] = kind.map(UCDP_TYPES).fillna("").astype("str")
     problems.add(kind.notna() & (out["violence_type"] == ""), raw["type_of_violence"], "unknown_value")
-    out["country"] = _country(raw)
+    out["country"] = country_of(raw, "country_id", GW_TO_ISO3)
     out["actor_a"], out["actor_b"] = text(raw["side_a"]), text(raw["side_b"])
     out["actor_group"] = armed_groups(out["actor_a"], out["actor_b"])
     out["source"] = "ucdp"
     table = _deaths(raw, out, problems, table)
     status = text(raw["code_status"]) if "code_status" in raw else pd.Series("Clear", index=raw.index)
-    table = table.repaired(
-        "status_empty",
-        int((status == "").sum()),
-        "An empty code_status was read as Clear.",
-        raw.index[status == ""],
-    )
+    table = table.repaired_where("status_empty", status == "", "An empty code_status was read as Clear.")
     out["_unclear"] = ~status.str.lower().isin(["clear", ""])
     problems.raise_if_any()
     return out, table
-
-
-def _country(raw: pd.DataFrame) -> pd.Series:
-    """ISO3 by Gleditsch-Ward number, by name where the number says nothing."""
-    code = pd.Series("", index=raw.index, dtype="str")
-    if "country_id" in raw:
-        numbers = pd.to_numeric(raw["country_id"], errors="coerce")
-        code = numbers.map(GW_TO_ISO3).fillna("").astype("str")
-    if "country" in raw:
-        names = text(raw["country"])
-        found = {name: iso3(name) for name in names.unique()}
-        code = code.mask(code == "", names.map(found))
-    return code.astype("str")
 
 
 def _deaths(raw: pd.DataFrame, out: pd.DataFrame, problems: Problems, table: RawTable) -> RawTable:
@@ -295,42 +263,9 @@ def _deaths(raw: pd.DataFrame, out: pd.DataFrame, problems: Problems, table: Raw
     low = number(raw["low"], problems, low=0, whole=True, nullable=True)
     high = number(raw["high"], problems, low=0, whole=True, nullable=True)
     civil = raw["deaths_civilians"] if "deaths_civilians" in raw else pd.Series(np.nan, index=raw.index)
-    civilians = number(civil, problems, low=0, whole=True, nullable=True)
+    out["deaths_civilians"] = number(civil, problems, low=0, whole=True, nullable=True)
     missing = low.isna() | high.isna()
-    table = table.repaired(
-        "deaths_bounds_missing",
-        int(missing.sum()),
-        "Missing low or high estimates were set to best.",
-        raw.index[missing],
+    table = table.repaired_where(
+        "deaths_bounds_missing", missing, "Missing low or high estimates were set to best."
     )
-    low, high = low.fillna(best), high.fillna(best)
-    outside = (best < low) | (best > high)
-    table = table.repaired(
-        "deaths_bounds_widened",
-        int(outside.sum()),
-        "Bounds that did not hold best were widened to it.",
-        raw.index[outside],
-    )
-    out["deaths_best"], out["deaths_low"], out["deaths_high"] = (
-        best,
-        np.minimum(low, best),
-        np.maximum(high, best),
-    )
-    out["deaths_civilians"] = civilians
-    return table
-
-
-def feature_columns(columns: list[str]) -> list[str]:
-    """The columns themselves, unless one of them is known only after the fact (a :class:`SchemaError`).
-
-    >>> feature_columns(["best"])
-    ['best']
-    """
-    later = [c for c in columns if c in KNOWN_LATER]
-    if later:
-        raise SchemaError(
-            f"'{later[0]}' is filled in after the fact and would leak the future.",
-            where=f"column '{later[0]}'",
-            remedy="Leave it out of the features.",
-        )
-    return columns
+    return death_bounds(out, best, low, high, table)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import ConfigError, RegionError
+from ...data.geography import CAPITALS
 from ..series import Array, View, border_km, country_codes
 from .static import static_column
 from .surroundings import recently_active
@@ -123,29 +124,6 @@ def great_circle(longitude: Array, latitude: Array) -> Array:
     half = np.sin((lat[:, None] - lat) / 2) ** 2
     half += np.cos(lat[:, None]) * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
     return np.asarray(2 * EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
-
-
-#: Longitude and latitude of the seat of government, degrees.
-CAPITALS: dict[str, tuple[float, float]] = {
-    "BEN": (2.61, 6.50),
-    "BFA": (-1.52, 12.37),
-    "CIV": (-5.28, 6.82),
-    "CMR": (11.52, 3.87),
-    "DZA": (3.06, 36.75),
-    "GHA": (-0.20, 5.56),
-    "GIN": (-13.68, 9.51),
-    "GMB": (-16.58, 13.45),
-    "GNB": (-15.60, 11.86),
-    "LBR": (-10.80, 6.30),
-    "MLI": (-8.00, 12.65),
-    "MRT": (-15.98, 18.08),
-    "NER": (2.11, 13.51),
-    "NGA": (7.49, 9.06),
-    "SEN": (-17.45, 14.69),
-    "SLE": (-13.23, 8.48),
-    "TCD": (15.04, 12.11),
-    "TGO": (1.21, 6.13),
-}
 
 
 def places(region_ids: tuple[str, ...], countries: tuple[str, ...], geometry: Any) -> pd.DataFrame:

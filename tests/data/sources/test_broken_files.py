@@ -172,8 +172,3 @@ def test_two_sources_that_count_different_things_are_not_added_up(ucdp_file: Wri
 def test_an_unknown_source_is_refused() -> None:
     with pytest.raises(HarmattanError, match=r"'gdelt' is not a source\. Known: acled, store, table, ucdp\."):
         read_source("gdelt:events.csv")
-
-
-def test_columns_known_only_later_are_refused_as_features() -> None:
-    with pytest.raises(SchemaError, match="'active_year' is filled in after the fact"):
-        ucdp.feature_columns(["best", "active_year"])

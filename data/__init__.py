@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         nearest,
     )
     from .frames import pandas_of, rows_of
+    from .months import month_of
     from .show import card
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -58,6 +59,7 @@ __all__ = [
     "WithdrawnError",
     "card",
     "lazy_names",
+    "month_of",
     "nearest",
     "pandas_of",
     "rows_of",

@@ -79,7 +79,7 @@ PLACED = "placed"
 def empty_incidents(rows: int = 0) -> pd.DataFrame:
     """A frame with every incident column, filled with what "not known" means in each; rows count as in a file."""
     index = pd.RangeIndex(rows)
-    columns = {n: pd.Series(value, index=index, dtype=kind) for n, (kind, value) in _INCIDENTS.items()}  # type: ignore[call-overload]
+    columns = {n: pd.Series(value, index=index, dtype=kind) for n, (kind, value) in _INCIDENTS.items()}
     return pd.DataFrame(columns).assign(row=range(2, rows + 2))
 
 

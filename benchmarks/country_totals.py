@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 
 from harmattan.data.snapshot import load_snapshot
-from harmattan.training.distribution import independent_ranks, joint_draws, stack
+from harmattan.training.distribution import independent_ranks, joint_draws
 from harmattan.training.evaluation.backtest import WARM_UP, run_backtest
 from harmattan.training.evaluation.protocol import HOUSE, LAST_OPEN, scored_regions
-from harmattan.training.pool.dependence import PastErrors, Template, fit_template, normal_scores
+from harmattan.training.margins import stack
+from harmattan.training.pool.dependence import Template, fit_template, normal_scores
 from harmattan.training.problems import build_problems
-from harmattan.training.record import Record
+from harmattan.training.record import PastErrors, Record
 
 DRAWS, SEEDS, LEVELS = 1000, 3, (0.5, 0.8, 0.9)
 #: Name, horizons that errors are taken from, and of how many origins; None for all before.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,11 @@ from .version import version
 if TYPE_CHECKING:
     from ..features.recipe import Recipe
     from ..training.diffusion.model import Diffusion
-    from ..training.evaluation.backtest import HorizonRecord
     from ..training.evaluation.leaderboard import Evaluation
     from ..training.evaluation.reliability import ForecastRecord
     from ..training.models.base import Problem
-    from ..training.pool.dependence import PastErrors, Template
-    from ..training.record import Record
+    from ..training.pool.dependence import Template
+    from ..training.record import PastErrors, Record
     from ..training.trained_model import TrainedModel
     from .settings import Settings
 
@@ -28,18 +27,18 @@ if TYPE_CHECKING:
 JUDGED = (1, 3, 6)
 #: Past origins that a training run is judged on, and learns weights and calibration from.
 TRAINING_ORIGINS = 36
+#: Columns of a table of scores without any.
+NO_SCORES = ["target", "member", "horizon"]
 #: Origins before those, forecast only so that the first weights are learned ones.
 WARM_UP = 12
 
 
 @dataclass(frozen=True)
 class Job:
-    """One independent piece of a run, done by one worker."""
+    """One independent piece of a run, done by one worker for all targets: they share what they can."""
 
     kind: str
-    target: str
-    horizon: int
-    seed: np.random.SeedSequence
+    horizon: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,19 @@ def fit_models(
     progress : callable, optional
         Called with the share done, 0..1.
     """
-    jobs = list(_jobs(settings, problems, judged=settings.backtest_origins > 0))
-    done = _run(jobs, problems, origin, settings, members, progress)
-    past = {(t, h): record for (kind, t, h), record in done.items() if kind == "judge"}
+    judged = settings.backtest_origins > 0
+    done = _run(_jobs(settings, problems, judged), problems, origin, settings, members, progress)
+    numbers = _streams(settings, problems, judged)
+    records = {(t, h): done["judge", t, h] for (kind, t, h) in numbers if kind == "judge"}
     target = _leading(settings)
-    errors = {h: record.errors for (t, h), record in past.items() if t == target}
-    told = {key: record.told for key, record in past.items() if record.told is not None}
-    tables = {"scores": _scores(past, settings), **_record_tables(told, target)}
+    boards, told = [], {}
+    for (t, h), record in records.items():
+        rng = np.random.default_rng(numbers["judge", t, h])
+        boards.append(_board(record, rng.random(record.observed.shape), settings))
+        told[t, h] = _told(record, range(len(record.origins)), rng, record.fitted)
+    errors = {h: record.errors for (t, h), record in records.items() if t == target}
+    scores = pd.concat(boards, ignore_index=True) if boards else pd.DataFrame(columns=NO_SCORES)
+    tables = {"scores": scores, **_record_tables(told, target)}
     return _put_together(settings, problems, recipe, done, _template(errors, problems, settings), tables)
 
 
@@ -115,26 +120,22 @@ def train(
 
     say = progress or (lambda share: None)
     done = _run(
-        list(_jobs(settings, problems, judged=False)),
+        _jobs(settings, problems, judged=False),
         problems,
         origin,
         settings,
         None,
         lambda s: say(0.3 * s),
     )
-    records = {
-        target: _recent(
-            problem, origin, settings, origins, _part(say, 0.3 + 0.7 * i / len(problems), len(problems))
-        )
-        for i, (target, problem) in enumerate(problems.items())
-    }
+    records = _recent(problems, origin, settings, origins, lambda s: say(0.3 + 0.7 * s))
     learned = {(t, r.horizon): learn_pool(r) for t, each in records.items() for r in each}
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 2]))
     evaluation = {t: evaluate(each, rng, border_regions(problems[t].panel)) for t, each in records.items()}
     target = _leading(settings)
     known = {(t, r.horizon): _known(r) for t, each in records.items() for r in each}
-    past = {r.horizon: _errors(r, known[target, r.horizon]) for r in records[target]}
-    errors = {h: e for h, e in past.items() if e is not None}
+    errors = {
+        r.horizon: _errors(r, known[target, r.horizon]) for r in records[target] if known[target, r.horizon]
+    }
     told = {
         (t, r.horizon): _told(r, known[t, r.horizon], rng)
         for t, each in records.items()
@@ -155,25 +156,27 @@ def train(
     return Training(trained, records, evaluation)
 
 
-def _part(say: Callable[[float], None], start: float, targets: int) -> Callable[[float], None]:
-    """Tells one target's share of the back-tests, which take seven tenths of a training, as one of the whole."""
-    return lambda share: say(start + 0.7 * share / targets)
-
-
 def _leading(settings: Settings) -> str:
     """The target whose errors stand for those of all."""
     return "events" if "events" in settings.targets else settings.targets[0]
 
 
-def _jobs(settings: Settings, problems: Mapping[str, Problem], judged: bool) -> Iterator[Job]:
-    """Every piece of work in a fixed order, each with a random stream of its own."""
+def _jobs(settings: Settings, problems: Mapping[str, Problem], judged: bool) -> list[Job]:
+    """Every piece of work, the longest first."""
+    jobs = [Job("diffusion")] if has_spillover(settings, problems) else []
+    jobs += [Job("judge", h) for h in settings.horizons if judged and h in JUDGED]
+    return jobs + [Job("fit", h) for h in settings.horizons]
+
+
+def _streams(
+    settings: Settings, problems: Mapping[str, Problem], judged: bool
+) -> dict[tuple[str, str, int], np.random.SeedSequence]:
+    """A random stream for each kind of work, target and horizon, in a fixed order."""
     kinds = [("diffusion", "events", 0)] if has_spillover(settings, problems) else []
     kinds += [("fit", target, h) for target in problems for h in settings.horizons]
     if judged:
         kinds += [("judge", target, h) for target in problems for h in settings.horizons if h in JUDGED]
-    seeds = np.random.SeedSequence(settings.seed).spawn(len(kinds))
-    for (kind, target, horizon), seed in zip(kinds, seeds, strict=True):
-        yield Job(kind, target, horizon, seed)
+    return dict(zip(kinds, np.random.SeedSequence(settings.seed).spawn(len(kinds)), strict=True))
 
 
 def has_spillover(settings: Settings, problems: Mapping[str, Problem]) -> bool:
@@ -196,59 +199,81 @@ def _run(
     members: Sequence[str] | None,
     progress: Callable[[float], None] | None,
 ) -> dict[tuple[str, str, int], Any]:
-    """Do all jobs on the workers; the results do not depend on how many there are."""
+    """Do all jobs on the workers, by kind, target and horizon; it does not depend on how many there are."""
     from ..training.parallel import run_tasks
 
-    shared = {**problems, "diffusion": events_problem(problems)}
     tasks = [(job, origin, settings, members) for job in jobs]
-    done = run_tasks(_do, shared, tasks, workers=settings.workers, progress=progress)
-    return dict(zip([(j.kind, j.target, j.horizon) for j in jobs], done, strict=True))
+    done = run_tasks(_do, dict(problems), tasks, workers=settings.workers, progress=progress)
+    return {
+        (job.kind, target, job.horizon): each
+        for job, found in zip(jobs, done, strict=True)
+        for target, each in found.items()
+    }
 
 
 def _do(
-    shared: Mapping[str, Problem],
+    problems: Mapping[str, Problem],
     job: Job,
     origin: pd.Period,
     settings: Settings,
     members: Sequence[str] | None,
-) -> Any:
-    """One job of one worker."""
+) -> dict[str, Any]:
+    """One job of one worker, by target."""
     from ..training.diffusion.fit import fit_diffusion
-    from ..training.evaluation.backtest import recent_origins, score_horizon
+    from ..training.evaluation.backtest import REFERENCE, recent_origins, run_backtest
     from ..training.pool.fitted import fit_pool
     from .spillover.job import border_rng, kernel_of
 
     if job.kind == "diffusion":
         try:
             rng = border_rng(settings.seed)
-            return fit_diffusion(shared["diffusion"], origin, rng=rng, kernel=kernel_of(settings))
+            found = fit_diffusion(events_problem(problems), origin, rng=rng, kernel=kernel_of(settings))
+            return {"events": found}
         except ModelError:
             # A fallback is for a day on which models fail: it goes on without spillover rather than not at all.
             if members is None:
                 raise
-            return None
-    problem = shared[job.target]
+            return {"events": None}
     if job.kind == "judge":
-        origins = recent_origins(problem, origin, job.horizon, settings.backtest_origins)
-        rng = np.random.default_rng(job.seed)
-        return score_horizon(problem, job.horizon, origins, rng, settings.draws, members=members)
-    return fit_pool(problem, origin, job.horizon, members).to_files()
+        first = next(iter(problems.values()))
+        records = run_backtest(
+            list(problems.values()),
+            recent_origins(first, origin, job.horizon, settings.backtest_origins),
+            (job.horizon,),
+            members=members,
+            compared=(REFERENCE,),
+            learns=False,
+            draws=settings.draws,
+        )
+        return dict(zip(problems, records, strict=True))
+    shared: dict[Any, Any] = {}
+    return {
+        target: fit_pool(problem, origin, job.horizon, members, shared).to_files()
+        for target, problem in problems.items()
+    }
 
 
 def _recent(
-    problem: Problem,
+    problems: Mapping[str, Problem],
     origin: pd.Period,
     settings: Settings,
     count: int,
     progress: Callable[[float], None],
-) -> list[Record]:
-    """What every member said at the recent origins, one record per horizon."""
+) -> dict[str, list[Record]]:
+    """Every member's forecasts at the recent origins by target, one record per horizon."""
     from ..training.evaluation.backtest import recent_origins, run_backtest
 
-    known = recent_origins(problem, origin, min(settings.horizons), count + max(settings.horizons) - 1)
-    return run_backtest(
-        problem, known, settings.horizons, workers=settings.workers, warm_up=WARM_UP, progress=progress
+    first = next(iter(problems.values()))
+    known = recent_origins(first, origin, min(settings.horizons), count + max(settings.horizons) - 1)
+    records = run_backtest(
+        list(problems.values()),
+        known,
+        settings.horizons,
+        workers=settings.workers,
+        warm_up=WARM_UP,
+        progress=progress,
     )
+    return {target: [r for r in records if r.target == target] for target in problems}
 
 
 def _known(record: Record) -> list[int]:
@@ -256,29 +281,38 @@ def _known(record: Record) -> list[int]:
     return [i for i, row in enumerate(record.observed) if np.isfinite(row).any()]
 
 
-def _errors(record: Record, known: Sequence[int]) -> PastErrors | None:
-    """The pool's past errors on the normal scale; None where no outcome is known yet."""
-    from ..training.pool.dependence import PastErrors, normal_scores
-
-    if not known:
-        return None
-    each = [
-        normal_scores(record.margins["pool"][i], record.observed[i], np.isfinite(record.observed[i]))
-        for i in known
-    ]
-    origins = tuple(record.origins[i] for i in known)
-    return PastErrors(origins, np.stack([e[0] for e in each]), np.stack([e[1] for e in each]))
+def _errors(record: Record, known: Sequence[int]) -> PastErrors:
+    """The pool's past errors at some origins."""
+    errors, at = record.errors, list(known)
+    return replace(
+        errors,
+        origins=tuple(errors.origins[i] for i in at),
+        score=errors.score[at],
+        spread=errors.spread[at],
+    )
 
 
-def _told(record: Record, known: Sequence[int], rng: np.random.Generator) -> ForecastRecord:
-    """What the pool said at the origins whose outcome is known."""
+def _told(
+    record: Record, known: Sequence[int], rng: np.random.Generator, fitted: pd.Period | None = None
+) -> ForecastRecord:
+    """The pool's forecasts at the origins whose outcome is known."""
+    from ..training.evaluation.backtest import REFERENCE
     from ..training.evaluation.reliability import score_forecasts
 
-    said, reference = ([record.margins[name][i] for i in known] for name in ("pool", "conflictology_12"))
-    origins = [record.origins[i] for i in known]
-    observed = record.observed[list(known)]
+    at = list(known)
+    values = {name: record.of("pool", name)[at] for name in record.values}
+    reference = record.of(REFERENCE, "crps_exact")[at]
+    origins = [record.origins[i] for i in at]
     return score_forecasts(
-        record.target, record.horizon, origins, record.region_ids, said, reference, observed, rng
+        record.target,
+        record.horizon,
+        origins,
+        record.region_ids,
+        values,
+        reference,
+        record.observed[at],
+        rng,
+        fitted,
     )
 
 
@@ -338,14 +372,10 @@ def _put_together(
     )
 
 
-def _scores(past: Mapping[tuple[str, int], HorizonRecord], settings: Settings) -> pd.DataFrame:
-    """The recent record of every member."""
+def _board(record: Record, pit: np.ndarray, settings: Settings) -> pd.DataFrame:
+    """The recent record of every member at one horizon."""
     from ..training.evaluation.backtest import leaderboard
 
-    tables = []
-    for (target, horizon), record in past.items():
-        rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 2, horizon]))
-        tables.append(leaderboard(record, target, rng))
-    if tables:
-        return pd.concat(tables, ignore_index=True)
-    return pd.DataFrame(columns=["target", "member", "horizon"])
+    return leaderboard(
+        record, np.random.default_rng(np.random.SeedSequence([settings.seed, 2, record.horizon])), pit
+    )

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ..data.panel import Panel
     from ..features.recipe import Recipe
     from ..training.diffusion.model import Diffusion
-    from ..training.distribution import Draws, Margins
+    from ..training.distribution import Draws
+    from ..training.margins import Margins
     from ..training.models.base import Problem
     from ..training.trained_model import TrainedModel
     from .fitting import Training
@@ -314,7 +315,9 @@ def _say(
 
 def _rehearsal(ready: Ready, trained: TrainedModel) -> pd.DataFrame:
     """The last month as it would have been forecast: by this very model, where it is older than that."""
+    from ..training.evaluation.case_scores import measure
     from ..training.evaluation.reliability import rehearsal, score_forecasts
+    from ..training.margins import stack
     from ..training.models.baselines import Conflictology
 
     before = ready.origin - 1
@@ -324,12 +327,15 @@ def _rehearsal(ready: Ready, trained: TrainedModel) -> pd.DataFrame:
     problem = ready.problems[target]
     row = problem.row(ready.origin)
     observed = np.where(problem.observed[row], problem.counts[row], np.nan)[None]
-    said = [trained.pools[target, 1].margins(problem, before)["pool"]]
-    usual = [Conflictology(12).margins(problem, before)]
+    nothing = np.full(observed.shape[1], np.nan)
+    made = stack([trained.pools[target, 1].margins(problem, before)["pool"]])
+    usual = stack([Conflictology(12).margins(problem, before)])
+    values, reference = (measure(m, observed[0], nothing) for m in (made, usual))
     rng = np.random.default_rng(trained.seed)
     regions = problem.panel.region_ids
+    score = reference["crps_exact"]
     return rehearsal(
-        score_forecasts(target, 1, [before], regions, said, usual, observed, rng, trained.origin)
+        score_forecasts(target, 1, [before], regions, values, score, observed, rng, trained.origin)
     )
 
 
@@ -360,7 +366,8 @@ def _draws(
     ranks: np.ndarray,
 ) -> Draws:
     """Joint draws of one target from the pool's margins."""
-    from ..training.distribution import Draws, joint_draws, stack
+    from ..training.distribution import Draws, joint_draws
+    from ..training.margins import stack
 
     margins = stack([said[target, h] for h in settings.horizons])
     return Draws(joint_draws(margins, ranks), origin, settings.horizons, region_ids, target, margins.mean)

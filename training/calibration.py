@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.errors import ModelError
-from .distribution import Margins, from_cdf
+from .margins import Margins, from_cdf
 
 #: Edges of the predicted means between which calibration may differ.
 LEVELS = (0.1, 0.5, 2.0, 5.0)
@@ -69,10 +69,13 @@ def _is_map(heights: np.ndarray) -> bool:
 
 def map_cdf(margins: Margins, heights: np.ndarray) -> Margins:
     """Margins (regions,) whose cumulative probabilities go through one piecewise linear map each, (regions, knots)."""
-    knots = np.linspace(0, 1, heights.shape[1])
+    bins = heights.shape[1] - 1
     heights = np.minimum(heights, 1.0)
     heights[:, -1] = 1.0
-    return from_cdf(np.stack([np.interp(f, knots, g) for f, g in zip(margins.cdf, heights, strict=True)]))
+    at = margins.cdf * bins
+    below = np.minimum(at.astype(np.int64), bins - 1)
+    low, high = (np.take_along_axis(heights, i, axis=1) for i in (below, below + 1))
+    return from_cdf(low + (high - low) * (at - below))
 
 
 def spread_over(lower: np.ndarray, upper: np.ndarray, bins: int) -> np.ndarray:

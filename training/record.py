@@ -1,19 +1,51 @@
-"""What every member forecast at past origins, and the outcome."""
+"""What is kept of the forecasts from past origins: a few numbers per case, and never a distribution."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .distribution import Margins
+
+class ScoredOrigin(NamedTuple):
+    """What one origin teaches once its outcome is known.
+
+    ``error`` and ``distance`` are the terms of :func:`harmattan.training.pool.weights.pool_terms`; ``lower``,
+    ``upper`` and ``mean`` are ``F(y - 1)``, ``F(y)`` and the predicted mean of the pool for each observed case.
+    """
+
+    error: np.ndarray
+    distance: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    mean: np.ndarray
+
+
+@dataclass(frozen=True)
+class PastErrors:
+    """What one horizon's past forecasts got wrong, on the normal scale.
+
+    Attributes
+    ----------
+    origins : tuple of pandas.Period
+    score : numpy.ndarray
+        Mean of the normal scores of the randomised transform, given the outcome; (origins, regions).
+    spread : numpy.ndarray
+        Variance of the score that the forecast expected; 0 where nothing was observed, and near 0 where a quiet
+        region could hardly surprise; (origins, regions).
+    """
+
+    origins: tuple[pd.Period, ...]
+    score: np.ndarray
+    spread: np.ndarray
 
 
 @dataclass(frozen=True)
 class Record:
-    """What every member forecast at one horizon, and the outcome.
+    """Every member's forecasts at one horizon, reduced to what scores, weights and dependence need; the outcomes.
 
     Attributes
     ----------
@@ -27,10 +59,20 @@ class Record:
     history : numpy.ndarray
         Counts of the 12 months up to the last one published at each origin, as they stood then, (origins, 12,
         regions); NaN where not observed.
-    margins : mapping of str to sequence of Margins
-        By member and ``pool``, one per origin, (regions,).
+    members : tuple of str
+        Members, ``pool_uncalibrated`` and ``pool``, in the order of the first axis of ``values``.
+    values : mapping of str to numpy.ndarray
+        (members, origins, regions): what :func:`harmattan.training.evaluation.case_scores.measure` gives.
     weights : pandas.DataFrame
         ``origin, horizon, member, weight`` of the pool.
+    scored : tuple of (ScoredOrigin or None)
+        Per origin, what it teaches; None where none of its outcomes was observed.
+    errors : PastErrors
+        Of the pool, on the normal scale; spread 0 where nothing was observed.
+    draws : int
+        Of how many draws the scores are.
+    fitted : pandas.Period or None
+        The last month that the parameters of the last forecast have seen.
     """
 
     target: str
@@ -40,5 +82,15 @@ class Record:
     countries: tuple[str, ...]
     observed: np.ndarray
     history: np.ndarray
-    margins: Mapping[str, Sequence[Margins]]
+    members: tuple[str, ...]
+    values: Mapping[str, np.ndarray]
     weights: pd.DataFrame
+    scored: tuple[ScoredOrigin | None, ...]
+    errors: PastErrors
+    draws: int
+    fitted: pd.Period | None = None
+
+    def of(self, member: str, measure: str) -> np.ndarray:
+        """One number of one member in every case, (origins, regions)."""
+        values: np.ndarray = self.values[measure][self.members.index(member)]
+        return values

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from ...data.panel import Panel
-from ...training.distribution import Draws, empirical
+from ...training.distribution import Draws
 from ...training.evaluation.scores import interval_coverage, randomised_pit
+from ...training.margins import empirical
 from ..release import PastRelease, StatusEntry, coverage_of, outcome_of, readable, usable
 
 if TYPE_CHECKING:

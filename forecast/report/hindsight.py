@@ -11,7 +11,7 @@ import pandas as pd
 from ...data.frames import rows_of
 from ...data.geography import country_name
 from ...data.panel import Panel
-from ...training.distribution import empirical
+from ...training.margins import empirical
 from ..release import HISTORY_MONTHS, PastRelease, outcome_of
 from ..result import ForecastResult
 from .map_measures import since_release

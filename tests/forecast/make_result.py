@@ -12,13 +12,15 @@ import shapely
 from harmattan.data.panel import Panel
 from harmattan.forecast.result import ForecastResult
 from harmattan.training.diffusion.border_signal import SHARED, WEAK
-from harmattan.training.distribution import Draws, empirical, negative_binomial
+from harmattan.training.distribution import Draws
+from harmattan.training.evaluation.case_scores import measure
 from harmattan.training.evaluation.reliability import (
     ForecastRecord,
     rehearsal,
     reliability_table,
     score_forecasts,
 )
+from harmattan.training.margins import empirical, negative_binomial, stack
 
 HORIZONS = (1, 2, 3, 4, 5, 6)
 FAMILIES = ("own history", "domestic neighbours", "across the border", "country", "calendar", "baseline")
@@ -178,12 +180,13 @@ def make_told(panel: Panel, target: str, horizon: int, rng: np.random.Generator)
     last = len(counts) - 1
     rows = np.arange(last - 11, last + 1) - horizon
     recent = [counts[row - 11 : row + 1] for row in rows]
-    said = [negative_binomial(window.mean(axis=0) + 0.1, np.full(len(window[0]), 4.0)) for window in recent]
     origins = [panel.months[row] for row in rows]
-    plain = [empirical(window) for window in recent]
-    return score_forecasts(
-        target, horizon, origins, panel.region_ids, said, plain, counts[rows + horizon], rng
-    )
+    observed = counts[rows + horizon]
+    nothing = np.full(observed.shape, np.nan)
+    means = np.stack([window.mean(axis=0) for window in recent])
+    values = measure(negative_binomial(means + 0.1, np.array(4.0)), observed, nothing)
+    plain = measure(stack([empirical(window) for window in recent]), observed, nothing)["crps_exact"]
+    return score_forecasts(target, horizon, origins, panel.region_ids, values, plain, observed, rng)
 
 
 def make_contributions(draws: Draws, rng: np.random.Generator) -> pd.DataFrame:

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from make_records import record_from
 
 from harmattan.data.panel import Panel
-from harmattan.training.distribution import Margins, empirical, mix
-
-
-class Record:
-    """The attributes of a back-test's record."""
-
-    def __init__(self, **attributes: Any) -> None:
-        self.__dict__.update(attributes)
+from harmattan.training.margins import Margins, certain_zero, empirical, mix
+from harmattan.training.record import Record
 
 
 def stand_in(calls: list[dict[str, Any]]) -> Callable[..., list[Record]]:
     """A function like ``run_backtest`` that also notes how it was called."""
 
     def run_backtest(
-        problem: Any,
+        problems: Any,
         origins: Sequence[pd.Period],
         horizons: Sequence[int],
         regions: Sequence[str],
         *,
         members: Sequence[str] | None = None,
+        compared: Sequence[str] = (),
         refit_every: int = 12,
         data_lag: int = 0,
+        learns: bool = True,
+        draws: int = 1000,
         workers: int = 1,
         scheduler: str | None = None,
         warm_up: int = 36,
@@ -38,7 +37,7 @@ def stand_in(calls: list[dict[str, Any]]) -> Callable[..., list[Record]]:
         as_of: Callable[[Any, pd.Period], Any] | None = None,
     ) -> list[Record]:
         calls.append(dict(locals()))
-        records = [_record(problem, origins, h, regions, data_lag, as_of) for h in horizons]
+        records = [_record(problems, origins, h, regions, data_lag, as_of) for h in horizons]
         if progress:
             progress(1.0)
         return records
@@ -60,19 +59,17 @@ def _record(
         observed.append(np.where(problem.observed[row][at], problem.counts[row][at], np.nan))
         history.append(past[-12:])
         year, two = empirical(past[-12:]), empirical(past[-24:])
-        said["zero"].append(Margins(np.ones((len(at), 2)), np.zeros(len(at))))
+        said["zero"].append(certain_zero(len(at)))
         said["conflictology_12"].append(year)
         said["conflictology_24"].append(two)
         said["pool"].append(mix([year, two], np.array([0.5, 0.5])))
-    return Record(
+    made = record_from(said, np.stack(observed), np.stack(history), ("conflictology_12",), horizon)
+    return replace(
+        made,
         target=problem.target,
-        horizon=horizon,
         origins=tuple(origins),
         region_ids=tuple(regions),
         countries=tuple(problem.panel.countries[i] for i in at),
-        observed=np.stack(observed),
-        history=np.stack(history),
-        margins=said,
         weights=pd.DataFrame(
             {"origin": [str(o) for o in origins], "member": "conflictology_12", "weight": 0.5}
         ),

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from harmattan.training.calibration import LEVELS, fit_pit_map
-from harmattan.training.distribution import negative_binomial
+from harmattan.training.margins import negative_binomial
 
 
 def past(size_said: float, size_true: float, cases: int = 4000, mean: float = 3.0) -> tuple[np.ndarray, ...]:
@@ -28,7 +28,7 @@ def test_a_past_that_was_too_narrow_widens_the_forecast() -> None:
     plain = negative_binomial(np.array([3.0]), np.array([5.0]))
     truth = negative_binomial(np.array([3.0]), np.array([0.8]), tail=1e-6)
     mapped = fit_pit_map(*past(5.0, 0.8), prior=100.0).apply(plain)
-    near = min(mapped.support, truth.support)
+    near = min(mapped.points, truth.points) - 1
     before, after = (
         np.abs(m.widened(near).cdf[0, :near] - truth.cdf[0, :near]).max() for m in (plain, mapped)
     )

@@ -11,15 +11,16 @@ import pandas as pd
 
 from ...data.errors import ModelError
 from . import scores
-from .nb12_rival import RIVAL, rival_margins
 
 if TYPE_CHECKING:
+    from ..margins import Margins
     from ..record import Record
 
 #: Everybody is scored on this many draws: the ignorance score depends on it.
 DRAWS = 1000
 #: Counts whose exceedance is asked.
 THRESHOLDS = (1, 5, 10)
+PROBABILITIES = (*(f"p{k}" for k in THRESHOLDS), "p_escalation")
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class CaseScores:
                 "horizon": np.int8(self.horizon),
                 "origin": named(origin, tuple(str(o) for o in self.origins)),
                 "region_id": named(region, self.region_ids),
-                "observed": self.observed[origin, region].astype(np.int32),
+                "observed": self.observed[origin, region].astype(np.int64),
             }
         )
         for name, values in self.values.items():
@@ -108,82 +109,126 @@ class CaseScores:
         return frame
 
 
-def score_record(record: Record, rng: np.random.Generator, draws: int = DRAWS) -> CaseScores:
-    """Score every member of a record, and a negative binomial of the last months, on equally many draws.
+def measure(
+    margins: Margins, observed: np.ndarray, escalation: np.ndarray, draws: int = DRAWS
+) -> dict[str, np.ndarray]:
+    """Everything about a forecast that scores, reliability and leaderboards ask for.
+
+    Parameters
+    ----------
+    margins : Margins
+        Shape (..., regions).
+    observed : numpy.ndarray
+        Outcomes, (regions,), counts; NaN where not observed, where nothing that needs them means anything.
+    escalation : numpy.ndarray
+        The count from which on a month is an escalation, (regions,); NaN where there is none.
+    draws : int
+        Scores are those of so many quantile-spaced draws: the ignorance score depends on it.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        (..., regions) each. Of the draws: ``crps, crps_log, ignorance, interval_90``. Of the distribution itself:
+        ``mean``, ``crps_exact``, ``pit_low`` and ``pit_high`` (the step of its distribution function that the outcome
+        falls on), ``low`` and ``high`` (of the 80 % interval), ``p1, p5, p10, p_escalation``.
+    """
+    shape = margins.mean.shape
+    y = np.broadcast_to(np.where(np.isfinite(observed), observed, 0).astype(np.int64), shape)
+    drawn = margins.rounded(draws)
+    ends = [drawn.quantile([(rank + 0.5 - 1e-9) / draws])[0] for rank in _ranks(draws)]
+    threshold = np.broadcast_to(np.nan_to_num(escalation, nan=1.0).astype(np.int64), shape)
+    low, high = margins.quantile([0.1, 0.9])
+    return {
+        "mean": margins.mean,
+        "crps": drawn.crps(y),
+        "crps_log": drawn.crps(y, log=True),
+        "ignorance": _ignorance(drawn, y, draws),
+        "interval_90": _interval_score(y, ends, draws),
+        "crps_exact": margins.crps(y),
+        "pit_low": margins.at(y - 1),
+        "pit_high": margins.at(y),
+        "low": low.astype(float),
+        "high": high.astype(float),
+        **{f"p{k}": margins.prob_at_least(k) for k in THRESHOLDS},
+        "p_escalation": np.where(np.isfinite(escalation), margins.prob_at_least(threshold), np.nan),
+    }
+
+
+def _ignorance(drawn: Margins, y: np.ndarray, draws: int) -> np.ndarray:
+    """:func:`harmattan.training.evaluation.scores.ignorance` of the draws, from their distribution function."""
+    lows = np.array(scores.IGNORANCE_EDGES)
+    at = np.searchsorted(lows, y, side="right") - 1
+    below = drawn.at(lows[at] - 1)
+    upto = np.where(at + 1 < len(lows), drawn.at(np.append(lows[1:], 1)[at] - 1), 1.0)
+    return np.asarray(-np.log2((np.rint((upto - below) * draws) + 1) / (draws + len(lows))))
+
+
+def _ranks(draws: int, alpha: float = 0.1) -> list[int]:
+    """Ranks of the draws between which the ends of the central interval are interpolated, in pairs."""
+    return [
+        int(np.clip(f(p * (draws - 1)), 0, draws - 1)) for p in (alpha / 2, 1 - alpha / 2) for f in _AROUND
+    ]
+
+
+_AROUND = (np.floor, lambda at: np.floor(at) + 1)
+
+
+def _interval_score(y: np.ndarray, ends: list[np.ndarray], draws: int, alpha: float = 0.1) -> np.ndarray:
+    """:func:`harmattan.training.evaluation.scores.interval_score` of the draws, from those of :func:`_ranks`."""
+    low, high = (
+        a + (b - a) * (p * (draws - 1) % 1)
+        for (a, b), p in ((ends[:2], alpha / 2), (ends[2:], 1 - alpha / 2))
+    )
+    return np.asarray(high - low + 2 / alpha * (np.maximum(low - y, 0) + np.maximum(y - high, 0)))
+
+
+def score_record(record: Record, rng: np.random.Generator) -> CaseScores:
+    """The scores of every member of a record.
 
     Parameters
     ----------
     record : Record
-        What the members said at one horizon, and what came.
+        The members' forecasts at one horizon, and the outcomes.
     rng : numpy.random.Generator
         Randomises the PIT, with the same numbers for every member.
-    draws : int
-        Draws per forecast.
-
-    Returns
-    -------
-    CaseScores
 
     Raises
     ------
     ModelError
-        A member gives another number of forecasts than there are origins, or a score is not a number.
+        A score is not a number.
     """
-    seen = np.isfinite(record.observed)
+    seen, draws = np.isfinite(record.observed), record.draws
     uniform = rng.random(record.observed.shape)
     history = np.asarray(record.history, float)
-    escalation = scores.escalation_level(history)
-    predicted = {**record.margins}
-    predicted.setdefault(RIVAL, rival_margins(history))
-    members = tuple(predicted)
-    values: dict[str, np.ndarray] = {}
-    for at, name in enumerate(members):
-        given = predicted[name]
-        where = f"{name}, horizon {record.horizon}"
-        if len(given) != len(record.origins):
+    low, high = (_held(record.values[name], draws) / draws for name in ("pit_low", "pit_high"))
+    values = {
+        **{name: record.values[name] for name in ("crps", "crps_log", "ignorance", "interval_90")},
+        "pit": low + uniform * (high - low),
+        **{name: (draws - _held(1 - record.values[name], draws)) / draws for name in PROBABILITIES},
+        "mean": record.values["mean"],
+    }
+    values = {name: np.where(seen, each, np.nan) for name, each in values.items()}
+    for name, each in values.items():
+        wrong = np.isnan(each[:, seen]).any(axis=1) if name != "p_escalation" else np.zeros(1, bool)
+        if wrong.any():
+            where = f"{record.members[int(wrong.argmax())]}, horizon {record.horizon}"
             raise ModelError(
-                f"{len(given)} forecasts for {len(record.origins)} origins.",
-                where,
-                "Run the back-test again.",
+                f"the {name} of a forecast is not a number.", where, "Report this: a model failed."
             )
-        x = np.concatenate(
-            [margins.stratified(draws)[:, row] for margins, row in zip(given, seen, strict=True)], axis=1
-        )
-        found = _measures(record.observed[seen].astype(np.int64), x, uniform[seen], escalation[seen])
-        found["mean"] = np.concatenate([m.mean[row] for m, row in zip(given, seen, strict=True)])
-        for measure, numbers in found.items():
-            if np.isnan(numbers).any() and measure != "p_escalation":
-                raise ModelError(
-                    f"the {measure} of a forecast is not a number.", where, "Report this: a model failed."
-                )
-            table = values.setdefault(measure, np.full((len(members), *seen.shape), np.nan))
-            table[at][seen] = numbers
     return CaseScores(
         target=record.target,
         horizon=record.horizon,
         origins=tuple(record.origins),
         region_ids=tuple(record.region_ids),
         countries=tuple(record.countries),
-        members=members,
+        members=tuple(record.members),
         observed=np.asarray(record.observed, float),
         onset=scores.is_onset_case(history) & seen,
-        escalation=escalation,
+        escalation=scores.escalation_level(history),
         values=values,
     )
 
 
-def _measures(
-    y: np.ndarray, x: np.ndarray, uniform: np.ndarray, escalation: np.ndarray
-) -> dict[str, np.ndarray]:
-    """All scores of one member; ``x`` rises along its first axis, shape (draws, cases)."""
-    return {
-        "crps": scores.crps(y, x, ordered=True),
-        "crps_log": scores.crps(y, x, log=True, ordered=True),
-        "ignorance": scores.ignorance(y, x),
-        "interval_90": scores.interval_score(y, x),
-        "pit": scores.randomised_pit(y, x, uniform),
-        **{f"p{k}": scores.prob_at_least(x, k) for k in THRESHOLDS},
-        "p_escalation": np.where(
-            np.isfinite(escalation), scores.prob_at_least(x, np.nan_to_num(escalation)), np.nan
-        ),
-    }
+def _held(probability: np.ndarray, draws: int) -> np.ndarray:
+    """How many quantile-spaced draws do not exceed a count of some cumulative probability."""
+    return np.asarray(np.minimum(np.floor(probability * draws + 0.5 + 1e-9), draws))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..distribution import mix
 from ..models.catalogue import BASELINES
 from .comparison import month_blocks, skill_from_blocks
 
@@ -44,16 +43,16 @@ def leave_one_out(records: Sequence[Record], rng: np.random.Generator) -> pd.Dat
         names = list(dict.fromkeys(record.weights["member"]))
         blocks = month_blocks(len(record.origins), rng)
         cases = max(int(np.isfinite(record.observed).sum()), 1)
-        whole = _by_month(record, names)
-        baselines = {b: _by_month(record, [b]).sum() / cases for b in BASELINES if b in record.margins}
-        nothing = float(_by_month(record, ["zero"]).sum()) / cases if "zero" in record.margins else np.nan
+        whole = _of_mixture(record, names, names)
+        baselines = {b: _of_member(record, b).sum() / cases for b in BASELINES if b in record.members}
+        nothing = float(_of_member(record, "zero").sum()) / cases if "zero" in record.members else np.nan
         best = min(baselines, key=lambda b: baselines[b]) if baselines else ""
         for left_out in (NOBODY, *(names if len(names) > 1 else ())):
-            without = _by_month(record, [n for n in names if n != left_out])
+            without = _of_mixture(record, names, [n for n in names if n != left_out])
             # The skill of the whole pool against the one that lacks the member.
             worth = (0.0, 0.0, 0.0) if left_out == NOBODY else skill_from_blocks(whole, without, blocks)
             crps = float(without.sum()) / cases
-            alone = float(_by_month(record, [left_out] if left_out else names).sum()) / cases
+            alone = _of_member(record, left_out) if left_out else whole
             rows.append(
                 {
                     "target": record.target,
@@ -63,8 +62,8 @@ def leave_one_out(records: Sequence[Record], rng: np.random.Generator) -> pd.Dat
                     "best_baseline": best,
                     "skill_vs_best": 1 - crps / baselines[best] if best else np.nan,
                     **dict(zip(("worth", "worth_low", "worth_high"), worth, strict=True)),
-                    "skill_vs_zero": 1 - alone / nothing if nothing > 0 else np.nan,
-                    "verdict": _verdict(left_out, worth, not alone >= nothing),
+                    "skill_vs_zero": 1 - float(alone.sum()) / cases / nothing if nothing > 0 else np.nan,
+                    "verdict": _verdict(left_out, worth, not float(alone.sum()) / cases >= nothing),
                 }
             )
     return pd.DataFrame(rows)
@@ -81,13 +80,17 @@ def _verdict(left_out: str, worth: tuple[float, float, float], beats_zero: bool)
     return "of use" if worth[1] > 0 else "no measurable use: the interval covers zero"
 
 
-def _by_month(record: Record, names: Sequence[str]) -> np.ndarray:
-    """Exact CRPS of the equal mixture of some members, summed over the observed cases of each origin, (origins,)."""
-    weights = np.full(len(names), 1 / len(names))
-    sums = np.zeros(len(record.origins))
-    for i, observed in enumerate(record.observed):
-        seen = np.isfinite(observed)
-        if seen.any():
-            mixed = mix([record.margins[n][i] for n in names], weights)
-            sums[i] = mixed.crps(np.where(seen, observed, 0).astype(np.int64))[seen].sum()
-    return sums
+def _of_mixture(record: Record, names: Sequence[str], of: Sequence[str]) -> np.ndarray:
+    """Exact CRPS of the equal mixture of some of the pooled members, summed over the cases of an origin, (origins,).
+
+    It follows from the terms that weights are learned from (:func:`harmattan.training.pool.weights.pool_terms`).
+    """
+    w = np.array([name in of for name in names]) / len(of)
+    cases = np.isfinite(record.observed).sum(axis=1)
+    each = [0.0 if x is None else float(w @ x.error - w @ x.distance @ w / 2) for x in record.scored]
+    return np.asarray(np.array(each) * cases)
+
+
+def _of_member(record: Record, name: str) -> np.ndarray:
+    """Exact CRPS of a member, summed over the cases of each origin, (origins,)."""
+    return np.asarray(np.where(np.isfinite(record.observed), record.of(name, "crps_exact"), 0.0).sum(axis=1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from ..distribution import Margins, negative_binomial
+from ..margins import Margins, negative_binomial
 
 #: What it is called in tables.
 RIVAL = "negative_binomial_12"
@@ -38,12 +38,15 @@ def rival_margins(history: np.ndarray) -> list[Margins]:
     seen = np.isfinite(history)
     counts = np.where(seen, history, 0.0)
     mean = counts.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    best, size = np.full(mean.shape, -np.inf), np.full(mean.shape, SIZES[-1])
-    for s in SIZES:
-        center = mean[:, None]
-        each = special.gammaln(s + counts) - special.gammaln(s)
-        each += s * np.log(s / (s + center)) + special.xlogy(counts, center / (s + center))
-        likelihood = np.where(seen, each, 0.0).sum(axis=1)
-        size = np.where(likelihood > best, s, size)
-        best = np.maximum(best, likelihood)
-    return [negative_binomial(m, k) for m, k in zip(mean, size, strict=True)]
+    return [_most_likely(*each) for each in zip(counts, seen, mean, strict=True)]
+
+
+def _most_likely(counts: np.ndarray, seen: np.ndarray, mean: np.ndarray) -> Margins:
+    """Of one origin: counts and whether they were observed, (months, regions), and their mean, (regions,)."""
+    size = np.full(mean.shape, SIZES[0])
+    some = mean > 0
+    y, m, s = counts[:, some], mean[some], SIZES[:, None, None]
+    each = special.gammaln(s + y) - special.gammaln(s)
+    each += s * np.log(s / (s + m)) + special.xlogy(y, m / (s + m))
+    size[some] = SIZES[np.where(seen[:, some], each, 0.0).sum(axis=1).argmax(axis=0)]
+    return negative_binomial(mean, size)

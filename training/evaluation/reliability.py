@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..distribution import Margins
 from .diagnostics import MEAN_EDGES, MEAN_NAMES
 from .scores import reliability
 
@@ -76,20 +75,22 @@ def score_forecasts(
     horizon: int,
     origins: Sequence[pd.Period],
     region_ids: Sequence[str],
-    predicted: Sequence[Margins],
-    reference: Sequence[Margins],
+    values: Mapping[str, np.ndarray],
+    crps_reference: np.ndarray,
     observed: np.ndarray,
     rng: np.random.Generator,
     fitted: pd.Period | None = None,
 ) -> ForecastRecord:
-    """Score what was forecast from each origin.
+    """What a model's forecasts from some origins come to, once the outcomes are known.
 
     Parameters
     ----------
     target, horizon, origins, region_ids, fitted
         See :class:`ForecastRecord`.
-    predicted, reference : sequence of Margins
-        One per origin, (regions,): the model's, and those of the baseline that it is held against.
+    values : mapping of str to numpy.ndarray
+        (origins, regions): what :func:`harmattan.training.evaluation.case_scores.measure` gives of the model.
+    crps_reference : numpy.ndarray
+        (origins, regions): exact scores of the baseline that it is held against.
     observed : numpy.ndarray
         (origins, regions), counts; NaN where not observed.
     rng : numpy.random.Generator
@@ -97,46 +98,34 @@ def score_forecasts(
 
     Examples
     --------
-    >>> from harmattan.training.distribution import empirical
-    >>> even, always = empirical(np.array([[0], [1], [2], [3]])), empirical(np.array([[2]]))
+    >>> from harmattan.training.evaluation.case_scores import measure
+    >>> from harmattan.training.margins import empirical
+    >>> observed = np.array([[2.0]])
+    >>> even = measure(empirical(np.array([[[0]], [[1]], [[2]], [[3]]])), observed, observed)
     >>> july = pd.Period("2023-07", "M")
     >>> record = score_forecasts(
-    ...     "events", 1, [july], ["a"], [even], [always], np.array([[2.0]]), np.random.default_rng(0)
+    ...     "events", 1, [july], ["a"], even, np.zeros((1, 1)), observed, np.random.default_rng(0)
     ... )
-    >>> record.chance[1].tolist(), record.crps_reference.tolist()
+    >>> record.chance[1].tolist(), record.low.tolist()
     ([[0.75]], [[0.0]])
     """
     seen = np.isfinite(observed)
-    counts = np.where(seen, observed, 0).astype(np.int64)
-    uniform = rng.random(counts.shape)
-
-    def known(values: Iterable[np.ndarray]) -> np.ndarray:
-        return np.where(seen, np.stack(list(values)), np.nan)
-
-    def quantile(level: float) -> np.ndarray:
-        return np.stack([np.minimum((m.cdf < level).sum(axis=-1), m.support) for m in predicted]).astype(
-            float
-        )
-
+    pit = values["pit_low"] + rng.random(observed.shape) * (values["pit_high"] - values["pit_low"])
     return ForecastRecord(
         target,
         horizon,
         tuple(origins),
         tuple(region_ids),
         np.asarray(observed, float),
-        mean=np.stack([m.mean for m in predicted]),
-        low=quantile(0.1),
-        high=quantile(0.9),
-        pit=known(m.pit(y, u) for m, y, u in zip(predicted, counts, uniform, strict=True)),
-        crps=known(m.crps(y) for m, y in zip(predicted, counts, strict=True)),
-        crps_reference=known(m.crps(y) for m, y in zip(reference, counts, strict=True)),
-        chance={k: np.stack([_at_least(m, k) for m in predicted]) for k in THRESHOLDS},
+        mean=values["mean"],
+        low=values["low"],
+        high=values["high"],
+        pit=np.where(seen, pit, np.nan),
+        crps=np.where(seen, values["crps_exact"], np.nan),
+        crps_reference=np.where(seen, crps_reference, np.nan),
+        chance={k: values[f"p{k}"] for k in THRESHOLDS},
         fitted=fitted,
     )
-
-
-def _at_least(margins: Margins, k: int) -> np.ndarray:
-    return np.asarray(1 - margins.widened(k).cdf[..., k - 1])
 
 
 def reliability_table(records: Iterable[ForecastRecord]) -> pd.DataFrame:

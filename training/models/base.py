@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 
 from ...data.errors import ModelError, OriginError
 from ...data.panel import Panel
-from ..distribution import Margins
+from ..margins import Margins
 
 if TYPE_CHECKING:
     from ...features.cube import FeatureCube
@@ -78,6 +78,14 @@ class Problem:
         ModelError
             No region observed both at a month and ``horizon`` months later.
         """
+        key = (origin, horizon, burn_in, thinned)
+        cache: dict[Any, Sample] = self.__dict__.setdefault("_last_sample", {})
+        if key not in cache:
+            cache.clear()
+            cache[key] = self._sample(*key)
+        return cache[key]
+
+    def _sample(self, origin: pd.Period, horizon: int, burn_in: int, thinned: bool) -> Sample:
         pieces = [self._piece(origin, horizon, burn_in, thinned)]
         for other in self.also:
             last = min(origin, other.panel.last_month)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from ..distribution import Margins, empirical, negative_binomial
+from ..margins import Margins, certain_zero, empirical, negative_binomial
 from .base import Member, Problem
 from .excitation import border_shares
 
@@ -33,7 +33,7 @@ class Zero(Member):
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """All probability on zero."""
         regions = problem.panel.shape[1]
-        return Margins(np.ones((regions, 2)), np.zeros(regions))
+        return certain_zero(regions)
 
 
 class LastValue(Member):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ..distribution import Margins, negative_binomial
+from ..margins import Margins, negative_binomial
 from .base import Member, Problem
 from .dispersion import SizeLaw, fit_size
 from .endemic_epidemic import EndemicEpidemic
@@ -97,11 +97,13 @@ class BoostedEndemicEpidemic(Member):
                 init_score=offset,
                 feature_name=list(problem.cube.names),
                 free_raw_data=True,
-                params={"verbose": -1, "max_bin": 63},
+                params={"verbose": -1, "max_bin": 63, "num_threads": self.threads},
             )
             rounds = max(1, round(self.trees * min(1.0, 3.0 / horizon)))
             self.booster_ = lgb.train(self._settings(), data, num_boost_round=rounds)
-            fitted = np.exp(offset + self.booster_.predict(features, raw_score=True))
+            fitted = np.exp(
+                offset + self.booster_.predict(features, raw_score=True, num_threads=self.threads)
+            )
         self.size_ = fit_size(counts, fitted, sample.weights(base.recency_half_life), sample.target)
         self.fitted_ = fitted
         return self
@@ -140,7 +142,8 @@ class BoostedEndemicEpidemic(Member):
         start = self.start(problem, origin)
         if self.booster_ is None:
             return start
-        return np.asarray(start * np.exp(self.booster_.predict(problem.cube.values[row], raw_score=True)))
+        raw = self.booster_.predict(problem.cube.values[row], raw_score=True, num_threads=self.threads)
+        return np.asarray(start * np.exp(raw))
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -41,9 +42,22 @@ def pooled_members(target: str) -> tuple[str, ...]:
 
 
 def fit_members(
-    problem: Problem, origin: pd.Period, horizon: int, names: Iterable[str] = POOLED
+    problem: Problem,
+    origin: pd.Period,
+    horizon: int,
+    names: Iterable[str] = POOLED,
+    shared: dict[Any, Member] | None = None,
 ) -> dict[str, Member]:
     """Fit members for one horizon; those that build on another share one fit of it.
+
+    Parameters
+    ----------
+    problem, origin, horizon
+        See :class:`Member`.
+    names : iterable of str
+        Some of :data:`MEMBERS`.
+    shared : dict, optional
+        Fits that other targets of the same panel may use, by what they are; added to.
 
     Raises
     ------
@@ -64,6 +78,9 @@ def fit_members(
         base.fit(problem, origin, horizon)
     if {"boosted", "leaf_calibrated"} & set(names):
         boosted = BoostedEndemicEpidemic(base=base).fit(problem, origin, horizon)
+        if shared is not None:
+            shared["boosted", problem.target, origin, horizon] = boosted
+    events = (shared or {}).get(("boosted", "events", origin, horizon))
     made: dict[str, Member] = {
         "zero": Zero(),
         "last_value": LastValue(),
@@ -74,7 +91,7 @@ def fit_members(
         "smoothed_conflictology": SmoothedConflictology(),
         "exponential_nb": ExponentialNB(),
         "log_linear_nb": LogLinearNB(),
-        "events_times_deaths": EventsTimesDeaths(),
+        "events_times_deaths": EventsTimesDeaths(events),
         "endemic_epidemic": base,
         "boosted": boosted,
         "leaf_calibrated": LeafCalibrated(boosted),

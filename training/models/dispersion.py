@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import optimize
+
+from ..margins import negative_binomial_cdf
 
 #: Level added before the logarithm that the size depends on, so that a mean of zero has a size.
 LEVEL_FLOOR = 0.1
@@ -68,8 +70,7 @@ def fit_size(counts: np.ndarray, mean: np.ndarray, weights: np.ndarray, target: 
     unit = float(np.average(counts, weights=weights)) + 1e-3
 
     def loss(law: np.ndarray) -> float:
-        size = size_at(level, law[0], law[1])[:, None]
-        cdf = special.betainc(size, grid + 1.0, size / (size + level[:, None]))
+        cdf = negative_binomial_cdf(level, size_at(level, law[0], law[1]), grid)
         score = float((share * crps_on_grid(cdf, grid)).sum())
         return score / unit + pull.strength * float(((law - start) ** 2).sum())
 

@@ -8,16 +8,19 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from scipy import special
+from scipy import sparse, special
 
 from ...data.panel import TARGETS
-from ..distribution import TAIL, Margins, negative_binomial
+from ..count_grid import EXACT, GRID, WIDTH
+from ..margins import Margins, closed, negative_binomial
 from .base import Member, Problem
 from .boosted import BoostedEndemicEpidemic
 
 #: What the law of the spread is chosen from: size of one event's deaths, and how it grows with their number.
 SIZES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5)
 POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)
+#: Chance of more events than are told apart.
+RARE = 1e-5
 
 
 class EventsTimesDeaths(Member):
@@ -105,23 +108,14 @@ class EventsTimesDeaths(Member):
         """Compound margins, (regions,)."""
         events = self.events_.margins(as_events(problem), origin)
         each = self.deaths_per_event(problem, origin)
-        share = np.diff(events.cdf, axis=1, prepend=0.0)
-        rows = [self._compound(p, m) for p, m in zip(share, each, strict=True)]
-        cdf = np.ones((len(rows), max(len(row) for row in rows)))
-        for i, row in enumerate(rows):
-            cdf[i, : len(row)] = row
-        cdf[:, -1] = 1.0
-        return Margins(cdf, events.mean * each)
-
-    def _compound(self, share: np.ndarray, each: float) -> np.ndarray:
-        """Cumulative probabilities of one region's deaths from those of 0, 1, 2 ... events."""
-        beyond = share[::-1].cumsum()[::-1] > TAIL
-        most = max(int(beyond.sum()) - 1, 1)
-        n = np.arange(1, most + 1)
-        weight = share[1 : most + 1].copy()
-        weight[-1] += share[most + 1 :].sum()
-        given = negative_binomial(n * each, self.size_ * n**self.power_)
-        return np.asarray(np.minimum(share[0] + weight @ given.cdf, 1.0))
+        none, region, n, weight = _event_numbers(events)
+        given = negative_binomial(n * each[region], self.size_ * n**self.power_)
+        cdf = (
+            none[:, None]
+            + sparse.csr_array((weight, np.arange(len(n)), np.searchsorted(region, np.arange(len(each) + 1))))
+            @ given.cdf
+        )
+        return Margins(np.minimum(closed(cdf), 1.0), events.mean * each)
 
     def to_text(self) -> str:
         """The trees behind the events, in LightGBM's own text format; empty where there are none."""
@@ -148,6 +142,23 @@ class EventsTimesDeaths(Member):
         member.horizon_, member.size_, member.power_ = int(stored["horizon"]), stored["size"], stored["power"]
         member.events_ = BoostedEndemicEpidemic.from_json(stored["events"], trees)
         return member
+
+
+def _event_numbers(events: Margins) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Chance of no event, (regions,); then region, number of events and its chance, in the order of regions.
+
+    Numbers beyond what all but :data:`RARE` stay below count as the last one; those of a bin of the grid as its middle.
+    """
+    share = np.diff(events.cdf, axis=1, prepend=0.0)
+    beyond = share[:, ::-1].cumsum(axis=1)[:, ::-1]
+    kept = beyond > RARE
+    kept[:, :2] = True
+    last = kept.sum(axis=1) - 1
+    share[np.arange(len(last)), last] = beyond[np.arange(len(last)), last]
+    region, at = np.nonzero(kept[:, 1:])
+    numbers = GRID[: events.points].astype(float)
+    numbers[EXACT + 1 :] -= (WIDTH[EXACT : events.points - 1] - 1) / 2
+    return share[:, 0], region, numbers[at + 1], share[region, at + 1]
 
 
 def as_events(problem: Problem) -> Problem:

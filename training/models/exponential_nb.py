@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from ..distribution import Margins, negative_binomial
+from ..margins import Margins, negative_binomial
 from .base import Member, Problem
-from .dispersion import SizeLaw, fit_size
+from .dispersion import LEVEL_FLOOR, SizeLaw, fit_size
 from .excitation import exponential_means
 from .season import Season, season_of
 
@@ -69,41 +69,55 @@ class ExponentialNB(Member):
         return np.asarray(np.clip((second - slow**2 - slow) / (slow**2 + 0.05), 0.0, 8.0))
 
     @staticmethod
-    def _mean_size(moments: np.ndarray, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and size from moments (..., 4) and the parameters of the likelihood."""
-        share, pull, local = special.expit(params[:3])
-        fast, slow, pooled, excess = np.moveaxis(moments, -1, 0)
+    def _mean(moments: np.ndarray, params: np.ndarray) -> np.ndarray:
+        """Mean from fast, slow and pooled means and the parameters of the likelihood."""
+        share, pull = special.expit(params[:2])
+        fast, slow, pooled = moments[:3]
         own = np.exp(params[5]) * (share * fast + (1 - share) * slow)
-        mean = (1 - pull) * own + pull * pooled + 1e-6
+        return np.asarray((1 - pull) * own + pull * pooled + 1e-6)
+
+    @staticmethod
+    def _size(log_level: np.ndarray, excess: np.ndarray, params: np.ndarray) -> np.ndarray:
+        """Size from the logarithm of the level, the local excess and the parameters of the likelihood."""
+        local = special.expit(params[2:3])[0]
         # Bounded before the exponential: a search that strays far would overflow, and the clip below cuts it anyway.
-        log_inverse = np.minimum(-params[3] - params[4] * np.log(mean + 0.1), 50.0)
+        log_inverse = np.minimum(-params[3] - params[4] * log_level, 50.0)
         inverse = (1 - local) * np.exp(log_inverse) + local * excess
-        return mean, 1 / np.clip(inverse, 1e-3, 1e3)
+        return np.asarray(1 / np.clip(inverse, 1e-3, 1e3))
 
     def fit(self, problem: Problem, origin: pd.Period, horizon: int) -> Self:
         """Maximise the likelihood of outcomes ``horizon`` months ahead."""
         sample = problem.sample(origin, horizon, self.burn_in)
-        counts, moments = sample.counts, sample.take(self._moments)
+        moments = np.ascontiguousarray(np.moveaxis(sample.take(self._moments), -1, 0))
         weights = sample.weights(self.recency_half_life)
-        y, m, w = counts, moments, weights
-        positive = y > 0
+        y, w = sample.counts, weights
+        positive = np.flatnonzero(y > 0)
+        last: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
 
         def loss(params: np.ndarray) -> float:
-            mean, size = self._mean_size(m, params)
+            # Half of the parameters leave the mean alone: numerical derivatives by them need no new one.
+            key = params[[0, 1, 5]].tobytes()
+            if key not in last:
+                last.clear()
+                mean = self._mean(moments, params)
+                last[key] = (mean, np.log(mean + LEVEL_FLOOR))
+            mean, log_level = last[key]
+            size = self._size(log_level, moments[3], params)
             value = -size * np.log1p(mean / size)
+            some, many = mean[positive], size[positive]
             value[positive] += (
-                special.gammaln(y[positive] + size[positive])
-                - special.gammaln(size[positive])
-                + y[positive] * np.log(mean[positive] / (mean[positive] + size[positive]))
+                special.gammaln(y[positive] + many)
+                - special.gammaln(many)
+                + y[positive] * np.log(some / (some + many))
             )
             return -float(w @ value) / float(w.sum()) + 1e-4 * float(params @ params)
 
         found = optimize.minimize(loss, np.array([0.0, -3.0, -1.0, 0.0, 0.3, 0.0]), method="L-BFGS-B")
         self.horizon_ = horizon
         self.params_ = found.x
-        plain = self._mean_size(moments, found.x)[0]
+        plain = self._mean(moments, found.x)
         self.season_ = season_of(sample, plain)
-        self.size_ = fit_size(counts, plain * self.season_.at(sample.months), weights, sample.target)
+        self.size_ = fit_size(y, plain * self.season_.at(sample.months), weights, sample.target)
         self.account_ = {
             "converged": bool(found.success),
             "iterations": int(found.nit),
@@ -114,7 +128,7 @@ class ExponentialNB(Member):
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""
         moments = self._moments(problem)[problem.row(origin)]
-        plain, _ = self._mean_size(moments, self.params_)
+        plain = self._mean(moments.T, self.params_)
         mean = plain * self.season_.at(origin.ordinal + self.horizon_)
         inverse = (1 - self.local) / self.size_.at(mean) + self.local * moments[:, 3]
         return negative_binomial(mean, 1 / inverse)

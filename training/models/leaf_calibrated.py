@@ -11,7 +11,7 @@ from scipy import special
 
 from ...data.errors import ModelError
 from ..calibration import map_cdf, spread_over
-from ..distribution import Margins
+from ..margins import Margins
 from .base import Member, Problem
 from .boosted import BoostedEndemicEpidemic
 
@@ -64,7 +64,7 @@ class LeafCalibrated(Member):
 
     def _leaves(self, features: np.ndarray) -> np.ndarray:
         """Number of each case's leaf in each tree, counted through all trees, (cases, trees)."""
-        leaves = self.boosted_.booster_.predict(features, pred_leaf=True).astype(np.int64)
+        leaves = self.boosted_.booster_.predict(features, pred_leaf=True, num_threads=1).astype(np.int64)
         return np.asarray(leaves + np.arange(leaves.shape[1]) * self.boosted_.leaves)
 
     def _pit_share(self, counts: np.ndarray, mean: np.ndarray) -> np.ndarray:

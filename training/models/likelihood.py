@@ -8,11 +8,10 @@ after Held, Hohle & Hofmann (2005), doi:10.1191/1471082X05st098oa, with a size t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import special
-from statsmodels.base.model import GenericLikelihoodModel
+from scipy import optimize, special
 
 from .dispersion import LEVEL_FLOOR
 from .layout import Layout
@@ -20,7 +19,17 @@ from .layout import Layout
 _TINY = 1e-10
 
 
-class AdditiveMeanNB(GenericLikelihoodModel):  # type: ignore[misc]
+class _Rows(NamedTuple):
+    """Endemic part, mean, size, log of the level that the size depends on, and log(1 + mean / size), of each row."""
+
+    endemic: np.ndarray
+    mean: np.ndarray
+    size: np.ndarray
+    log_level: np.ndarray
+    ratio: np.ndarray
+
+
+class AdditiveMeanNB:
     """Weighted negative-binomial likelihood with an analytic score.
 
     Parameters
@@ -52,24 +61,33 @@ class AdditiveMeanNB(GenericLikelihoodModel):  # type: ignore[misc]
         self.X, self.V, self.Z, self.w = endemic, excitation, spread, weights
         self.some = np.flatnonzero(counts > 0)
         self.log_factorial = special.gammaln(counts + 1)
-        super().__init__(counts, exog=np.ones((len(counts), 1)), hasconst=False, missing="none")
-        self.data.xnames = [f"p{i}" for i in range(size)]
-        self.df_model, self.df_resid = size, len(counts) - size
+        self.endog = counts
+        self._last: tuple[bytes, _Rows] | None = None
 
     def mean_size(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Endemic part, whole mean, and size of each row."""
+        return self._rows(params)[:3]
+
+    def _rows(self, params: np.ndarray) -> _Rows:
+        """What value and gradient have in common, kept for the parameters that were asked for last."""
+        key = np.asarray(params).tobytes()
+        if self._last is None or self._last[0] != key:
+            self._last = (key, self._compute(params))
+        return self._last[1]
+
+    def _compute(self, params: np.ndarray) -> _Rows:
         a, b, d, e = self.layout.split(params)
         # Without an endemic design there is no endemic part (an empty product would give exp(0) = 1).
         endemic = np.exp(np.clip(self.X @ a, -30, 15)) if len(a) else np.zeros(len(self.w))
         mean = endemic + self.V @ b + _TINY
-        log_size = self.Z @ d + e * np.log(mean + LEVEL_FLOOR)
-        return endemic, mean, np.exp(np.clip(log_size, -7, 7))
+        log_level = np.log(mean + LEVEL_FLOOR)
+        size = np.exp(np.clip(self.Z @ d + e * log_level, -7, 7))
+        return _Rows(endemic, mean, size, log_level, np.log1p(mean / size))
 
     def loglikeobs(self, params: np.ndarray) -> np.ndarray:
         """Log-likelihood of each row, unweighted."""
-        _, mean, size = self.mean_size(params)
+        _, mean, size, _, ratio = self._rows(params)
         y = self.endog
-        ratio = np.log1p(mean / size)
         out = -size * ratio - self.log_factorial
         s = self.some
         out[s] += (
@@ -86,10 +104,11 @@ class AdditiveMeanNB(GenericLikelihoodModel):  # type: ignore[misc]
 
     def score_obs_parts(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Derivatives of each row's log-likelihood by endemic predictor, mean and log size."""
-        endemic, mean, size = self.mean_size(params)
+        endemic, mean, size, _, ratio = self._rows(params)
         y = self.endog
-        by_mean = y / mean - (y + size) / (size + mean)
-        by_size = -np.log1p(mean / size) + 1 - (y + size) / (size + mean)
+        share = (y + size) / (size + mean)
+        by_mean = y / mean - share
+        by_size = -ratio + 1 - share
         s = self.some
         by_size[s] += special.digamma(y[s] + size[s]) - special.digamma(size[s])
         by_log_size = by_size * size
@@ -100,11 +119,9 @@ class AdditiveMeanNB(GenericLikelihoodModel):  # type: ignore[misc]
     def score(self, params: np.ndarray) -> np.ndarray:
         """Gradient of :meth:`loglike`."""
         endemic, by_mean, by_log_size = self.score_obs_parts(params)
-        _, mean, _ = self.mean_size(params)
+        log_level = self._rows(params).log_level
         wm, ws = self.w * by_mean, self.w * by_log_size
-        grad = np.concatenate(
-            [self.X.T @ (wm * endemic), self.V.T @ wm, self.Z.T @ ws, [ws @ np.log(mean + LEVEL_FLOOR)]]
-        )
+        grad = np.concatenate([self.X.T @ (wm * endemic), self.V.T @ wm, self.Z.T @ ws, [ws @ log_level]])
         return np.asarray(grad - self.ridge * (params - self.centre))
 
     def bounds(self) -> list[tuple[float, float]]:
@@ -126,32 +143,30 @@ class AdditiveMeanNB(GenericLikelihoodModel):  # type: ignore[misc]
         start; the best of what was reached is taken, and ``attempts`` says how often it was tried.
         """
         bounds = [(float(v), float(v)) for v in start[:fixed]] + self.bounds()[fixed:]
-        best, tried = self._climb(start, bounds, maxiter, tolerance), 1
+        best, tried = self._search(start, bounds, maxiter, tolerance), 1
         for again in (best[0], (best[0] + start) / 2):
             if best[1]["converged"]:
                 break
-            other, tried = self._climb(again, bounds, maxiter, tolerance), tried + 1
+            other, tried = self._search(again, bounds, maxiter, tolerance), tried + 1
             best = max(best, other, key=lambda found: (found[1]["converged"], found[1]["loglike"]))
         return best[0], {**best[1], "attempts": tried}
 
-    def _climb(
+    def _search(
         self, start: np.ndarray, bounds: list[tuple[Any, Any]], maxiter: int, tolerance: float
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """One run of the optimiser."""
-        result = self.fit(
-            start_params=start,
-            method="lbfgs",
+        rows = len(self.endog)
+        found, _, account = optimize.fmin_l_bfgs_b(
+            lambda params: -self.loglike(params) / rows,
+            start,
+            fprime=lambda params: -self.score(params) / rows,
             bounds=bounds,
             maxiter=maxiter,
             pgtol=1e-4,
             factr=tolerance / np.finfo(float).eps,
-            disp=False,
-            skip_hessian=True,
-            warn_convergence=False,
         )
-        account = dict(result.mle_retvals)
-        return np.asarray(result.params), {
-            "converged": bool(account["converged"]),
-            "iterations": int(account.get("iterations", 0)),
-            "loglike": float(self.loglike(np.asarray(result.params))),
+        return np.asarray(found), {
+            "converged": account["warnflag"] == 0,
+            "iterations": int(account["nit"]),
+            "loglike": self.loglike(found),
         }

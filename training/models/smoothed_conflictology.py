@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ..distribution import Margins, negative_binomial
+from ..margins import Margins, negative_binomial
 from .base import Member, Problem
 from .dispersion import SizeLaw, fit_size
 from .season import Season, season_of

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from ..distribution import Margins
+from ..margins import Margins
+from ..record import PastErrors
 
 #: How far the correlations are pulled to none. Without, half of the country totals fall into too narrow a middle; with
 #: more, too many fall outside of the whole (docs/joint.md).
@@ -20,25 +21,6 @@ SERIAL = (0.55, 0.88)
 LARGEST = 0.9
 #: A single surprise says no more than this many standard deviations.
 _FAR_OUT = 4.0
-
-
-@dataclass(frozen=True)
-class PastErrors:
-    """What one horizon's past forecasts got wrong, on the normal scale.
-
-    Attributes
-    ----------
-    origins : tuple of pandas.Period
-    score : numpy.ndarray
-        Mean of the normal scores of the randomised transform, given the outcome; (origins, regions).
-    spread : numpy.ndarray
-        Variance of the score that the forecast expected; 0 where nothing was observed, and near 0 where a quiet
-        region could hardly surprise; (origins, regions).
-    """
-
-    origins: tuple[pd.Period, ...]
-    score: np.ndarray
-    spread: np.ndarray
 
 
 def normal_scores(margins: Margins, observed: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,14 +46,18 @@ def normal_scores(margins: Margins, observed: np.ndarray, seen: np.ndarray) -> t
     ([0.798], [0.637])
     """
     counts = np.where(seen, observed, 0).astype(np.int64)
-    wide = margins.widened(int(counts.max(initial=0)))
-    steps = np.concatenate([np.zeros((len(counts), 1)), wide.cdf.astype(float)], axis=1)
+    steps = np.concatenate([np.zeros((len(counts), 1)), margins.cdf], axis=1)
+    score, share = _step_scores(steps)
+    happened = _step_scores(np.stack([margins.at(counts - 1), margins.at(counts)], axis=1))[0][:, 0]
+    return np.where(seen, happened, 0.0), np.where(seen, (score**2 * share).sum(axis=1), 0.0)
+
+
+def _step_scores(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean normal score over each step of a distribution function, and the step's height."""
     quantile = special.ndtri(np.clip(steps, 0.0, 1.0))
     density = np.exp(-0.5 * quantile**2) / np.sqrt(2 * np.pi)
     share = np.diff(steps, axis=1)
-    score = np.clip(-np.diff(density, axis=1) / np.maximum(share, 1e-12), -_FAR_OUT, _FAR_OUT)
-    predicted = np.take_along_axis(score, counts[:, None], axis=1)[:, 0]
-    return np.where(seen, predicted, 0.0), np.where(seen, (score**2 * share).sum(axis=1), 0.0)
+    return np.clip(-np.diff(density, axis=1) / np.maximum(share, 1e-12), -_FAR_OUT, _FAR_OUT), share
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import singledispatch
 import numpy as np
 import pandas as pd
 
-from ..distribution import Margins
+from ..margins import Margins
 from ..models.base import Member, Problem
 from ..models.baselines import NeighbourConflictology
 from ..models.boosted import BoostedEndemicEpidemic
@@ -152,7 +152,7 @@ def _(member: BoostedEndemicEpidemic, problem: Problem, origin: pd.Period, mean:
     parts = _seasoned(parts, start)
     if member.booster_ is None:
         return parts
-    logs = member.booster_.predict(problem.cube.values[row], pred_contrib=True)
+    logs = member.booster_.predict(problem.cube.values[row], pred_contrib=True, num_threads=1)
     scale = logarithmic_mean(start * np.exp(logs.sum(axis=1)), start)
     # The last column is what the trees say on average.
     shown = [SHOWN_AS.get(family, BASELINE) for family in problem.cube.families] + [BASELINE]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..calibration import PitMap
-from ..distribution import Margins, mix
+from ..margins import Margins, mix
 from ..models.base import Member, Problem
 from ..models.catalogue import fit_members, pooled_members
 from ..models.serialization import json_text, member_files, read_members
@@ -86,8 +86,12 @@ def with_learned_weights(files: Mapping[str, str], learned: LearnedPool) -> dict
 
 
 def fit_pool(
-    problem: Problem, origin: pd.Period, horizon: int, members: Iterable[str] | None = None
+    problem: Problem,
+    origin: pd.Period,
+    horizon: int,
+    members: Iterable[str] | None = None,
+    shared: dict[Any, Member] | None = None,
 ) -> FittedPool:
     """Fit what the pool is made of, or the named members; equal weights, until a back-test has learned better ones."""
     names = tuple(members or pooled_members(problem.target))
-    return FittedPool(horizon, fit_members(problem, origin, horizon, names))
+    return FittedPool(horizon, fit_members(problem, origin, horizon, names, shared))

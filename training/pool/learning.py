@@ -4,34 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ...data.errors import ModelError
 from ..calibration import PitMap, fit_pit_map
-from ..distribution import Margins, mix
+from ..margins import Margins, mix
+from ..record import Record, ScoredOrigin
 from .weights import best_weights, pool_terms
-
-if TYPE_CHECKING:
-    from ..record import Record
 
 #: Fewest scored origins that anything is learned from; with less, weights are equal and nothing is calibrated.
 FEWEST = 12
-
-
-class ScoredOrigin(NamedTuple):
-    """What one origin teaches once its outcome is known.
-
-    ``error`` and ``distance`` are the terms of :func:`harmattan.training.pool.weights.pool_terms`; ``lower``,
-    ``upper`` and ``mean`` are ``F(y - 1)``, ``F(y)`` and the predicted mean of the pool for each observed case.
-    """
-
-    error: np.ndarray
-    distance: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-    mean: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -113,6 +97,33 @@ def scored_origin(members: Sequence[Margins], pool: Margins, observed: np.ndarra
     return ScoredOrigin(*pool_terms(members, observed, seen), lower[seen], upper[seen], pool.mean[seen])
 
 
+class Learner:
+    """Weights and calibration of the next forecast, from the origins whose outcome is known by then.
+
+    Parameters
+    ----------
+    members : int
+        How many are pooled.
+    wait : int
+        Months after which an origin is scored.
+    learns : bool
+        Otherwise weights stay equal, and nothing is calibrated.
+    """
+
+    def __init__(self, members: int, wait: int, learns: bool = True) -> None:
+        self.members, self.wait, self.learns = members, wait, learns
+        self.scored: list[ScoredOrigin | None] = []
+
+    def now(self) -> tuple[np.ndarray, PitMap | None]:
+        """Weights (members,) and calibration of the next origin."""
+        known = self.scored[: max(len(self.scored) - self.wait + 1, 0)] if self.learns else []
+        return learn([x for x in known if x is not None], self.members)
+
+    def add(self, origin: ScoredOrigin | None) -> None:
+        """What the next origin teaches, once its outcome is known."""
+        self.scored.append(origin)
+
+
 def learn(scored_origins: Sequence[ScoredOrigin], members: int) -> tuple[np.ndarray, PitMap | None]:
     """Weights (members,) and calibration from all scored origins; equal weights and no calibration from too few."""
     if len(scored_origins) < FEWEST:
@@ -144,19 +155,11 @@ def learn_pool(record: Record) -> LearnedPool:
     --------
     >>> from types import SimpleNamespace
     >>> import pandas as pd
-    >>> from harmattan.training.distribution import negative_binomial
-    >>> predicted = [negative_binomial(np.array([2.0]), np.array([1.0]))]
-    >>> record = SimpleNamespace(weights=pd.DataFrame({"member": ["a", "b"]}), observed=np.array([[3.0]]),
-    ...                          margins={"a": predicted, "b": predicted, "pool_uncalibrated": predicted})
+    >>> record = SimpleNamespace(weights=pd.DataFrame({"member": ["a", "b"]}), scored=[None])
     >>> learn_pool(record).weights
     {'a': 0.5, 'b': 0.5}
     """
     names = list(dict.fromkeys(record.weights["member"]))
-    plain = record.margins["pool_uncalibrated"]
-    each = [
-        scored_origin([record.margins[n][i] for n in names], plain[i], observed)
-        for i, observed in enumerate(record.observed)
-    ]
-    scored_origins = [x for x in each if x is not None]
-    weights, calibration = learn(scored_origins, len(names))
-    return LearnedPool(dict(zip(names, weights.tolist(), strict=True)), calibration, len(scored_origins))
+    known = [x for x in record.scored if x is not None]
+    weights, calibration = learn(known, len(names))
+    return LearnedPool(dict(zip(names, weights.tolist(), strict=True)), calibration, len(known))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import optimize
 
-from ..distribution import Margins
+from ..margins import Margins, coordinates, stack
 
 #: How far learned weights are pulled to equal ones; few origins know little about many members.
 SHRINKAGE = 0.5
@@ -35,12 +35,11 @@ def pool_terms(
         ``a`` (members,), ``B`` (members, members), in counts.
     """
     counts = np.where(seen, observed, 0).astype(np.int64)
-    support = max(max(m.support for m in members), int(counts.max(initial=0)))
-    cdf = np.stack([m.widened(support).cdf[seen] for m in members])
     error = np.array([m.absolute_error(counts)[seen].mean() for m in members])
     # sum_k F(1 - G) + G(1 - F), for all pairs at once.
-    flat = cdf.reshape(len(members), -1)
-    across = flat @ (1 - flat).T
+    cdf = stack(members).cdf[:, seen]
+    below, above = (coordinates(f).reshape(len(members), -1) for f in (cdf, 1 - cdf))
+    across = below @ above.T
     return error, (across + across.T) / max(int(seen.sum()), 1)
 
 

@@ -70,8 +70,8 @@ def test_the_same_settings_give_the_same_bytes(calls: list[Any], settings: Backt
 def test_the_models_see_nothing_after_the_last_target(calls: list[Any], settings: BacktestSettings) -> None:
     run_backtest_job(settings)
     (call,) = calls
-    assert str(call["problem"].panel.months[-1]) == "2022-03"
-    assert call["problem"].cube.values.shape[0] == len(call["problem"].panel.months)
+    assert str(call["problems"].panel.months[-1]) == "2022-03"
+    assert call["problems"].cube.values.shape[0] == len(call["problems"].panel.months)
     assert (call["refit_every"], call["data_lag"], call["as_of"]) == (12, 0, None)
 
 

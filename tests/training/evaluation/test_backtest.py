@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,16 +12,18 @@ import scoringrules
 from small_worlds import ladder_panel, problem_of
 
 from harmattan.data.panel import Panel
+from harmattan.training.evaluation import scores
 from harmattan.training.evaluation.backtest import (
     REFERENCE,
-    HorizonRecord,
     leaderboard,
     recent_origins,
-    score_horizon,
+    run_backtest,
 )
+from harmattan.training.evaluation.case_scores import score_record
 from harmattan.training.evaluation.scores import block_bootstrap_skill, crps, interval_coverage
 from harmattan.training.models.baselines import Conflictology
 from harmattan.training.pool.fitted import fit_pool
+from harmattan.training.record import Record
 
 DRAWS = 200
 
@@ -41,51 +44,99 @@ def panel() -> Panel:
     return ladder_panel(3, 72, observed)
 
 
+def judge(panel: Panel, horizon: int, origins: Sequence[pd.Period], draws: int = DRAWS) -> Record:
+    """The record that a plain run judges its pool by: equal weights, refits every third month."""
+    return run_backtest(
+        problem_of(panel),
+        tuple(origins),
+        (horizon,),
+        compared=(REFERENCE,),
+        learns=False,
+        draws=draws,
+        refit_every=3,
+    )[0]
+
+
 @pytest.fixture(scope="module")
-def record(panel: Panel) -> HorizonRecord:
-    problem = problem_of(panel)
-    return score_horizon(problem, 2, tuple(panel.months[60:66]), np.random.default_rng(1), DRAWS, 3)
+def record(panel: Panel) -> Record:
+    return judge(panel, 2, panel.months[60:66])
 
 
-def test_a_record_has_one_score_per_origin_and_region(panel: Panel, record: HorizonRecord) -> None:
+def test_a_record_has_one_score_per_origin_and_region(panel: Panel, record: Record) -> None:
     assert record.origins == tuple(panel.months[60:66])
+    assert record.fitted == panel.months[63]
     for name in ("pool", REFERENCE, "endemic_epidemic", "boosted", "exponential_nb"):
-        assert record.crps[name].shape == (6, 8)
-        assert np.nanmin(record.crps[name]) >= 0
-        assert np.nanmin(record.pit[name]) >= 0
-        assert np.nanmax(record.pit[name]) <= 1
+        assert record.of(name, "crps").shape == (6, 8)
+        assert record.of(name, "crps").min() >= 0
+        assert (record.of(name, "pit_low") <= record.of(name, "pit_high")).all()
+    assert np.argwhere(np.isnan(record.observed)).tolist() == [[4, 2]]
 
 
-def test_an_unobserved_outcome_is_not_scored(record: HorizonRecord) -> None:
-    for values in [*record.crps.values(), *record.pit.values()]:
-        assert np.argwhere(np.isnan(values)).tolist() == [[4, 2]]
+def test_nothing_is_kept_that_grows_with_the_counts(record: Record) -> None:
+    """A record of distributions would grow with the largest count; this one holds a few numbers per case."""
+    cases = 6 * 8 * len(record.members)
+    assert sum(each.size for each in record.values.values()) <= 16 * cases
 
 
-def test_the_score_of_one_case_is_a_direct_double_sum(panel: Panel, record: HorizonRecord) -> None:
+def test_the_scores_of_one_case_are_those_of_its_draws(panel: Panel, record: Record) -> None:
     problem = problem_of(panel)
     draws = Conflictology(12).margins(problem, panel.months[62]).stratified(DRAWS)[:, 4].astype(float)
     y = float(panel.measure("events")[64, 4])
     direct = np.abs(draws - y).mean() - 0.5 * np.abs(draws[:, None] - draws).mean()
-    assert record.crps[REFERENCE][2, 4] == pytest.approx(direct, abs=1e-9)
+    assert record.of(REFERENCE, "crps")[2, 4] == pytest.approx(direct, abs=1e-9)
 
 
-def test_between_refits_parameters_stay_and_months_go_on(panel: Panel, record: HorizonRecord) -> None:
+@pytest.mark.parametrize("name", ["pool", "boosted", REFERENCE])
+def test_every_measure_is_that_of_the_draws(panel: Panel, name: str) -> None:
+    origin = panel.months[63]
+    record, problem = judge(panel, 2, [origin]), problem_of(panel)
+    made = fit_pool(problem, origin, 2).margins(problem, origin)
+    made[REFERENCE] = Conflictology(12).margins(problem, origin)
+    x, y = made[name].stratified(DRAWS), panel.measure("events")[65].astype(np.int64)
+    expected = {
+        "crps": scores.crps(y, x),
+        "crps_log": scores.crps(y, x, log=True),
+        "ignorance": scores.ignorance(y, x),
+        "interval_90": scores.interval_score(y, x),
+    }
+    for measure, values in expected.items():
+        np.testing.assert_allclose(record.of(name, measure)[0], values, rtol=1e-9, err_msg=measure)
+    judged = score_record(record, np.random.default_rng(1))
+    uniform = np.random.default_rng(1).random((1, 8))[0]
+    np.testing.assert_allclose(judged.of(name, "pit")[0], scores.randomised_pit(y, x, uniform), atol=1e-12)
+    for k in (1, 5, 10):
+        assert judged.of(name, f"p{k}")[0].tolist() == scores.prob_at_least(x, k).tolist()
+
+
+def test_between_refits_parameters_stay_and_months_go_on(panel: Panel, record: Record) -> None:
     problem = problem_of(panel)
     pool = fit_pool(problem, panel.months[63], 2)
     margins = pool.margins(problem, panel.months[65])["pool"]
     expected = crps(panel.measure("events")[67], margins.stratified(DRAWS))
-    np.testing.assert_allclose(record.crps["pool"][5], expected, rtol=1e-9)
+    np.testing.assert_allclose(record.of("pool", "crps")[5], expected, rtol=1e-9)
 
 
-def test_no_outcome_changes_an_earlier_forecast(panel: Panel, record: HorizonRecord) -> None:
-    other = score_horizon(
-        problem_of(changed_after(panel, 64)), 2, record.origins, np.random.default_rng(1), DRAWS, 3
-    )
-    for name in record.crps:
-        # Origins 60, 61, 62 have their outcomes in rows 62, 63, 64: as before, to the bit.
-        assert record.crps[name][:3].tobytes() == other.crps[name][:3].tobytes(), name
-        assert record.pit[name][:3].tobytes() == other.pit[name][:3].tobytes(), name
-        assert (record.crps[name][3:] != other.crps[name][3:]).any(), name
+def test_no_outcome_changes_an_earlier_forecast(panel: Panel, record: Record) -> None:
+    other = judge(changed_after(panel, 64), 2, record.origins)
+    for name in record.members:
+        for measure in ("crps", "mean", "pit_high"):
+            # Origins 60, 61, 62 have their outcomes in rows 62, 63, 64: as before, to the bit.
+            one, two = record.of(name, measure), other.of(name, measure)
+            assert one[:3].tobytes() == two[:3].tobytes(), name
+            assert (one[3:] != two[3:]).any(), name
+
+
+def test_targets_together_are_as_each_alone(panel: Panel) -> None:
+    """What one target has fitted may serve the next, and changes nothing."""
+    events = problem_of(panel)
+    deaths = replace(events, target="deaths")
+    options = {"horizons": (1,), "warm_up": 13, "refit_every": 7}
+    both = run_backtest([events, deaths], tuple(panel.months[60:64]), **options)
+    for problem, together in zip((events, deaths), both, strict=True):
+        alone = run_backtest(problem, tuple(panel.months[60:64]), **options)[0]
+        assert together.target == alone.target == problem.target
+        for measure, values in alone.values.items():
+            assert together.values[measure].tobytes() == values.tobytes(), measure
 
 
 def test_recent_origins_are_those_whose_outcome_is_known(panel: Panel) -> None:
@@ -95,12 +146,17 @@ def test_recent_origins_are_those_whose_outcome_is_known(panel: Panel) -> None:
     assert recent_origins(problem, panel.months[4], 3, 12) == tuple(panel.months[:2])
 
 
-def test_the_leaderboard_is_made_of_the_record(record: HorizonRecord) -> None:
-    board = leaderboard(record, "events", np.random.default_rng(2)).set_index("member")
-    assert set(board.index) == set(record.crps)
+def board_of(record: Record) -> pd.DataFrame:
+    return leaderboard(record, np.random.default_rng(2), np.full(record.observed.shape, 0.5))
+
+
+def test_the_leaderboard_is_made_of_the_record(record: Record) -> None:
+    board = board_of(record).set_index("member")
+    assert set(board.index) == set(record.members) - {"pool_uncalibrated"}
     assert (board.cases == 47).all()
-    assert board.crps["pool"] == pytest.approx(np.nanmean(record.crps["pool"]))
-    by_month = {n: np.nanmean(record.crps[n], axis=1).mean() for n in ("pool", REFERENCE)}
+    crps = {n: np.where(np.isfinite(record.observed), record.of(n, "crps"), np.nan) for n in record.members}
+    assert board.crps["pool"] == pytest.approx(np.nanmean(crps["pool"]))
+    by_month = {n: np.nanmean(crps[n], axis=1).mean() for n in ("pool", REFERENCE)}
     assert board.skill_vs_conflictology["pool"] == pytest.approx(1 - by_month["pool"] / by_month[REFERENCE])
     assert board.skill_vs_conflictology[REFERENCE] == 0
     assert (board.skill_low <= board.skill_vs_conflictology).all()
@@ -109,18 +165,10 @@ def test_the_leaderboard_is_made_of_the_record(record: HorizonRecord) -> None:
     assert (board.coverage_80 <= board.coverage_90).all()
 
 
-def test_an_origin_without_any_outcome_does_not_spoil_the_board(record: HorizonRecord) -> None:
-    def emptied(values: np.ndarray) -> np.ndarray:
-        out = values.copy()
-        out[1] = np.nan
-        return out
-
-    hollow = replace(
-        record,
-        crps={k: emptied(v) for k, v in record.crps.items()},
-        pit={k: emptied(v) for k, v in record.pit.items()},
-    )
-    board = leaderboard(hollow, "events", np.random.default_rng(2))
+def test_an_origin_without_any_outcome_does_not_spoil_the_board(record: Record) -> None:
+    observed = record.observed.copy()
+    observed[1] = np.nan
+    board = board_of(replace(record, observed=observed))
     assert board.notna().all(axis=None)
     assert (board.cases == 39).all()
 
@@ -179,7 +227,6 @@ def test_skill_against_a_perfect_reference_is_not_a_number() -> None:
 
 
 def test_one_origin_is_enough_for_a_board(panel: Panel) -> None:
-    record = score_horizon(problem_of(panel), 1, (panel.months[60],), np.random.default_rng(1), 100)
-    board = leaderboard(record, "deaths", np.random.default_rng(2))
+    board = board_of(judge(panel, 1, [panel.months[60]]))
     assert isinstance(board, pd.DataFrame)
-    assert (board.target == "deaths").all()
+    assert (board.target == "events").all()

@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from make_records import make_record
+from make_records import make_margins, make_record, record_from
 
 from harmattan.data.errors import ModelError
-from harmattan.training.distribution import Margins
 from harmattan.training.evaluation.case_scores import CaseScores, score_record
 from harmattan.training.evaluation.diagnostics import coverage, pit_table, pooled_rankings, reliability_table
 from harmattan.training.evaluation.leaderboard import best_baseline, evaluate, leaderboard, splits
@@ -18,7 +17,7 @@ from harmattan.training.evaluation.leaderboard import best_baseline, evaluate, l
 
 @pytest.fixture(scope="module")
 def scored() -> list[CaseScores]:
-    return [score_record(make_record(h, regions=20), np.random.default_rng(1), draws=400) for h in (1, 3)]
+    return [score_record(make_record(h, regions=20, draws=400), np.random.default_rng(1)) for h in (1, 3)]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_the_best_baseline_is_no_better_than_itself(board: pd.DataFrame) -> None
 
 
 def test_an_interval_over_zero_is_said_in_words() -> None:
-    scored = [score_record(make_record(months=24, regions=2), np.random.default_rng(1), draws=200)]
+    scored = [score_record(make_record(months=24, regions=2, draws=200), np.random.default_rng(1))]
     table = leaderboard(scored, np.random.default_rng(2)).set_index("member")
     unsure = table[
         (table["best_low"] <= 0) & (table["best_high"] >= 0) & (table.index != table["best_baseline"])
@@ -68,7 +67,7 @@ def test_an_interval_over_zero_is_said_in_words() -> None:
 
 
 def test_too_few_months_are_never_clear() -> None:
-    scored = [score_record(make_record(months=23, regions=20), np.random.default_rng(1), draws=200)]
+    scored = [score_record(make_record(months=23, regions=20, draws=200), np.random.default_rng(1))]
     table = leaderboard(scored, np.random.default_rng(2)).set_index("member")
     assert table.loc["pool", "best_low"] > 0
     assert not table["clear"].any()
@@ -84,7 +83,9 @@ def test_the_best_baseline_is_chosen_by_crps(scored: list[CaseScores]) -> None:
 
 def test_without_a_baseline_nothing_is_compared() -> None:
     record = make_record()
-    alone = replace(record, margins={"pool": record.margins["pool"]})
+    at = record.members.index("pool")
+    values = {name: each[[at]] for name, each in record.values.items()}
+    alone = replace(record, members=("pool",), values=values)
     row = leaderboard([score_record(alone, np.random.default_rng(1))], np.random.default_rng(2)).iloc[0]
     assert row["best_baseline"] is None
     assert np.isnan(row["skill_vs_best"])
@@ -143,7 +144,7 @@ def test_coverage_finds_who_is_calibrated(scored: list[CaseScores]) -> None:
 
 
 def test_a_small_bin_is_named_and_not_judged() -> None:
-    table = coverage([score_record(make_record(months=30), np.random.default_rng(1), draws=100)])
+    table = coverage([score_record(make_record(months=30, draws=100), np.random.default_rng(1))])
     small = table[table["cases"] < 100]
     assert len(small)
     assert small["in_band"].isna().all()
@@ -180,19 +181,12 @@ def test_pit_bars_have_mean_height_one(scored: list[CaseScores]) -> None:
     np.testing.assert_allclose(heights, 1.0)
 
 
-def test_a_member_with_too_few_forecasts_is_an_error() -> None:
-    record = make_record()
-    short = replace(record, margins={"pool": list(record.margins["pool"])[:-1]})
-    with pytest.raises(ModelError, match="59 forecasts for 60 origins"):
-        score_record(short, np.random.default_rng(1))
-
-
 def test_a_member_that_says_nan_is_an_error() -> None:
     record = make_record()
-    first = record.margins["pool"][0]
-    broken = [Margins(first.cdf, np.full_like(first.mean, np.nan)), *record.margins["pool"][1:]]
+    mean = record.values["mean"].copy()
+    mean[record.members.index("pool"), 0] = np.nan
     with pytest.raises(ModelError, match="pool, horizon 1: the mean of a forecast is not a number"):
-        score_record(replace(record, margins={"pool": broken}), np.random.default_rng(1))
+        score_record(replace(record, values={**record.values, "mean": mean}), np.random.default_rng(1))
 
 
 def test_a_horizon_without_any_outcome_is_a_row_without_figures() -> None:
@@ -208,8 +202,8 @@ def test_a_horizon_without_any_outcome_is_a_row_without_figures() -> None:
 
 @pytest.mark.parametrize("regions", [1, 3])
 def test_a_world_without_events_is_scored_without_warnings(regions: int) -> None:
-    record = make_record(regions=regions)
-    quiet = replace(record, observed=0 * record.observed, history=0 * record.history)
+    margins, observed, history = make_margins(regions=regions)
+    quiet = record_from(margins, 0 * observed, 0 * history)
     tables = evaluate([quiet], np.random.default_rng(3))
     board = tables.leaderboard.set_index("member")
     assert board.loc["zero", "crps"] == 0

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
-from make_records import StandIn, make_record
+from make_records import make_margins, make_record
 
-from harmattan.training.distribution import mix
 from harmattan.training.evaluation.leave_one_out import _verdict, leave_one_out
+from harmattan.training.margins import mix
+from harmattan.training.record import Record
 
 MEMBERS = ("conflictology_12", "twice", "pool")
 
 
-def record_of(members: tuple[str, ...] = MEMBERS, missing: bool = False) -> StandIn:
-    record = make_record(missing=missing)
-    weights = pd.DataFrame({"origin": "2018-01", "horizon": 1, "member": list(members), "weight": 0.5})
-    return replace(record, weights=weights)
+def record_of(members: tuple[str, ...] = MEMBERS, missing: bool = False) -> Record:
+    return make_record(missing=missing, pooled=members)
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +35,14 @@ def test_who_knows_the_truth_is_worth_most_and_who_doubles_it_is_worth_least(tab
 def test_figures_are_those_of_a_plain_loop(missing: bool) -> None:
     record = record_of(missing=missing)
     table = leave_one_out([record], np.random.default_rng(1)).set_index("left_out")
+    margins, _, _ = make_margins()
     errors = []
     for i, observed in enumerate(record.observed):
-        two = mix([record.margins[n][i] for n in ("conflictology_12", "pool")], np.array([0.5, 0.5]))
+        two = mix([margins[n][i] for n in ("conflictology_12", "pool")], np.array([0.5, 0.5]))
         for region, y in enumerate(observed):
             if np.isfinite(y):
-                wide = two.widened(int(y))
-                steps = np.arange(wide.support + 1) >= y
+                wide = two.widened(int(y) + 2)
+                steps = np.arange(wide.points) >= y
                 errors.append(float(((wide.cdf[region] - steps) ** 2).sum()))
     assert table.crps["twice"] == pytest.approx(np.mean(errors), rel=1e-9)
     assert table.worth["twice"] == pytest.approx(1 - table.crps[""] / table.crps["twice"], rel=1e-9)

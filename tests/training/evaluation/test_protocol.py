@@ -11,7 +11,6 @@ import pytest
 from harmattan.data.errors import RegionError, UsageError
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot, reporting_delay
-from harmattan.training.distribution import empirical
 from harmattan.training.evaluation.protocol import (
     HOUSE,
     LAST_OPEN,
@@ -21,6 +20,7 @@ from harmattan.training.evaluation.protocol import (
     first_released,
     scored_regions,
 )
+from harmattan.training.margins import empirical
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.training.distribution import negative_binomial
+from harmattan.training.evaluation.case_scores import measure
 from harmattan.training.evaluation.reliability import (
     ForecastRecord,
     rehearsal,
     reliability_table,
     score_forecasts,
 )
+from harmattan.training.margins import negative_binomial
 
 ORIGINS = tuple(pd.period_range("2022-01", periods=40, freq="M"))
 REGIONS = tuple(f"r{i}" for i in range(60))
@@ -24,9 +25,10 @@ def world(scale: float = 1.0, seed: int = 3) -> ForecastRecord:
     true = rng.gamma(0.7, 3.0, size=(len(ORIGINS), len(REGIONS)))
     observed = rng.negative_binomial(1.5, 1.5 / (1.5 + true)).astype(float)
     observed[0, 0] = np.nan
-    said = [negative_binomial(scale * row, np.full(len(row), 1.5)) for row in true]
-    flat = [negative_binomial(np.full(len(REGIONS), true.mean()), np.full(len(REGIONS), 1.5))] * len(ORIGINS)
-    return score_forecasts("events", 1, ORIGINS, REGIONS, said, flat, observed, rng)
+    nothing = np.full(observed.shape, np.nan)
+    values = measure(negative_binomial(scale * true, np.array(1.5)), observed, nothing)
+    flat = measure(negative_binomial(np.full(true.shape, true.mean()), np.array(1.5)), observed, nothing)
+    return score_forecasts("events", 1, ORIGINS, REGIONS, values, flat["crps_exact"], observed, rng)
 
 
 def test_a_true_forecast_comes_true_as_often_as_it_says() -> None:

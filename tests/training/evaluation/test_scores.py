@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score
 
-from harmattan.training.distribution import Margins, empirical, negative_binomial
 from harmattan.training.evaluation import scores
+from harmattan.training.margins import Margins, empirical, negative_binomial
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ def test_crps_is_the_double_sum_with_squared_ensemble_size(cases: tuple[np.ndarr
 
 def test_crps_is_the_integral_of_the_squared_difference(cases: tuple[np.ndarray, np.ndarray]) -> None:
     y, x = cases
-    np.testing.assert_allclose(scores.crps(y, x), empirical(x).crps(y), atol=1e-9, rtol=1e-12)
+    exact = (x.max(axis=0) <= 128) & (y <= 128)
+    np.testing.assert_allclose(scores.crps(y, x), empirical(x).crps(y), atol=1e-9, rtol=5e-3)
+    np.testing.assert_allclose(scores.crps(y, x)[exact], empirical(x).crps(y)[exact], atol=1e-9, rtol=1e-12)
 
 
 def test_exact_margins_have_the_closed_form_of_a_poisson() -> None:

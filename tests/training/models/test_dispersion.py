@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harmattan.training.distribution import negative_binomial
+from harmattan.training.margins import negative_binomial
 from harmattan.training.models.dispersion import PULLS, count_grid, crps_on_grid, fit_size, size_at
 
 
@@ -35,7 +35,7 @@ def test_an_empty_record_gives_a_law_all_the_same() -> None:
 def test_the_running_sums_are_the_crps_of_every_count() -> None:
     margins = negative_binomial(np.array([0.4, 3.0]), np.array([0.7, 2.0]), tail=1e-9)
     grid = count_grid(12)
-    table = crps_on_grid(margins.widened(grid[-1]).cdf[:, grid], grid)
+    table = crps_on_grid(margins.widened(int(grid[-1]) + 1).cdf[:, grid], grid)
     for count in range(12):
         np.testing.assert_allclose(table[:, count], margins.crps(np.full(2, count)), atol=1e-6)
 

@@ -132,7 +132,7 @@ def test_last_value_is_a_poisson_around_the_last_count() -> None:
     origin = panel.months[70]
     margins = LastValue().fit(problem_of(panel), origin, 1).margins(problem_of(panel), origin)
     counts = panel.measure("events")[70]
-    expected = stats.poisson.cdf(np.arange(margins.support), counts[:, None])
+    expected = stats.poisson.cdf(np.arange(margins.points - 1), counts[:, None])
     np.testing.assert_allclose(margins.cdf[:, :-1], expected, atol=1e-4)
 
 
@@ -142,7 +142,7 @@ def test_conflictology_is_the_share_of_recent_months(window: int) -> None:
     origin = panel.months[70]
     margins = Conflictology(window).fit(problem_of(panel), origin, 1).margins(problem_of(panel), origin)
     recent = panel.measure("events")[71 - window : 71]
-    for k in range(margins.support + 1):
+    for k in range(margins.points):
         np.testing.assert_allclose(margins.cdf[:, k], (recent <= k).mean(axis=0))
     np.testing.assert_allclose(margins.mean, recent.mean(axis=0))
 
@@ -240,7 +240,7 @@ def test_the_smoother_finds_level_and_dispersion_of_a_steady_world() -> None:
     np.testing.assert_allclose(margins.mean[:6], level[:6], rtol=0.3)
     assert (np.diff(margins.mean[::2]) < 0).all()
     assert margins.mean.sum() == pytest.approx(level.sum(), rel=0.15)
-    k = np.arange(margins.support + 1)
+    k = np.arange(margins.points)
     pmf = np.diff(margins.cdf, axis=-1, prepend=0)
     variance = (pmf * k**2).sum(axis=-1) - (pmf * k).sum(axis=-1) ** 2
     size = margins.mean[:4] ** 2 / (variance[:4] - margins.mean[:4])
@@ -321,8 +321,8 @@ def test_the_pool_is_the_weighted_mixture_of_its_members() -> None:
     weights = pool.weights or {n: 1 / len(pool.members) for n in pool.members}
     assert sum(weights.values()) == pytest.approx(1.0)
     assert min(weights.values()) >= 0
-    support = margins["pool"].support
-    mixed = sum(w * margins[n].widened(support).cdf for n, w in weights.items())
+    points = margins["pool"].points
+    mixed = sum(w * margins[n].widened(points).cdf for n, w in weights.items())
     np.testing.assert_allclose(margins["pool"].cdf, mixed, atol=1e-12)
     np.testing.assert_allclose(margins["pool"].mean, sum(w * margins[n].mean for n, w in weights.items()))
 

@@ -8,9 +8,11 @@ import pytest
 from scipy import stats
 from small_worlds import ladder_panel, problem_of
 
-from harmattan.training.distribution import Draws, joint_draws, negative_binomial, stack
-from harmattan.training.evaluation.backtest import recent_origins, score_horizon
-from harmattan.training.pool.dependence import SERIAL, PastErrors, Template, fit_template, normal_scores
+from harmattan.training.distribution import Draws, joint_draws
+from harmattan.training.evaluation.backtest import recent_origins, run_backtest
+from harmattan.training.margins import negative_binomial, stack
+from harmattan.training.pool.dependence import SERIAL, Template, fit_template, normal_scores
+from harmattan.training.record import PastErrors
 
 COUNTRIES = ("AAA",) * 6 + ("BBB",) * 6
 MONTHS = pd.period_range("2001-01", periods=400, freq="M")
@@ -132,7 +134,7 @@ def test_the_pools_past_errors_know_only_outcomes_before_the_origin() -> None:
     problem = problem_of(ladder_panel(1, 80))
     last = problem.panel.months[-1]
     origins = recent_origins(problem, last, 2, 3)
-    record = score_horizon(problem, 2, origins, np.random.default_rng(1), draws=50)
+    record = run_backtest(problem, origins, (2,), learns=False, draws=50)[0]
     assert record.errors.origins == origins
     assert origins[-1] + 2 == last
     assert record.errors.score.shape == record.errors.spread.shape == (3, 8)

@@ -6,69 +6,86 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
-from make_records import StandIn, make_record
+from make_records import make_margins, make_record, record_from
 
 from harmattan.data.errors import ModelError
-from harmattan.training.distribution import mix
-from harmattan.training.evaluation.backtest import _pool
-from harmattan.training.pool.learning import FEWEST, LearnedPool, learn_pool
+from harmattan.training.margins import Margins, mix
+from harmattan.training.pool.learning import FEWEST, LearnedPool, Learner, learn_pool
+from harmattan.training.record import Record
 
 MEMBERS = ["conflictology_12", "twice", "pool"]
 
 
-def record_of(months: int, missing: bool = False) -> StandIn:
+def record_of(months: int, missing: bool = False) -> Record:
     """A record whose pool of three has learned as in a back-test, one month at a time."""
-    record = make_record(months=months, missing=missing, regions=8)
-    _, plain, weights = _pool([record.margins[n] for n in MEMBERS], record.observed, 1)
-    table = pd.DataFrame({"member": MEMBERS * months, "weight": weights.ravel()})
-    return replace(record, margins={**record.margins, "pool_uncalibrated": plain}, weights=table)
+    return make_record(months=months, missing=missing, regions=8, pooled=MEMBERS)
+
+
+def first(record: Record, months: int) -> Record:
+    """The record as it stood some months after its start."""
+    return replace(record, observed=record.observed[:months], scored=record.scored[:months])
 
 
 @pytest.mark.parametrize("missing", [False, True])
 def test_it_learns_what_the_back_test_would_use_at_its_next_origin(missing: bool) -> None:
     longer = record_of(41, missing)
-    past = {name: said[:40] for name, said in longer.margins.items()}
-    learned = learn_pool(replace(longer, observed=longer.observed[:40], margins=past))
-    calibrated, _, weights = _pool([longer.margins[n] for n in MEMBERS], longer.observed, 1)
+    learned = learn_pool(first(longer, 40))
     assert list(learned.weights) == MEMBERS
-    assert list(learned.weights.values()) == weights[-1].tolist()
-    now = learned.apply({n: longer.margins[n][40] for n in MEMBERS})
-    near = min(now.support, calibrated[-1].support)
-    np.testing.assert_allclose(now.cdf[:, :near], calibrated[-1].cdf[:, :near], atol=1e-6)
+    assert list(learned.weights.values()) == longer.weights["weight"].tolist()[-3:]
+    learner = Learner(3, wait=1)
+    for origin in longer.scored[:40]:
+        learner.add(origin)
+    weights, calibration = learner.now()
+    each = last_margins(41)
+    expected = calibration.apply(mix(list(each.values()), weights))
+    assert learned.apply(each).cdf.tobytes() == expected.cdf.tobytes()
     assert learned.origins == 40
 
 
+def test_an_origin_counts_once_its_outcome_is_known() -> None:
+    record = record_of(30)
+    late, soon = Learner(3, wait=4), Learner(3, wait=1)
+    for origin in record.scored:
+        late.add(origin)
+    for origin in record.scored[:-3]:
+        soon.add(origin)
+    assert late.now()[0].tobytes() == soon.now()[0].tobytes()
+    assert Learner(3, wait=1, learns=False).now()[0].tolist() == [1 / 3] * 3
+
+
+def last_margins(months: int) -> dict[str, Margins]:
+    margins, _, _ = make_margins(months=months, regions=8)
+    return {n: margins[n][-1] for n in MEMBERS}
+
+
 def test_too_few_origins_teach_nothing() -> None:
-    record = record_of(FEWEST - 1)
-    learned = learn_pool(record)
+    learned = learn_pool(record_of(FEWEST - 1))
     assert learned.calibration is None
     assert set(learned.weights.values()) == {1 / 3}
-    each = {n: record.margins[n][-1] for n in MEMBERS}
+    each = last_margins(FEWEST - 1)
     expected = mix(list(each.values()), np.full(3, 1 / 3))
     assert learned.apply(each).cdf.tobytes() == expected.cdf.tobytes()
 
 
-def test_an_unobserved_month_is_no_lesson() -> None:
-    record = record_of(30)
-    observed = record.observed.copy()
+def test_an_unobserved_month_teaches_nothing() -> None:
+    margins, observed, history = make_margins(months=30, regions=8)
     observed[[3, 9]] = np.nan
+    some = record_from(margins, observed, history, MEMBERS)
+    assert [i for i, x in enumerate(some.scored) if x is None] == [3, 9]
     kept = [i for i in range(30) if i not in (3, 9)]
-    without = {name: [said[i] for i in kept] for name, said in record.margins.items()}
-    some = learn_pool(replace(record, observed=observed))
-    none = learn_pool(replace(record, observed=observed[kept], margins=without))
-    assert some == replace(none, calibration=some.calibration)
-    assert some.calibration.heights.tobytes() == none.calibration.heights.tobytes()
+    one, two = (learn_pool(replace(some, scored=s)) for s in (some.scored, [some.scored[i] for i in kept]))
+    assert one.weights == two.weights
+    assert one.origins == two.origins == 28
+    assert one.calibration.heights.tobytes() == two.calibration.heights.tobytes()
 
 
 @pytest.mark.parametrize("months", [FEWEST - 1, 40])
 def test_text_and_back_changes_no_bit(months: int) -> None:
-    record = record_of(months)
-    learned = learn_pool(record)
+    learned = learn_pool(record_of(months))
     again = LearnedPool.from_json(json.loads(json.dumps(learned.to_json(), sort_keys=True)))
     assert again.to_json() == learned.to_json()
-    each = {n: record.margins[n][-1] for n in MEMBERS}
+    each = last_margins(months)
     assert again.apply(each).cdf.tobytes() == learned.apply(each).cdf.tobytes()
     if learned.calibration is not None:
         assert again.calibration.heights.tobytes() == learned.calibration.heights.tobytes()

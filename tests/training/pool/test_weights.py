@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from harmattan.training.distribution import mix, negative_binomial
+from harmattan.training.margins import mix, negative_binomial
 from harmattan.training.pool.weights import best_weights, pool_terms
 
 

@@ -1,0 +1,154 @@
+"""Distributions on the grid of counts, held against dense sums over every count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special, stats
+
+from harmattan.training.calibration import fit_pit_map
+from harmattan.training.count_grid import EXACT, GRID, LARGEST, WIDTH, bin_of, points_for
+from harmattan.training.margins import Margins, coordinates, empirical, from_cdf, mix, negative_binomial
+
+
+def dense(margins: Margins, largest: int) -> np.ndarray:
+    """Cumulative probabilities of every count 0..largest by the grid's rule, in plain Python's way."""
+    out = np.empty((len(margins.mean), largest + 1))
+    for case, cdf in enumerate(margins.cdf):
+        out[case] = np.interp(np.arange(largest + 1), GRID[: margins.points], cdf)
+    return out
+
+
+LEVELS = st.sampled_from([0.01, 0.4, 3.0, 40.0, 150.0, 700.0, 3000.0])
+SIZES = st.sampled_from([0.05, 0.3, 1.0, 5.0, 400.0])
+
+
+@st.composite
+def some_margins(draw: st.DrawFn) -> Margins:
+    """Three cases: negative binomial, empirical, a pool of them, a calibrated one or one with another zero."""
+    first = negative_binomial(
+        np.array([draw(LEVELS) for _ in range(3)]), np.array([draw(SIZES) for _ in range(3)])
+    )
+    counts = draw(st.lists(st.integers(0, 5000), min_size=9, max_size=9))
+    second = empirical(np.array(counts).reshape(3, 3))
+    pool = mix([first, second], np.array([0.3, 0.7]))
+    rng = np.random.default_rng(draw(st.integers(0, 9)))
+    lower = rng.random(200) * 0.8
+    calibrated = fit_pit_map(lower, lower + 0.1, np.full(200, 50.0), prior=10.0).apply(pool)
+    zero = pool.zero_adjusted(rng.random(3))
+    return draw(st.sampled_from([first, second, pool, calibrated, zero]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(some_margins(), st.lists(st.integers(0, 6000), min_size=3, max_size=3))
+def test_scores_equal_the_sums_over_every_count(margins: Margins, outcomes: list[int]) -> None:
+    y = np.array(outcomes)
+    largest = int(max(GRID[margins.points - 1], y.max())) + 2
+    f, k = dense(margins, largest), np.arange(largest + 1)
+    above = k >= y[:, None]
+    np.testing.assert_allclose(margins.crps(y), ((f - above) ** 2).sum(axis=1), rtol=1e-9, atol=1e-9)
+    steps = np.log((k + 2) / (k + 1))
+    np.testing.assert_allclose(
+        margins.crps(y, log=True), (steps * (f - above) ** 2).sum(axis=1), rtol=2e-5, atol=1e-7
+    )
+    np.testing.assert_allclose(
+        margins.absolute_error(y), np.where(above, 1 - f, f).sum(axis=1), rtol=1e-9, atol=1e-9
+    )
+    at = np.take_along_axis(f, y[:, None], axis=1)[:, 0]
+    before = np.where(y > 0, np.take_along_axis(f, np.maximum(y - 1, 0)[:, None], axis=1)[:, 0], 0)
+    np.testing.assert_allclose(margins.pit(y, np.array(0.3)), before + 0.3 * (at - before), atol=1e-12)
+    np.testing.assert_allclose(margins.prob_at_least(y), 1 - before, atol=1e-12)
+    np.testing.assert_allclose(from_cdf(margins.cdf.copy()).mean, (1 - f).sum(axis=1), rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(some_margins(), some_margins())
+def test_distances_equal_the_sums_over_every_count(one: Margins, other: Margins) -> None:
+    largest = int(max(GRID[one.points - 1], GRID[other.points - 1])) + 1
+    f, g = dense(one, largest), dense(other, largest)
+    np.testing.assert_allclose(
+        one.distance(other), (f * (1 - g) + g * (1 - f)).sum(axis=1), rtol=1e-9, atol=1e-7
+    )
+    points = max(one.points, other.points)
+    below = coordinates(one.widened(points).cdf)
+    above = coordinates(1 - other.widened(points).cdf)
+    np.testing.assert_allclose((below * above).sum(axis=1), (f * (1 - g)).sum(axis=1), rtol=1e-9, atol=1e-7)
+
+
+@settings(max_examples=40, deadline=None)
+@given(some_margins(), st.sampled_from([7, 100, 1000]))
+def test_quantiles_and_draws_are_those_of_every_count(margins: Margins, draws: int) -> None:
+    f = dense(margins, int(GRID[margins.points - 1]))
+    levels = np.array([0.001, 0.1, 0.5, 0.9, 0.999])
+    for level, counts in zip(levels, margins.quantile(levels), strict=True):
+        reached = np.take_along_axis(f, counts[:, None], axis=1)[:, 0]
+        short = np.take_along_axis(f, np.maximum(counts - 1, 0)[:, None], axis=1)[:, 0]
+        assert (reached >= level - 1e-9).all()
+        assert (short[counts > 0] < level + 1e-9).all()
+    strata = np.minimum(np.floor(f * draws + 0.5 + 1e-9), draws).astype(int)
+    x = margins.stratified(draws)
+    assert (np.diff(x, axis=0) >= 0).all()
+    for case in range(3):
+        counts = np.searchsorted(np.sort(x[:, case]), np.arange(f.shape[1]), side="right")
+        exact = np.arange(f.shape[1]) <= EXACT
+        np.testing.assert_array_equal(counts[exact], strata[case][exact])
+        assert np.abs(counts - strata[case]).max() <= 1
+
+
+@pytest.mark.parametrize("size", [0.05, 0.7, 8.0, 400.0, 1e6])
+@pytest.mark.parametrize("mean", [0.001, 1.0, 100.0, 5e3, 1e7])
+def test_negative_binomials_are_right_at_any_scale(mean: float, size: float) -> None:
+    margins = negative_binomial(np.array([mean]), np.array([size]))
+    truth = special.betainc(size, GRID[: margins.points] + 1.0, size / (size + mean))
+    np.testing.assert_allclose(margins.cdf[0, :-1], truth[:-1], atol=2e-9)
+    assert 1 - truth[-1] <= 1e-7
+    if 0.1 < size < 1e3:
+        spread = np.sqrt(mean + mean**2 / size)
+        assert abs(from_cdf(margins.cdf.copy()).mean[0] - mean) <= 1e-3 * spread + 1e-9
+
+
+@pytest.mark.parametrize("mean", [0.01, 1.0, 100.0, 100_000.0])
+def test_the_transform_of_simulated_outcomes_is_uniform(mean: float) -> None:
+    """Would catch a shift by one count or a bin read from its wrong end."""
+    rng = np.random.default_rng(4)
+    cases, size = 4000, 0.8
+    margins = negative_binomial(np.full(cases, mean), np.array(size))
+    observed = rng.negative_binomial(size, size / (size + mean), cases)
+    pit = margins.pit(observed, rng.random(cases))
+    assert stats.kstest(pit, "uniform").pvalue > 0.01
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, LARGEST), st.floats(1e2, 1e12), SIZES)
+def test_the_score_on_the_grid_is_that_of_the_distribution(outcome: int, mean: float, size: float) -> None:
+    """Far beyond what a dense row could hold scores stay finite, and close to those of many draws."""
+    outcome = min(outcome, int(20 * mean))
+    margins = negative_binomial(np.array([mean]), np.array([size]))
+    draws = special.gdtrix(size / mean, size, (np.arange(4000) + 0.5) / 4000)
+    near = np.abs(draws - outcome).mean() - (draws * (2 * np.arange(4000) - 3999)).sum() / 4000**2
+    assert margins.crps(np.array([outcome]))[0] == pytest.approx(near, rel=0.02, abs=0.02 * mean)
+    assert margins.quantile([0.5])[0, 0] == pytest.approx(np.median(draws), rel=0.03, abs=3)
+
+
+def test_the_grid_has_every_small_count_and_32_points_per_doubling() -> None:
+    assert GRID[: EXACT + 1].tolist() == list(range(EXACT + 1))
+    assert points_for(60_000) == 412
+    assert GRID[-1] == LARGEST
+    for power in range(7, 52):
+        assert ((2**power <= GRID) & (2 ** (power + 1) > GRID)).sum() == 32
+    counts = np.array([0, 127, 128, 131, 132, 10_000_000])
+    low = bin_of(counts)
+    assert (GRID[low] <= counts).all()
+    assert (counts < GRID[low] + WIDTH[low]).all()
+
+
+def test_another_probability_of_zero_rescales_the_rest() -> None:
+    plain = negative_binomial(np.array([2.0, 900.0]), np.array([0.5, 2.0]))
+    moved = plain.zero_adjusted(np.array([0.9, 0.0]))
+    np.testing.assert_allclose(moved.cdf[:, 0], [0.9, 0.0], atol=1e-12)
+    np.testing.assert_allclose(from_cdf(moved.cdf.copy()).mean, moved.mean, rtol=1e-4)
+    nothing = Margins(np.ones((1, 2)), np.zeros(1)).zero_adjusted(np.array([0.25]))
+    assert nothing.cdf.tolist() == [[0.25, 1.0]]
+    assert nothing.mean.tolist() == [0.75]

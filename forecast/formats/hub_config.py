@@ -1,6 +1,6 @@
 """A release as a hub of its own: configuration, model metadata and one file of model output, as hubverse lays it out.
 
-The layout is that of https://docs.hubverse.io with schema 5.0.1: ``hub-config/``, ``model-metadata/`` and
+The layout is that of https://docs.hubverse.io with schema 5.1.0: ``hub-config/``, ``model-metadata/`` and
 ``model-output/<team>-<model>/<origin_date>-<team>-<model>.parquet``.
 """
 
@@ -19,7 +19,7 @@ from .hub_table import HUB_COLUMNS, LEVELS, THRESHOLDS
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMAS = "https://raw.githubusercontent.com/hubverse-org/schemas/main/v5.0.1"
+SCHEMAS = "https://raw.githubusercontent.com/hubverse-org/schemas/main/v5.1.0"
 TEAM, MODEL = "harmattan", "pool"
 MODEL_ID = f"{TEAM}-{MODEL}"
 #: The folder of a release that is a hub.

@@ -1,4 +1,4 @@
-"""What hubverse's schema 5.0.1 asks of ``tasks.json`` and ``admin.json``, as far as a hub like ours uses it.
+"""What hubverse's schema 5.1.0 asks of ``tasks.json`` and ``admin.json``, as far as a hub like ours uses it.
 
 Written from the published schema's rules, in less room: no text of it is copied. With HARMATTAN_HUB_SCHEMAS set to a
 folder with the official ``tasks-schema.json`` and ``admin-schema.json``, tests use those.

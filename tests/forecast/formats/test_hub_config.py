@@ -199,3 +199,9 @@ def test_a_wrong_end_date_is_found() -> None:
     table = output()
     table.loc[5, "horizon"] = 2
     assert hub_config.check_dates(table).index.tolist() == [5]
+
+
+@pytest.mark.parametrize("name", ["tasks", "admin"])
+def test_the_schema_is_one_that_hubverse_has_released(name: str) -> None:
+    version = json.loads(str(FILES[f"hub/hub-config/{name}.json"]))["schema_version"]
+    assert re.search(r"/v(5\.0\.0|5\.1\.0|6\.0\.0)/", version), "hubUtils knows no other"

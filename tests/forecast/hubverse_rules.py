@@ -109,7 +109,7 @@ _ROUND = {
 }
 TASKS = _closed(
     {
-        "schema_version": {"type": "string", "pattern": r"^https://.*/v5\.0\.1/tasks-schema\.json$"},
+        "schema_version": {"type": "string", "pattern": r"^https://.*/v5\.1\.0/tasks-schema\.json$"},
         "rounds": {"type": "array", "items": _ROUND},
         "output_type_id_datatype": {"enum": ["auto", "character", "double", "integer", "logical", "Date"]},
         "derived_task_ids": _values({"type": "string"}),
@@ -119,7 +119,7 @@ TASKS = _closed(
 _TEXT = {"type": "string"}
 ADMIN = _closed(
     {
-        "schema_version": {"type": "string", "pattern": r"^https://.*/v5\.0\.1/admin-schema\.json$"},
+        "schema_version": {"type": "string", "pattern": r"^https://.*/v5\.1\.0/admin-schema\.json$"},
         "name": _TEXT,
         "maintainer": _TEXT,
         "contact": {"type": "object", "properties": {"name": _TEXT, "email": {**_TEXT, "pattern": "@"}}},

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class HarmattanError(Exception):
-    """An expected failure, told in three short sentences.
+    """An expected failure, in three short sentences.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ COPIES = 3
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenCube:
     """What :func:`write_parquet` wrote.
 
     Attributes
@@ -51,7 +51,7 @@ def write_parquet(
     static: pd.DataFrame | None = None,
     missing: str | None = None,
     threads: int = 1,
-) -> Written:
+) -> WrittenCube:
     """Write the long table ``month, region_id`` and one float32 column per feature.
 
     Parameters
@@ -67,7 +67,7 @@ def write_parquet(
 
     Returns
     -------
-    Written
+    WrittenCube
 
     Raises
     ------
@@ -108,7 +108,7 @@ def write_parquet(
         if writer is not None:
             writer.close()
         Path(aside).unlink(missing_ok=True)
-    return Written(path, rows, names, count, dropped)
+    return WrittenCube(path, rows, names, count, dropped)
 
 
 def _table(cube: FeatureCube, recipe: Recipe) -> Any:

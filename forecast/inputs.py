@@ -17,7 +17,7 @@ from ..data.geography import Regions
 from ..data.panel import Panel
 
 if TYPE_CHECKING:
-    from ..data.panel import Built
+    from ..data.panel import BuiltPanel
     from ..data.quality import Quality
     from .result import Level
     from .settings import Settings
@@ -40,7 +40,7 @@ class Inputs:
         The embedded snapshot, which is never current.
     training : tuple of Panel
         Regions that models learn from and that are never forecast.
-    built : Built or None
+    built : BuiltPanel or None
         The build that the panel comes from, where it was built from incidents.
     """
 
@@ -51,7 +51,7 @@ class Inputs:
     ledger: pd.DataFrame
     demonstration: bool = False
     training: tuple[Panel, ...] = ()
-    built: Built | None = None
+    built: BuiltPanel | None = None
 
     def run_date(self, settings: Settings, origin: pd.Period) -> date:
         """The day against which age is measured: as asked, else the end of the month after the origin.

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ..errors import SourceError
-from .files import Fetched
+from .cache import Fetched
 from .transport import ABSENT
 
 
 @dataclass(frozen=True)
-class Current:
+class CurrentReleases:
     """What was brought.
 
     Attributes
@@ -45,12 +45,12 @@ def last_complete_month(today: date) -> date:
     return today.replace(day=1) - timedelta(days=1)
 
 
-def bring_current(bring: Callable[[str], Fetched], today: date) -> Current:
+def bring_current(bring: Callable[[str], Fetched], today: date) -> CurrentReleases:
     """Fetch what is needed for a forecast from the newest month.
 
     The annual release that covers everything to the end of the year before appears in summer; until then the one
-    before it is taken, with the candidates of two years. The newest candidates may not be out yet: those are told, and
-    are no error. A candidate that is missing with a later one there is an error.
+    before it is taken, with the candidates of two years. The newest candidates may not be out yet: those are listed,
+    and are no error. A candidate that is missing with a later one there is an error.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def bring_current(bring: Callable[[str], Fetched], today: date) -> Current:
     if len(missing) == len(wanted):
         # Not one month of the year is there: that is no delay, and its reason is worth more than silence.
         raise missing[0][1]
-    return Current(tuple(found), (*absent, *(release for release, _ in missing)))
+    return CurrentReleases(tuple(found), (*absent, *(release for release, _ in missing)))
 
 
 def _refuse_failure(error: SourceError) -> None:

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     import httpx
 
 #: Answers that are worth another try.
-_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 #: Words of a 400 that mean "too often", not "wrong".
 _THROTTLED = ("too many", "rate limit", "throttl", "quota")
 _MAX_REDIRECTS = 5
 #: No file of incidents is larger, in bytes.
 MAX_BYTES = 2_000_000_000
-#: What is said of an address where there is nothing; all other failures have other words.
+#: What an error says of an address where there is nothing; all other failures have other words.
 ABSENT = "there is no such file"
 
 
-class _TryAgain(Exception):
+class _Retryable(Exception):
     """A failure that may pass; ``wait`` is what the server asked for, in seconds."""
 
     def __init__(self, why: str, wait: float | None = None) -> None:
@@ -73,7 +73,7 @@ class Transport:
             The server refuses, keeps failing, or answers with something else than JSON.
         """
 
-        def once() -> Any:
+        def attempt() -> Any:
             with self._client() as client:
                 response = self._send(client, url, params=params, secret=secret, form=form)
                 body = response.read()
@@ -81,9 +81,9 @@ class Transport:
             try:
                 return response.json()
             except ValueError:
-                raise _TryAgain("the answer is cut off or is no JSON") from None
+                raise _Retryable("the answer is cut off or is no JSON") from None
 
-        return self._patiently(once, url)
+        return self._with_retries(attempt, url)
 
     def download(self, url: str, path: Path, *, secret: Mapping[str, str] | None = None) -> str:
         """Fetch a file to ``path``, going on from ``path.part`` where an earlier try broke off; returns its ETag.
@@ -96,11 +96,11 @@ class Transport:
         part, tag = path.with_name(path.name + ".part"), path.with_name(path.name + ".etag")
         path.parent.mkdir(parents=True, exist_ok=True)
 
-        def once() -> str:
+        def attempt() -> str:
             with self._client() as client:
                 return self._stream(client, url, part, tag, secret)
 
-        etag = str(self._patiently(once, url))
+        etag = str(self._with_retries(attempt, url))
         try:
             refuse_page(_head(part), "", url)
         except SourceError:
@@ -132,7 +132,7 @@ class Transport:
                         raise _refused("the file is larger than any file of incidents", url)
                     stream.write(block)
             if announced is not None and got - have != int(announced):
-                raise _TryAgain(f"{got - have} of {announced} bytes arrived")
+                raise _Retryable(f"{got - have} of {announced} bytes arrived")
             return etag
         finally:
             response.close()
@@ -164,7 +164,7 @@ class Transport:
             )
             response = client.send(request, stream=True)
             if response.status_code not in (301, 302, 303, 307, 308):
-                self._judge(response, at)
+                self._refuse_failure(response, at)
                 if not stream:
                     response.read()
                 return response
@@ -178,25 +178,25 @@ class Transport:
                 raise _refused("the server sends the request on to an insecure address", url)
         raise _refused("the server sends the request round in circles", url)
 
-    def _judge(self, response: httpx.Response, url: str) -> None:
+    def _refuse_failure(self, response: httpx.Response, url: str) -> None:
         code = response.status_code
         if code < 400:
             return
         body = response.read()[:2000].decode("utf-8", "replace").lower()
         response.close()
-        if code in _AGAIN or (code == 400 and any(word in body for word in _THROTTLED)):
+        if code in _RETRIED or (code == 400 and any(word in body for word in _THROTTLED)):
             asked = response.headers.get("retry-after", "")
-            raise _TryAgain(f"the server answers {code}", float(asked) if asked.isdigit() else None)
-        said = {401: "the token is missing or wrong", 403: "access is refused", 404: ABSENT}
-        raise _refused(said.get(code, f"the server answers {code}"), url)
+            raise _Retryable(f"the server answers {code}", float(asked) if asked.isdigit() else None)
+        reasons = {401: "the token is missing or wrong", 403: "access is refused", 404: ABSENT}
+        raise _refused(reasons.get(code, f"the server answers {code}"), url)
 
-    def _patiently(self, once: Callable[[], Any], url: str) -> Any:
+    def _with_retries(self, attempt: Callable[[], Any], url: str) -> Any:
         import httpx
         import tenacity
 
         def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            asked = error.wait if isinstance(error, _TryAgain) else None
+            asked = error.wait if isinstance(error, _Retryable) else None
             return float(min(2.0 ** (state.attempt_number - 1) if asked is None else asked, self.max_wait))
 
         try:
@@ -204,14 +204,14 @@ class Transport:
                 stop=tenacity.stop_after_attempt(self.attempts),
                 wait=wait,
                 sleep=self.sleep,
-                retry=tenacity.retry_if_exception_type((_TryAgain, httpx.TransportError)),
+                retry=tenacity.retry_if_exception_type((_Retryable, httpx.TransportError)),
                 reraise=True,
-            )(once)
-        except (_TryAgain, httpx.TransportError) as error:
-            why = str(error) if isinstance(error, _TryAgain) else type(error).__name__
+            )(attempt)
+        except (_Retryable, httpx.TransportError) as error:
+            why = str(error) if isinstance(error, _Retryable) else type(error).__name__
             raise SourceError(
                 f"no answer after {self.attempts} tries ({why}).",
-                where=_plain(url),
+                where=_shown(url),
                 remedy="Try again later.",
             ) from None
 
@@ -222,7 +222,7 @@ def refuse_page(body: bytes, content_type: str, url: str) -> None:
     if "html" in content_type.lower() or head.startswith((b"<!doctype", b"<html", b"<head", b"<body")):
         raise SourceError(
             "the server answered with a web page in place of data.",
-            where=_plain(url),
+            where=_shown(url),
             remedy="Open the address in a browser: it may want a sign-in, or be out of order.",
         )
 
@@ -233,7 +233,7 @@ def _head(path: Path) -> bytes:
 
 
 def _refused(why: str, url: str) -> SourceError:
-    return SourceError(f"{why}.", where=_plain(url), remedy="Check the version and the token.")
+    return SourceError(f"{why}.", where=_shown(url), remedy="Check the version and the token.")
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -241,7 +241,7 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port
 
 
-def _plain(url: str) -> str:
+def _shown(url: str) -> str:
     """A URL without its query and user, fit for a message."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"

@@ -7,7 +7,7 @@ from ..lazy import lazy_names
 if TYPE_CHECKING:
     from .countries import CAPITALS, COUNTRY_ID, GW_TO_ISO3, ISO_NUMBER, country_name, iso3
     from .geojson import region_slug
-    from .links import closed, links_of, unwrapped
+    from .links import joined_at_date_line, links_of, with_gaps_closed
     from .priogrid import LAST_CELL, PrioGrid, centre_of, gid_of
     from .regions import Regions, checked_links
     from .views_ids import country_ids, month_id
@@ -24,13 +24,13 @@ __all__ = [
     "Regions",
     "centre_of",
     "checked_links",
-    "closed",
     "country_ids",
     "country_name",
     "gid_of",
     "iso3",
+    "joined_at_date_line",
     "links_of",
     "month_id",
     "region_slug",
-    "unwrapped",
+    "with_gaps_closed",
 ]

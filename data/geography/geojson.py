@@ -88,7 +88,7 @@ def _system(document: dict[str, Any], path: Path) -> str:
 
 
 def _in_degrees(feature: Any, system: str) -> Any:
-    """A feature with its coordinates as longitude and latitude; one that cannot be read is left to be told."""
+    """A feature with its coordinates as longitude and latitude; one that cannot be read is left for the checks."""
     geometry = feature.get("geometry") if isinstance(feature, dict) else None
     if not isinstance(geometry, dict) or geometry.get("type") not in _SHAPES:
         return feature
@@ -117,11 +117,11 @@ def parse_features(
         where = f"{path}, feature {i}"
         given = feature.get("properties") if isinstance(feature, dict) else None
         properties = {str(k).lower(): v for k, v in given.items()} if isinstance(given, dict) else {}
-        said, name = _first(properties, _COUNTRY_KEYS), _first(properties, _NAME_KEYS)
-        country = _country(said)
+        stated, name = _first(properties, _COUNTRY_KEYS), _first(properties, _NAME_KEYS)
+        country = _country(stated)
         if not country:
             raise RegionError(
-                f"the country code is '{said[:40]}'.",
+                f"the country code is '{stated[:40]}'.",
                 where=where,
                 remedy="Give 'iso3', three capital letters.",
             )

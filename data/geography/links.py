@@ -25,7 +25,7 @@ OUTER_LAND: dict[str, tuple[str, tuple[tuple[float, float], ...]]] = {
 }
 
 
-def closed(geometry: np.ndarray) -> np.ndarray:
+def with_gaps_closed(geometry: np.ndarray) -> np.ndarray:
     """The coverage with narrow gaps between neighbours closed, so that a border can be measured in full.
 
     Files whose countries were digitised one by one leave gaps along international borders; in Natural
@@ -34,14 +34,14 @@ def closed(geometry: np.ndarray) -> np.ndarray:
     return np.array(shapely.coverage_clean(geometry, gap_width=GAP_WIDTH), dtype=object)
 
 
-def unwrapped(geometry: np.ndarray) -> np.ndarray:
+def joined_at_date_line(geometry: np.ndarray) -> np.ndarray:
     """Polygons on both sides of longitude 180 brought together; longitudes then run beyond 180.
 
     Files cut what lies across that line in two. The parts west of the widest empty stretch of longitudes go
     around the globe; anything that does not reach the line on both sides stays as it is.
 
     >>> fiji = np.array([shapely.box(178, -18, 180, -17), shapely.box(-180, -18, -179, -17)])
-    >>> shapely.bounds(unwrapped(fiji))[:, [0, 2]].tolist()
+    >>> shapely.bounds(joined_at_date_line(fiji))[:, [0, 2]].tolist()
     [[178.0, 180.0], [180.0, 181.0]]
     """
     west, _, east, _ = shapely.total_bounds(geometry)
@@ -87,8 +87,8 @@ def links_of(frame: pd.DataFrame, geometry: np.ndarray, measured: np.ndarray | N
     >>> links.round(1).to_dict("records")
     [{'region_a': 'A-a', 'region_b': 'B-b', 'border_km': 110.6, 'crosses_border': True}]
     """
-    geometry = unwrapped(geometry)
-    measured = None if measured is None else unwrapped(measured)
+    geometry = joined_at_date_line(geometry)
+    measured = None if measured is None else joined_at_date_line(measured)
     left, right = shapely.STRtree(geometry).query(geometry, predicate="intersects")
     once = left < right
     left, right = left[once], right[once]
@@ -143,7 +143,7 @@ def border_exposure(
                 abroad[here][code] = abroad[here].get(code, 0.0) + float(km)
     present = set(country.values())
     names = dict(country_names)
-    geometry = closed(geometry)
+    geometry = with_gaps_closed(geometry)
     edge = shapely.boundary(shapely.coverage_union_all(geometry))
     for code, (name, outline) in OUTER_LAND.items():
         if code in present:

@@ -14,7 +14,7 @@ import shapely
 from ..errors import RegionError, nearest
 from ..schemas import LINK_COLUMNS
 from .geojson import parse_features, read_features, region_slug, write_geojson
-from .links import border_exposure, closed, links_of
+from .links import border_exposure, links_of, with_gaps_closed
 
 __all__ = ["Regions", "checked_links", "region_slug"]
 
@@ -107,7 +107,7 @@ class Regions:
         if clean:
             geometry = np.array(shapely.coverage_clean(geometry), dtype=object)
             _refuse_unusable(frame, geometry, str(path))
-        measured = closed(geometry) if clean else None
+        measured = with_gaps_closed(geometry) if clean else None
         found = (
             links_of(frame, geometry, measured)
             if links is None

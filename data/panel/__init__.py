@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .build import Built, Rules, build_panel
+    from .build import BuiltPanel, Rules, build_panel
     from .cells import CellCounts, Outlines
     from .coverage import coverage_of
     from .event_places import located, with_outlines
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         coverage_rows,
         coverage_table,
         repairs_frame,
-        require_unique,
+        repeated_rows,
     )
     from .ledger import Ledger
     from .panel import TARGETS, Panel
@@ -27,7 +27,7 @@ else:
 __all__ = [
     "ANYWHERE",
     "TARGETS",
-    "Built",
+    "BuiltPanel",
     "CellCounts",
     "Incidents",
     "Ledger",
@@ -42,6 +42,6 @@ __all__ = [
     "coverage_table",
     "located",
     "repairs_frame",
-    "require_unique",
+    "repeated_rows",
     "with_outlines",
 ]

@@ -23,7 +23,7 @@ MAX_SNAP_KM = 250.0
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltPanel:
     """What a build gives: the panel, its ledger, and the incidents with their regions."""
 
     panel: Panel
@@ -81,7 +81,7 @@ def build_panel(
     max_snap_km: float = MAX_SNAP_KM,
     coverage: Mapping[str, tuple[object, object]] | None = None,
     window: tuple[object, object] | None = None,
-) -> Built:
+) -> BuiltPanel:
     """Count incidents by month and region.
 
     Parameters
@@ -99,7 +99,7 @@ def build_panel(
 
     Returns
     -------
-    Built
+    BuiltPanel
         ``panel, ledger, incidents``; the ledger balances to the event and to the death.
 
     Raises
@@ -139,7 +139,7 @@ def build_panel(
         ),
         excluded=pd.Series(outcome, index=frame.index, dtype="str"),
     )
-    return Built(panel, ledger, placed_frame)
+    return BuiltPanel(panel, ledger, placed_frame)
 
 
 def _refuse_rule(incidents: Incidents, aggregates: np.ndarray, rules: Rules) -> None:

@@ -196,7 +196,7 @@ def _left_out(frame: pd.DataFrame, strength: np.ndarray, sources: Sequence[Incid
     return pd.Series(gone, index=frame.index)
 
 
-def require_unique(frame: pd.DataFrame, where: str, content: Sequence[str]) -> pd.Series:
+def repeated_rows(frame: pd.DataFrame, where: str, content: Sequence[str]) -> pd.Series:
     """Rows that repeat an earlier row; a :class:`SchemaError` where an id has other content there."""
     again = frame.duplicated("incident_id", keep="first")
     if not again.any():

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import GateError, MatchError, StaleError
-from ..panel import Built, Panel
+from ..panel import BuiltPanel, Panel
 from . import incident_checks as checks_incidents
 from . import panel_checks as checks
 from .panel_checks import Check, Limits, Status
@@ -106,20 +106,20 @@ def check_panel(
 
 
 def check_build(
-    built: Built, *, run_date: date, previous: Panel | None = None, limits: Limits | None = None
+    built: BuiltPanel, *, run_date: date, previous: Panel | None = None, limits: Limits | None = None
 ) -> Quality:
     """Check a build: its panel, and the incidents it was made from.
 
     Parameters
     ----------
-    built : Built
+    built : BuiltPanel
         From :func:`harmattan.data.panel.build.build_panel`.
     run_date, previous, limits
         See :func:`check_panel`.
     """
     given = limits or Limits()
     of_panel = check_panel(built.panel, run_date=run_date, previous=previous, limits=limits).checks
-    rules: tuple[Callable[[Built, Limits], Check], ...] = (
+    rules: tuple[Callable[[BuiltPanel, Limits], Check], ...] = (
         checks_incidents.repairs,
         checks_incidents.duplicates,
         checks_incidents.outside,

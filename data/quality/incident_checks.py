@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..panel import Built, repairs_frame
+from ..panel import BuiltPanel, repairs_frame
 from ..schemas import PLACED
 from .panel_checks import Check, Limits, Status, verdict
 
 
-def repairs(built: Built, limits: Limits) -> Check:
+def repairs(built: BuiltPanel, limits: Limits) -> Check:
     """What was repaired while reading."""
     table = repairs_frame(built.ledger.repairs)
-    said = "; ".join(f"{n} {c}" for n, c in zip(table["name"], table["count"], strict=True))
+    listed = "; ".join(f"{n} {c}" for n, c in zip(table["name"], table["count"], strict=True))
     return Check(
-        "repairs", "green", f"Repaired while reading: {said}." if said else "Nothing was repaired.", table
+        "repairs", "green", f"Repaired while reading: {listed}." if listed else "Nothing was repaired.", table
     )
 
 
-def duplicates(built: Built, limits: Limits) -> Check:
+def duplicates(built: BuiltPanel, limits: Limits) -> Check:
     """No event stands there twice, under the same id or another."""
     frame = built.incidents
     singles = frame[(frame["record"] == "event") & (frame["excluded"] == PLACED)]
@@ -39,7 +39,7 @@ def duplicates(built: Built, limits: Limits) -> Check:
     )
 
 
-def outside(built: Built, limits: Limits) -> Check:
+def outside(built: BuiltPanel, limits: Limits) -> Check:
     """Coordinates lie in or near the country they are said to be in."""
     frame, snapped = built.incidents, built.ledger.snapped
     far = snapped[snapped["snap_km"] > limits.snap_km]
@@ -69,7 +69,7 @@ def outside(built: Built, limits: Limits) -> Check:
 NOT_OURS = ("outside_regions", "outside_window", "superseded", "other_kind", "duplicate")
 
 
-def matched(built: Built, limits: Limits) -> Check:
+def matched(built: BuiltPanel, limits: Limits) -> Check:
     """Recent events could be placed in a region and a month.
 
     The two last years count, where they hold enough events: boundaries and names change with time.
@@ -83,14 +83,14 @@ def matched(built: Built, limits: Limits) -> Check:
         return Check("match_rate", "green", "There are too few events for a match rate.", used.head(0))
     rate = placed / read
     status: Status = "red" if rate < limits.match_red else "amber" if rate < limits.match_amber else "green"
-    said = {"green": "", "amber": " That is few.", "red": " That is too few to publish from."}[status]
+    judgement = {"green": "", "amber": " That is few.", "red": " That is too few to publish from."}[status]
     lost = used[used["outcome"] != PLACED].reset_index(drop=True)
     return Check(
-        "match_rate", status, f"{rate:.1%} of {read:g} events could be placed in a region.{said}", lost
+        "match_rate", status, f"{rate:.1%} of {read:g} events could be placed in a region.{judgement}", lost
     )
 
 
-def piled(built: Built, limits: Limits) -> Check:
+def piled(built: BuiltPanel, limits: Limits) -> Check:
     """No point holds an undue share of a country's events."""
     frame = built.incidents[(built.incidents["excluded"] == PLACED) & (built.incidents["record"] == "event")]
     sizes = frame.groupby("country")["events"].sum()
@@ -106,20 +106,20 @@ def piled(built: Built, limits: Limits) -> Check:
     )
 
 
-def left_out(built: Built, limits: Limits) -> Check:
+def left_out(built: BuiltPanel, limits: Limits) -> Check:
     """Few of a country's events are left out for one reason."""
     table = built.ledger.by("country", "outcome")
     table = table[table["outcome"] != "outside_regions"]
     read = table.groupby("country")["events"].transform("sum")
     found = table[(table["outcome"] != PLACED) & (table["events"] > 0.15 * read) & (table["events"] >= 20)]
     found = found[~found["outcome"].isin(["superseded", "other_kind"])].reset_index(drop=True)
-    said = ", ".join(
+    listed = ", ".join(
         f"{c} {o.replace('_', ' ')}" for c, o in zip(found["country"], found["outcome"], strict=True)
     )
     return verdict(
         "left_out",
         found,
         "amber",
-        f"More than 15 % of a country's events are left out: {said}.",
+        f"More than 15 % of a country's events are left out: {listed}.",
         "Few events are left out.",
     )

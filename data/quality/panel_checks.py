@@ -141,12 +141,12 @@ def freshness(panel: Panel, run_date: date, limits: Limits) -> Check:
     status: Status = "red" if age > limits.red_days else "amber" if age > limits.amber_days else "green"
     due = last.end_time.date() + timedelta(days=limits.amber_days)
     # Nothing that grows from day to day, so that a run repeated tomorrow gives the same bytes.
-    said = {
+    sentences = {
         "green": f"The last month is {last}: on schedule.",
         "amber": f"The last month is {last}: late, newer data were expected by {due}.",
         "red": f"The last month is {last}, {age} days before {run_date}: stale.",
     }
-    return Check("freshness", status, said[status], row)
+    return Check("freshness", status, sentences[status], row)
 
 
 def holes(panel: Panel) -> Check:

@@ -154,8 +154,8 @@ def share_of(delay: pd.DataFrame, country: str, *, least_deaths: float = 100.0) 
         Final deaths that a country's own share must rest on.
     """
     rows = delay[(delay["country"] == country) & (delay["final"] >= least_deaths)]
-    chosen = rows if len(rows) else delay[delay["country"] == "all"]
-    return float(chosen["share"].iloc[0])
+    used = rows if len(rows) else delay[delay["country"] == "all"]
+    return float(used["share"].iloc[0])
 
 
 def as_first_released(panel: Panel, delay: pd.DataFrame, months: int, rng: np.random.Generator) -> Panel:

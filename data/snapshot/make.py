@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..errors import UsageError
 from ..geography import Regions, gid_of
-from ..panel import Built, Incidents, Panel, build_panel
+from ..panel import BuiltPanel, Incidents, Panel, build_panel
 from ..schemas import BORDER_COLUMNS, COUNT_COLUMNS, COVERAGE_COLUMNS, FIGURES, PLACED, validate
 from .load import NEIGHBOURS, TRAINING_FILES
 
@@ -262,7 +262,7 @@ def _training_tables(
     return dict(zip(TRAINING_FILES, tables, strict=True)), note
 
 
-def _outcomes(built: Built) -> dict[str, object]:
+def _outcomes(built: BuiltPanel) -> dict[str, object]:
     """Events read, placed and excluded, for a README."""
     outcomes = built.ledger.summary().set_index("outcome")["events"].astype(int)
     left_out = [
@@ -277,7 +277,7 @@ def _outcomes(built: Built) -> dict[str, object]:
     }
 
 
-def _counts(built: Built) -> pd.DataFrame:
+def _counts(built: BuiltPanel) -> pd.DataFrame:
     """Placed events summed by month of the last day, region, cell, type and group."""
     frame = built.incidents[built.incidents["excluded"] == PLACED]
     end = frame["date_end"]
@@ -293,7 +293,7 @@ def _whole(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype(dict.fromkeys([c for c in (*FIGURES, "late_events") if c in table], "int64"))
 
 
-def _coverage(built: Built, regions: Regions) -> pd.DataFrame:
+def _coverage(built: BuiltPanel, regions: Regions) -> pd.DataFrame:
     rows = []
     of_country = np.asarray(built.panel.countries)
     for code in sorted(set(built.panel.countries)):
@@ -308,7 +308,7 @@ def _coverage(built: Built, regions: Regions) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COVERAGE_COLUMNS))
 
 
-def _readme(built: Built, regions: Regions, coarse: Regions, release: str) -> str:
+def _readme(built: BuiltPanel, regions: Regions, coarse: Regions, release: str) -> str:
     import shapely
 
     from ..geography import links_of
@@ -342,10 +342,10 @@ def _readme(built: Built, regions: Regions, coarse: Regions, release: str) -> st
 
 def _unlinked(regions: Regions) -> str:
     """Pairs that share a border once narrow gaps are closed, but are not linked."""
-    from ..geography import closed, links_of
+    from ..geography import links_of, with_gaps_closed
 
     linked = set(zip(regions.links["region_a"], regions.links["region_b"], strict=True))
-    found = links_of(regions.frame, closed(regions.geometry))
+    found = links_of(regions.frame, with_gaps_closed(regions.geometry))
     names = dict(zip(regions.frame["region_id"], regions.frame["name"], strict=True))
     return ", ".join(
         f"{names[a]} and {names[b]} ({km:.0f} km)"

@@ -18,7 +18,7 @@ import pandas as pd
 from ..convert import Problems, dates, number, text
 from ..errors import UsageError, nearest
 from ..geography import ISO_NUMBER
-from ..panel import Incidents, coverage_table, require_unique
+from ..panel import Incidents, coverage_table, repeated_rows
 from ..schemas import empty_incidents
 from .actors import GROUPS, armed_groups
 from .columns import country_of
@@ -78,7 +78,7 @@ def read(
     if "country" not in table.frame and "iso" not in table.frame:
         table.require(["country"])
     frame, table = _convert(table, today or date.today())
-    twice = require_unique(frame, str(path), _CONTENT)
+    twice = repeated_rows(frame, str(path), _CONTENT)
     frame["excluded"] = frame["excluded"].mask(twice, "duplicate")
     names = {TYPE_NAMES[t] for t in wanted}
     frame["excluded"] = frame["excluded"].mask(~frame["violence_type"].isin(names) & ~twice, "other_kind")

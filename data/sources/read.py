@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UsageError, nearest
 from ..geography import Regions
-from ..panel import Built, Incidents, Rules, build_panel, combine
+from ..panel import BuiltPanel, Incidents, Rules, build_panel, combine
 
 SOURCES = ("ucdp", "acled", "table", "store")
 
@@ -53,7 +53,7 @@ def read_source(
 
 def _from_store(path: str, today: date | None) -> Incidents:
     """What a store of vintages knew on a day."""
-    from ..vintages import Store
+    from ..vintages import VintageStore
 
     folder, at, day = path.rpartition("@")
     try:
@@ -62,7 +62,7 @@ def _from_store(path: str, today: date | None) -> Incidents:
         raise UsageError(
             f"'{day}' is not a day.", where=path, remedy="Write store:FOLDER@2024-01-31."
         ) from None
-    return Store(folder if at else path).as_of(when)
+    return VintageStore(folder if at else path).as_of(when)
 
 
 def build_from_files(
@@ -75,7 +75,7 @@ def build_from_files(
     coverage: Mapping[str, tuple[object, object]] | None = None,
     window: tuple[object, object] | None = None,
     rules: Rules | None = None,
-) -> Built:
+) -> BuiltPanel:
     """A panel from files, as ``harmattan data build`` does it.
 
     Parameters
@@ -98,7 +98,7 @@ def build_from_files(
 
     Returns
     -------
-    Built
+    BuiltPanel
     """
     specs = [source] if isinstance(source, str) else list(source)
     incidents = combine([read_source(spec, unclear=unclear, today=today) for spec in specs])

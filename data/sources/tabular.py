@@ -23,7 +23,7 @@ import pandas as pd
 from ..convert import Problems, dates, number, text
 from ..errors import ConfigError, SchemaError, nearest
 from ..geography import iso3, region_slug
-from ..panel import Incidents, Panel, coverage_table, require_unique
+from ..panel import Incidents, Panel, coverage_table, repeated_rows
 from ..schemas import PANEL_KEYS, empty_incidents
 from .actors import GROUPS, armed_groups
 from .columns import death_bounds
@@ -130,9 +130,7 @@ def read(
     if "region" not in raw:
         _need(table, "latitude", "longitude")
     frame, types, table = _convert(table, today or date.today())
-    twice = require_unique(
-        frame, str(path), ("date_end", "latitude", "longitude", "region_id", "deaths_best")
-    )
+    twice = repeated_rows(frame, str(path), ("date_end", "latitude", "longitude", "region_id", "deaths_best"))
     frame["excluded"] = frame["excluded"].mask(twice, "duplicate")
     first, last = (pd.Period(d, freq="M") for d in (frame["date_end"].min(), frame["date_end"].max()))
     spans = (

@@ -29,7 +29,7 @@ import pandas as pd
 from ..convert import Problems, dates, number, text
 from ..errors import UsageError
 from ..geography import GW_TO_ISO3
-from ..panel import ANYWHERE, Incidents, coverage_table, require_unique
+from ..panel import ANYWHERE, Incidents, coverage_table, repeated_rows
 from ..schemas import UCDP_TYPES, empty_incidents
 from .actors import GROUPS, armed_groups
 from .columns import country_of, death_bounds
@@ -172,7 +172,7 @@ def read(
         table.require(["country"])
     frame, table = _convert(table, today or date.today())
     frame["release"] = release
-    twice = require_unique(frame, str(path), _CONTENT)
+    twice = repeated_rows(frame, str(path), _CONTENT)
     frame["excluded"] = frame["excluded"].mask(twice, "duplicate")
     if unclear == "drop":
         frame["excluded"] = frame["excluded"].mask(frame.pop("_unclear") & ~twice, "unclear")

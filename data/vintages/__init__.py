@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .store import Store, Vintage, diff_panels, panel_as_of
+    from .store import Vintage, VintageStore, diff_panels, panel_as_of
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
-    "Store",
     "Vintage",
+    "VintageStore",
     "diff_panels",
     "panel_as_of",
 ]

@@ -35,7 +35,7 @@ class Vintage:
 
 
 @dataclass(frozen=True)
-class Added:
+class AddedVintage:
     """What became of a release that was offered to the store.
 
     Attributes
@@ -50,7 +50,7 @@ class Added:
     message: str
 
 
-class Store:
+class VintageStore:
     """A folder of releases; nothing in it is ever changed or deleted.
 
     Parameters
@@ -73,7 +73,7 @@ class Store:
         found = [_read_note(path) for path in sorted(self.root.glob("*.parquet"))]
         return sorted(found, key=lambda v: (v.as_of, v.source, v.release, v.sha256))
 
-    def add(self, incidents: Incidents, as_of: date) -> Added:
+    def add(self, incidents: Incidents, as_of: date) -> AddedVintage:
         """Keep a release as it was on a day.
 
         Parameters
@@ -85,7 +85,7 @@ class Store:
 
         Returns
         -------
-        Added
+        AddedVintage
         """
         if len(incidents.releases) > 1:
             raise UsageError("a vintage is one release, not several.", remedy="Add them one by one.")
@@ -94,16 +94,20 @@ class Store:
         earlier = [v for v in self.vintages() if (v.source, v.release) == (incidents.source, release)]
         for vintage in earlier:
             if vintage.sha256 == digest:
-                return Added("same", vintage, f"{release} is already in the store (of {vintage.as_of}).")
+                return AddedVintage(
+                    "same", vintage, f"{release} is already in the store (of {vintage.as_of})."
+                )
         path = self._write(incidents, release, as_of, digest)
         vintage = Vintage(incidents.source, release, as_of, digest, len(incidents), path)
         if earlier:
             changed = diff_incidents(self.load(earlier[-1]), incidents)
             counts = changed["change"].value_counts().to_dict()
-            said = ", ".join(f"{n} {k}" for k, n in sorted(counts.items())) or "order or excluded rows only"
-            message = f"{release} is not what it was on {earlier[-1].as_of}: {said}. Both vintages are kept."
-            return Added("changed", vintage, message)
-        return Added("new", vintage, f"{release} is kept as of {as_of} ({len(incidents)} rows).")
+            listed = ", ".join(f"{n} {k}" for k, n in sorted(counts.items())) or "order or excluded rows only"
+            message = (
+                f"{release} is not what it was on {earlier[-1].as_of}: {listed}. Both vintages are kept."
+            )
+            return AddedVintage("changed", vintage, message)
+        return AddedVintage("new", vintage, f"{release} is kept as of {as_of} ({len(incidents)} rows).")
 
     def load(self, vintage: Vintage) -> Incidents:
         """The incidents of one vintage."""
@@ -202,7 +206,7 @@ def content_hash(incidents: Incidents) -> str:
     return h.hexdigest()
 
 
-def panel_as_of(store: Store, day: date, regions: Regions, **rules: Any) -> Panel:
+def panel_as_of(store: VintageStore, day: date, regions: Regions, **rules: Any) -> Panel:
     """The panel that could have been built on a day; ``rules`` as in :func:`harmattan.data.panel.build.build_panel`."""
     from ..panel import build_panel
 
@@ -277,28 +281,3 @@ def diff_incidents(before: Incidents, now: Incidents) -> pd.DataFrame:
     return table[["incident_id", "country", "month", "change"]].sort_values(
         ["country", "month", "incident_id"], ignore_index=True
     )
-
-
-def survival(candidate: Incidents, annual: Incidents) -> pd.DataFrame:
-    """How many events of a candidate release an annual one kept, and how many it added.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``country, candidate, survived, added``; only countries that the annual release covers, months of the
-        candidate's own release.
-    """
-    kept = set(annual.frame["incident_id"])
-    held = set(candidate.frame["incident_id"])
-    covered = set(annual.coverage["country"])
-    first, last = min(candidate.coverage["first"]), max(candidate.coverage["last"])
-    month = pd.PeriodIndex(annual.frame["date_end"], freq="M")
-    later = annual.frame[np.asarray((month >= first) & (month <= last))]
-    rows = []
-    for country in sorted(set(candidate.frame["country"]) | set(later["country"])):
-        if covered and country not in covered and "*" not in covered:
-            continue
-        ids = candidate.frame.loc[candidate.frame["country"] == country, "incident_id"]
-        new = later.loc[(later["country"] == country) & ~later["incident_id"].isin(held)]
-        rows.append((country, len(ids), int(ids.isin(kept).sum()), len(new)))
-    return pd.DataFrame(rows, columns=["country", "candidate", "survived", "added"])

@@ -60,12 +60,15 @@ class AuditReport:
 
 
 @dataclass
-class _Notes:
+class _Seen:
     """What was seen of one feature, while the audit runs."""
 
     lead: int | None = None
     last: int | None = None
     reasons: dict[str, None] = field(default_factory=dict)
+
+    def fail(self, reason: str) -> None:
+        self.reasons[reason] = None
 
     def saw(self, rows: Array, month: int) -> None:
         if rows.size:
@@ -135,21 +138,21 @@ def audit(
     for name in late:
         if name not in panel.measures:
             raise UsageError(f"delays names '{name}'.", remedy=nearest(name, panel.measures))
-    notes = {f.name: _Notes() for f in recipe}
+    notes = {f.name: _Seen() for f in recipe}
     for world in (panel, with_gaps(panel, rng), quietened(panel, rng)):
-        _look(recipe, world, table, late, rng, origins, notes)
+        _compare_with_other_worlds(recipe, world, table, late, rng, origins, notes)
     _fixed_values(recipe, panel, table, notes)
     return AuditReport(pd.DataFrame([_row(f, notes[f.name]) for f in recipe]))
 
 
-def _look(
+def _compare_with_other_worlds(
     recipe: Recipe,
     panel: Panel,
     static: Any,
     delays: Mapping[str, int],
     rng: np.random.Generator,
     origins: int,
-    notes: dict[str, _Notes],
+    notes: dict[str, _Seen],
 ) -> None:
     """The first three questions, in one world."""
     base = recipe.build(panel, static=static, missing="raise").values
@@ -159,27 +162,24 @@ def _look(
             for name, rows in _changed(recipe, base[: origin + 1], other, static, notes):
                 if rows.size:
                     back = int(origin) - int(rows[0])
-                    notes[name].reasons[
-                        f"a row changes with what comes later (by {back + 1} months or more)"
-                    ] = None
+                    notes[name].fail(f"a row changes with what comes later (by {back + 1} months or more)")
     for month in rng.choice(np.arange(n // 4, 3 * n // 4), size=max(origins, 3), replace=False):
         for other, delay in single_months(panel, int(month), delays, rng):
             for name, rows in _changed(recipe, base, other, static, notes):
                 notes[name].saw(rows, int(month))
                 if rows.size and 0 <= int(rows[0]) - month < delay:
                     early = delay - (int(rows[0]) - int(month))
-                    reason = f"reads a measure {early} months before it is published"
-                    notes[name].reasons[reason] = None
-    _names(recipe, panel, static, base, rng, notes)
+                    notes[name].fail(f"reads a measure {early} months before it is published")
+    _compare_renamed(recipe, panel, static, base, rng, notes)
 
 
 def _changed(
-    recipe: Recipe, base: Array, other: Panel, static: Any, notes: dict[str, _Notes]
+    recipe: Recipe, base: Array, other: Panel, static: Any, notes: dict[str, _Seen]
 ) -> Iterator[tuple[str, Array]]:
     """Per feature, the rows of ``base`` that differ in any bit in another world."""
     for k, feature, values in _each(recipe, other, static):
         if isinstance(values, str):
-            notes[feature.name].reasons[values] = None
+            notes[feature.name].fail(values)
             continue
         before = np.ascontiguousarray(base[:, :, k]).view(np.uint32)
         now = np.ascontiguousarray(values[: len(base)]).view(np.uint32)
@@ -205,13 +205,13 @@ def _each(recipe: Recipe, panel: Panel, static: Any) -> Iterator[tuple[int, Feat
                 yield k, feature, f"fails in another world: {error.what}"
 
 
-def _names(
+def _compare_renamed(
     recipe: Recipe,
     panel: Panel,
     static: Any,
     base: Array,
     rng: np.random.Generator,
-    notes: dict[str, _Notes],
+    notes: dict[str, _Seen],
 ) -> None:
     """The third question: shuffled, renamed and moved in time, the values are the same."""
     order = rng.permutation(panel.shape[1])
@@ -221,16 +221,15 @@ def _names(
             if shift and feature.term.latest is None:
                 continue
             if isinstance(values, str):
-                reason = values.replace("in another world", "when regions and months have other names")
-                notes[feature.name].reasons[reason] = None
+                why = values.replace("in another world", "when regions and months have other names")
+                notes[feature.name].fail(why)
             elif not np.allclose(values, base[:, order, k], rtol=1e-4, atol=1e-5, equal_nan=True):
-                reason = (
-                    "depends on the order or the names of regions" if not shift else "depends on the year"
+                notes[feature.name].fail(
+                    f"depends on {'the year' if shift else 'the order or the names of regions'}"
                 )
-                notes[feature.name].reasons[reason] = None
 
 
-def _fixed_values(recipe: Recipe, panel: Panel, static: Any, notes: dict[str, _Notes]) -> None:
+def _fixed_values(recipe: Recipe, panel: Panel, static: Any, notes: dict[str, _Seen]) -> None:
     """The fourth question, for features that say they read no month and do not change."""
     fixed = [f for f in recipe if f.term.latest is None]
     if not fixed or panel.shape[1] < 5:
@@ -242,10 +241,10 @@ def _fixed_values(recipe: Recipe, panel: Panel, static: Any, notes: dict[str, _N
         if not constant or len(np.unique(values[0][np.isfinite(values[0])])) < 4:
             continue
         for name, summary, whole, past in summaries(panel):
-            told, known = _rank_correlation(values[0], whole), _rank_correlation(values[0], past)
-            if told > 0.995 and told > known:
-                reason = f"is the {summary} of '{name}' over months that include the future"
-                notes[feature.name].reasons[reason] = None
+            with_future, of_past = _rank_correlation(values[0], whole), _rank_correlation(values[0], past)
+            if with_future > 0.995 and with_future > of_past:
+                why = f"is the {summary} of '{name}' over months that include the future"
+                notes[feature.name].fail(why)
 
 
 def _rank_correlation(a: Array, b: Array) -> float:
@@ -259,7 +258,7 @@ def _rank_correlation(a: Array, b: Array) -> float:
     return float(abs(np.corrcoef(x, y)[0, 1]))
 
 
-def _row(feature: Feature, notes: _Notes) -> dict[str, Any]:
+def _row(feature: Feature, notes: _Seen) -> dict[str, Any]:
     """The verdict on one feature."""
     declared, found = feature.term.latest, notes.lead
     reasons = dict(notes.reasons)
@@ -270,8 +269,8 @@ def _row(feature: Feature, notes: _Notes) -> dict[str, Any]:
     elif declared is not None and found is None:
         reasons["declares months, but reads none of this panel"] = None
     elif declared is not None and found is not None and found != declared:
-        said, read = month_label(declared, declared), month_label(found, found)
-        reasons[f"declares {said} as its latest month, but reads {read}"] = None
+        stated, read = month_label(declared, declared), month_label(found, found)
+        reasons[f"declares {stated} as its latest month, but reads {read}"] = None
     earliest = feature.term.earliest
     if declared is not None and earliest is not None and notes.last is not None and notes.last > earliest:
         reasons[

@@ -124,8 +124,8 @@ def weighted(rows: Sparse, view: View, measure: str) -> Series:
     if series.observed is None:
         if (total > 0).all():
             return Series(values)
-        lonely = np.broadcast_to(total > 0, values.shape)
-        return Series(values, lonely, np.ones(values.shape, dtype=bool))
+        with_neighbours = np.broadcast_to(total > 0, values.shape)
+        return Series(values, with_neighbours, np.ones(values.shape, dtype=bool))
     seen = product(rows, series.observed)
     some = seen > 0
     full = seen == total

@@ -13,7 +13,7 @@ from ...data.geography import CAPITALS
 from ..series import Array, View, border_km, country_codes
 from .static import static_column
 from .surroundings import recently_active
-from .term import SideOfBorder, Term, number, positive, touched, whole
+from .term import SideOfBorder, Term, number, positive, rests_on_gaps, whole
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
@@ -75,7 +75,7 @@ class NearestActive(SideOfBorder, Term):
     def marks(self, view: View) -> Array:
         """Months in which any region of the panel was unobserved in the window."""
         whole = view.everywhere(self.of).whole()
-        partial = touched(whole, 0, self.window - 1).any(axis=1, keepdims=True)
+        partial = rests_on_gaps(whole, 0, self.window - 1).any(axis=1, keepdims=True)
         return np.broadcast_to(partial, view.shape).copy()
 
     def compute(self, view: View, out: Array) -> None:

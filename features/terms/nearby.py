@@ -14,7 +14,7 @@ import numpy as np
 from ...data.panel import located
 from ..series import Array, View, resolve
 from .static import static_column
-from .term import NEIGHBOURS, Term, positive, touched, whole_number
+from .term import NEIGHBOURS, Term, positive, rests_on_gaps, whole_number
 
 #: A kernel is cut where it has fallen to this share of its height.
 SMALLEST = 1e-3
@@ -63,7 +63,7 @@ class _Near(Term):
         """Months in which any region of the panel was unobserved."""
         whole = view.everywhere(self.of).whole()
         endless = self.earliest is None
-        partial = touched(whole, 0, self.earliest or 0, endless=endless).any(axis=1, keepdims=True)
+        partial = rests_on_gaps(whole, 0, self.earliest or 0, endless=endless).any(axis=1, keepdims=True)
         return np.broadcast_to(partial, view.shape).copy()
 
     def _counts(self, view: View) -> Array:

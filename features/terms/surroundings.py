@@ -16,7 +16,7 @@ import numpy as np
 from ...data.errors import ConfigError
 from ..series import Array, Series, View, border_km, others, product, side, surroundings
 from .history import Sum
-from .term import COUNTRY, SAHEL, STATIC, SideOfBorder, Term, number, positive, touched, whole
+from .term import COUNTRY, SAHEL, STATIC, SideOfBorder, Term, number, positive, rests_on_gaps, whole
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class ActiveBorder(SideOfBorder, Term):
     def marks(self, view: View) -> Array:
         """Where the values rest on unobserved months."""
         series = view.everywhere(self.of)
-        partial = touched(series.whole(), 0, self.window - 1).astype(np.float32)
+        partial = rests_on_gaps(series.whole(), 0, self.window - 1).astype(np.float32)
         return product(self._rows(view), partial) > 0
 
     def _rows(self, view: View) -> Array:

@@ -122,7 +122,9 @@ class Term(ABC):
         if self.latest is None:
             return marked
         for of in self.reads():
-            marked |= touched(view.series(of).whole(), self.latest, first, endless=self.earliest is None)
+            marked |= rests_on_gaps(
+                view.series(of).whole(), self.latest, first, endless=self.earliest is None
+            )
         return marked
 
     def reads(self) -> tuple[str | Term, ...]:
@@ -187,7 +189,7 @@ def number(default: float, name: str, check: Callable[[object, str], None] = not
     return field(default=default, metadata={"check": lambda value: check(value, name)})
 
 
-def touched(whole: Array, latest: int, earliest: int, endless: bool = False) -> Array:
+def rests_on_gaps(whole: Array, latest: int, earliest: int, endless: bool = False) -> Array:
     """Rows whose months ``earliest`` to ``latest`` back hold one that was not observed.
 
     Months before the panel's first are unobserved, but do not count where the memory is endless: a history

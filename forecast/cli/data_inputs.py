@@ -15,7 +15,7 @@ from ..settings import PARSERS
 if TYPE_CHECKING:
     from ...data.fetch import Fetched
     from ...data.geography import Regions
-    from ...data.panel import Built, Panel, Rules
+    from ...data.panel import BuiltPanel, Panel, Rules
     from ...data.quality import Quality
 
 
@@ -27,7 +27,7 @@ def build_from(
     unclear: str,
     coverage: str | None,
     columns: str | None,
-) -> Built:
+) -> BuiltPanel:
     """A panel and its ledger from what a command names."""
     from ...data.geography import Regions
     from ...data.panel import build_panel, combine
@@ -184,11 +184,11 @@ def fetched_current(cache: Path, server: str | None, refresh: bool, store: Path 
 def _kept(got: Fetched, release: str, store: Path | None) -> dict[str, str]:
     """A release as a vintage in the store, where one is named."""
     from ...data.sources import read_ucdp
-    from ...data.vintages import Store
+    from ...data.vintages import VintageStore
 
     if store is None:
         return {}
-    return {"vintage": Store(store).add(read_ucdp(got.path, release=release), date.today()).message}
+    return {"vintage": VintageStore(store).add(read_ucdp(got.path, release=release), date.today()).message}
 
 
 def fetched_acled(

@@ -24,7 +24,7 @@ from .backtest_vintages import as_known
 if TYPE_CHECKING:
     from ...data.geography import Regions
     from ...data.panel import Panel
-    from ...data.vintages import Store
+    from ...data.vintages import VintageStore
     from ...training.evaluation.leaderboard import Evaluation
     from ...training.evaluation.protocol import Protocol
     from ...training.models.base import Problem
@@ -135,7 +135,7 @@ def backtest(
     scheduler: str | None = None,
     benchmark: bool = False,
     unseal: bool = False,
-    vintages: Store | str | Path | None = None,
+    vintages: VintageStore | str | Path | None = None,
     regions: Regions | None = None,
     leave_one_out: bool = False,
     seed: int = 20231,
@@ -162,7 +162,7 @@ def backtest(
         Local processes (0: one per core), or the address of a Dask scheduler; change no number.
     benchmark, unseal : bool
         The house benchmark, and whether target months of the vault may be scored.
-    vintages : Store or path, optional
+    vintages : VintageStore or path, optional
         Releases by the day they were obtained: models see what was known at each origin, outcomes are final.
     regions : Regions, optional
         Polygons of the panel's regions, which vintages are placed in.
@@ -284,7 +284,7 @@ def _records(
 
 
 def _known(
-    store: Path | Store, plan: Plan, origins: Sequence[pd.Period], progress: Callable[[float], None]
+    store: Path | VintageStore, plan: Plan, origins: Sequence[pd.Period], progress: Callable[[float], None]
 ) -> dict[str, Any]:
     """The hook that shows models what a store knew at each origin, and how far back it can."""
     from ...training.evaluation.backtest import WARM_UP

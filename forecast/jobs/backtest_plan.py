@@ -16,7 +16,7 @@ from ..settings import Settings
 if TYPE_CHECKING:
     from ...data.geography import Regions
     from ...data.panel import Panel
-    from ...data.vintages import Store
+    from ...data.vintages import VintageStore
     from ...training.evaluation.protocol import Protocol
     from ..inputs import Inputs
 
@@ -50,7 +50,7 @@ class BacktestSettings:
         The house benchmark; with ``data_lag`` 1 the live table, with ``unseal`` the vault.
     unseal : bool
         Months in the vault may be scored.
-    vintages : Path, Store or None
+    vintages : Path, VintageStore or None
         A store of releases: models see what it knew at each origin, and outcomes are final. None: final counts.
     leave_one_out : bool
         Whether the pool is also tried without each of its members.
@@ -67,7 +67,7 @@ class BacktestSettings:
     scheduler: str | None = None
     benchmark: bool = False
     unseal: bool = False
-    vintages: Path | Store | None = None
+    vintages: Path | VintageStore | None = None
     leave_one_out: bool = False
     out: Path = Path("backtests")
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import OriginError, SourceError, UsageError
-from ...data.vintages import Store, Vintage, panel_as_of
+from ...data.vintages import Vintage, VintageStore, panel_as_of
 
 if TYPE_CHECKING:
     from ...data.geography import Regions
@@ -58,7 +58,7 @@ def known_on(origin: pd.Period, data_lag: int = 0) -> date:
 
 
 def as_known(
-    store: Store | Path,
+    store: VintageStore | Path,
     final: Panel,
     regions: Regions | None,
     origins: Sequence[pd.Period],
@@ -71,7 +71,7 @@ def as_known(
 
     Parameters
     ----------
-    store : Store or path
+    store : VintageStore or path
         Releases by the day they were obtained.
     final : Panel
         The newest counts, which forecasts are scored with; gives regions, links and measures.
@@ -95,7 +95,7 @@ def as_known(
     OriginError
         The newest month of an origin had not been released by then.
     """
-    store = Store(store) if isinstance(store, Path) else store
+    store = VintageStore(store) if isinstance(store, Path) else store
     if regions is None:
         raise UsageError(
             "vintages are incidents, and need polygons to be placed in.",
@@ -144,7 +144,7 @@ def _told(vintage: Vintage) -> dict[str, str]:
     }
 
 
-def _build(store: Store, known: tuple[Vintage, ...], final: Panel, regions: Regions) -> Panel | None:
+def _build(store: VintageStore, known: tuple[Vintage, ...], final: Panel, regions: Regions) -> Panel | None:
     """The panel of some releases, with the regions, months, links and measures of the final one."""
     if not known:
         return None

@@ -10,7 +10,7 @@ import shapely
 from markupsafe import Markup
 
 from ...data.frames import rows_of
-from ...data.geography import country_name, unwrapped
+from ...data.geography import country_name, joined_at_date_line
 from ..formats import drawn
 from ..result import ForecastResult
 from .labels import Label, broken, place
@@ -66,7 +66,7 @@ def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
     if not published:
         return None
     ids = list(published)
-    shapes = unwrapped(shapely.normalize(np.array(list(published.values()), dtype=object)))
+    shapes = joined_at_date_line(shapely.normalize(np.array(list(published.values()), dtype=object)))
     west, south, east, north = shapely.total_bounds(shapes)
     squeeze = np.cos(np.radians((south + north) / 2))
     scale = (WIDTH - 2 * MARGIN) / max((east - west) * squeeze, 1e-9)

@@ -14,7 +14,7 @@ from pyproj import Transformer
 from small_files import square
 
 from harmattan.data.errors import RegionError
-from harmattan.data.geography import GW_TO_ISO3, Regions, links_of, unwrapped
+from harmattan.data.geography import GW_TO_ISO3, Regions, joined_at_date_line, links_of
 from harmattan.data.geography.countries import (
     COUNTRY_NAMES,
     ISO2_TO_ISO3,
@@ -114,13 +114,13 @@ def test_neighbours_across_longitude_180_are_found() -> None:
 
 
 def test_what_lies_across_longitude_180_is_drawn_together() -> None:
-    west, _, east, _ = shapely.total_bounds(unwrapped(across()))
+    west, _, east, _ = shapely.total_bounds(joined_at_date_line(across()))
     assert (west, east) == (178, 182)
 
 
 def test_elsewhere_nothing_is_moved() -> None:
     geometry = np.array([shapely.box(-75, 4, -74, 5), shapely.box(10, 4, 11, 5)], dtype=object)
-    assert unwrapped(geometry) is geometry
+    assert joined_at_date_line(geometry) is geometry
 
 
 def test_codes_and_names_are_each_given_once() -> None:

@@ -19,10 +19,10 @@ import pytest
 from command_line import Run
 from small_files import BURKINA, EVENT, SQUARES
 
+from harmattan.data.fetch import fetch_ucdp
 from harmattan.data.fetch.current import last_complete_month
-from harmattan.data.fetch.files import fetch_ucdp
 from harmattan.data.sources import ucdp
-from harmattan.data.vintages import Store
+from harmattan.data.vintages import VintageStore
 from harmattan.forecast.cli.data_inputs import fetched_current
 from harmattan.forecast.inputs import load_inputs
 from harmattan.forecast.settings import Settings
@@ -172,7 +172,7 @@ def test_publish_refuses_data_that_are_old(run: Run, store: Path, tmp_path: Path
 
 @pytest.mark.slow
 def test_real_files_serve_all_fifteen_countries(real_data: Path, tmp_path: Path) -> None:
-    offered, cache, store = tmp_path / "server", tmp_path / "cache", Store(tmp_path / "vintages")
+    offered, cache, store = tmp_path / "server", tmp_path / "cache", VintageStore(tmp_path / "vintages")
     shutil.copytree(real_data / "candidate", offered / "candidateged")
     (offered / "ged").mkdir()
     with zipfile.ZipFile(offered / "ged" / "ged241-csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:

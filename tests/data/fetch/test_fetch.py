@@ -10,8 +10,7 @@ import pytest
 from web_server import TOKEN, Answer, Request, Route, Server, csv_of, events
 
 from harmattan.data.errors import SourceError, UsageError
-from harmattan.data.fetch import Fetched
-from harmattan.data.fetch.files import fetch_ucdp, fetch_ucdp_api, secret_of
+from harmattan.data.fetch import Fetched, fetch_ucdp, fetch_ucdp_api, secret_of
 from harmattan.data.fetch.transport import Transport
 from harmattan.data.sources import ucdp
 

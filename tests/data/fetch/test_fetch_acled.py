@@ -11,8 +11,7 @@ import pytest
 from web_server import TOKEN, Answer, Request, Route, Server
 
 from harmattan.data.errors import SourceError
-from harmattan.data.fetch import Fetched
-from harmattan.data.fetch.files import fetch_acled
+from harmattan.data.fetch import Fetched, fetch_acled
 from harmattan.data.fetch.transport import Transport
 
 

@@ -40,12 +40,12 @@ def test_border_is_geodesic(regions: Regions) -> None:
 
 def test_gap_along_a_border_is_measured_as_if_closed(tmp_path: Path) -> None:
     frame = pd.DataFrame({"region_id": ["A-a", "B-b"], "country": ["AAA", "BBB"]})
-    from harmattan.data.geography import closed, links_of
+    from harmattan.data.geography import links_of, with_gaps_closed
 
     upper = shapely.Polygon([(0, 0), (0.2, 0.005), (0.4, 0), (1, 0), (1, 1), (0, 1)])
     lower = shapely.box(0, -1, 1, 0)
     shapes = np.array(shapely.coverage_clean([lower, upper]), dtype=object)
-    short, full = links_of(frame, shapes), links_of(frame, shapes, closed(shapes))
+    short, full = links_of(frame, shapes), links_of(frame, shapes, with_gaps_closed(shapes))
     assert short["border_km"].iloc[0] < 70 < 110 < full["border_km"].iloc[0] < 113
 
 

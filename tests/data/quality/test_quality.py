@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from harmattan.data.errors import GateError
-from harmattan.data.panel import Built, Panel, build_panel
+from harmattan.data.panel import BuiltPanel, Panel, build_panel
 from harmattan.data.quality import Quality, check_build, check_panel
 from harmattan.data.simulation import World, grid_regions, simulate
 from harmattan.data.snapshot import load_snapshot
@@ -25,7 +25,7 @@ def panel() -> Panel:
 
 
 @pytest.fixture(scope="module")
-def built() -> Built:
+def built() -> BuiltPanel:
     world = simulate(World(months=48, endemic=1.0), grid_regions(), np.random.default_rng(1))
     return build_panel(world.incidents, world.regions)
 
@@ -148,14 +148,14 @@ def test_no_links_is_amber(panel: Panel) -> None:
     assert statuses(check_panel(replace(panel, links=None), run_date=NEXT)) == {"links": "amber"}
 
 
-def test_a_clean_build_is_green(built: Built) -> None:
+def test_a_clean_build_is_green(built: BuiltPanel) -> None:
     last = built.panel.last_month
     quality = check_build(built, run_date=(last + 1).end_time.date())
     assert statuses(quality) == {}
     assert json.loads(json.dumps(quality.to_dict()))["status"] == "green"
 
 
-def test_swapped_coordinates_are_red(built: Built) -> None:
+def test_swapped_coordinates_are_red(built: BuiltPanel) -> None:
     world = simulate(World(months=48, endemic=1.0), grid_regions(), np.random.default_rng(1))
     frame = world.incidents.frame.copy()
     wrong = frame.index % 40 == 0
@@ -166,7 +166,7 @@ def test_swapped_coordinates_are_red(built: Built) -> None:
     assert set(check.rows["incident_id"]) == set(frame.loc[wrong, "incident_id"])
 
 
-def test_twin_events_are_listed(built: Built) -> None:
+def test_twin_events_are_listed(built: BuiltPanel) -> None:
     world = simulate(World(months=48, endemic=1.0), grid_regions(), np.random.default_rng(1))
     frame = world.incidents.frame
     twin = frame.iloc[[7]].assign(incident_id="other")

@@ -14,8 +14,8 @@ from harmattan.data.errors import OriginError, SourceError
 from harmattan.data.geography import Regions
 from harmattan.data.panel import build_panel, combine
 from harmattan.data.sources import ucdp
-from harmattan.data.vintages import Store, diff_panels, panel_as_of
-from harmattan.data.vintages.store import diff_incidents, survival
+from harmattan.data.vintages import VintageStore, diff_panels, panel_as_of
+from harmattan.data.vintages.store import diff_incidents
 
 MALI = {"MLI": ("2021-03", "2021-03")}
 DAY = {"date_start": "2021-03-05", "date_end": "2021-03-05"}
@@ -31,7 +31,7 @@ def annual(write: Write, *changes: dict[str, object]):  # type: ignore[no-untype
 
 
 def test_the_same_release_twice_is_written_once(ucdp_file: Write, tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
+    store = VintageStore(tmp_path / "store")
     incidents = candidate(ucdp_file, DAY, DAY)
     assert store.add(incidents, date(2021, 4, 20)).status == "new"
     before = [p.read_bytes() for p in store.root.iterdir()]
@@ -40,14 +40,14 @@ def test_the_same_release_twice_is_written_once(ucdp_file: Write, tmp_path: Path
 
 
 def test_rows_in_another_order_are_the_same_release(ucdp_file: Write, tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = VintageStore(tmp_path)
     store.add(candidate(ucdp_file, {**DAY, "id": 1}, {**DAY, "id": 2, "best": 4}), date(2021, 4, 20))
     again = candidate(ucdp_file, {**DAY, "id": 2, "best": 4}, {**DAY, "id": 1})
     assert store.add(again, date(2021, 4, 21)).status == "same"
 
 
 def test_the_same_version_with_other_content_is_kept_beside(ucdp_file: Write, tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
+    store = VintageStore(tmp_path / "store")
     store.add(candidate(ucdp_file, DAY, DAY), date(2021, 4, 20))
     added = store.add(candidate(ucdp_file, DAY, {**DAY, "best": 4}, DAY), date(2021, 4, 21))
     assert added.status == "changed"
@@ -59,7 +59,7 @@ def test_the_same_version_with_other_content_is_kept_beside(ucdp_file: Write, tm
 
 
 def test_stored_incidents_come_back_whole(ucdp_file: Write, tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
+    store = VintageStore(tmp_path / "store")
     incidents = candidate(ucdp_file, DAY, {**DAY, "best": 9})
     vintage = store.add(incidents, date(2021, 4, 20)).vintage
     again = store.load(vintage)
@@ -74,7 +74,7 @@ def test_stored_incidents_come_back_whole(ucdp_file: Write, tmp_path: Path) -> N
 def test_annual_beats_candidate_and_deletes_from_then_on(
     ucdp_file: Write, regions: Regions, tmp_path: Path
 ) -> None:
-    store = Store(tmp_path / "store")
+    store = VintageStore(tmp_path / "store")
     store.add(candidate(ucdp_file, {**DAY, "id": 1, "best": 3}, {**DAY, "id": 2}), date(2021, 4, 20))
     store.add(annual(ucdp_file, {**DAY, "id": 1, "best": 5}, {**DAY, "id": 7}), date(2022, 6, 1))
     then = panel_as_of(store, date(2021, 5, 1), regions)
@@ -124,10 +124,10 @@ def test_monthly_and_consolidated_files_that_overlap_count_once(ucdp_file: Write
 
 def test_nothing_known_yet_and_damaged_stores(tmp_path: Path) -> None:
     with pytest.raises(OriginError, match="knows nothing as of 2020-01-01"):
-        Store(tmp_path).as_of(date(2020, 1, 1))
+        VintageStore(tmp_path).as_of(date(2020, 1, 1))
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     with pytest.raises(SourceError, match="not a readable vintage"):
-        Store(tmp_path).vintages()
+        VintageStore(tmp_path).vintages()
 
 
 def test_diff_names_regions_and_months(ucdp_file: Write, regions: Regions) -> None:
@@ -147,16 +147,6 @@ def test_diff_names_regions_and_months(ucdp_file: Write, regions: Regions) -> No
         {"incident_id": "2", "country": "MLI", "month": "2021-03", "change": "changed"}
     ]
     assert diff_panels(panels[0], panels[0]).empty
-
-
-def test_real_october_2023_revision(real_data: Path) -> None:
-    october = ucdp.read(real_data / "candidate" / "GEDEvent_v23_0_10.csv", unclear="keep")
-    final = ucdp.read(real_data / "ged241_west_africa.csv")
-    table = survival(october, final).set_index("country")
-    assert table.loc["BFA", ["candidate", "survived"]].tolist() == [58, 57]
-    assert table.loc["MLI"].tolist() == [55, 36, 6]
-    assert table.loc["NER", ["candidate", "survived"]].tolist() == [12, 10]
-    assert table.loc["BEN"].tolist() == [0, 0, 1]
 
 
 def test_real_april_file_holds_events_of_may(real_data: Path) -> None:

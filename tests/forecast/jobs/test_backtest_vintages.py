@@ -19,7 +19,7 @@ from harmattan.data.errors import OriginError, SourceError, UsageError
 from harmattan.data.geography import Regions
 from harmattan.data.panel import Panel
 from harmattan.data.sources import ucdp
-from harmattan.data.vintages import Store, panel_as_of
+from harmattan.data.vintages import VintageStore, panel_as_of
 from harmattan.forecast.jobs.backtest import run_backtest_job
 from harmattan.forecast.jobs.backtest_plan import BacktestSettings, make_plan
 from harmattan.forecast.jobs.backtest_vintages import as_known, known_on
@@ -43,7 +43,9 @@ def everything() -> pd.DataFrame:
     return pd.DataFrame(rows).assign(id=lambda f: np.arange(len(f)) + 1)
 
 
-def keep(store: Store, rows: pd.DataFrame, name: str, months: tuple[str, str], day: date, at: Path) -> None:
+def keep(
+    store: VintageStore, rows: pd.DataFrame, name: str, months: tuple[str, str], day: date, at: Path
+) -> None:
     """One release of some months, in the store as of a day."""
     month = rows["date_end"].str[:7]
     path = at / name
@@ -59,10 +61,10 @@ def regions(tmp_path_factory: pytest.TempPathFactory) -> Regions:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(tmp_path_factory: pytest.TempPathFactory) -> VintageStore:
     """A yearly release, five monthly ones that know two events in three, and the final one."""
     folder, rows = tmp_path_factory.mktemp("vintages"), everything()
-    store = Store(folder / "store")
+    store = VintageStore(folder / "store")
     keep(store, rows, "GEDEvent_v18_1.csv", (FIRST, "2017-12"), date(2018, 1, 15), folder)
     for n, month in enumerate(pd.period_range("2018-01", "2018-05", freq="M"), start=1):
         some = rows[rows["id"] % 3 > 0]
@@ -73,12 +75,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture(scope="module")
-def final(store: Store, regions: Regions) -> Panel:
+def final(store: VintageStore, regions: Regions) -> Panel:
     return panel_as_of(store, date(2020, 1, 1), regions)
 
 
 def test_each_origin_sees_its_first_release_and_nothing_later(
-    store: Store, regions: Regions, final: Panel
+    store: VintageStore, regions: Regions, final: Panel
 ) -> None:
     known, _ = as_known(store, final, regions, ORIGINS)
     month = np.array([str(m) for m in final.months])
@@ -92,9 +94,9 @@ def test_each_origin_sees_its_first_release_and_nothing_later(
 
 
 def test_a_later_release_changes_no_bit_of_what_was_known(
-    store: Store, regions: Regions, final: Panel, tmp_path: Path
+    store: VintageStore, regions: Regions, final: Panel, tmp_path: Path
 ) -> None:
-    other = Store(tmp_path / "other")
+    other = VintageStore(tmp_path / "other")
     other.root.mkdir()
     for vintage in store.vintages():
         if vintage.as_of < date(2019, 1, 1):
@@ -108,7 +110,7 @@ def test_a_later_release_changes_no_bit_of_what_was_known(
 
 
 def test_forecasts_come_from_vintages_and_outcomes_are_final(
-    store: Store, regions: Regions, final: Panel
+    store: VintageStore, regions: Regions, final: Panel
 ) -> None:
     kw: dict[str, Any] = {"origins": ("2018-02", "2018-05"), "horizons": (1,), "workers": 1}
     kw |= {"members": ["conflictology_12"], "regions": regions}
@@ -121,7 +123,7 @@ def test_forecasts_come_from_vintages_and_outcomes_are_final(
     assert not (hidden["mean"][twelve] > shown["mean"][twelve]).any()
 
 
-def test_it_goes_back_as_far_as_the_store_does(store: Store, regions: Regions, final: Panel) -> None:
+def test_it_goes_back_as_far_as_the_store_does(store: VintageStore, regions: Regions, final: Panel) -> None:
     known, served = as_known(store, final, regions, ORIGINS, warm_up=12)
     # The yearly release was out when 2017-12 was the newest month; before it there is nothing.
     assert served == 2
@@ -129,7 +131,9 @@ def test_it_goes_back_as_far_as_the_store_does(store: Store, regions: Regions, f
     assert [r["release"] for r in known.releases] == ["18.1", *(f"18.0.{n}" for n in range(1, 6))]
 
 
-def test_a_month_that_was_not_out_asks_for_a_longer_lag(store: Store, regions: Regions, final: Panel) -> None:
+def test_a_month_that_was_not_out_asks_for_a_longer_lag(
+    store: VintageStore, regions: Regions, final: Panel
+) -> None:
     june = pd.period_range("2018-06", "2018-06", freq="M")
     with pytest.raises(OriginError, match=r"2018-06 had not been released by 2018-07-31.*--data-lag"):
         as_known(store, final, regions, june)
@@ -138,7 +142,9 @@ def test_a_month_that_was_not_out_asks_for_a_longer_lag(store: Store, regions: R
     assert str(known.panels["2018-06"].months[-1]) == "2018-05"
 
 
-def test_what_cannot_be_looked_into(store: Store, regions: Regions, final: Panel, tmp_path: Path) -> None:
+def test_what_cannot_be_looked_into(
+    store: VintageStore, regions: Regions, final: Panel, tmp_path: Path
+) -> None:
     with pytest.raises(UsageError, match="need polygons to be placed in"):
         as_known(store, final, None, ORIGINS)
     with pytest.raises(SourceError, match="there is no release here"):
@@ -146,7 +152,7 @@ def test_what_cannot_be_looked_into(store: Store, regions: Regions, final: Panel
 
 
 def test_the_files_name_the_releases_that_models_saw(
-    store: Store, regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: VintageStore, regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[dict[str, Any]] = []
     monkeypatch.setattr("harmattan.training.evaluation.backtest.run_backtest", stand_in(calls))
@@ -165,7 +171,7 @@ def test_the_files_name_the_releases_that_models_saw(
     assert calls[0]["warm_up"] == 2
 
 
-def test_the_benchmark_has_no_vintages(store: Store, tmp_path: Path) -> None:
+def test_the_benchmark_has_no_vintages(store: VintageStore, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--vintages: the benchmark's protocol is fixed"):
         run_backtest_job(
             replace(

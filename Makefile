@@ -1,5 +1,5 @@
 # Everything sets itself up: a virtual environment in .venv, once, from requirements.lock.
-.PHONY: forecast test test-all setup lint tests tests-all types contracts lock docs docs-cli docs-inventory docs-models docs-replay docs-picture ui clean
+.PHONY: forecast test test-long test-all setup checks lint tests types contracts lock audit docs docs-cli docs-inventory docs-models docs-replay docs-picture ui clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -13,11 +13,17 @@ MODULES := data features training forecast
 forecast: $(READY)
 	@$(BIN)/harmattan forecast $(ARGS)
 
-# Lint, quick tests with every docstring's example, types on the built wheel.
-test: lint types contracts tests
+# Lint, types and contracts on one core while the quick tests, with every docstring's example, take what is left.
+test: $(READY)
+	@$(MAKE) --no-print-directory --jobs 2 checks tests
 
-# The same with the long tests: browser, simulated worlds.
-test-all: lint types contracts tests-all
+# What takes longer: browser, notebook, Dask, kills, simulated worlds, servers.
+test-long: $(READY)
+	$(BIN)/pytest -q -n 2 -m slow
+
+# Everything.
+test-all: test
+	@$(MAKE) --no-print-directory test-long
 
 setup: $(READY)
 
@@ -38,15 +44,14 @@ $(READY): requirements.lock pyproject.toml
 	 fi
 	@touch $@
 
+checks: lint contracts
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 tests: $(READY)
 	$(BIN)/pytest -q -n 2 -m "not slow"
-
-tests-all: $(READY)
-	$(BIN)/pytest -q -n 2
 
 # mypy cannot follow an editable install, so it reads the wheel, which is built from a copy: no stale build/ gets in.
 types: $(READY)

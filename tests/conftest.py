@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -10,14 +11,45 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+# Before numpy is loaded: two test processes keep both cores busy, and idle threads of BLAS would spin beside them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+Once = Callable[[str, Callable[[Path], object]], Path]
 
 # A slow machine is no failure, and the same examples run everywhere.
 settings.register_profile("harmattan", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("harmattan")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: garbage collection need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Fills a named folder once per test run, whichever of its processes asks first; then it is only read."""
+    base = tmp_path_factory.getbasetemp()
+    place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def give(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, done = place / name, place / f"{name}.done"
+        with FileLock(place / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return give
 
 
 @pytest.fixture(scope="session")
@@ -36,20 +68,18 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a new MLflow database, made once, in another process, as the main job does it."""
+def empty_store(once: Once) -> Path:
+    """A folder with a new MLflow database, made in another process, as the main job does it."""
     from harmattan.training.registry import store as stores
 
-    given = os.environ.pop("MLFLOW_TRACKING_URI", None)
-    folder = tmp_path_factory.mktemp("empty_store")
-    try:
-        preparing = stores.prepare(folder)
-    finally:
-        if given is not None:
-            os.environ["MLFLOW_TRACKING_URI"] = given
-    assert preparing is not None
-    assert preparing.wait(120) == 0
-    return folder
+    def fill(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+            preparing = stores.prepare(folder)
+        assert preparing is not None
+        assert preparing.wait(300) == 0
+
+    return once("empty_store", fill)
 
 
 @pytest.fixture(scope="session")
@@ -69,10 +99,12 @@ def store(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Callab
 
 
 @pytest.fixture(scope="session")
-def shipped_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The release of the shipped counts as the command makes it, once a run of long tests; nobody writes there."""
-    folder = tmp_path_factory.mktemp("shipped")
-    command = [Path(sys.executable).with_name("harmattan"), "forecast", "--quiet", "--mlruns", "runs"]
-    subprocess.run(command, cwd=folder, check=True, timeout=600)
-    (release,) = (folder / "releases").glob("20*")
+def shipped_release(once: Once) -> Path:
+    """The release of the shipped counts as the command makes it; for long tests."""
+
+    def fill(folder: Path) -> None:
+        command = [Path(sys.executable).with_name("harmattan"), "forecast", "--quiet", "--mlruns", "runs"]
+        subprocess.run(command, cwd=folder, check=True, timeout=600)
+
+    (release,) = (once("shipped", fill) / "releases").glob("20*")
     return release

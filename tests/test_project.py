@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -28,10 +29,17 @@ def package_of(folder: Path) -> str:
     return "harmattan" if parts == ("forecast", "harmattan") else ".".join(("harmattan", *parts))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Imports and attributes of a module, wherever they stand."""
+    kinds = (ast.Import, ast.ImportFrom, ast.Attribute)
+    return [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, kinds)]
+
+
 def imports(path: Path) -> Iterator[str]:
     """Full name of everything that a module imports, relative imports resolved."""
     package = package_of(path.parent).split(".")
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -61,9 +69,8 @@ def test_imports_run_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=IDS)
 def test_imports_inside_are_relative(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    named = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
-    named += [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and not n.level]
+    named = [a.name for n in nodes(path) if isinstance(n, ast.Import) for a in n.names]
+    named += [n.module or "" for n in nodes(path) if isinstance(n, ast.ImportFrom) and not n.level]
     assert [name for name in named if name.split(".")[0] in {"harmattan", *ORDER}] == []
 
 
@@ -72,9 +79,7 @@ def test_nothing_is_pickled(path: Path) -> None:
     banned = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "shelve", "skops", "marshal"}
     assert [name for name in imports(path) if name.split(".")[0] in banned] == []
     assert [name for name in imports(path) if name in {"joblib.load", "joblib.dump"}] == []
-    used = {
-        n.attr for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Attribute)
-    }
+    used = {n.attr for n in nodes(path) if isinstance(n, ast.Attribute)}
     assert used & {"read_pickle", "to_pickle"} == set()
     assert not re.search(r"allow_pickle\s*=\s*True|joblib\.(load|dump)\(", path.read_text(encoding="utf-8"))
 

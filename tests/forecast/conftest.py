@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import pickle
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ from publishing_world import write_world
 from resident import Resident
 from stand_in import stand_in
 from trained_world import World, train_world
+
+Once = Callable[[str, Callable[[Path], object]], Path]
 
 
 @pytest.fixture
@@ -33,17 +38,26 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def world(store: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> World:
-    """A model of a small world, trained once; tests that change the store work on a copy."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        return train_world(tmp_path_factory.mktemp("world"), store())
+def world(once: Once, store: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A model of a small world, trained once; the store is this process's copy, tests that change it copy it again."""
+
+    def fill(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+            made = train_world(folder, store())
+        (folder / "world").write_bytes(pickle.dumps(made))
+
+    made: World = pickle.loads((once("world", fill) / "world").read_bytes())  # noqa: S301 (of this test run)
+    mlruns = tmp_path_factory.mktemp("world")
+    shutil.copy(made.mlruns / "mlflow.db", mlruns)
+    (mlruns / "artifacts").symlink_to(made.mlruns / "artifacts")
+    return replace(made, settings=replace(made.settings, mlruns=mlruns))
 
 
 @pytest.fixture(scope="session")
-def six(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def six(once: Once) -> Path:
     """Six regions as files, with a trained model; nobody writes there."""
-    return write_world(tmp_path_factory.mktemp("six"))
+    return once("six", write_world)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,13 @@ def make_result(
     seed: int = 7, *, origin: str = "2023-12", declared: bool = True, hostile: bool = False, **changes: Any
 ) -> ForecastResult:
     """A whole result; ``declared`` switches the border signal, ``hostile`` one region's name."""
+    made = _made(seed, origin, declared, hostile)
+    own = {name: value.copy() for name, value in vars(made).items() if isinstance(value, pd.DataFrame)}
+    return replace(made, **{**own, **changes})
+
+
+@cache
+def _made(seed: int, origin: str, declared: bool, hostile: bool) -> ForecastResult:
     rng = np.random.default_rng(seed)
     regions = grid_regions(hostile)
     panel = make_panel(regions, origin, rng)
@@ -243,4 +251,4 @@ def make_result(
         "rehearsal": rehearsal(told["events", 1]),
         "model": {"name": "fitted at the origin", "trained_to": origin},
     }
-    return ForecastResult(**{**fields, **changes})
+    return ForecastResult(**fields)

@@ -129,27 +129,6 @@ def test_models_are_text_that_can_be_read_again(result: ForecastResult) -> None:
             assert text.startswith("tree"), name
 
 
-def test_a_changed_month_in_mopti_changes_mopti_and_the_spillover_into_nord(
-    result: ForecastResult, tmp_path: Path
-) -> None:
-    snapshot = load_snapshot().panel
-    events = snapshot.measure("events").copy()
-    mopti, nord = (snapshot.region_ids.index(i) for i in ("MLI-mopti", "BFA-nord"))
-    events[-1, mopti] += 30
-    changed = replace(snapshot, measures={**snapshot.measures, "events": events})
-    changed.write_parquet(tmp_path / "panel.parquet")
-    other = run_own(tmp_path / "panel.parquet", backtest_origins=0)
-    assert other.draws["events"].mean()[0, mopti] > result.draws["events"].mean()[0, mopti] + 1
-    assert (other.draws["events"].values[:, :, mopti] != result.draws["events"].values[:, :, mopti]).any()
-    assert other.draws["events"].mean()[0, nord] != result.draws["events"].mean()[0, nord]
-    into_nord = [
-        r.spillover.query("source_country == 'MLI' and target_region == 'BFA-nord'").set_index("threshold")
-        for r in (result, other)
-    ]
-    assert (into_nord[1].share_total > into_nord[0].share_total).all()
-    assert into_nord[1].risk_difference[1] != into_nord[0].risk_difference[1]
-
-
 @pytest.mark.slow
 def test_both_targets_on_the_snapshot_do_not_depend_on_the_workers() -> None:
     one, two = (
@@ -163,14 +142,6 @@ def test_both_targets_on_the_snapshot_do_not_depend_on_the_workers() -> None:
 
 
 # --- on a panel of one's own -------------------------------------------------------------------------------------
-
-
-def test_a_run_does_not_depend_on_the_number_of_workers(own_panel: Path) -> None:
-    one, two = (run_own(own_panel, workers=workers, backtest_origins=1) for workers in (1, 2))
-    assert same_draws(one, two)
-    pd.testing.assert_frame_equal(one.spillover, two.spillover, check_exact=True)
-    pd.testing.assert_frame_equal(one.scores, two.scores, check_exact=True)
-    assert one.models == two.models
 
 
 def test_another_seed_gives_other_draws_of_the_same_margins(own_panel: Path) -> None:

@@ -75,6 +75,7 @@ def test_one_worker_and_two_give_the_same_bytes(forecast: Callable[..., Outcome]
     one, two = forecast(workers=1), forecast(workers=2)
     assert one.release.path != two.release.path
     assert read_sums(one.release.path) == read_sums(two.release.path)
+    assert one.result.models == two.result.models
 
 
 def test_the_release_is_whole(forecast: Callable[..., Outcome]) -> None:

@@ -165,20 +165,29 @@ model.predict(pd.read_csv(sys.argv[3])).to_parquet(sys.argv[4], index=False)
 """
 
 
-def test_served_in_a_fresh_process_it_says_what_was_published(world: World, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def published(world: World, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """What the challenger's release publishes."""
+    result = run_forecast(world.settings, trained=load_model("challenger", world.mlruns).trained)
+    return pd.read_parquet(write_release(result, "<p>", tmp_path_factory.mktemp("out")) / "forecast.parquet")
+
+
+def test_served_it_says_what_was_published(world: World, published: pd.DataFrame) -> None:
+    served = serve(world.outcome.training.trained, Panel.read_parquet(world.panel).to_frame())
+    pd.testing.assert_frame_equal(served, published)
+
+
+@pytest.mark.slow
+def test_a_fresh_process_serves_what_was_published(
+    world: World, published: pd.DataFrame, tmp_path: Path
+) -> None:
     """No training data, no settings, no working folder: the registry and a table of counts are enough."""
-    loaded = load_model("challenger", world.mlruns)
-    result = run_forecast(world.settings, trained=loaded.trained)
-    release = write_release(result, "<p>", tmp_path / "out")
     Panel.read_parquet(world.panel).to_frame().to_csv(tmp_path / "counts.csv", index=False)
     arguments = [str(world.mlruns / "mlflow.db"), "challenger", "counts.csv", "served.parquet"]
     code = [sys.executable, "-c", SERVE, *arguments]
     done = subprocess.run(code, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    served, published = (
-        pd.read_parquet(p) for p in (tmp_path / "served.parquet", release / "forecast.parquet")
-    )
-    pd.testing.assert_frame_equal(served, published)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "served.parquet"), published)
 
 
 def test_the_example_of_a_model_can_be_forecast(world: World) -> None:
@@ -347,7 +356,7 @@ def test_a_damaged_champion_does_not_cost_the_new_model(
     ("where", "failure", "kind"),
     [
         ("harmattan.forecast.jobs.train._pieces", ModelError("the report cannot be made."), ModelError),
-        ("harmattan.forecast.serving.save.save_model", OSError(28, "No space left on device"), TrackingError),
+        ("harmattan.forecast.serving.save_model", OSError(28, "No space left on device"), TrackingError),
     ],
     ids=["an error of ours", "a full disk"],
 )

@@ -186,7 +186,13 @@ def test_what_a_killed_job_left_is_cleared(result: ForecastResult, tmp_path: Pat
     assert visible(tmp_path) == ["2023-12"]
 
 
-@pytest.mark.parametrize("name", sorted(FILES - {"SHA256SUMS"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[pytest.mark.slow] if i % 6 else [])
+        for i, n in enumerate(sorted(FILES - {"SHA256SUMS"}))
+    ],
+)
 def test_a_failure_at_any_file_leaves_nothing(result: ForecastResult, tmp_path: Path, name: str) -> None:
     def full(file: str) -> None:
         if file == name:

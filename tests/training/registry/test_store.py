@@ -89,6 +89,7 @@ def test_a_database_that_may_only_be_read(
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path: Path, empty_store: Path) -> None:
     """No file of the process may grow beyond what the database has: as on a full disk, every write fails."""
     shutil.copy(empty_store / "mlflow.db", tmp_path)

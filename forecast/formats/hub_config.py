@@ -51,33 +51,22 @@ def output_path(origin_date: str) -> str:
 
 
 def tasks(table: pd.DataFrame) -> dict[str, Any]:
-    """``tasks.json`` for the forecasts of one table: everything in it is required, and nothing else allowed.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        A hub table, see :func:`harmattan.forecast.formats.hub_table.hub_rows`.
-    """
+    """``tasks.json`` for the forecasts of one table: everything in it is required, and nothing else allowed."""
     targets = [str(t) for t in table["target"].unique()]
+    ends = sorted({str(d) for d in table["target_end_date"]})
+    task_ids = {
+        "origin_date": _needed([str(d) for d in table["origin_date"].unique()]),
+        "target": _needed(targets),
+        "horizon": _needed(sorted(int(h) for h in table["horizon"].unique())),
+        "target_end_date": {"required": None, "optional": ends},
+        "location": _needed(sorted({str(r) for r in table["location"]})),
+    }
+    metadata = [_target(t) for t in targets]
+    task = {"task_ids": task_ids, "output_type": _output_types(), "target_metadata": metadata}
     round_of = {
         "round_id_from_variable": True,
         "round_id": "origin_date",
-        "model_tasks": [
-            {
-                "task_ids": {
-                    "origin_date": _needed([str(d) for d in table["origin_date"].unique()]),
-                    "target": _needed(targets),
-                    "horizon": _needed(sorted(int(h) for h in table["horizon"].unique())),
-                    "target_end_date": {
-                        "required": None,
-                        "optional": sorted({str(d) for d in table["target_end_date"]}),
-                    },
-                    "location": _needed(sorted({str(r) for r in table["location"]})),
-                },
-                "output_type": _output_types(),
-                "target_metadata": [_target(t) for t in targets],
-            }
-        ],
+        "model_tasks": [task],
         "submissions_due": {"relative_to": "origin_date", "start": 1, "end": 62},
     }
     return {
@@ -119,13 +108,6 @@ def _target(target: str) -> dict[str, Any]:
 def admin(contact: str | None = None) -> dict[str, Any]:
     """``admin.json``.
 
-    Parameters
-    ----------
-    contact : str, optional
-        Who publishes; what looks like an address in it stands as such.
-
-    Examples
-    --------
     >>> admin("Early Warning Desk <desk@example.org>")["contact"]
     {'name': 'Early Warning Desk', 'email': 'desk@example.org'}
     """
@@ -155,17 +137,11 @@ def metadata_schema() -> dict[str, Any]:
     """``model-metadata-schema.json``: what the metadata of a model in this hub has to say."""
     short = {"type": "string", "pattern": "^[a-zA-Z0-9_]+$", "maxLength": 16}
     text = {"type": "string", "minLength": 1}
-    properties = {
-        "team_name": text,
-        "team_abbr": short,
-        "model_name": text,
-        "model_abbr": short,
-        "model_version": text,
-        "license": text,
-        "designated_model": {"type": "boolean"},
-        "data_inputs": text,
-        "methods": {"type": "string", "minLength": 1, "maxLength": 200},
-    }
+    other = {"team_abbr": short, "model_abbr": short, "designated_model": {"type": "boolean"}}
+    other["methods"] = {"type": "string", "minLength": 1, "maxLength": 200}
+    names = ["team_name", "team_abbr", "model_name", "model_abbr", "model_version", "license"]
+    names += ["designated_model", "data_inputs", "methods"]
+    properties = {name: other.get(name, text) for name in names}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Metadata of a model in this hub",

@@ -19,16 +19,8 @@ if TYPE_CHECKING:
 
     from ...training.distribution import Draws
 
-HUB_COLUMNS = (
-    "origin_date",
-    "target",
-    "horizon",
-    "target_end_date",
-    "location",
-    "output_type",
-    "output_type_id",
-    "value",
-)
+_TASK = ("origin_date", "target", "horizon", "target_end_date", "location")
+HUB_COLUMNS = (*_TASK, "output_type", "output_type_id", "value")
 #: The 23 levels that forecast hubs agree on.
 LEVELS = (0.01, 0.025, *(round(0.05 * i, 2) for i in range(1, 20)), 0.975, 0.99)
 #: Counts k at which P(Y <= k) is published, so that P(Y >= 1, 5, 10, 25, 100) can be read off.
@@ -52,8 +44,6 @@ def hub_rows(draws: Mapping[str, Draws]) -> pd.DataFrame:
         types ``mean`` (no id), ``quantile`` (23 levels) and ``cdf`` (``P(Y <= k)`` at k = 0, 4, 9, 24, 99).
         ``origin_date`` is the last day of the origin month.
 
-    Examples
-    --------
     >>> from harmattan.training.distribution import Draws
     >>> d = Draws(np.array([[[0]], [[3]]]), pd.Period("2023-12", "M"), (1,), ("MLI-gao",), "events")
     >>> table = hub_rows({"events": d})
@@ -135,19 +125,13 @@ def wide_table(draws: Mapping[str, Draws], names: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for target, d in draws.items():
         n_h, n_r = len(d.horizons), len(d.region_ids)
-        p10, p50, p90 = d.quantile([0.1, 0.5, 0.9])
-        columns = {"mean": d.mean(), "p10": p10, "p50": p50, "p90": p90}
-        columns |= {f"p_ge_{k}": d.prob_at_least(k) for k in (1, 5, 10)}
-        frame = pd.DataFrame(
-            {
-                "target": target,
-                "region_id": np.repeat(np.array(d.region_ids, dtype=object), n_h),
-                "month": [str(d.origin + h) for h in d.horizons] * n_r,
-                "horizon": list(d.horizons) * n_r,
-            }
-            | {name: values.T.ravel().round(DECIMALS) for name, values in columns.items()}
-        )
-        parts.append(frame)
+        figures = dict(zip(("p10", "p50", "p90"), d.quantile([0.1, 0.5, 0.9]), strict=True))
+        figures = {"mean": d.mean(), **figures, **{f"p_ge_{k}": d.prob_at_least(k) for k in (1, 5, 10)}}
+        regions = np.repeat(np.array(d.region_ids, dtype=object), n_h)
+        months = [str(d.origin + h) for h in d.horizons] * n_r
+        case = {"target": target, "region_id": regions, "month": months, "horizon": list(d.horizons) * n_r}
+        values = {name: v.T.ravel().round(DECIMALS) for name, v in figures.items()}
+        parts.append(pd.DataFrame(case | values))
     wide = pd.concat(parts, ignore_index=True)
     wide.insert(2, "name", known["name"].reindex(wide["region_id"]).to_numpy())
     wide.insert(3, "country", known["country"].reindex(wide["region_id"]).to_numpy())
@@ -190,16 +174,8 @@ def check_complete(table: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFr
     """What is missing, or there twice: ``target, location, horizon, output_type, output_type_id, rows``."""
     outputs = [("mean", ""), *(("quantile", str(p)) for p in LEVELS), *(("cdf", str(k)) for k in THRESHOLDS)]
     keys = [*_CASE, "output_type", "output_type_id"]
-    wanted = pd.DataFrame(
-        [
-            (target, region, horizon, *output)
-            for target, d in draws.items()
-            for region in d.region_ids
-            for horizon in d.horizons
-            for output in outputs
-        ],
-        columns=keys,
-    )
+    cases = [(target, r, h) for target, d in draws.items() for r in d.region_ids for h in d.horizons]
+    wanted = pd.DataFrame([(*case, *output) for case in cases for output in outputs], columns=keys)
     there = table.assign(output_type_id=table["output_type_id"].fillna(""))[keys]
     counted = pd.concat([wanted.assign(wanted=1, rows=0), there.assign(wanted=0, rows=1)])
     counted = counted.groupby(keys, as_index=False, sort=False)[["wanted", "rows"]].sum()
@@ -222,13 +198,7 @@ def check_coherent(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def raise_on(check: str, rows: pd.DataFrame) -> None:
-    """Stop where a check returned rows.
-
-    Raises
-    ------
-    ReleaseError
-        Names the check, how many rows break it, and the first.
-    """
+    """Stop where a check returned rows."""
     if len(rows):
         first = ", ".join(f"{name} {value}" for name, value in rows.iloc[0].items())
         raise ReleaseError(

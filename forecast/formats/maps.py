@@ -172,15 +172,17 @@ def check_features(text: str, wide: pd.DataFrame) -> pd.DataFrame:
     rows: list[tuple[str, str]] = []
     seen: set[str] = set()
     for feature in document["features"]:
-        said = feature["properties"]
-        region = str(said.get("region_id"))
+        properties = feature["properties"]
+        region = str(properties.get("region_id"))
         rows += [(region, problem) for problem in _problems(feature["geometry"])]
         if region in seen:
             rows.append((region, "more than once"))
         seen.add(region)
         if region not in figures:
             rows.append((region, "unknown region"))
-        elif not _agree([said.get(name) for name in figures[region]], [*figures[region].values()], 1e-6):
+        elif not _agree(
+            [properties.get(name) for name in figures[region]], [*figures[region].values()], 1e-6
+        ):
             rows.append((region, "figures differ from wide.csv"))
     return pd.DataFrame(rows, columns=["region_id", "problem"])
 

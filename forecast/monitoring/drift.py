@@ -24,18 +24,8 @@ COLUMNS = ["family", "features", "psi", "usual", "worst", "worst_psi", "drifted"
 def stability(reference: np.ndarray, now: np.ndarray, bins: int = BINS) -> float:
     """Population stability index, ``sum (p - q) log(p / q)`` over bins of the reference.
 
-    Parameters
-    ----------
-    reference, now : numpy.ndarray
-        Values, any shape; NaN are left out. Bins are the distinct deciles of the reference.
+    0 where both fall into the bins alike; NaN where either is empty.
 
-    Returns
-    -------
-    float
-        0 where both fall into the bins alike; NaN where either is empty.
-
-    Examples
-    --------
     >>> values = np.arange(100.0)
     >>> stability(values, values), round(stability(values, values + 50), 2)
     (0.0, 2.29)
@@ -58,19 +48,9 @@ def _shares(at: np.ndarray, bins: int) -> np.ndarray:
 def input_drift(cube: FeatureCube, trained: pd.Period) -> pd.DataFrame:
     """The features of the last three months against the five years that a model was trained on.
 
-    Parameters
-    ----------
-    cube : FeatureCube
-        Features up to the newest month.
-    trained : pandas.Period
-        The last month that the model has learned from.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per family: ``features`` (how many), ``psi`` (their mean index), ``usual`` (the largest of
-        24 windows of three months before), ``worst, worst_psi`` (the feature that moved most), ``drifted``: a large
-        shift that is also an unusual one. Empty where the record is too short.
+    One row per family: ``features`` (how many), ``psi`` (their mean index), ``usual`` (the largest of
+    24 windows of three months before), ``worst, worst_psi`` (the feature that moved most), ``drifted``: a large
+    shift that is also an unusual one. Empty where the record is too short.
     """
     last = len(cube.months) - 1
     end = min(cube.position(min(trained, cube.months[-1])), last - NOW)

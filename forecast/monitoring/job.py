@@ -148,13 +148,7 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """What was scored before; empty where nothing was.
-
-    Raises
-    ------
-    ReleaseError
-        The file is there and is no record of scores.
-    """
+    """What was scored before; empty where nothing was."""
     if not path.is_file():
         return pd.DataFrame(columns=monitor.COLUMNS)
     try:

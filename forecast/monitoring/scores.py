@@ -39,13 +39,10 @@ def score_release(past: PastRelease, panel: Panel) -> pd.DataFrame:
 
     ``panel`` is what is known now; only regions and months that were observed count.
 
-    Returns
-    -------
-    pandas.DataFrame
-        :data:`COLUMNS`: scores are means over regions in counts, ``expected`` and ``observed`` sums over them,
-        coverage that of the randomised PIT, ``vintage`` a digest of the outcomes, ``data_to`` the last month known
-        when they were scored; ``reference`` says whether the baseline saw the counts ``as known then`` or ``as known
-        now``; ``scoring`` is 1.
+    :data:`COLUMNS`: scores are means over regions in counts, ``expected`` and ``observed`` sums over them,
+    coverage that of the randomised PIT, ``vintage`` a digest of the outcomes, ``data_to`` the last month known
+    when they were scored; ``reference`` says whether the baseline saw the counts ``as known then`` or ``as known
+    now``; ``scoring`` is 1.
     """
     rows = []
     for target, draws in past.draws.items():
@@ -135,12 +132,9 @@ def newest_vintage(table: pd.DataFrame) -> pd.DataFrame:
 def by_month(table: pd.DataFrame) -> pd.DataFrame:
     """What was forecast of each month, over all releases and horizons that reached it.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``target, month, forecasts, cases, expected, observed, crps, crps_conflictology, skill, coverage_50,
-        coverage_80, coverage_90``; expected and observed are means over the forecasts, skill is ``1 - crps / crps of
-        conflictology`` and NaN where that is zero.
+    ``target, month, forecasts, cases, expected, observed, crps, crps_conflictology, skill, coverage_50,
+    coverage_80, coverage_90``; expected and observed are means over the forecasts, skill is ``1 - crps / crps of
+    conflictology`` and NaN where that is zero.
     """
     rows = []
     for (target, month), part in newest_vintage(table).groupby(["target", "month"], sort=True):

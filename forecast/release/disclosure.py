@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ...data.panel import Panel
     from ..settings import Settings
 
-#: Past events that a group needs in a country before anything is said of it there.
+#: Past events that a group needs in a country before anything is published of it there.
 FEWEST_EVENTS = 10
 #: Why forecasts of small places are held back.
 WHY_NOT_FINER = (
@@ -54,13 +54,6 @@ _FINE_LAYER = re.compile(r"priogrid|adm(?:in)?[-_ ]?[2-9]", re.IGNORECASE)
 def too_many(countries: np.ndarray) -> np.ndarray:
     """Which regions belong to a country with more of them than any first level is taken to have.
 
-    Parameters
-    ----------
-    countries : numpy.ndarray of str
-        ISO3 of each region.
-
-    Examples
-    --------
     >>> too_many(np.array(["NGA"] * 774 + ["TGO"] * 5)).sum()
     np.int64(774)
     """
@@ -71,18 +64,8 @@ def too_many(countries: np.ndarray) -> np.ndarray:
 def looks_finer(regions: Regions) -> np.ndarray:
     """Which regions belong to a country whose polygons look finer than first-level regions.
 
-    Parameters
-    ----------
-    regions : Regions
-        Polygons in degrees, with their countries.
+    One per region; True for all of a country's or for none.
 
-    Returns
-    -------
-    numpy.ndarray of bool
-        One per region; True for all of a country's or for none.
-
-    Examples
-    --------
     >>> import pandas as pd
     >>> from harmattan.data.geography import Regions
     >>> cells = np.array([shapely.box(0.5 * i, 14, 0.5 * i + 0.5, 14.5) for i in range(6)])
@@ -121,7 +104,7 @@ def _shipped_at(geometry: np.ndarray) -> np.ndarray:
     return found
 
 
-@lru_cache(maxsize=1)
+@cache
 def _shipped() -> np.ndarray:
     from ...data import snapshot
     from ...data.geography import Regions
@@ -187,34 +170,8 @@ def check_level(panel: Panel, regions: Regions | None, allow_grid: bool, level: 
 
 
 def grid_warning(settings: Settings) -> str:
-    """What whoever allows finer regions is told; empty where nobody does."""
+    """The warning for whoever allows finer regions; empty where nobody does."""
     return f"--allow-grid: {WHY_NOT_FINER}" if settings.allow_grid else ""
-
-
-def past_events(panel: Panel, groups: Mapping[str, str]) -> dict[tuple[str, str], int]:
-    """Events of each armed group in each country, over all months of a panel.
-
-    Parameters
-    ----------
-    panel : Panel
-        Up to the origin.
-    groups : mapping of str
-        Name of a group to the measure that counts its events.
-
-    Examples
-    --------
-    >>> from harmattan.data.panel import Panel
-    >>> frame = pd.DataFrame({"month": "2023-01", "region_id": ["MLI-gao"], "events": 5, "events_jnim": 3})
-    >>> past_events(Panel.from_frame(frame), {"JNIM": "events_jnim"})
-    {('MLI', 'JNIM'): 3}
-    """
-    countries = np.array(panel.countries)
-    return {
-        (str(country), name): int(panel.measure(measure, fill=0)[:, countries == country].sum())
-        for name, measure in groups.items()
-        if measure in panel.measures
-        for country in sorted(set(panel.countries))
-    }
 
 
 def with_past_events(table: pd.DataFrame, panel: Panel, groups: Mapping[str, str]) -> pd.DataFrame:
@@ -228,12 +185,24 @@ def with_past_events(table: pd.DataFrame, panel: Panel, groups: Mapping[str, str
         Counts up to the origin, with every source country.
     groups : mapping of str
         Name of a group to its measure; other names, such as ``other``, are about no group.
+
+    Examples
+    --------
+    >>> from harmattan.data.panel import Panel
+    >>> frame = pd.DataFrame({"month": "2023-01", "region_id": ["MLI-gao"], "events": 5, "events_jnim": 3})
+    >>> rows = pd.DataFrame({"group": ["JNIM", "other"], "source_country": "MLI"})
+    >>> with_past_events(rows, Panel.from_frame(frame), {"JNIM": "events_jnim"})["past_events"].tolist()
+    [3, <NA>]
     """
-    known = past_events(panel, groups)
-    counts = [
-        known.get((str(c), str(g)), 0) if g in groups else pd.NA
-        for c, g in zip(table["source_country"], table["group"], strict=True)
-    ]
+    countries = np.array(panel.countries)
+
+    @cache
+    def events(country: str, group: str) -> int:
+        known = groups[group] in panel.measures
+        return int(panel.measure(groups[group], fill=0)[:, countries == country].sum()) if known else 0
+
+    pairs = zip(table["source_country"], table["group"], strict=True)
+    counts = [events(country, group) if group in groups else pd.NA for country, group in pairs]
     return table.assign(past_events=pd.array(counts, dtype="Int64"))
 
 

@@ -32,15 +32,7 @@ LICENCES = {
 
 
 def manifest(result: ForecastResult, tables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What a release was made from and by: nothing of when, where or with how many processes.
-
-    Parameters
-    ----------
-    result : ForecastResult
-        What the run knows.
-    tables : mapping, optional
-        The tables by file name, whose columns and rows are promised.
-    """
+    """What a release was made from and by: nothing of when, where or with how many processes."""
     panel = result.panel
     return {
         "format": 1,

@@ -50,13 +50,7 @@ class PastRelease:
 
     @classmethod
     def read(cls, folder: Path) -> PastRelease:
-        """A release from its folder.
-
-        Raises
-        ------
-        ReleaseError
-            Its draws are missing or unreadable.
-        """
+        """A release from its folder."""
         path = folder / "draws.parquet"
         try:
             draws = read_draws(path)
@@ -169,14 +163,9 @@ def _with_means(draws: Mapping[str, Draws], path: Path) -> dict[str, Draws]:
 def history_table(panel: Panel, months: int = HISTORY_MONTHS) -> pd.DataFrame:
     """The last months of a panel as a release keeps them.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``month, region_id, name, country, observed, events[, deaths_best]``: counts a month, missing where not
-        observed.
+    ``month, region_id, name, country, observed, events[, deaths_best]``: counts a month, missing where not
+    observed.
 
-    Examples
-    --------
     >>> frame = pd.DataFrame({"month": ["2023-01", "2023-02"], "region_id": "MLI-gao", "events": [3, 0]})
     >>> history_table(Panel.from_frame(frame), months=1).to_dict("records")[0]["events"]
     0.0

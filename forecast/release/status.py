@@ -89,7 +89,7 @@ class FolderStatus:
         return next((e.exit_code for e in self.entries if e.level == "red"), 0)
 
     def require(self) -> FolderStatus:
-        """The same object, or the error of the first red entry, which tells of all."""
+        """The same object, or the error of the first red entry with the messages of all."""
         red = [e for e in self.entries if e.level == "red"]
         if red:
             kind = ERRORS.get(red[0].name, GateError)

@@ -18,20 +18,7 @@ if TYPE_CHECKING:
 
 
 def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table | str]:
-    """Every table of a release by path, checked; texts are files as they are.
-
-    Parameters
-    ----------
-    result : ForecastResult
-        What the run knows.
-
-    Raises
-    ------
-    ReleaseError
-        Numbers that break a check.
-    UsageError
-        Regions finer than admin-1 that nobody has allowed.
-    """
+    """Every table of a release by path, checked; texts are files as they are."""
     panel = result.panel
     check_level(
         panel, result.regions, bool(result.settings.get("allow_grid", False)), result.settings.get("level")
@@ -53,7 +40,7 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         "rehearsal.csv": result.rehearsal.reindex(columns=REHEARSED),
         "checks.csv": result.quality,
         HISTORY: history_table(panel),
-        **_answers(result),
+        **_breakdown(result),
         **geo_files(result, wide),
         **hub_files(
             forecast,
@@ -75,8 +62,8 @@ def _in_order(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs[[*known, *(name for name in pairs if name not in known)]]
 
 
-def _answers(result: ForecastResult) -> dict[str, pd.DataFrame]:
-    """Spillover taken apart, without rows about armed groups of too few events, which ``withheld.csv`` counts."""
+def _breakdown(result: ForecastResult) -> dict[str, pd.DataFrame]:
+    """The breakdown of spillover, without rows about armed groups of too few events, which ``withheld.csv`` counts."""
     tables = {f"spillover_{name}.csv": table for name, table in result.answers.items()}
     withheld = pd.DataFrame(columns=list(WITHHELD))
     groups = tables.get("spillover_groups.csv")

@@ -44,15 +44,7 @@ class Verification:
         return not self.findings
 
     def require(self) -> Verification:
-        """The same object, or the error for the first finding.
-
-        Raises
-        ------
-        ReleaseError
-            Names the file and the check, and how many more there are.
-        WithdrawnError
-            The release is whole, but was withdrawn.
-        """
+        """The same object, or the error for the first finding."""
         if self.findings:
             first, more = self.findings[0], len(self.findings) - 1
             raise ReleaseError(
@@ -98,8 +90,6 @@ def verify_release(folder: Path, *, tables: bool = True) -> Verification:
     ReleaseError
         There is no such folder.
 
-    Examples
-    --------
     >>> verify_release(Path("nowhere"))
     Traceback (most recent call last):
     harmattan.data.errors.ReleaseError: nowhere: there is no such release. Correct the path.

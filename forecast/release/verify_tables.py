@@ -152,13 +152,6 @@ def _check_agreement(folder: Path, table: pd.DataFrame, draws: Mapping[str, Draw
 def read_back(folder: Path, draws: Mapping[str, Draws]) -> Iterator[Broken]:
     """Every check of the tables made for others that finds something.
 
-    Parameters
-    ----------
-    folder : Path
-        A finished release, whose files are the released ones.
-    draws : mapping of str to Draws
-        By target, as read from ``draws.parquet``.
-
     Yields
     ------
     tuple of (str, str, pandas.DataFrame)
@@ -245,15 +238,7 @@ def _check_hub(folder: Path, output: Path) -> dict[str, pd.DataFrame]:
 
 
 def check_challenge(path: Path, wanted: Any) -> dict[str, pd.DataFrame]:
-    """The checks of a VIEWS file, and whether its outcomes are those of the joint draws.
-
-    Parameters
-    ----------
-    path : Path
-        A file of ``views/``.
-    wanted : pyarrow.Table or None
-        The same made from the draws; None where it should not be there.
-    """
+    """The checks of a VIEWS file, and whether its outcomes are those of the joint draws."""
     import pyarrow.parquet as pq
 
     unit, there = unit_of(path.name), pq.read_table(path)
@@ -281,10 +266,7 @@ def check_wide(wide: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
 
     The mean is taken from the models' own mean where there is one, which draws repeat only nearly; it is not compared.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ``target, region_id, month, problem``.
+    ``target, region_id, month, problem``.
     """
     keys = ["target", "region_id", "month"]
     figures = ["p10", "p50", "p90", "p_ge_1", "p_ge_5", "p_ge_10"]

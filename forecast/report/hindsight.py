@@ -145,11 +145,8 @@ def _judged(result: ForecastResult, table: pd.DataFrame) -> pd.DataFrame:
 def revisions(result: ForecastResult, previous: PastRelease | None) -> pd.DataFrame | None:
     """What has become of the counts that the earlier release had seen; None where it kept none.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row per country in which anything changed: ``country, then, now, change`` (events of the months that both
-        keep) and ``region_months`` (how many counts differ). Empty where nothing was revised.
+    One row per country in which anything changed: ``country, then, now, change`` (events of the months that both
+    keep) and ``region_months`` (how many counts differ). Empty where nothing was revised.
     """
     kept = previous.history if previous else None
     if kept is None:

@@ -15,7 +15,7 @@ from ..formats import drawn
 from ..result import ForecastResult
 from .labels import Label, broken, place
 from .number_format import count
-from .svg import tag
+from .svg import drawing, tag
 from .tables import Outlook, Spill
 
 WIDTH = 1000.0
@@ -141,30 +141,14 @@ def region_labels(
 
 def base_map(shapes: MapShapes) -> Markup:
     """Country outlines, defined once and used by both maps."""
-    parts = [
-        tag("path", d=path(outline), id=f"land-{i}") for i, outline in enumerate(shapes.outlines.values())
-    ]
-    return Markup("").join(parts)
+    outlines = enumerate(shapes.outlines.values())
+    return Markup("").join(tag("path", d=path(outline), id=f"land-{i}") for i, outline in outlines)
 
 
 def choropleth(
     shapes: MapShapes, outlook: Outlook, classes: Sequence[str], leading: Sequence[str], description: str
 ) -> Markup:
-    """The main map: one focusable path per region, coloured by class, with names on top.
-
-    Parameters
-    ----------
-    shapes : MapShapes
-        Regions in drawing units.
-    outlook : Outlook
-        What is expected where; gives names and the words read out for each region.
-    classes : sequence of str
-        Colour class per place of ``outlook``.
-    leading : sequence of str
-        Region ids whose names come first.
-    description : str
-        Read out in place of the picture.
-    """
+    """The main map: one focusable path per region, coloured by class, with names on top."""
     place = {region: i for i, region in enumerate(outlook.ids)}
     areas = []
     for region, shape in zip(shapes.region_ids, shapes.shapes, strict=True):
@@ -177,19 +161,15 @@ def choropleth(
 
     names = written(region_labels(shapes, outlook, leading, (15.0, 12.5), 48))
     phone = written(region_labels(shapes, outlook, leading[:5], (27.0, 27.0), 5))
-    return tag(
-        "svg",
+    parts = [
         tag("defs", base_map(shapes)),
         tag("g", *areas, id="areas"),
         tag("g", *lines),
         tag("path", id="picked", class_="picked", d="M0 0"),
         tag("g", *names, class_="names", aria_hidden="true"),
         tag("g", *phone, class_="names small", aria_hidden="true"),
-        viewBox=f"0 0 {shapes.width:.0f} {shapes.height:.0f}",
-        role="img",
-        aria_label=description,
-        id="map",
-    )
+    ]
+    return drawing(parts, shapes.width, shapes.height, description, id="map")
 
 
 def flow_map(shapes: MapShapes, outlook: Outlook, spill: Spill, most: int = 12) -> Markup:
@@ -241,12 +221,9 @@ def _crop(points: Sequence[tuple[float, float]], shapes: MapShapes) -> tuple[flo
     middle, size = (low + high) / 2, (high - low) * 1.25 + 90
     wide = max(size[0], size[1] / 0.8, 320.0)
     tall = max(size[1], wide * 0.55)
-    return (
-        float(middle[0] - wide / 2),
-        float(middle[1] - tall / 2),
-        float(middle[0] + wide / 2),
-        float(middle[1] + tall / 2),
-    )
+    half = np.array([wide / 2, tall / 2])
+    left, top, right, bottom = (float(v) for v in (*(middle - half), *(middle + half)))
+    return left, top, right, bottom
 
 
 def _centre(shapes: MapShapes, outlook: Outlook, country: str) -> tuple[float, float]:
@@ -265,22 +242,14 @@ def _arrow(start: tuple[float, float], end: tuple[float, float], width: float, w
     along = b - a
     length = float(np.hypot(*along)) or 1.0
     across = np.array([-along[1], along[0]]) / length
-    bend = (a + b) / 2 + across * 0.16 * length
-    tip = b - along / length * 2
-    out = across * width / 2
-    points = [a + out * 0.25, bend + out, b - along / length * width * 1.6 + out]
-    back = [b - along / length * width * 1.6 - out, bend - out, a - out * 0.25]
-    head = [
-        b - along / length * width * 1.6 + out * 2.2,
-        tip,
-        b - along / length * width * 1.6 - out * 2.2,
-    ]
+    bend, neck = (a + b) / 2 + across * 0.16 * length, b - along / length * width * 1.6
+    tip, out = b - along / length * 2, across * width / 2
 
     def at(p: np.ndarray) -> str:
         return f"{p[0]:.1f} {p[1]:.1f}"
 
     d = (
-        f"M{at(points[0])}Q{at(points[1])} {at(points[2])}L{at(head[0])}L{at(head[1])}L{at(head[2])}"
-        f"L{at(back[0])}Q{at(back[1])} {at(back[2])}z"
+        f"M{at(a + out * 0.25)}Q{at(bend + out)} {at(neck + out)}L{at(neck + out * 2.2)}L{at(tip)}"
+        f"L{at(neck - out * 2.2)}L{at(neck - out)}Q{at(bend - out)} {at(a - out * 0.25)}z"
     )
     return tag("path", tag("title", words), d=d, class_="arrow")

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
 from ..release import PastRelease
@@ -83,15 +84,9 @@ def _change(key: str, label: str, values: np.ndarray) -> Measure:
     step = max([s for s in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0) if s * 2 <= max(largest, 1.0)])
     edges = (-2 * step, -step, -step / 5, step / 5, step, 2 * step)
     names = [("+" if e > 0 else "−") + f"{abs(e):g}" for e in edges]
-    legend = (
-        f"{names[0]} or lower",
-        f"{names[0]} to {names[1]}",
-        f"{names[1]} to {names[2]}",
-        "about the same",
-        f"{names[3]} to {names[4]}",
-        f"{names[4]} to {names[5]}",
-        f"{names[5]} or higher",
-    )
+    middle = [f"{a} to {b}" for a, b in pairwise(names)]
+    middle[2] = "about the same"
+    legend = (f"{names[0]} or lower", *middle, f"{names[-1]} or higher")
     return Measure(key, label, values, _written(values, signed), edges, "d", legend)
 
 
@@ -103,11 +98,9 @@ def map_measures(
     found = [_counts("events", "Expected events", events.mean)]
     for k in THRESHOLDS:
         word = "at least one event" if k == 1 else f"{k} events or more"
-        likely = events.chance[k]
-        legend = _ranges(CHANCES, percent)
-        found.append(
-            Measure(f"p{k}", f"Chance of {word}", likely, _written(likely, chance), CHANCES, "q", legend)
-        )
+        likely, label = events.chance[k], f"Chance of {word}"
+        text, legend = _written(likely, chance), _ranges(CHANCES, percent)
+        found.append(Measure(f"p{k}", label, likely, text, CHANCES, "q", legend))
     found.append(_change("change", "Change against past 12 months", events.change))
     if "deaths" in outlooks:
         found.append(_counts("deaths", "Expected deaths", outlooks["deaths"].mean))
@@ -122,15 +115,10 @@ def since_release(result: ForecastResult, events: Outlook, previous: PastRelease
     old = previous.draws.get("events") if previous else None
     if old is None:
         return None
-    mean, place = old.mean(), {region: i for i, region in enumerate(old.region_ids)}
-    values = np.full(events.mean.shape, np.nan)
     ahead = int(result.origin.ordinal - old.origin.ordinal)
-    for row, horizon in enumerate(result.horizons):
-        if horizon + ahead in old.horizons:
-            then = mean[old.horizons.index(horizon + ahead)]
-            for i, region in enumerate(events.ids):
-                if region in place:
-                    values[row, i] = events.mean[row, i] - then[place[region]]
+    then = pd.DataFrame(old.mean(), index=list(old.horizons), columns=list(old.region_ids))
+    then = then.reindex(index=[h + ahead for h in result.horizons], columns=list(events.ids))
+    values = events.mean - then.to_numpy(float)
     return None if np.isnan(values).all() else values
 
 
@@ -190,22 +178,12 @@ def page_data(
         "recentvalues": short(events.recent),
         "reasons": [[str(word) for word in row] for row in reasons],
         "measures": [
-            {
-                "key": m.key,
-                "label": m.label,
-                "palette": m.palette,
-                "edges": list(m.edges),
-                "legend": list(m.legend),
-                "values": short(m.values),
-                "text": m.text,
-            }
+            {name: getattr(m, name) for name in ("key", "label", "palette", "edges", "legend")}
+            | {"values": short(m.values), "text": m.text}
             for m in measures
         ],
         "fans": {
-            target: {
-                "regions": _places(outlook, past),
-                "countries": _places(countries[target], past),
-            }
+            target: {"regions": _places(outlook, past), "countries": _places(countries[target], past)}
             for target, outlook in outlooks.items()
         },
     }

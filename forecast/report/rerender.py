@@ -39,20 +39,7 @@ PLAIN = {"origin", "month", "fitted", "question", "predicted_mean", "name", "sta
 def read_result(folder: Path) -> ForecastResult:
     """What a release knows, as far as its page shows it.
 
-    Parameters
-    ----------
-    folder : Path
-        A release; its bytes are trusted, so verify them first.
-
-    Returns
-    -------
-    ForecastResult
-        Histories are those 36 months that a release keeps; fitted models and spillover taken apart are left out.
-
-    Raises
-    ------
-    ReleaseError
-        A file is missing, or cannot be read.
+    Histories are those 36 months that a release keeps; fitted models and the breakdown of spillover are left out.
     """
     past = PastRelease.read(folder)
     if past.history is None:
@@ -61,14 +48,14 @@ def read_result(folder: Path) -> ForecastResult:
             str(folder / HISTORY),
             "It was made by an earlier version; its own report.html is all there is.",
         )
-    told, day = past.manifest, _read(folder / "status.json", lambda p: json.loads(p.read_text("utf-8")))
-    about = told["data"]
+    manifest, day = past.manifest, _read(folder / "status.json", lambda p: json.loads(p.read_text("utf-8")))
+    about = manifest["data"]
     panel = _sourced(past, past.history, str(about["source"]))
     fields: dict[str, Any] = {field: _table(folder / name) for field, name in TABLES.items()}
     fields["pairs"] = current_names(fields["pairs"])
     return ForecastResult(
         origin=past.origin,
-        horizons=tuple(told["horizons"]),
+        horizons=tuple(manifest["horizons"]),
         panel=panel,
         regions=_regions(folder),
         draws=past.draws,
@@ -76,13 +63,13 @@ def read_result(folder: Path) -> ForecastResult:
         coverage_note=pd.DataFrame(about["coverage"]),
         ledger=pd.DataFrame(about["ledger"]),
         run_date=date.fromisoformat(day["run_date"]),
-        seed=int(told["seed"]),
-        banner=str(told["banner"]),
-        level=told["level"],
-        settings=told["settings"],
-        package_version=str(told["versions"]["harmattan"]),
+        seed=int(manifest["seed"]),
+        banner=str(manifest["banner"]),
+        level=manifest["level"],
+        settings=manifest["settings"],
+        package_version=str(manifest["versions"]["harmattan"]),
         data_hash=str(about["sha256"]),
-        model=told.get("model") or {},
+        model=manifest.get("model") or {},
         **fields,
     )
 

@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import shapely
+from markupsafe import Markup
 
 from ...data.frames import rows_of
 from ..spillover.attribution import NO_SIGNAL
-from .svg import tag
+from .svg import ALONE, GREY, INK, alone_text, document, tag
 
 if TYPE_CHECKING:
     from ...data.geography import Regions
 
-#: Fewer and more events than in the baseline, palest to darkest; colours told apart by colour-blind readers.
+#: Fewer and more events than in the baseline, palest to darkest; colours that colour-blind readers can distinguish.
 FEWER = ("#d1e5f0", "#92c5de", "#4393c3", "#2166ac")
 MORE = ("#fddbc7", "#f4a582", "#d6604d", "#b2182b")
-_NONE, _SET, _LINE, _INK = "#f4f2ee", "#c9c4bb", "#8a857c", "#2b2926"
-_WIDTH, _ROW, _BARS = 760.0, 22.0, 14
+_NONE, _SET, _ROW, _BARS = "#f4f2ee", "#c9c4bb", 22.0, 14
+_TITLE = "Expected events, scenario minus baseline, all months together"
 _CAPTION = (
     "Grey: set by the scenario. Lines: 90 % intervals. Dashed, and blank on the map: no measurable signal across the "
     "border."
 )
-_NO_FILL = {"fill": "none", "stroke": _LINE, "stroke_dasharray": "3 2"}
+_NO_FILL = {"fill": "none", "stroke": GREY, "stroke_dasharray": "3 2"}
 
 
 def scenario_picture(table: pd.DataFrame, regions: Regions | None) -> str:
@@ -40,28 +41,15 @@ def scenario_picture(table: pd.DataFrame, regions: Regions | None) -> str:
     rows = table[(table["level"] == "region") & (table["month"] == "all")]
     free = rows[~rows["set"]].sort_values("difference", key=lambda d: -d.abs(), kind="stable").head(_BARS)
     largest = max(float(free["difference"].abs().max()) if len(free) else 0.0, 1e-9)
-    parts: list[str] = []
-    top = 40.0
-    title = "Expected events, scenario minus baseline, all months together"
-    parts.append(tag("text", title, x=16, y=26, font_size=17, fill=_INK))
+    parts, top = [alone_text(_TITLE, 16, 26, 17)], 40.0
     if regions is not None:
         drawn, height = _map(rows, regions, largest, top)
         parts += drawn
         top += height + 20
     parts += _bars(free, largest, top)
     height = top + _ROW * max(len(free), 1) + 44
-    parts.append(tag("text", _CAPTION, x=16, y=height - 14, font_size=12, fill=_LINE))
-    return str(
-        tag(
-            "svg",
-            *parts,
-            xmlns="http://www.w3.org/2000/svg",
-            viewBox=f"0 0 {_WIDTH:.0f} {height:.0f}",
-            role="img",
-            aria_label=title,
-            font_family="system-ui, sans-serif",
-        )
-    )
+    parts.append(alone_text(_CAPTION, 16, height - 14, 12, GREY))
+    return document(parts, height, _TITLE)
 
 
 def colour(value: float, largest: float) -> str:
@@ -76,34 +64,25 @@ def colour(value: float, largest: float) -> str:
     return (MORE if value > 0 else FEWER)[min(int(size * 4), 3)]
 
 
-def _map(rows: pd.DataFrame, regions: Regions, largest: float, top: float) -> tuple[list[str], float]:
+def _map(rows: pd.DataFrame, regions: Regions, largest: float, top: float) -> tuple[list[Markup], float]:
     """One polygon per region, coloured by its difference."""
     by_id = {str(r.place): r for r in rows_of(rows)}
     west, south, east, north = shapely.total_bounds(regions.geometry)
     squeeze = float(np.cos(np.radians((south + north) / 2)))
-    scale = (_WIDTH - 32) / ((east - west) * squeeze)
-    drawn: list[str] = []
+    scale = (ALONE - 32) / ((east - west) * squeeze)
+
+    def to_page(xy: np.ndarray) -> np.ndarray:
+        return np.column_stack([16 + (xy[:, 0] - west) * squeeze * scale, top + (north - xy[:, 1]) * scale])
+
+    drawn = []
     for region, polygon in zip(regions.region_ids, regions.geometry, strict=True):
         row = by_id.get(region)
         if row is None:
             continue
-        shape = shapely.transform(
-            polygon,
-            lambda p: np.column_stack(
-                [16 + (p[:, 0] - west) * squeeze * scale, top + (north - p[:, 1]) * scale]
-            ),
-        )
+        shape = shapely.simplify(shapely.transform(polygon, to_page), 0.4)
         fill = _SET if row.set else _NONE if _silent(row) else colour(float(row.difference), largest)
-        drawn.append(
-            tag(
-                "path",
-                tag("title", f"{region}: {row.difference:+.1f}"),
-                d=_path(shapely.simplify(shape, 0.4)),
-                fill=fill,
-                stroke=_LINE,
-                stroke_width=0.5,
-            )
-        )
+        title = tag("title", f"{region}: {row.difference:+.1f}")
+        drawn.append(tag("path", title, d=_path(shape), fill=fill, stroke=GREY, stroke_width=0.5))
     return drawn, float((north - south) * scale)
 
 
@@ -121,31 +100,24 @@ def _path(shape: shapely.Geometry) -> str:
     )
 
 
-def _bars(free: pd.DataFrame, largest: float, top: float) -> list[str]:
+def _bars(free: pd.DataFrame, largest: float, top: float) -> list[Markup]:
     """The largest differences, each with its interval."""
     if not len(free):
-        return [
-            str(tag("text", "The scenario sets every region.", x=16, y=top + 16, font_size=13, fill=_INK))
-        ]
+        return [alone_text("The scenario sets every region.", 16, top + 16)]
     reach = max(largest, float(free[["difference_low", "difference_high"]].abs().max().max()))
     zero, unit = 470.0, 200.0 / reach
-    parts: list[str] = []
+    parts = []
     for i, row in enumerate(rows_of(free)):
         y, value = top + _ROW * i, float(row.difference)
-        low, high = float(row.difference_low), float(row.difference_high)
+        low, high = zero + float(row.difference_low) * unit, zero + float(row.difference_high) * unit
+        fill = _NO_FILL if _silent(row) else {"fill": colour(value, largest)}
+        bar = {"x": zero + min(value, 0.0) * unit, "y": y + 3, "width": abs(value) * unit, "height": _ROW - 8}
         parts += [
-            tag("text", str(row.place), x=250, y=y + 14, font_size=13, fill=_INK, text_anchor="end"),
-            tag(
-                "rect",
-                x=zero + min(value, 0.0) * unit,
-                y=y + 3,
-                width=abs(value) * unit,
-                height=_ROW - 8,
-                **_NO_FILL if _silent(row) else {"fill": colour(value, largest)},
-            ),
-            tag("line", x1=zero + low * unit, x2=zero + high * unit, y1=y + 10, y2=y + 10, stroke=_INK),
-            tag("text", f"{value:+.1f}", x=_WIDTH - 20, y=y + 14, font_size=13, fill=_INK, text_anchor="end"),
+            alone_text(str(row.place), 250, y + 14, text_anchor="end"),
+            tag("rect", **bar, **fill),
+            tag("line", x1=low, x2=high, y1=y + 10, y2=y + 10, stroke=INK),
+            alone_text(f"{value:+.1f}", ALONE - 20, y + 14, text_anchor="end"),
         ]
     last = top + _ROW * len(free)
-    parts.append(tag("line", x1=zero, x2=zero, y1=top, y2=last, stroke=_LINE))
+    parts.append(tag("line", x1=zero, x2=zero, y1=top, y2=last, stroke=GREY))
     return parts

@@ -241,8 +241,8 @@ def border_verdict(pair: dict[str, Any]) -> str:
     """One border's tests in words."""
     if not pair["declared"]:
         return NO_SIGNAL if pair["verdict"] == WEAK else f"{NO_SIGNAL}: {pair['verdict']}"
-    told = "told apart" if pair.get("distinguishable_from_shock", False) else "not told apart"
-    return f"signal, model-attributed; {told} from a shock on both sides"
+    prefix = "" if pair.get("distinguishable_from_shock", False) else "not "
+    return f"signal, model-attributed; {prefix}told apart from a shock on both sides"
 
 
 def evaluation_section(table: pd.DataFrame | None) -> dict[str, Any] | None:

@@ -16,9 +16,8 @@ from ..spillover.attribution import note_on
 from .number_format import chance, count, interval, listing, month_name, percent, plural, share_span
 from .tables import Outlook, Spill
 
-#: A rise or fall is told from this ratio to the mean of the last twelve months on,
-#: and from one event a month on.
-TOLD_RATIO, TOLD_EVENTS = 1.25, 1.0
+#: A rise or fall is named from this ratio to the mean of the last twelve months on, and from one event a month on.
+LEAST_RATIO, LEAST_EVENTS = 1.25, 1.0
 #: A region counts as quiet after this many months without an event.
 QUIET = 6
 #: Below this many expected events a month in the leading region, the title speaks of little violence.
@@ -51,16 +50,12 @@ def leading_sentence(outlook: Outlook, top: int = 5) -> Sentence:
     """The regions with most expected events next month, and their share of all."""
     order = ranking_order(outlook)[:top]
     share = float(outlook.mean[0, order].sum() / max(outlook.mean[0].sum(), 1e-12))
-    told = [
+    named = [
         f"{outlook.label(i)}, {count(outlook.mean[0, i])} ({interval(outlook.low[0, i], outlook.high[0, i])})"
         for i in order
     ]
-    words = f"Most are expected in {'; '.join(told)}. "
-    words += (
-        f"Together that is {percent(share)} of all."
-        if len(order) > 1
-        else f"That is {percent(share)} of all."
-    )
+    that = "Together that" if len(order) > 1 else "That"
+    words = f"Most are expected in {'; '.join(named)}. {that} is {percent(share)} of all."
     facts = {
         "region_ids": [outlook.ids[i] for i in order],
         "means": outlook.mean[0, order].tolist(),
@@ -77,47 +72,43 @@ def ranking_order(outlook: Outlook) -> list[int]:
 def rising(outlook: Outlook) -> list[int]:
     """Places expected to rise by a quarter and by one event a month or more, steepest first."""
     mean, change = outlook.mean[0], outlook.change[0]
-    up = [
-        i
-        for i in range(len(mean))
-        if change[i] >= TOLD_EVENTS and mean[i] >= TOLD_RATIO * max(outlook.recent[i], 0)
-    ]
-    return sorted(up, key=lambda i: (-change[i], outlook.ids[i]))
+    up = (change >= LEAST_EVENTS) & (mean >= LEAST_RATIO * np.maximum(outlook.recent, 0))
+    return sorted(np.flatnonzero(up).tolist(), key=lambda i: (-change[i], outlook.ids[i]))
 
 
 def falling(outlook: Outlook) -> list[int]:
     """Places expected to fall by the same measure, steepest first."""
     mean, change = outlook.mean[0], outlook.change[0]
-    down = [
-        i for i in range(len(mean)) if change[i] <= -TOLD_EVENTS and mean[i] * TOLD_RATIO <= outlook.recent[i]
-    ]
-    return sorted(down, key=lambda i: (change[i], outlook.ids[i]))
+    down = (change <= -LEAST_EVENTS) & (mean * LEAST_RATIO <= outlook.recent)
+    return sorted(np.flatnonzero(down).tolist(), key=lambda i: (change[i], outlook.ids[i]))
+
+
+def _facts(outlook: Outlook, places: list[int]) -> dict[str, object]:
+    return {
+        "region_ids": [outlook.ids[i] for i in places],
+        "means": outlook.mean[0, places].tolist(),
+        "recent": outlook.recent[places].tolist(),
+    }
 
 
 def rise_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Sentence:
     """Which regions rise most against their own last twelve months, or that none does."""
     up = rising(outlook)[:top]
     if not up:
-        return Sentence(
+        words = (
             "No region is expected to rise by a quarter or more, and by at least one event, "
-            "above its mean of the past twelve months.",
-            {"region_ids": []},
-            "What rises",
+            "above its mean of the past twelve months."
         )
+        return Sentence(words, {"region_ids": []}, "What rises")
     values = result.draws["events"].values
     above = [float((values[:, 0, i] > outlook.recent[i]).mean()) for i in up]
-    told = [
+    named = [
         f"{outlook.label(i)}, {count(outlook.mean[0, i])} against a mean of {count(outlook.recent[i])} "
         f"in the past twelve months (chance of exceeding that mean: {chance(p)})"
         for i, p in zip(up, above, strict=True)
     ]
-    facts = {
-        "region_ids": [outlook.ids[i] for i in up],
-        "means": outlook.mean[0, up].tolist(),
-        "recent": outlook.recent[up].tolist(),
-        "chance_above": above,
-    }
-    return Sentence(f"Rising by a quarter or more, most first: {'; '.join(told)}.", facts, "What rises")
+    facts = {**_facts(outlook, up), "chance_above": above}
+    return Sentence(f"Rising by a quarter or more, most first: {'; '.join(named)}.", facts, "What rises")
 
 
 def fall_sentence(outlook: Outlook, top: int = 3) -> Sentence | None:
@@ -125,41 +116,29 @@ def fall_sentence(outlook: Outlook, top: int = 3) -> Sentence | None:
     down = falling(outlook)[:top]
     if not down:
         return None
-    told = [
+    named = [
         f"{outlook.label(i)}, {count(outlook.mean[0, i])} against {count(outlook.recent[i])}" for i in down
     ]
-    facts = {
-        "region_ids": [outlook.ids[i] for i in down],
-        "means": outlook.mean[0, down].tolist(),
-        "recent": outlook.recent[down].tolist(),
-    }
-    return Sentence(
-        f"Expected below the mean of the past twelve months: {'; '.join(told)}.", facts, "What eases"
-    )
+    words = f"Expected below the mean of the past twelve months: {'; '.join(named)}."
+    return Sentence(words, _facts(outlook, down), "What eases")
 
 
 def onset_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Sentence | None:
     """The quiet regions most likely to see an event; None where no region is quiet."""
     past = outlook.history[-QUIET:]
-    quiet = [
-        i
-        for i in range(len(outlook.ids))
-        if len(past) == QUIET and not np.isnan(past[:, i]).any() and past[:, i].sum() == 0
-    ]
+    quiet = np.flatnonzero((past == 0).all(axis=0)).tolist() if len(past) == QUIET else []
     if not quiet:
         return None
     p1 = outlook.chance[1][0]
     first = sorted(quiet, key=lambda i: (-p1[i], outlook.ids[i]))[:top]
-    told = [f"{outlook.label(i)}, {chance(p1[i])}" for i in first]
-    noun = plural(len(quiet), "region")
-    month = month_name(result.months[0])
-    words = f"Of {noun} without an event in the past six months, the likeliest to see one in {month}: "
-    facts = {
-        "region_ids": [outlook.ids[i] for i in first],
-        "chance": p1[first].tolist(),
-        "quiet": len(quiet),
-    }
-    return Sentence(f"{words}{'; '.join(told)}.", facts, "Where it is quiet")
+    named = "; ".join(f"{outlook.label(i)}, {chance(p1[i])}" for i in first)
+    words = (
+        f"Of {plural(len(quiet), 'region')} without an event in the past six months, the likeliest to see one in "
+        f"{month_name(result.months[0])}: {named}."
+    )
+    ids = [outlook.ids[i] for i in first]
+    facts = {"region_ids": ids, "chance": p1[first].tolist(), "quiet": len(quiet)}
+    return Sentence(words, facts, "Where it is quiet")
 
 
 def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
@@ -170,47 +149,42 @@ def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
     rows = spill.declared.head(top)
     borders = int((~np.isnan(spill.shares)).sum())
     if rows.empty and borders:
-        return Sentence(
+        words = (
             f"The link across {plural(borders, 'border')} is measurable, but over the next "
             f"{plural(spill.horizon, 'month')} it is expected to carry less than a tenth of an event to any "
-            "region (model-attributed).",
-            {"declared": 0, "borders": borders},
-            topic,
+            "region (model-attributed)."
         )
+        return Sentence(words, {"declared": 0, "borders": borders}, topic)
     if rows.empty:
-        return Sentence(
-            "There is no measurable signal of violence crossing a border between these countries.",
-            {"declared": 0},
-            topic,
-        )
+        words = "There is no measurable signal of violence crossing a border between these countries."
+        return Sentence(words, {"declared": 0}, topic)
     clauses = []
-    for source in dict.fromkeys(rows["source_country"]):
-        told = [
-            f"{percent(row.share_total)}{_doubt(row)} of the events expected in {row.target_name} "
+    for source, part in rows.groupby("source_country", sort=False):
+        shares = [
+            f"{percent(row.share_total)}{_share_interval(row)} of the events expected in {row.target_name} "
             f"({country_name(row.target_country)})"
-            for row in rows_of(rows[rows["source_country"] == source])
+            for row in rows_of(part)
         ]
-        clauses.append(f"{listing(told)} to violence in {country_name(source)}")
-    told_apart = (
-        set(zip(rows["source_country"], rows["target_country"], strict=True)) <= spill.distinguishable
-    )
+        clauses.append(f"{listing(shares)} to violence in {country_name(str(source))}")
+    pairs = set(zip(rows["source_country"], rows["target_country"], strict=True))
+    distinguishable = pairs <= spill.distinguishable
     bounded = "share_low" in rows and bool(rows["share_low"].notna().all())
     words = (
         f"Over the next {plural(spill.horizon, 'month')} the model attributes {'; and '.join(clauses)} "
         f"(model-attributed shares{', with 90% intervals' if bounded else ''}, not proof of cause: "
-        f"{note_on(told_apart)})."
+        f"{note_on(distinguishable)})."
     )
     facts = {
         "sources": rows["source_country"].tolist(),
         "targets": rows["target_region"].tolist(),
         "shares": rows["share_total"].tolist(),
         "declared": len(spill.declared),
-        "told_apart": told_apart,
+        "distinguishable": distinguishable,
     }
     return Sentence(words, facts, topic)
 
 
-def _doubt(row: object) -> str:
+def _share_interval(row: object) -> str:
     """The interval of a share in brackets, where the table has one."""
     span = share_span(*(float(getattr(row, name, math.nan)) for name in ("share_low", "share_high")))
     return f" ({span})" if span else ""
@@ -250,28 +224,24 @@ def skill_sentence(scores: pd.DataFrame, target: str) -> Sentence | None:
     rows = scores[(scores["target"] == target) & (scores["member"] == "pool")].sort_values("horizon")
     if rows.empty:
         return None
-    verdicts: dict[str, list[str]] = {"better": [], "worse": [], "level": []}
+    better, worse, level = [], [], []
     for row in rows_of(rows):
         ahead = plural(int(row.horizon), "month")
         if row.skill_low > 0:
-            verdicts["better"].append(f"{100 * row.skill_vs_conflictology:.0f}% at {ahead}")
+            better.append(f"{100 * row.skill_vs_conflictology:.0f}% at {ahead}")
         elif row.skill_high < 0:
-            verdicts["worse"].append(f"{-100 * row.skill_vs_conflictology:.0f}% at {ahead}")
+            worse.append(f"{-100 * row.skill_vs_conflictology:.0f}% at {ahead}")
         elif not math.isnan(row.skill_vs_conflictology):
-            verdicts["level"].append(str(int(row.horizon)))
-    told = []
-    if verdicts["better"]:
-        told.append(f"better by {listing(verdicts['better'])} ahead")
-    if verdicts["worse"]:
-        told.append(f"worse by {listing(verdicts['worse'])} ahead")
-    if verdicts["level"]:
-        noun = "month" if verdicts["level"] == ["1"] else "months"
-        told.append(f"not measurably different at {listing(verdicts['level'])} {noun} ahead")
-    if not told:
+            level.append(str(int(row.horizon)))
+    verdicts = [f"{side} by {listing(at)} ahead" for side, at in (("better", better), ("worse", worse)) if at]
+    if level:
+        noun = "month" if level == ["1"] else "months"
+        verdicts.append(f"not measurably different at {listing(level)} {noun} ahead")
+    if not verdicts:
         return None
     words = (
         f"Past forecasts of {target}, set against the plain record of each region’s own last twelve months, "
-        f"were {', and '.join(told)}."
+        f"were {', and '.join(verdicts)}."
     )
     facts = {"horizons": rows["horizon"].tolist(), "skill": rows["skill_vs_conflictology"].tolist()}
     return Sentence(words, facts, target.capitalize())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -21,9 +21,9 @@ PUBLISHED = 6
 THRESHOLDS = (1, 5, 10)
 RECENT = 12
 #: A second reason is named from this share on; a spilled share from this many events on.
-TOLD_SHARE, TOLD_EVENTS = 0.05, 0.1
+SECOND_SHARE, LEAST_EVENTS = 0.05, 0.1
 #: Reasons that hold everywhere and at all times are named second from this share on.
-PLAIN, TOLD_PLAIN = frozenset({"baseline", "calendar"}), 0.15
+PLAIN, SECOND_PLAIN = frozenset({"baseline", "calendar"}), 0.15
 #: Months that count as lately, and the ratio to the year from which a past is called rising or easing.
 LATELY, RISING = 3, 1.25
 
@@ -66,24 +66,15 @@ class Outlook:
 
 def nanmean(values: np.ndarray) -> np.ndarray:
     """Mean over the first axis of what was observed; NaN where nothing was."""
-    seen = ~np.isnan(values)
-    total, count = np.where(seen, values, 0).sum(axis=0), seen.sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return np.asarray(pd.DataFrame(values).mean().to_numpy(float))
 
 
 def _outlook(
     draws: Draws, names: tuple[str, ...], countries: tuple[str, ...], history: np.ndarray
 ) -> Outlook:
-    return Outlook(
-        ids=draws.region_ids,
-        names=names,
-        countries=countries,
-        mean=np.round(draws.mean(), PUBLISHED),
-        quantiles=draws.quantile(LEVELS),
-        chance={k: draws.prob_at_least(k) for k in THRESHOLDS},
-        history=history,
-        recent=nanmean(history[-RECENT:]),
-    )
+    mean, chance = np.round(draws.mean(), PUBLISHED), {k: draws.prob_at_least(k) for k in THRESHOLDS}
+    recent = nanmean(history[-RECENT:])
+    return Outlook(draws.region_ids, names, countries, mean, draws.quantile(LEVELS), chance, history, recent)
 
 
 def region_outlook(result: ForecastResult, target: str) -> Outlook:
@@ -91,23 +82,15 @@ def region_outlook(result: ForecastResult, target: str) -> Outlook:
     panel, draws = result.panel.until(result.origin), result.draws[target]
     at = {region: i for i, region in enumerate(panel.region_ids)}
     columns = [at[region] for region in draws.region_ids]
-    return _outlook(
-        draws,
-        tuple(panel.names[i] for i in columns),
-        tuple(panel.countries[i] for i in columns),
-        panel.target(target)[:, columns].astype(float),
-    )
+    names, countries = (tuple(column[i] for i in columns) for column in (panel.names, panel.countries))
+    return _outlook(draws, names, countries, panel.target(target)[:, columns].astype(float))
 
 
 def country_outlook(result: ForecastResult, target: str) -> Outlook:
     """Every country of one target, from the joint draws; its history sums the forecast regions observed."""
     regions, draws = region_outlook(result, target), result.countries[target]
-    member = np.array(
-        [[c == country for country in draws.region_ids] for c in regions.countries], dtype=float
-    )
-    seen = ~np.isnan(regions.history)
-    total = np.where(seen, regions.history, 0) @ member
-    history = np.where(seen @ member > 0, total, np.nan)
+    table = pd.DataFrame(regions.history.T).groupby(list(regions.countries)).sum(min_count=1)
+    history = table.reindex(list(draws.region_ids)).to_numpy(float).T
     return _outlook(draws, tuple(country_name(c) for c in draws.region_ids), draws.region_ids, history)
 
 
@@ -148,21 +131,18 @@ REASON_WORDS = {
 
 
 def reason(values: Mapping[str, float], moving: str = "") -> str:
-    """The one or two families that add most, with their share of what is added; ``moving`` is told of the own past.
+    """The one or two families that add most, with their share of what is added; ``moving`` goes with the own past.
 
     >>> reason({"own history": 6.0, "across the border": 3.0, "baseline": 1.0}, "rising")
     'own recent violence 60%, rising; regions abroad 30%'
     """
     added = {family: float(value) for family, value in values.items() if value > 0}
     whole = sum(added.values())
-    ordered = sorted(added.items(), key=lambda item: (-item[1], item[0]))
-    told = [
-        (family, value / whole)
-        for i, (family, value) in enumerate(ordered[:2])
-        if i == 0 or value / whole >= (TOLD_PLAIN if family in PLAIN else TOLD_SHARE)
-    ]
-    words = []
-    for family, share in told:
+    words: list[str] = []
+    for family, value in sorted(added.items(), key=lambda item: (-item[1], item[0]))[:2]:
+        share = value / whole
+        if words and share < (SECOND_PLAIN if family in PLAIN else SECOND_SHARE):
+            continue
         note = f", {moving}" if moving and family == "own history" else ""
         words.append(f"{REASON_WORDS.get(family, family)} {100 * share:.0f}%{note}")
     return "; ".join(words)
@@ -185,13 +165,13 @@ class Spill:
     #: signal is declared.
     shares: np.ndarray
     tested: np.ndarray  # bool, same shape: the pair shares a border, so that it was tested.
-    #: Borders, source and target country, whose signal is told apart from a shock on both sides.
+    #: Borders, source and target country, whose signal is distinguishable from a shock on both sides.
     distinguishable: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def declared(self) -> pd.DataFrame:
         """Rows with a declared signal and a tenth of an event or more, most attributed events first."""
-        rows = self.rows[self.rows["declared"].astype(bool) & (self.rows["attributed"] >= TOLD_EVENTS)]
+        rows = self.rows[self.rows["declared"].astype(bool) & (self.rows["attributed"] >= LEAST_EVENTS)]
         return rows.sort_values(
             ["attributed", "target_region", "source_country"], ascending=[False, True, True]
         )
@@ -208,54 +188,41 @@ def spillover(result: ForecastResult, outlook: Outlook) -> Spill | None:
         return None
     horizon = _nearest([int(h) for h in table["horizon"].unique()], 3)
     threshold = _nearest([int(k) for k in table["threshold"].unique()], 5)
-    rows = table[(table["horizon"] == horizon) & (table["threshold"] == threshold)].copy()
     # Months without a forecast of their own count as the mean of those that have one.
     within = [i for i, h in enumerate(result.horizons) if h <= horizon] or [0]
-    totals = outlook.mean[within].mean(axis=0) * horizon
-    expected = {region: float(value) for region, value in zip(outlook.ids, totals, strict=True)}
+    expected = pd.Series(outlook.mean[within].mean(axis=0) * horizon, index=list(outlook.ids), dtype=float)
     names = dict(zip(outlook.ids, outlook.names, strict=True))
+    rows = table[(table["horizon"] == horizon) & (table["threshold"] == threshold)]
     rows = rows[rows["target_region"].isin(outlook.ids)].reset_index(drop=True)
-    rows["target_name"] = rows["target_region"].map(names)
-    rows["expected"] = rows["target_region"].map(expected).astype(float)
-    rows["attributed"] = rows["expected"] * rows["share_total"].astype(float)
-    spill = _matrix(rows, horizon, threshold, outlook, expected)
-    return replace(spill, distinguishable=frozenset(distinguishable_pairs(result.pairs)))
-
-
-def _matrix(
-    rows: pd.DataFrame, horizon: int, threshold: int, outlook: Outlook, expected: Mapping[str, float]
-) -> Spill:
-    whole: dict[str, float] = {}
-    for region, country in zip(outlook.ids, outlook.countries, strict=True):
-        whole[country] = whole.get(country, 0.0) + expected[region]
-    sources = tuple(sorted(rows["source_country"].unique()))
-    targets = tuple(sorted(rows["target_country"].unique()))
+    rows = rows.assign(
+        target_name=rows["target_region"].map(names),
+        expected=rows["target_region"].map(expected).astype(float),
+        attributed=lambda r: r["expected"] * r["share_total"].astype(float),
+    )
+    sources, targets = (tuple(sorted(rows[c].unique())) for c in ("source_country", "target_country"))
     shares = np.full((len(sources), len(targets)), np.nan)
     tested = np.zeros(shares.shape, dtype=bool)
-    for pair, part in rows.groupby(["source_country", "target_country"]):
-        source, target = (str(code) for code in pair)
-        i, j = sources.index(source), targets.index(target)
-        tested[i, j] = source != target
-        if part["declared"].any() and whole[target] > 0:
-            shares[i, j] = part.loc[part["declared"].astype(bool), "attributed"].sum() / whole[target]
-    return Spill(horizon, threshold, rows, sources, targets, shares, tested)
+    for (source, target), part in rows.groupby(["source_country", "target_country"]):
+        at = sources.index(source), targets.index(target)
+        tested[at] = source != target
+        whole = sum(e for e, c in zip(expected, outlook.countries, strict=True) if c == target)
+        declared = part["declared"].astype(bool)
+        if declared.any() and whole > 0:
+            shares[at] = part.loc[declared, "attributed"].sum() / whole
+    pairs = frozenset(distinguishable_pairs(result.pairs))
+    return Spill(horizon, threshold, rows, sources, targets, shares, tested, pairs)
 
 
 def blind_spots(result: ForecastResult, outlook: Outlook) -> pd.DataFrame:
     """Regions whose international border is largely unobserved: ``name, country, observed, towards``."""
-    columns = ["region_id", "name", "country", "observed", "towards"]
     table = result.spillover
     if table.empty:
-        return pd.DataFrame(columns=columns)
+        return table
     blind = table[table["partly_blind"].astype(bool)].drop_duplicates("target_region")
     names = dict(zip(outlook.ids, outlook.names, strict=True))
-    blind = blind[blind["target_region"].isin(outlook.ids)]
-    return pd.DataFrame(
-        {
-            "region_id": blind["target_region"],
-            "name": blind["target_region"].map(names),
-            "country": blind["target_country"],
-            "observed": blind["observed_border_share"].astype(float),
-            "towards": blind["blind_towards"].astype(str),
-        }
-    ).sort_values(["observed", "region_id"], ignore_index=True)[columns]
+    blind = blind[blind["target_region"].isin(outlook.ids)].assign(
+        name=lambda b: b["target_region"].map(names),
+        observed=lambda b: b["observed_border_share"].astype(float),
+    )
+    renamed = blind.rename(columns={"target_country": "country", "blind_towards": "towards"})
+    return renamed.sort_values(["observed", "target_region"], ignore_index=True)

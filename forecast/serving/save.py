@@ -203,8 +203,8 @@ def _signature(trained: TrainedModel, panel: Panel) -> Any:
         for name in columns
     ]
     numbers = {"horizon": "long", "value": "double", "origin_date": "datetime", "target_end_date": "datetime"}
-    told = [ColSpec(numbers.get(name, "string"), name) for name in HUB_COLUMNS]
-    return ModelSignature(Schema(asked), Schema(told))
+    answered = [ColSpec(numbers.get(name, "string"), name) for name in HUB_COLUMNS]
+    return ModelSignature(Schema(asked), Schema(answered))
 
 
 def requirements() -> list[str]:

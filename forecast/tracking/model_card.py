@@ -42,7 +42,7 @@ def card_text(
     panel : Panel
         What it was trained on.
     tags : mapping, optional
-        What else is to be told of it, as a list of names and values.
+        What else is known of it, as a list of names and values.
     """
     parts = {
         "Purpose": PURPOSE,
@@ -83,10 +83,10 @@ def _skill(board: pd.DataFrame) -> str:
     pool = board[board["member"] == "pool"]
     if pool.empty:
         return "Not judged: too short a history."
-    rows = [
-        "| target | months ahead | origins | CRPS | against the best baseline | 95 % interval | 50/80/90 % hold |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    names = (
+        "target | months ahead | origins | CRPS | against the best baseline | 95 % interval | 50/80/90 % hold"
+    )
+    rows = [f"| {names} |", "|---|---|---|---|---|---|---|"]
     for r in pool.to_dict("records"):
         against = f"{r['skill_vs_best']:+.1%} ({r['best_baseline']})" if pd.notna(r["skill_vs_best"]) else "-"
         span = f"{r['best_low']:+.1%} to {r['best_high']:+.1%}" if pd.notna(r["best_low"]) else "-"
@@ -95,18 +95,16 @@ def _skill(board: pd.DataFrame) -> str:
         rows.append(
             f"| {r['target']} | {r['horizon']} | {r['months']} | {r['crps']:.3f} | {against} | {span}{clear} | {held} |"
         )
-    return (
-        "Rolling origins before the training month, each forecast with what was known then.\n\n"
-        + "\n".join(rows)
-    )
+    table = "\n".join(rows)
+    return f"Rolling origins before the training month, each forecast with what was known then.\n\n{table}"
 
 
 def _identity(trained: TrainedModel, tags: Mapping[str, Any]) -> str:
-    told = {
+    known = {
         "package": f"harmattan {trained.package_version}",
         "SHA-256 of the model": f"`{trained.digest}`",
         "seed": trained.seed,
         "draws": trained.draws,
         **tags,
     }
-    return "\n".join(f"- {name}: {value}" for name, value in told.items())
+    return "\n".join(f"- {name}: {value}" for name, value in known.items())

@@ -1,10 +1,10 @@
-"""What MLflow is told about a finished forecast, in plain types."""
+"""The record of a finished forecast for MLflow, in plain types."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,8 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 #: Columns of the score table that become metrics, and what they are called there.
-METRICS = {
-    "crps": "crps",
-    "skill_vs_conflictology": "skill",
-    "coverage_50": "coverage_50",
-    "coverage_80": "coverage_80",
-    "coverage_90": "coverage_90",
-}
+METRICS = {"crps": "crps", "skill_vs_conflictology": "skill"}
+METRICS |= {name: name for name in ("coverage_50", "coverage_80", "coverage_90")}
 #: Whose scores stand in the parent run; every member has a child run of its own.
 POOL = "pool"
 
@@ -47,17 +42,17 @@ def record_of(result: ForecastResult, release: Path, settings: Settings) -> Reco
     settings : Settings
         What was asked for.
     """
-    told = _from_files(release)
+    record = _from_files(release)
     # A registered version keeps its own files; what was fitted for this run alone is kept with it.
     fitted = {} if result.model.get("version") else result.models
     return replace(
-        told,
-        params={**settings.published(), **public_settings(result.settings), **told.params},
-        metrics={**told.metrics, **seconds(result.timings)},
-        tags={**told.tags, "config_hash": settings.digest(), **state_of_code()},
+        record,
+        params={**settings.published(), **public_settings(result.settings), **record.params},
+        metrics={**record.metrics, **seconds(result.timings)},
+        tags={**record.tags, "config_hash": settings.digest(), **state_of_code()},
         profile=profile(result.panel),
         texts={
-            **told.texts,
+            **record.texts,
             "environment.txt": environment_lock(),
             **{f"models/{name}": text for name, text in fitted.items()},
             "data_quality.csv": csv_text(result.quality),
@@ -70,18 +65,13 @@ def record_of_release(release: Path) -> Record:
 
     What only the day of the record knows, its code and its environment, is called ``tracked_with``: the release may
     have been made by others. ``environment.txt`` holds the versions that its manifest names.
-
-    Raises
-    ------
-    ReleaseError
-        The folder is no release, or cannot be read.
     """
-    told = _from_files(release)
+    record = _from_files(release)
     now = {f"tracked_with_{key}": value for key, value in state_of_code().items()}
     return replace(
-        told,
-        tags={**told.tags, "tracked_with_version": version(), **now},
-        texts={**told.texts, "tracked_with_environment.txt": environment_lock()},
+        record,
+        tags={**record.tags, "tracked_with_version": version(), **now},
+        texts={**record.texts, "tracked_with_environment.txt": environment_lock()},
     )
 
 
@@ -143,8 +133,6 @@ def metrics(
     member : bool
         Whether the member is part of the name; a run of one member leaves it out, so that runs can be compared.
 
-    Examples
-    --------
     >>> scores = pd.DataFrame({"target": ["events"], "member": ["pool"], "horizon": [3], "crps": [0.4]})
     >>> metrics(scores), metrics(scores, member=False)
     ({'crps.events.pool': {3: 0.4}}, {'crps.events': {3: 0.4}})
@@ -205,13 +193,8 @@ def state_of_code() -> dict[str, str]:
 
 def profile(panel: Panel) -> pd.DataFrame:
     """The panel in a dozen rows: what each country holds."""
-    columns: dict[str, Sequence[Any] | Any] = {
-        "country": list(panel.countries),
-        "months": panel.observed.sum(axis=0),
-    }
-    columns |= {
-        name: panel.measure(name, fill=0).sum(axis=0)
-        for name in ("events", "deaths_best")
-        if name in panel.measures
-    }
-    return pd.DataFrame(columns).groupby("country").sum().reset_index()
+    table = pd.DataFrame({"country": list(panel.countries), "months": panel.observed.sum(axis=0)})
+    for name in ("events", "deaths_best"):
+        if name in panel.measures:
+            table[name] = panel.measure(name, fill=0).sum(axis=0)
+    return table.groupby("country").sum().reset_index()

@@ -12,7 +12,7 @@ from make_result import make_result
 
 from harmattan.forecast.release.read import newest_before
 from harmattan.forecast.release.write import publish_release
-from harmattan.forecast.report import hindsight as words_past
+from harmattan.forecast.report import hindsight as hindsights
 from harmattan.forecast.report import sentences as words
 from harmattan.forecast.report import tables
 from harmattan.forecast.report.number_format import chance, count, interval, percent, signed
@@ -133,4 +133,4 @@ def test_a_calm_world_is_told_without_a_number() -> None:
     calm = {s.topic: s.text for s in words.headline(result, outlook, spill)}
     assert not re.search(r"\d", calm["Across borders"])
     assert "What changed" not in calm
-    assert words_past.change_sentence(result, outlook, None) is None
+    assert hindsights.change_sentence(result, outlook, None) is None

@@ -12,7 +12,7 @@ from make_result import make_draws, make_result
 
 from harmattan.data.panel import Panel
 from harmattan.forecast.release.read import PastRelease, history_table
-from harmattan.forecast.report import hindsight as words_past
+from harmattan.forecast.report import hindsight as hindsights
 from harmattan.forecast.report import sentences as words
 from harmattan.forecast.report import tables
 from harmattan.forecast.report.hindsight import hindsight, rehearsed, revisions
@@ -152,7 +152,7 @@ def test_border_sentence_says_how_often_a_shock_would_pass(result: ForecastResul
         spill = tables.spillover(changed, tables.region_outlook(changed, "events"))
         sentence = words.border_sentence(spill)
         assert sentence.text.endswith(f"not proof of cause: {note}).")
-        assert sentence.facts["told_apart"] == (changed is told)
+        assert sentence.facts["distinguishable"] == (changed is told)
 
 
 def test_border_sentence_without_signal_has_no_number() -> None:
@@ -250,7 +250,7 @@ def test_hindsight_holds_the_last_forecast_against_what_came(
         axis=(0, 1)
     )
     assert past.crps_conflictology == pytest.approx(naive.mean(), rel=1e-5)
-    total, hits, verdict = words_past.hindsight_sentences(past)
+    total, hits, verdict = hindsights.hindsight_sentences(past)
     ordered = np.sort(values, axis=0)
     low, high = (ordered[int(np.ceil(q * len(values))) - 1] for q in (0.1, 0.9))
     inside = (observed >= low) & (observed <= high)
@@ -273,7 +273,7 @@ def test_the_farthest_miss_is_named_first(result: ForecastResult, previous: Past
     flat = PastRelease("2023-11", {"events": dataclasses.replace(old, values=values)})
     past = hindsight(result, flat)
     assert past is not None
-    hits = words_past.hindsight_sentences(past)[1]
+    hits = hindsights.hindsight_sentences(past)[1]
     assert hits.facts["missed"][0] == result.panel.region_ids[at]  # type: ignore[index]
     assert f"{result.panel.measure('events')[-1, at]:.0f} against 3–3" in hits.text
 
@@ -282,12 +282,12 @@ def test_without_a_release_the_last_month_is_forecast_again(result: ForecastResu
     past = rehearsed(result)
     assert past is not None
     table, observed = result.rehearsal, result.panel.measure("events")[-1]
-    total, _, verdict = words_past.hindsight_sentences(past)
+    total, _, verdict = hindsights.hindsight_sentences(past)
     assert total.text.startswith("No earlier release stands beside this one")
     assert f"{count(table.expected.sum())} events were to be expected in December 2023" in total.text
     assert f"{observed.sum():.0f} were recorded" in total.text
     assert f"CRPS {table.crps.mean():.2f} against {table.crps_conflictology.mean():.2f}" in verdict.text
-    assert "as they are known today" in words_past.hindsight_note(past)
+    assert "as they are known today" in hindsights.hindsight_note(past)
 
 
 def test_a_rehearsal_of_another_month_is_not_shown(result: ForecastResult) -> None:
@@ -302,19 +302,19 @@ def test_change_since_the_last_release_names_the_steepest(
     moved = result.draws["events"].values[:, 0].mean(axis=0) - previous.draws["events"].values[:, 1].mean(
         axis=0
     )
-    sentence = words_past.change_sentence(result, outlook, previous)
+    sentence = hindsights.change_sentence(result, outlook, previous)
     assert sentence is not None
     up = int(np.argmax(moved))
     assert sentence.facts["region_ids"][0] == outlook.ids[up]  # type: ignore[index]
     assert f"({signed(moved[up])}, to {count(outlook.mean[0, up])})" in sentence.text
-    assert words_past.change_sentence(result, outlook, None) is None
+    assert hindsights.change_sentence(result, outlook, None) is None
 
 
 def test_an_unmoved_expectation_says_so(result: ForecastResult) -> None:
     outlook = tables.region_outlook(result, "events")
     old = result.draws["events"]
     same = dataclasses.replace(old, origin=old.origin - 1, values=np.roll(old.values, 1, axis=1))
-    sentence = words_past.change_sentence(result, outlook, PastRelease("2023-11", {"events": same}))
+    sentence = hindsights.change_sentence(result, outlook, PastRelease("2023-11", {"events": same}))
     assert sentence is not None
     assert sentence.text.startswith("No region’s expectation for January 2024 has moved")
 

@@ -6,6 +6,7 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .actors import GROUPS, armed_groups
+    from .group_table import GroupTable, with_groups
     from .read import SOURCES, build_from_files, read_source
     from .tables import read_table
     from .tabular import is_panel, mapping_of, read_panel
@@ -17,6 +18,7 @@ else:
 __all__ = [
     "GROUPS",
     "SOURCES",
+    "GroupTable",
     "armed_groups",
     "build_from_files",
     "is_panel",
@@ -26,4 +28,5 @@ __all__ = [
     "read_table",
     "read_ucdp",
     "ucdp_months",
+    "with_groups",
 ]

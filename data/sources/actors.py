@@ -70,13 +70,18 @@ _GOVERNMENT = re.compile(r"^(government of|military forces of|police forces of)\
 _CIVILIANS = re.compile(r"^civilians\b")
 
 
-def _plain(text: str) -> str:
+def plain_name(text: str) -> str:
     """Lower case, no accents, no quotes, single spaces."""
     bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[\"'`]|\s+(?=\s)", "", bare).strip()
 
 
-_LOOKUP = {_plain(name): group for group, names in GROUP_NAMES.items() for name in names}
+def side_names(side_a: str, side_b: str) -> list[str]:
+    """Every name on both sides of an event, made plain."""
+    return [plain_name(part) for side in (side_a, side_b) for part in side.split(",") if part.strip()]
+
+
+_LOOKUP = {plain_name(name): group for group, names in GROUP_NAMES.items() for name in names}
 
 
 def _group_of_side(side: str) -> str | None:
@@ -112,7 +117,7 @@ def armed_group(side_a: str, side_b: str) -> str:
     >>> armed_group("Dan na Ambassagou", "Civilians")
     'other'
     """
-    sides = [_plain(part) for side in (side_a, side_b) for part in side.split(",") if part.strip()]
+    sides = side_names(side_a, side_b)
     named = {group for group in map(_group_of_side, sides) if group}
     if {"jnim", "islamic_state"} <= named:
         return "jnim_vs_is"

@@ -1,0 +1,208 @@
+"""Models of onset and entry: a front is recovered, a world without spread gives chance, and no future is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from harmattan.data.errors import ModelError
+from harmattan.data.geography import Regions, links_of
+from harmattan.data.panel import CellCounts, Outlines, Panel
+from harmattan.training.onset import AHEAD, Hazard, OnsetFits, OnsetModels, at_risk, scene_of
+from harmattan.training.onset.hazard import cumulative, landmarks
+from harmattan.training.problems import build_problems
+
+SIDE, MONTHS = 6, 216
+
+
+def regions_frame(ids: Sequence[str], countries: Sequence[str]) -> pd.DataFrame:
+    named = pd.DataFrame({"region_id": ids, "name": ids, "country": countries})
+    return named.assign(layer="t", valid_from="", valid_to="")
+
+
+def world(seed: int, spread: bool) -> Panel:
+    """Thirty-six squares in two countries. A front starts in the west; or events fall anywhere, at random."""
+    rng = np.random.default_rng(seed)
+    n = SIDE * SIDE
+    x, y = np.divmod(np.arange(n), SIDE)
+    shapes = np.array([shapely.box(i, 5 + j, i + 1, 6 + j) for i, j in zip(x, y, strict=True)])
+    countries = tuple("AAA" if i < SIDE / 2 else "BBB" for i in x)
+    ids = tuple(f"{c}-{k:02d}" for k, c in enumerate(countries))
+    frame = regions_frame(ids, countries)
+    near = (abs(x[:, None] - x) + abs(y[:, None] - y)) == 1
+    events = np.zeros((MONTHS, n))
+    for t in range(1, MONTHS):
+        recent = events[max(t - 6, 0) : t].sum(axis=0)
+        rate = 0.01 + 0.06 * (near @ (recent > 0)) * spread
+        rate = np.where(events[:t].any(axis=0), 0.25, rate) * np.where(spread & (x > t / 30), 0.02, 1.0)
+        events[t] = rng.poisson(rate if spread else np.full(n, 0.015))
+    month, region = np.nonzero(events)
+    counts = events[month, region].astype(np.float32)
+    outlines = Outlines(shapes)
+    home = outlines.home()
+    cells = CellCounts(month, region, home[region], {"events": counts, "events_jnim": counts}, home, outlines)
+    values = events.astype(np.float32)
+    return Panel(
+        months=pd.period_range("2000-01", periods=MONTHS, freq="M"),
+        region_ids=ids,
+        names=ids,
+        countries=countries,
+        measures={"events": values, "events_jnim": values, "events_state_based": values},
+        observed=np.ones((MONTHS, n), dtype=bool),
+        links=links_of(frame, shapes),
+        cells=cells,
+    )
+
+
+def fits(panel: Panel) -> OnsetFits:
+    return OnsetFits(scene_of(panel), build_problems(panel, ["events"])["events"])
+
+
+def entries(panel: Panel, years: range) -> tuple[np.ndarray, np.ndarray]:
+    """Chances of entry within three months, and what came."""
+    found, chances, came = fits(panel), [], []
+    scene = found.scene
+    for year in years:
+        model = found.entry_from(pd.Period(f"{year}-12", freq="M"))
+        assert model is not None
+        for month in pd.period_range(f"{year}-12", periods=9, freq="M"):
+            row = scene.row(month)
+            regions = np.flatnonzero(at_risk(scene, "jnim")[row])
+            chances.append(model.within(scene, "jnim", row, regions)[2])
+            came.append(scene.events["jnim"][row + 1 : row + 4, regions].any(axis=0))
+    return np.concatenate(chances), np.concatenate(came)
+
+
+def area(score: np.ndarray, happened: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(happened, score))
+
+
+def test_a_front_that_crosses_a_border_is_recovered() -> None:
+    chance, came = entries(world(1, spread=True), range(2008, 2016))
+    assert came.sum() > 15
+    assert area(chance, came) > 0.75
+    assert 0.6 < came.sum() / chance.sum() < 1.6
+
+
+def test_a_world_without_spread_gives_no_more_than_chance() -> None:
+    chance, came = entries(world(2, spread=False), range(2008, 2016))
+    assert came.sum() > 50
+    assert area(chance, came) < 0.6
+    assert 0.7 < came.sum() / chance.sum() < 1.4
+
+
+@pytest.mark.parametrize("cut", [83, 92])
+def test_no_later_month_changes_a_bit(cut: int) -> None:
+    panel = world(3, spread=True).until("2009-06")
+    month = panel.months[cut]
+    rng = np.random.default_rng(0)
+    other = {k: v.copy() for k, v in panel.measures.items()}
+    for values in other.values():
+        values[cut + 1 :] = rng.poisson(3, values[cut + 1 :].shape)
+    answers = []
+    for each in (panel, replace(panel, measures=other), panel.until(month)):
+        found = fits(each)
+        model, scene = found.at(month), found.scene
+        assert model.entry is not None
+        everywhere = np.arange(each.shape[1])
+        entry = model.entry.within(scene, "jnim", cut, everywhere)
+        answers.append((model.onset_within(scene, found.problem, month), entry))
+    for onset, entry in answers[1:]:
+        np.testing.assert_array_equal(onset, answers[0][0])
+        np.testing.assert_array_equal(entry, answers[0][1])
+
+
+def test_months_ahead_add_up_and_text_keeps_every_bit() -> None:
+    panel = world(4, spread=True).until("2006-12")
+    found = fits(panel)
+    model = found.at(panel.months[-1])
+    within = model.onset_within(found.scene, found.problem, panel.months[-1])
+    assert within.shape == (AHEAD, panel.shape[1])
+    assert (np.diff(within, axis=0) >= 0).all()
+    monthly = model.onset.monthly(within)
+    np.testing.assert_allclose(monthly[0], within[0])
+    assert (monthly >= np.diff(within, axis=0, prepend=0.0) - 1e-12).all()
+    assert ((monthly >= 0) & (monthly <= 1)).all()
+    again = OnsetModels.from_files(model.to_files())
+    np.testing.assert_array_equal(again.onset_within(found.scene, found.problem, panel.months[-1]), within)
+    assert again.entry == model.entry
+    with pytest.raises(ModelError, match="incomplete"):
+        OnsetModels.from_files({"onset.json": b"{}"})
+
+
+def test_what_is_missing_is_said_or_done_without() -> None:
+    panel = world(5, spread=True).until("2006-12")
+    plain = replace(panel, cells=None)
+    model = fits(plain).at(plain.months[-1])
+    assert model.entry is None
+    bare = replace(panel, measures={"events": panel.measures["events"]}, links=None)
+    assert fits(bare).at(bare.months[-1]).entry is None
+    short = panel.until(panel.months[30])
+    with pytest.raises(ModelError, match="31 months of history are too few"):
+        fits(short).at(short.months[-1])
+    silent = {k: v * 0 for k, v in panel.measures.items()}
+    calm = fits(replace(panel, measures=silent))
+    within = calm.at(panel.months[-1]).onset_within(calm.scene, calm.problem, panel.months[-1])
+    assert 0 <= within.max() < 0.01
+
+
+def test_hazard_against_statsmodels() -> None:
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(6)
+    columns = rng.normal(size=(4000, 2))
+    happened = rng.random(4000) < -np.expm1(-np.exp(-3 + columns @ [0.7, -0.4]))
+    ours = Hazard.fit(("a", "b"), columns, happened, ridge=0)
+    family = sm.families.Binomial(sm.families.links.CLogLog())
+    theirs = sm.GLM(happened.astype(float), sm.add_constant(columns), family=family).fit(tol=1e-12)
+    np.testing.assert_allclose(ours.coefficients, theirs.params, rtol=1e-5)
+    assert Hazard.from_json(ours.to_json()) == ours
+
+
+def test_rows_end_at_the_first_event_and_at_what_is_known() -> None:
+    rng = np.random.default_rng(7)
+    events = rng.poisson(0.1, size=(40, 5))
+    observed = rng.random((40, 5)) < 0.95
+    risk = rng.random((40, 5)) < 0.5
+    found = landmarks(risk, events, observed, 5, 30)
+    expected = []
+    for t in range(5, 31):
+        for r in range(5):
+            for ahead in range(1, AHEAD + 1):
+                between = slice(t + 1, t + ahead)
+                known = t + ahead <= 30 and observed[between, r].all() and observed[min(t + ahead, 39), r]
+                if risk[t, r] and known and not events[between, r].any():
+                    expected.append((t, ahead, r, bool(events[t + ahead, r])))
+    got = zip(
+        found.row.tolist(), found.ahead.tolist(), found.region.tolist(), found.happened.tolist(), strict=True
+    )
+    assert sorted(got) == sorted(expected)
+
+
+def test_a_lag_passes_over_months_that_are_not_published() -> None:
+    rates = {j: np.array([np.log(0.01 * j)]) for j in range(1, 7)}
+    np.testing.assert_allclose(-np.log1p(-cumulative(lambda j: rates[j], 1)[0]), [0.02])
+    assert (np.diff(cumulative(lambda j: rates[j], 2), axis=0) > 0).all()
+
+
+def test_places_around_are_at_risk_without_a_record() -> None:
+    panel = world(8, spread=True).until("2006-12")
+    shapes = np.array([shapely.box(SIDE, 6, SIDE + 1, 8)])
+    frame = regions_frame(["CCC-a"], ["CCC"])
+    around = Regions(frame, shapes, links_of(frame, shapes))
+    scene = scene_of(panel, (), around)
+    assert scene.region_ids[-1] == "CCC-a"
+    assert not scene.recorded[-1]
+    assert scene.adjoining[-1].sum() == 4 or scene.adjoining[-1].sum() == 2
+    assert at_risk(scene, "jnim")[-1, -1]
+    found = OnsetFits(scene, build_problems(panel, ["events"])["events"])
+    entry = found.entry_from(panel.months[-1])
+    assert entry is not None
+    assert 0 < entry.within(scene, "jnim", 83, np.array([36]))[5, 0] < 1

@@ -1,0 +1,159 @@
+"""Onset and entry models together: fitted anew each December, the same in training, back-test and serving."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from ...data.errors import ModelError
+from ..models.base import Problem
+from ..models.endemic_epidemic import EndemicEpidemic
+from .chances import Chances, link_of, refits
+from .entry import EntryModel
+from .hazard import AHEAD, Array
+from .onset import OnsetModel, pressure
+from .scene import ANY, Scene
+
+#: Years of landmarks that models learn from, and of earlier fits that levels are learned from.
+YEARS, PAST_YEARS = 12, 8
+
+
+@dataclass(frozen=True)
+class OnsetModels:
+    """What forecasts onsets and entries from the months after ``end``.
+
+    Attributes
+    ----------
+    end : pandas.Period
+        The last month of what was learned from.
+    members : tuple of EndemicEpidemic
+        Fitted at ``end``.
+    onset : OnsetModel
+    entry : EntryModel or None
+        None where no group is told apart, or places are not known.
+    """
+
+    end: pd.Period
+    members: tuple[EndemicEpidemic, ...]
+    onset: OnsetModel
+    entry: EntryModel | None
+
+    def onset_within(self, scene: Scene, problem: Problem, month: pd.Period, lag: int = 0) -> Array:
+        """``P(first event within 1..6 months)`` of every region with a record, (6, regions), seen at ``month``.
+
+        Only the regions that have been quiet for six months mean anything.
+        """
+        link = link_of(self.members, problem, np.array([problem.row(month)]))[:, 0]
+        pressing = pressure(scene)[scene.row(month)]
+        return self.onset.within(link, pressing[scene.recorded], lag)
+
+    def to_files(self) -> dict[str, bytes]:
+        """Text, from which :meth:`from_files` gives the same again."""
+        stored = {
+            "end": str(self.end),
+            "members": [m.to_json() for m in self.members],
+            "onset": self.onset.to_json(),
+            "entry": None if self.entry is None else self.entry.to_json(),
+        }
+        return {"onset.json": json.dumps(stored, indent=1, sort_keys=False).encode()}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> Self:
+        """The inverse of :meth:`to_files`.
+
+        Raises
+        ------
+        ModelError
+            Something is missing.
+        """
+        try:
+            stored: dict[str, Any] = json.loads(files["onset.json"])
+            entry = stored["entry"]
+            return cls(
+                pd.Period(stored["end"], freq="M"),
+                tuple(EndemicEpidemic.from_json(m) for m in stored["members"]),
+                OnsetModel.from_json(stored["onset"]),
+                None if entry is None else EntryModel.from_json(entry),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise ModelError(
+                "the models of onset and entry are incomplete.", remedy="Train and write the model again."
+            ) from None
+
+
+@dataclass
+class OnsetFits:
+    """Fits of many origins of one scene: members and hazards are shared between them.
+
+    Attributes
+    ----------
+    scene : Scene
+    problem : Problem
+        Of events, over the same months.
+    """
+
+    scene: Scene
+    problem: Problem
+    chances: Chances = field(init=False)
+    _entries: dict[pd.Period, EntryModel] = field(default_factory=dict, init=False)
+    _models: dict[pd.Period, OnsetModels] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        """Fits start empty."""
+        self.chances = Chances(self.problem)
+
+    def at(self, month: pd.Period) -> OnsetModels:
+        """The models to use at ``month``, the last that is published: fitted at the last December until then.
+
+        Raises
+        ------
+        ModelError
+            The history is too short.
+        """
+        ends = refits(self.scene.months, month, YEARS + 1)
+        if not ends:
+            raise ModelError(
+                f"{self.scene.row(month) + 1} months of history are too few to learn where violence begins.",
+                remedy="Bring a longer history.",
+            )
+        end = ends[-1]
+        if end not in self._models:
+            self._models[end] = self._fit(end, ends)
+        return self._models[end]
+
+    def _fit(self, end: pd.Period, ends: list[pd.Period]) -> OnsetModels:
+        members = self.chances.fitted(end)
+        if members is None:
+            raise ModelError(
+                "the endemic-epidemic member cannot be fitted, so onsets cannot be forecast.",
+                remedy="Bring a longer history.",
+            )
+        last = self.scene.row(end)
+        link = self.chances.between(ends, last)
+        onset = OnsetModel.fit(self.scene, link, self.scene.row(ends[0]), last)
+        return OnsetModels(end, tuple(members), onset, self.entry_from(end))
+
+    def entry_from(self, end: pd.Period) -> EntryModel | None:
+        """Entries as learned at ``end``; None where no group is told apart, or places are not known."""
+        if not self.scene.groups or self.scene.km is None:
+            return None
+        past = refits(self.scene.months, end, PAST_YEARS + 1)
+        earlier = [(self.scene.row(e), self._slopes(e)) for e in past[:-1]]
+        groups = (*self.scene.groups, ANY)
+        return self._slopes(end).levelled(groups, earlier, self.scene, self.scene.row(end))
+
+    def _slopes(self, end: pd.Period) -> EntryModel:
+        if end not in self._entries:
+            last = self.scene.row(end)
+            self._entries[end] = EntryModel.fit(
+                self.scene, self.scene.groups, max(last - 12 * YEARS, 0), last
+            )
+        return self._entries[end]
+
+
+__all__ = ["AHEAD", "OnsetFits", "OnsetModels"]

@@ -1,0 +1,263 @@
+"""What models of onset and entry look at: events by region and group, the cells they lie in, and how far those are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...data.geography import Regions
+from ...data.panel import Outlines, Panel, located
+from ...features.series import border_km
+from ...features.terms import decayed, kernel_weights
+
+Array = np.ndarray[Any, Any]
+
+#: Groups whose entries are forecast where a panel does not name its own: the label, and the parts that count for it (an
+#: event between two counts for both).
+WATCHED: Mapping[str, tuple[str, ...]] = {
+    "jnim": ("jnim", "jnim_vs_is"),
+    "islamic_state": ("islamic_state", "jas", "jnim_vs_is"),
+}
+#: Any of the watched groups.
+ANY = "any"
+#: Groups that press but are too seldom seen for a probability of their own.
+ALSO_ARMED = ("azawad",)
+#: Polygons closer than this (degrees) touch.
+_TOUCH = 0.02
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Months, regions and cells; the last regions may be places without a record of their own.
+
+    Attributes
+    ----------
+    months : pandas.PeriodIndex
+    region_ids, countries : tuple of str
+        (regions,).
+    recorded : numpy.ndarray
+        bool, (regions,): whether the region's own events are known.
+    observed : numpy.ndarray
+        bool, (months, regions).
+    events : mapping of str to numpy.ndarray
+        By watched group, ``any`` watched group and ``all`` events: float, (months, regions).
+    cells : mapping of str to numpy.ndarray
+        By watched group, ``any`` and ``armed``: float, (months, cells); empty where places are not known.
+    cell_region, cell_country : numpy.ndarray of object
+        Where each cell mostly lies.
+    km : numpy.ndarray or None
+        From each region's edge to the middle of each cell, (regions, cells).
+    adjoining : numpy.ndarray
+        bool, (regions, regions).
+    """
+
+    months: pd.PeriodIndex
+    region_ids: tuple[str, ...]
+    countries: tuple[str, ...]
+    recorded: Array
+    observed: Array
+    events: Mapping[str, Array]
+    cells: Mapping[str, Array]
+    cell_region: Array
+    cell_country: Array
+    km: Array | None
+    adjoining: Array
+    _kept: dict[Any, Array] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The watched groups."""
+        return tuple(g for g in self.events if g not in (ANY, "all"))
+
+    @cached_property
+    def country_codes(self) -> Array:
+        """ISO3 of each region, (regions,)."""
+        return np.array(self.countries, dtype=object)
+
+    def window(self, of: str, months: int) -> Array:
+        """Events of the last ``months`` months by region, (months, regions)."""
+        key = ("window", of, months)
+        if key not in self._kept:
+            self._kept[key] = sums(self.events[of], months)
+        return self._kept[key]
+
+    def kernel(self, of: str, km: float, half_life: float) -> Array:
+        """Events around, weighted by distance and age, (months, regions); zero where places are not known."""
+        key = ("kernel", of, km, half_life)
+        if key not in self._kept:
+            if self.km is None or of not in self.cells:
+                self._kept[key] = np.zeros_like(self.events["all"])
+            else:
+                weights = kernel_weights(self.km, km)
+                state = decayed(self.cells[of], half_life)
+                self._kept[key] = np.stack([weights @ row for row in state])
+        return self._kept[key]
+
+    def active(self, of: str, km: float, months: int) -> Array:
+        """Whether the group was active within ``km`` in the last ``months`` months, bool (months, regions)."""
+        key = ("active", of, km, months)
+        if key not in self._kept:
+            if self.km is None:
+                self._kept[key] = np.zeros(self.observed.shape, dtype=bool)
+            else:
+                recent = (sums(self.cells[of], months) > 0).astype(np.float32)
+                self._kept[key] = recent @ (self.km <= km).astype(np.float32).T > 0
+        return self._kept[key]
+
+    def quiet(self, of: str, months: int) -> Array:
+        """Whether the region was seen through the last ``months`` months without such an event, bool."""
+        key = ("quiet", of, months)
+        if key not in self._kept:
+            seen = sums((~self.observed).astype(float), months) == 0
+            seen[: months - 1] = False
+            self._kept[key] = seen & (self.window(of, months) == 0)
+        return self._kept[key]
+
+    def row(self, month: pd.Period) -> int:
+        """Row of a month."""
+        return int(month.ordinal - self.months[0].ordinal)
+
+
+def sums(values: Array, months: int) -> Array:
+    """Sums over the last ``months`` rows; fewer at the start.
+
+    >>> sums(np.array([[1.0], [2.0], [3.0]]), 2).ravel().tolist()
+    [1.0, 3.0, 5.0]
+    """
+    total = np.cumsum(values, axis=0, dtype=np.float64)
+    total[months:] -= total[:-months].copy()
+    return total
+
+
+def watched_groups(panel: Panel) -> dict[str, tuple[str, ...]]:
+    """The groups whose entries are forecast, and the measures that count for each; empty where none is told apart.
+
+    A panel may name its own: ``attrs["watched"]``, label to parts.
+    """
+    given = panel.attrs.get("watched")
+    table: Mapping[str, Sequence[str]] = given if isinstance(given, Mapping) else WATCHED
+    found = {
+        str(label): tuple(f"events_{p}" for p in parts if f"events_{p}" in panel.measures)
+        for label, parts in table.items()
+    }
+    return {label: parts for label, parts in found.items() if parts}
+
+
+def scene_of(panel: Panel, training: Sequence[Panel] = (), around: Regions | None = None) -> Scene:
+    """The scene of a panel.
+
+    Parameters
+    ----------
+    panel : Panel
+        Regions to watch; with cells and polygons, or only onsets can be forecast.
+    training : sequence of Panel
+        Other regions whose events press on these.
+    around : Regions, optional
+        Places without a record of their own, watched for entries only.
+    """
+    groups = watched_groups(panel)
+    extra = 0 if around is None or panel.cells is None or panel.cells.outlines is None else len(around)
+    shape = (panel.shape[0], panel.shape[1] + extra)
+    events = {"all": _summed(panel, ("events",), shape)}
+    events |= {g: _summed(panel, parts, shape) for g, parts in groups.items()}
+    union = tuple(dict.fromkeys(p for parts in groups.values() for p in parts))
+    if groups:
+        events[ANY] = _summed(panel, union, shape)
+    armed = (*union, *(f"events_{g}" for g in ALSO_ARMED if f"events_{g}" in panel.measures))
+    asked = {**groups, ANY: union, "armed": armed} if groups else {"armed": ("events",)}
+    cells, where, km = _pressing(panel, training, asked, around if extra else None)
+    observed = np.zeros(shape, dtype=bool)
+    observed[:, : panel.shape[1]] = panel.observed
+    recorded = np.arange(shape[1]) < panel.shape[1]
+    others = around.frame if around is not None and extra else None
+    return Scene(
+        months=panel.months,
+        region_ids=(*panel.region_ids, *(others["region_id"] if others is not None else ())),
+        countries=(*panel.countries, *(others["country"] if others is not None else ())),
+        recorded=recorded,
+        observed=observed,
+        events=events,
+        cells=cells,
+        cell_region=where[0],
+        cell_country=where[1],
+        km=km,
+        adjoining=_adjoining(panel, around if extra else None, shape[1]),
+    )
+
+
+def _summed(panel: Panel, measures: Sequence[str], shape: tuple[int, int]) -> Array:
+    out = np.zeros(shape)
+    for name in measures:
+        out[:, : panel.shape[1]] += panel.measure(name, fill=0)
+    return out
+
+
+def _pressing(
+    panel: Panel,
+    training: Sequence[Panel],
+    asked: Mapping[str, Sequence[str]],
+    around: Regions | None,
+) -> tuple[dict[str, Array], tuple[Array, Array], Array | None]:
+    """Counts by month and cell of each group, the region and country of each cell, and distances."""
+    none = np.zeros(0, dtype=object)
+    if panel.cells is None or panel.cells.outlines is None:
+        return {}, (none, none), None
+    sources = [p for p in (panel, *training) if p.cells is not None]
+    parts = {
+        (i, name): located(p, name)
+        for i, p in enumerate(sources)
+        for name in {m for names in asked.values() for m in names}
+        if name in p.measures
+    }
+    every = np.unique(np.concatenate([gid for gid, _ in parts.values()]))
+    cells = {group: np.zeros((panel.shape[0], len(every))) for group in asked}
+    for group, names in asked.items():
+        for (i, name), (gid, counts) in parts.items():
+            if name in names:
+                start = int(sources[i].months[0].ordinal - panel.months[0].ordinal)
+                rows = np.arange(len(counts)) + start
+                inside = (rows >= 0) & (rows < panel.shape[0])
+                cells[group][rows[inside][:, None], np.searchsorted(every, gid)] += counts[inside]
+    geometry = panel.cells.outlines.geometry
+    if around is None:
+        km = panel.cells.outlines.km(every)
+    else:
+        km = Outlines(np.concatenate([geometry, around.geometry])).km(every)
+    return cells, _whereabouts(sources, every, km, panel), km
+
+
+def _whereabouts(sources: Sequence[Panel], every: Array, km: Array, panel: Panel) -> tuple[Array, Array]:
+    """The region and country in which each cell stands most often, else its nearest region."""
+    closest = km[: panel.shape[1]].argmin(axis=0)
+    region = np.array([panel.region_ids[i] for i in closest], dtype=object)
+    country = np.array([panel.countries[i] for i in closest], dtype=object)
+    best = np.zeros(len(every))
+    for source in sources:
+        known = source.cells
+        assert known is not None
+        keys, weight = np.unique(np.stack([known.cell, known.region]), axis=1, return_counts=True)
+        for gid, at, count in zip(*keys, weight, strict=True):
+            row = int(np.searchsorted(every, gid))
+            if row < len(every) and every[row] == gid and count > best[row]:
+                best[row], region[row], country[row] = count, source.region_ids[at], source.countries[at]
+    return region, country
+
+
+def _adjoining(panel: Panel, around: Regions | None, n: int) -> Array:
+    """Who lies next to whom, by the panel's links and, for places around, by their polygons."""
+    import shapely
+
+    out = np.zeros((n, n), dtype=bool)
+    own = panel.shape[1]
+    if panel.links is not None:
+        out[:own, :own] = border_km(panel).toarray() > 0
+    if around is not None and panel.cells is not None and panel.cells.outlines is not None:
+        tree = shapely.STRtree(panel.cells.outlines.geometry)
+        there, here = tree.query(around.geometry, "dwithin", _TOUCH)
+        out[own + there, here] = out[here, own + there] = True
+    return out

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .hazard import AHEAD, Hazard
     from .model import OnsetFits, OnsetModels
     from .onset import QUIET, OnsetModel, pressure
-    from .scene import ANY, WATCHED, Scene, scene_of, watched_groups
+    from .scene import ANY, WATCHED, Scene, armed_measures, scene_of, watched_groups
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -24,6 +24,7 @@ __all__ = [
     "OnsetModel",
     "OnsetModels",
     "Scene",
+    "armed_measures",
     "at_risk",
     "columns_of",
     "pressure",

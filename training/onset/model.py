@@ -101,11 +101,28 @@ class OnsetFits:
     problem: Problem
     chances: Chances = field(init=False)
     _entries: dict[pd.Period, EntryModel] = field(default_factory=dict, init=False)
+    _levelled: dict[pd.Period, EntryModel] = field(default_factory=dict, init=False)
     _models: dict[pd.Period, OnsetModels] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Fits start empty."""
         self.chances = Chances(self.problem)
+
+    def end_of(self, month: pd.Period) -> pd.Period:
+        """The last December until ``month`` at which models are fitted.
+
+        Raises
+        ------
+        ModelError
+            The history is too short.
+        """
+        ends = refits(self.scene.months, month, 1)
+        if not ends:
+            raise ModelError(
+                f"{self.scene.row(month) + 1} months of history are too few to learn where violence begins.",
+                remedy="Bring a longer history.",
+            )
+        return ends[-1]
 
     def at(self, month: pd.Period) -> OnsetModels:
         """The models to use at ``month``, the last that is published: fitted at the last December until then.
@@ -115,18 +132,17 @@ class OnsetFits:
         ModelError
             The history is too short.
         """
-        ends = refits(self.scene.months, month, YEARS + 1)
-        if not ends:
-            raise ModelError(
-                f"{self.scene.row(month) + 1} months of history are too few to learn where violence begins.",
-                remedy="Bring a longer history.",
-            )
-        end = ends[-1]
+        end = self.end_of(month)
         if end not in self._models:
-            self._models[end] = self._fit(end, ends)
+            self._models[end] = self._fit(end)
         return self._models[end]
 
-    def _fit(self, end: pd.Period, ends: list[pd.Period]) -> OnsetModels:
+    def link_at(self, models: OnsetModels, month: pd.Period) -> Array:
+        """``cloglog`` of the member's own chance of an event 1 to 6 months after ``month``, (6, regions)."""
+        return link_of(models.members, self.problem, np.array([self.problem.row(month)]))[:, 0]
+
+    def _fit(self, end: pd.Period) -> OnsetModels:
+        ends = refits(self.scene.months, end, YEARS + 1)
         members = self.chances.fitted(end)
         if members is None:
             raise ModelError(
@@ -142,6 +158,11 @@ class OnsetFits:
         """Entries as learned at ``end``; None where no group is told apart, or places are not known."""
         if not self.scene.groups or self.scene.km is None:
             return None
+        if end not in self._levelled:
+            self._levelled[end] = self._level(end)
+        return self._levelled[end]
+
+    def _level(self, end: pd.Period) -> EntryModel:
         past = refits(self.scene.months, end, PAST_YEARS + 1)
         earlier = [(self.scene.row(e), self._slopes(e)) for e in past[:-1]]
         groups = (*self.scene.groups, ANY)

@@ -148,6 +148,13 @@ def watched_groups(panel: Panel) -> dict[str, tuple[str, ...]]:
     return {label: parts for label, parts in found.items() if parts}
 
 
+def armed_measures(panel: Panel) -> tuple[str, ...]:
+    """The measures of all armed groups, each once."""
+    named = (p for parts in watched_groups(panel).values() for p in parts)
+    also = (f"events_{g}" for g in ALSO_ARMED if f"events_{g}" in panel.measures)
+    return tuple(dict.fromkeys((*named, *also)))
+
+
 def scene_of(panel: Panel, training: Sequence[Panel] = (), around: Regions | None = None) -> Scene:
     """The scene of a panel.
 
@@ -168,7 +175,7 @@ def scene_of(panel: Panel, training: Sequence[Panel] = (), around: Regions | Non
     union = tuple(dict.fromkeys(p for parts in groups.values() for p in parts))
     if groups:
         events[ANY] = _summed(panel, union, shape)
-    armed = (*union, *(f"events_{g}" for g in ALSO_ARMED if f"events_{g}" in panel.measures))
+    armed = armed_measures(panel)
     asked = {**groups, ANY: union, "armed": armed} if groups else {"armed": ("events",)}
     cells, where, km = _pressing(panel, training, asked, around if extra else None)
     observed = np.zeros(shape, dtype=bool)

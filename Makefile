@@ -1,5 +1,5 @@
 # Everything sets itself up: a virtual environment in .venv, once, from requirements.lock.
-.PHONY: forecast test test-long test-all setup checks lint tests types contracts lock audit docs docs-cli docs-inventory docs-models docs-replay docs-picture ui clean
+.PHONY: forecast test test-long test-all setup checks lint tests types contracts lock audit docs docs-cli docs-inventory docs-models docs-rooms docs-replay docs-picture ui clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -86,6 +86,10 @@ docs: $(READY) docs-cli docs-models
 # The page of every command, from the program itself.
 docs-cli: $(READY)
 	@$(BIN)/python docs/make_cli.py
+
+# The picture of the rooms, from the contracts of imports.
+docs-rooms: $(READY)
+	@$(BIN)/python docs/make_rooms.py
 
 # What users rely on: commands, exit codes, settings, public names, and the newest release's files.
 docs-inventory: $(READY)

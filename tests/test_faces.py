@@ -17,9 +17,6 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Rooms whose face is not made yet. It only shrinks.
 NOT_YET = {
     "harmattan.forecast",
-    "harmattan.forecast.cli",
-    "harmattan.forecast.jobs",
-    "harmattan.forecast.publishing",
     "harmattan.forecast.spillover",
     "harmattan.forecast.spillover.evaluation",
     "harmattan.training",

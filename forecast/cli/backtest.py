@@ -17,8 +17,7 @@ from .output import Output
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..jobs.backtest import BacktestOutcome
-    from ..jobs.backtest_plan import BacktestSettings
+    from ..jobs import BacktestOutcome, BacktestSettings
 
 
 @options(
@@ -71,7 +70,7 @@ def backtest(
     against the best baseline, with a 95 % interval; where it covers zero the table says so. With --vintages
     models see only what had been released at each origin; without, they see final counts.
     """
-    from ..jobs.backtest_plan import BacktestSettings
+    from ..jobs import BacktestSettings
 
     if len(settings.targets) != 1:
         raise ConfigError("a back-test has one target.", "--target", "Write events or deaths.")
@@ -94,7 +93,7 @@ def backtest(
     )
     if dry_run:
         return _show_plan(asked, output)
-    from ..jobs.backtest import run_backtest_job
+    from ..jobs import run_backtest_job
 
     with output.bar() as progress:
         outcome = run_backtest_job(asked, progress)
@@ -124,8 +123,7 @@ def parse_origins(text: str | None) -> tuple[pd.Period, pd.Period] | None:
 
 def _show_plan(settings: BacktestSettings, output: Output) -> None:
     """What a back-test would do, its settings and data having been checked."""
-    from ..jobs.backtest_files import check_target
-    from ..jobs.backtest_plan import make_plan
+    from ..jobs import check_target, make_plan
 
     check_target(settings.out)
     plan = make_plan(settings)

@@ -100,7 +100,7 @@ def forecast(settings: Settings, output: Output, dry_run: bool) -> None:
             f"Would forecast {plan['regions']} regions from {plan['origin']}, and write {plan['release']}."
         )
         return output.show(plan, words)
-    from ..jobs.forecast import run_main_job
+    from ..jobs import run_main_job
 
     with output.bar() as progress:
         outcome = run_main_job(settings, progress)
@@ -129,7 +129,7 @@ def _lines(outcome: Any, settings: Settings) -> Iterator[str]:
 def _plan(settings: Settings) -> dict[str, Any]:
     """What a run would do, its settings and input having been checked."""
     from ..inputs import load_inputs
-    from ..jobs.forecast import check_writable
+    from ..jobs import check_writable
     from ..release import check_level
 
     check_writable(settings.out)

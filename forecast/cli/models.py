@@ -14,8 +14,7 @@ from .options import options
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..jobs.promote import Promotion
-    from ..jobs.train import TrainOutcome
+    from ..jobs import Promotion, TrainOutcome
 
 runs = typer.Typer(help="Runs as plain files: export, import.", rich_markup_mode=None, no_args_is_help=True)
 #: Options of every command that only writes to the store.
@@ -42,7 +41,7 @@ def train(settings: Settings, output: Output, dry_run: bool) -> None:
         plan = _plan(settings)
         words = "Would train on {regions} regions up to {origin}. The store {store_state}: {store}"
         return output.show(plan, words.format(**plan))
-    from ..jobs.train import train as run
+    from ..jobs import train as run
 
     with output.bar() as progress:
         outcome = run(settings, progress)
@@ -119,8 +118,8 @@ def promote(
     """
     if rollback and (version or force or refit):
         raise UsageError("--rollback takes no version, --force or --refit.", remedy="Leave them out.")
-    from ..jobs.promote import promote as run
-    from ..jobs.promote import roll_back
+    from ..jobs import promote as run
+    from ..jobs import roll_back
 
     if rollback:
         done = roll_back(settings, reason, dry_run)
@@ -166,7 +165,7 @@ def tune(
       harmattan tune --member exponential_nb --target deaths --horizons 1,3,6 --json
       harmattan tune --origins 2017-12:2022-06 --countries MLI,BFA,NER,BEN,TGO
     """
-    from ..jobs.tune import plan_search, run_tune_job
+    from ..jobs import plan_search, run_tune_job
     from .backtest import parse_origins
 
     if dry_run:

@@ -42,12 +42,12 @@ def publish(
       harmattan publish --dry-run
     """
     if dry_run:
-        from ..publishing.job import plan
+        from ..publishing import plan
 
         found = plan(settings, accept_losses=accept_losses)
         return output.show(found, _sentence(found), ensure_ascii=False)
-    from ..publishing.job import publish as run
-    from ..publishing.job_log import JobLog
+    from ..publishing import JobLog
+    from ..publishing import publish as run
 
     with JobLog(log_json) as log, bar(output.quiet or log_json == "-") as progress:
         done = run(settings, log, progress, accept_losses=accept_losses)

@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from .data.panel import Ledger, Panel, build_panel
     from .data.snapshot import load_snapshot
     from .features import FeatureCube, Recipe
-    from .forecast.jobs.backtest import backtest
-    from .forecast.jobs.train import train
+    from .forecast.jobs import backtest, train
     from .forecast.release import write_release
     from .forecast.report import render
     from .forecast.result import ForecastResult

@@ -1,1 +1,46 @@
-"""What the commands do, from settings to files and one run: forecast, train, promote, tune, back-test."""
+"""What the commands do: forecast, train, promote, tune, back-test; each from settings to files and a run in MLflow."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .backtest_plan import BacktestSettings, make_plan
+    from .backtest_record import BacktestOutcome, check_target
+    from .backtesting import backtest, run_backtest_job
+    from .forecasting import (
+        Outcome,
+        SelectedModel,
+        check_writable,
+        run_main_job,
+        select_model,
+        track_forecast,
+    )
+    from .promotion import Promotion, promote, roll_back
+    from .training import TrainOutcome, train
+    from .tuning import TuneOutcome, plan_search, run_tune_job
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "BacktestOutcome",
+    "BacktestSettings",
+    "Outcome",
+    "Promotion",
+    "SelectedModel",
+    "TrainOutcome",
+    "TuneOutcome",
+    "backtest",
+    "check_target",
+    "check_writable",
+    "make_plan",
+    "plan_search",
+    "promote",
+    "roll_back",
+    "run_backtest_job",
+    "run_main_job",
+    "run_tune_job",
+    "select_model",
+    "track_forecast",
+    "train",
+]

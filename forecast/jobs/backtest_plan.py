@@ -116,20 +116,20 @@ class Plan:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader has to know about what the models saw, and what they could not see."""
-        said = []
+        notes = []
         if self.panel.links is None:
-            said.append("The panel has no links between regions: no model sees neighbours.")
+            notes.append("The panel has no links between regions: no model sees neighbours.")
         elif not self.panel.links["crosses_border"].any():
-            said.append("No link crosses a border: no model sees across one.")
+            notes.append("No link crosses a border: no model sees across one.")
         if self.final:
-            said.append(
+            notes.append(
                 "Models saw final counts; --vintages shows them what had been released at each origin."
             )
-        return tuple(said)
+        return tuple(notes)
 
 
 def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
-    """Read the data, and settle origins, regions and the vault.
+    """Read the data, and decide on origins, regions and the vault.
 
     Parameters
     ----------

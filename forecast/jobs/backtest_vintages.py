@@ -1,4 +1,4 @@
-"""A back-test on what was known at the time: each origin sees its own vintage of the data."""
+"""A back-test on what was known at the time: each origin sees its own vintage, or a first release, of the data."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from ...data.vintages import Vintage, VintageStore, panel_as_of
 if TYPE_CHECKING:
     from ...data.geography import Regions
     from ...data.panel import Panel
+    from ...training.evaluation.protocol import Protocol
     from ...training.models.base import Problem
 
 
 @dataclass(frozen=True)
-class AsKnown:
+class VintageProblems:
     """The problem as a store of releases knew it at an origin; called in worker processes.
 
     Attributes
@@ -57,7 +58,7 @@ def known_on(origin: pd.Period, data_lag: int = 0) -> date:
     return day
 
 
-def as_known(
+def vintage_problems(
     store: VintageStore | Path,
     final: Panel,
     regions: Regions | None,
@@ -66,7 +67,7 @@ def as_known(
     data_lag: int = 0,
     warm_up: int = 0,
     progress: Callable[[float], None] | None = None,
-) -> tuple[AsKnown, int]:
+) -> tuple[VintageProblems, int]:
     """What was known at each origin, and how many origins before the first one the store can serve too.
 
     Parameters
@@ -126,8 +127,8 @@ def as_known(
             break
         served = back
         used |= set(known)
-    told = sorted(used, key=lambda v: (v.as_of, v.source, v.release, v.sha256))
-    return AsKnown(panels, tuple(_told(v) for v in told)), served
+    seen = sorted(used, key=lambda v: (v.as_of, v.source, v.release, v.sha256))
+    return VintageProblems(panels, tuple(map(_release_record, seen))), served
 
 
 def _known(every: Sequence[Vintage], day: date) -> tuple[Vintage, ...]:
@@ -135,7 +136,7 @@ def _known(every: Sequence[Vintage], day: date) -> tuple[Vintage, ...]:
     return tuple(v for v in every if v.as_of <= day)
 
 
-def _told(vintage: Vintage) -> dict[str, str]:
+def _release_record(vintage: Vintage) -> dict[str, str]:
     return {
         "source": vintage.source,
         "release": vintage.release,
@@ -148,9 +149,9 @@ def _build(store: VintageStore, known: tuple[Vintage, ...], final: Panel, region
     """The panel of some releases, with the regions, months, links and measures of the final one."""
     if not known:
         return None
-    chosen = regions.select(final.countries)
+    polygons = regions.select(final.countries)
     window: Any = (final.months[0], final.months[-1])
-    panel = panel_as_of(store, max(v.as_of for v in known), chosen, window=window)
+    panel = panel_as_of(store, max(v.as_of for v in known), polygons, window=window)
     at = [panel.region_ids.index(r) for r in final.region_ids]
     observed = panel.observed[:, at]
     nothing = np.where(observed, np.float32(0), np.float32(np.nan))
@@ -171,3 +172,16 @@ def _seen(panel: Panel | None, origin: pd.Period, data_lag: int, root: Path) -> 
             "Choose other origins, a longer --data-lag, or add the release to the store.",
         )
     return panel.until(newest)
+
+
+@dataclass(frozen=True)
+class FirstReleaseProblems:
+    """The problem as it stood at an origin; called in worker processes."""
+
+    protocol: Protocol
+
+    def __call__(self, problem: Problem, origin: pd.Period) -> Problem:
+        """See :func:`harmattan.training.evaluation.protocol.as_published`."""
+        from ...training.evaluation.protocol import as_published
+
+        return as_published(problem, origin, self.protocol)

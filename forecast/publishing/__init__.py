@@ -1,1 +1,14 @@
-"""The unattended job: preflight, fallback models, plausibility, publication, notification."""
+"""The unattended job: newest data, the champion or what stands in for it, checks, a release, and word of it."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .job import plan, publish
+    from .job_log import JobLog
+    from .outcome import Published
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = ["JobLog", "Published", "plan", "publish"]

@@ -7,17 +7,22 @@ named, with the reason, in the release.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import HarmattanError, TrackingError
+from ..release import LIBRARIES, public_settings
+from ..version import version as own_version
 
 if TYPE_CHECKING:
     from ..inputs import Inputs
-    from ..jobs.model_choice import Chosen
+    from ..jobs import SelectedModel
+    from ..release import ReleaseInfo
     from ..settings import Settings
 
 #: What is published where nothing else is named.
@@ -28,16 +33,9 @@ FITTED = ("endemic_epidemic", "conflictology_12")
 
 @dataclass(frozen=True)
 class Candidate:
-    """One model of the chain.
+    """One model of the chain: ``champion``, ``previous``, or members that are fitted at the origin.
 
-    Attributes
-    ----------
-    name : str
-        ``champion``, ``previous``, or the member that is fitted.
-    members : tuple of str or None
-        What is fitted at the origin; None for a trained model.
-    links : bool
-        Whether neighbours are known to it; without them there is no spillover, and nothing left that can fail.
+    Without ``links`` it knows no neighbours: there is no spillover then, and nothing left that can fail.
     """
 
     name: str
@@ -53,21 +51,13 @@ class Candidate:
         """What the model is given of the data."""
         return read if self.links else replace(read, panel=replace(read.panel, links=None))
 
-    def choose(self, settings: Settings) -> Chosen:
-        """The trained model, or what is told of the one to be fitted.
-
-        Raises
-        ------
-        ModelError
-            No such model, or one whose files have changed.
-        TrackingError
-            The registry cannot be reached.
-        """
-        from ..jobs.model_choice import Chosen, choose
+    def select(self, settings: Settings) -> SelectedModel:
+        """The trained model, or what is known of the one to be fitted; errors as :func:`select_model` has them."""
+        from ..jobs import SelectedModel, select_model
 
         if self.members is not None:
-            return Chosen(None, {"name": self.label})
-        return choose(replace(settings, model=self.name))
+            return SelectedModel(None, {"name": self.label})
+        return select_model(replace(settings, model=self.name))
 
 
 def chain(settings: Settings) -> Iterator[Candidate]:
@@ -91,16 +81,43 @@ def why(name: str, error: Exception) -> str:
         return f"{name}: the registry could not be reached"
     if isinstance(error, HarmattanError):
         # Brackets hold paths and the words of other libraries.
-        said = re.sub(r"\s*\([^()]*\)", "", error.what).rstrip(". ")
-        return f"{name}: {said}"
+        reason = re.sub(r"\s*\([^()]*\)", "", error.what).rstrip(". ")
+        return f"{name}: {reason}"
     return f"{name}: it failed unexpectedly ({type(error).__name__})"
 
 
 def reason_of(name: str, tried: list[str]) -> dict[str, Any]:
-    """What is told of a model that stands in: the reason for people, and every step for machines."""
+    """What is recorded of a model that stands in: the reason for people, and every step for machines."""
     if not tried:
         return {}
     return {
         "reason": f"Made by a fallback model, {name}, since others could not be used: {'; '.join(tried)}.",
         "tried": list(tried),
     }
+
+
+def same_inputs(
+    info: ReleaseInfo, settings: Settings, inputs: Inputs, candidate: Candidate, selected: SelectedModel
+) -> bool:
+    """Whether a release has the job's data, settings and software, and a model no worse than the candidate.
+
+    There is nothing to do then. A release that stands on a model earlier in the chain is not replaced by one of a
+    stand-in, which is what an unreachable registry would otherwise do.
+    """
+    manifest, panel = info.manifest, inputs.panel
+    published = panel.select(countries=settings.countries) if settings.countries else panel
+    software = {"harmattan": own_version()} | {name: version(name) for name in LIBRARIES}
+    same = (
+        manifest.get("data", {}).get("sha256") == panel.digest()
+        and manifest.get("data", {}).get("regions") == len(published.region_ids)
+        and manifest.get("settings")
+        == json.loads(json.dumps(public_settings(settings.published()), default=str))
+        and manifest.get("versions") == software
+    )
+    if not same:
+        return False
+    model = manifest.get("model") or {}
+    if selected.trained is not None:
+        stands_in = bool(model.get("reason"))
+        return model.get("digest") == selected.trained.digest and not stands_in
+    return not model.get("reason") or model.get("name") == candidate.label

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import CoverageError, GateError, HarmattanError, ModelError, NotifyError, TrackingError
+from ..jobs import check_writable
 from ..release import (
     coverage_of,
     last_job,
@@ -25,14 +26,14 @@ from ..release import (
     verify_release,
     write_status,
 )
-from .fallback import Candidate, chain, reason_of, why
+from .checks import check_space, problems_of, read_inputs, remove_leftovers
+from .fallback import Candidate, chain, reason_of, same_inputs, why
 from .job_log import JobLog
-from .outcome import Published
-from .preflight import check_space, check_writable, read_inputs, tidy
+from .outcome import Published, notify
 
 if TYPE_CHECKING:
     from ..inputs import Inputs
-    from ..jobs.model_choice import Chosen
+    from ..jobs import SelectedModel
     from ..release import PastRelease, Release
     from ..result import ForecastResult
     from ..settings import Settings
@@ -57,7 +58,7 @@ def publish(
     settings : Settings
         As for a forecast; ``model`` is the champion where none is named, ``run_date`` today.
     log : JobLog, optional
-        Told of every stage.
+        Is written every stage.
     progress : callable, optional
         Called with a stage and the share done, 0..1.
     accept_losses : bool
@@ -83,12 +84,14 @@ def publish(
         if stale:
             log.write("preflight", "note", message="an earlier job had ended without letting go of its lock")
         before = last_job(settings.out) or {}
+        # Jobs of earlier versions called it otherwise.
+        pending = before.get("pending_notification", before.get("owed"))
         try:
             done = _Job(settings, day, log, say, accept_losses).run()
         except Exception as error:
-            _refused(settings, day, log, error)
+            _report_failure(settings, day, log, error)
             raise
-        return _tell(settings, day, log, done, before.get("owed") == done.release.path.name)
+        return _notify(settings, day, log, done, pending == done.release.path.name)
 
 
 def plan(settings: Settings, *, accept_losses: bool = False) -> dict[str, Any]:
@@ -107,7 +110,7 @@ def plan(settings: Settings, *, accept_losses: bool = False) -> dict[str, Any]:
     tried: list[str] = []
     for candidate in chain(settings):
         try:
-            candidate.choose(settings)
+            candidate.select(settings)
         except (ModelError, TrackingError) as error:
             tried.append(why(candidate.label, error))
             continue
@@ -141,7 +144,7 @@ class _Job:
         settings, log = self.settings, self.log
         with log.stage("preflight"):
             self.say("preflight", 0.0)
-            tidy(settings.out)
+            remove_leftovers(settings.out)
             check_space(settings.out)
         with log.stage("data"):
             self.say("data", 0.02)
@@ -149,16 +152,16 @@ class _Job:
         release, result, about = self._release(inputs)
         with log.stage("verify"):
             self.say("verify", 0.93)
-            # The tables of a new release were read back before it got its name; then the bytes settle it.
+            # The tables of a new release were read back before it got its name; its bytes are enough now.
             verify_release(release.path, tables=release.status == "identical").require()
         with log.stage("latest"):
-            was, why_not = latest_name(settings.out), self._lead(release.path)
+            was, why_not = latest_name(settings.out), self._point_latest(release.path)
             _remove_held(settings.out)
         run_id, failure = self._record(result, release)
         with log.stage("status"):
             info = read_release(release.path)
-            done = _word(self.day, release, failure)
-            status = write_status(settings.out, self.day, settings.due_days, done)
+            record = _job_record(self.day, release, failure)
+            status = write_status(settings.out, self.day, settings.due_days, record)
         led = latest_name(settings.out)
         banner = str(info.manifest.get("banner", ""))
         outcome = (info.level, banner, about, led, led != was, why_not, status, log.seconds, run_id, failure)
@@ -180,14 +183,16 @@ class _Job:
             try:
                 with self.log.stage("model"):
                     self.say("model", 0.05)
-                    chosen = candidate.choose(self.settings)
+                    selected = candidate.select(self.settings)
                 given = candidate.inputs(inputs)
-                there = self._already(given, candidate, chosen)
+                there = self._released_before(given, candidate, selected)
                 if there is not None:
                     return there, None, read_release(there.path).manifest.get("model", {})
-                result = self._forecast(given, candidate, chosen, tried)
+                result = self._forecast(given, candidate, selected, tried)
             except Exception as error:
-                self._refuse_wrong_requests(error)
+                if isinstance(error, HarmattanError) and not isinstance(error, ModelError | TrackingError):
+                    # A request or data that are wrong for one model are wrong for all.
+                    raise
                 unreachable = unreachable or isinstance(error, TrackingError)
                 tried.append(why(candidate.label, error))
                 self.log.write("model", "note", model=candidate.label, message=tried[-1])
@@ -200,43 +205,37 @@ class _Job:
             tried.append(why(candidate.label, problem))
             self.log.write("checks", "note", model=candidate.label, message=tried[-1])
         if held is not None:
-            raise self._hold(*held, before)
+            raise self._write_held(*held, before)
         raise ModelError(f"no model can be used: {'; '.join(tried)}.", remedy="Train one: harmattan train.")
 
-    def _refuse_wrong_requests(self, error: Exception) -> None:
-        """A request or data that are wrong for one model are wrong for all."""
-        if isinstance(error, HarmattanError) and not isinstance(error, ModelError | TrackingError):
-            raise error
-
-    def _already(self, inputs: Inputs, candidate: Candidate, chosen: Chosen) -> Release | None:
+    def _released_before(
+        self, inputs: Inputs, candidate: Candidate, selected: SelectedModel
+    ) -> Release | None:
         """The release that this very job made before, or one that a better model made from the same data."""
         from ..release import Release, revisions
-        from .idempotence import same_inputs
 
         out, origin = self.settings.out, str(inputs.panel.last_month)
         for folder in reversed(revisions(out, origin) if out.is_dir() else []):
             info = read_release(folder)
             if info.withdrawn or info.problem:
                 continue
-            if (
-                same_inputs(info, self.settings, inputs, candidate, chosen)
-                and verify_release(folder, tables=False).whole
-            ):
-                return Release(folder, "identical")
-            return None
+            same = same_inputs(info, self.settings, inputs, candidate, selected)
+            return (
+                Release(folder, "identical") if same and verify_release(folder, tables=False).whole else None
+            )
         return None
 
     def _forecast(
-        self, inputs: Inputs, candidate: Candidate, chosen: Chosen, tried: list[str]
+        self, inputs: Inputs, candidate: Candidate, selected: SelectedModel, tried: list[str]
     ) -> ForecastResult:
         from ..run import run_forecast
 
-        about = {**chosen.about, **reason_of(candidate.label, tried)}
+        about = {**selected.about, **reason_of(candidate.label, tried)}
         with self.log.stage("forecast"):
             return run_forecast(
                 self.settings,
                 lambda stage, share: self.say(stage, 0.1 + 0.7 * share),
-                chosen.trained,
+                selected.trained,
                 candidate.members,
                 about,
                 inputs,
@@ -244,18 +243,14 @@ class _Job:
 
     def _check(self, result: ForecastResult, before: PastRelease | None) -> GateError | None:
         """Whether the forecast is complete and plausible."""
-        from .plausibility import problems_of
-
         with self.log.stage("checks"):
             found = problems_of(result, before.draws if before else None)
         if not found:
             return None
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        return GateError(
-            f"the forecast is not plausible: {found[0].rstrip('.')}{more}.",
-            f"forecast from {result.origin}",
-            f"Nothing was published; the page in {HELD}/ shows it.",
-        )
+        what = f"the forecast is not plausible: {found[0].rstrip('.')}{more}."
+        remedy = f"Nothing was published; the page in {HELD}/ shows it."
+        return GateError(what, f"forecast from {result.origin}", remedy)
 
     def _write(self, result: ForecastResult, before: PastRelease | None) -> Release:
         """Render the page and put the release in its place, unless recent intervals were out of band."""
@@ -263,12 +258,9 @@ class _Job:
 
         coverage = coverage_of(result.scores.to_dict("records"))
         if coverage.level == "red":
-            error = CoverageError(
-                coverage.message,
-                f"forecast from {result.origin}",
-                f"Nothing was published; look at {HELD}/, and train again.",
-            )
-            raise self._hold(result, error, before)
+            remedy = f"Nothing was published; look at {HELD}/, and train again."
+            error = CoverageError(coverage.message, f"forecast from {result.origin}", remedy)
+            raise self._write_held(result, error, before)
         html = self._page(result, before)
         with self.log.stage("release"):
             self.say("release", 0.88)
@@ -290,7 +282,7 @@ class _Job:
             self.say("report", 0.82)
             return render(result, before)
 
-    def _hold(self, result: ForecastResult, error: GateError, before: PastRelease | None) -> GateError:
+    def _write_held(self, result: ForecastResult, error: GateError, before: PastRelease | None) -> GateError:
         """Write what may not be published under ``held/``, with a red banner; the error to be raised."""
         from ..release import publish_release
 
@@ -303,7 +295,7 @@ class _Job:
             self.log.write("checks", "note", message=f"nothing could be held: {failure}")
         return error
 
-    def _lead(self, folder: Path) -> str:
+    def _point_latest(self, folder: Path) -> str:
         """Let ``latest`` point to the newest release that may lead; why that is not this one."""
         out = self.settings.out
         able = newest_fit_for_latest(out)
@@ -316,8 +308,8 @@ class _Job:
     def _record(
         self, result: ForecastResult | None, release: Release
     ) -> tuple[str | None, TrackingError | None]:
-        """Record the run in MLflow, or one that is owed; a failure is told, and loses nothing."""
-        from ..jobs.forecast import track
+        """Record the run in MLflow, now or where an earlier job could not; a failure is returned, and loses nothing."""
+        from ..jobs import track_forecast
         from ..tracking import track_release, why_untracked
 
         if not self.settings.track or (result is None and why_untracked(release.path) is None):
@@ -327,7 +319,7 @@ class _Job:
                 self.say("record", 0.95)
                 if result is None:
                     return track_release(release.path, self.settings), None
-                return track(result, release, self.settings), None
+                return track_forecast(result, release, self.settings), None
         except TrackingError as error:
             return None, error
 
@@ -336,50 +328,45 @@ def _remove_held(out: Path) -> None:
     shutil.rmtree(out / HELD, ignore_errors=True)
 
 
-def _refused(settings: Settings, day: date, log: JobLog, error: Exception) -> None:
+def _report_failure(settings: Settings, day: date, log: JobLog, error: Exception) -> None:
     """Leave word of a job that failed; whatever cannot be written changes nothing about the failure."""
-    from .notify import notify
-
     known = isinstance(error, HarmattanError)
     code = error.exit_code if isinstance(error, HarmattanError) else 1
     message = error.message if isinstance(error, HarmattanError) else f"an unexpected {type(error).__name__}"
-    told = {"day": str(day), "exit_code": code, "message": message}
+    record = {"day": str(day), "exit_code": code, "message": message}
     log.write("publish", "failed", exit_code=code, message=message, expected=known)
     try:
-        write_status(settings.out, day, settings.due_days, told)
+        write_status(settings.out, day, settings.due_days, record)
     except Exception as failure:
-        # Whatever is wrong with the folder, somebody has to be told of the job.
+        # Whatever is wrong with the folder, somebody has to hear of the job.
         log.write("status", "failed", message=str(failure))
     if settings.notify:
         try:
-            notify(settings.notify, {"event": "refused", "summary": f"Not published: {message}", **told})
+            notify(settings.notify, {"event": "refused", "summary": f"Not published: {message}", **record})
         except NotifyError as failure:
             log.write("notify", "failed", message=failure.message)
 
 
-def _word(day: date, release: Release, failure: HarmattanError | None, owed: str = "") -> dict[str, Any]:
-    """What ``status.json`` says of a job that left a release."""
-    said = f"{release.path.name}: {release.status}"
-    told = {
-        "day": str(day),
-        "exit_code": failure.exit_code if failure else 0,
-        "message": f"{said}, but {failure.message}" if failure else said,
-    }
-    return {**told, "owed": owed} if owed else told
+def _job_record(
+    day: date, release: Release, failure: HarmattanError | None, pending: str = ""
+) -> dict[str, Any]:
+    """What ``status.json`` says of a job that left a release; ``pending`` is one that nobody could be notified of."""
+    outcome = f"{release.path.name}: {release.status}"
+    message = f"{outcome}, but {failure.message}" if failure else outcome
+    record = {"day": str(day), "exit_code": failure.exit_code if failure else 0, "message": message}
+    return {**record, "pending_notification": pending} if pending else record
 
 
-def _tell(settings: Settings, day: date, log: JobLog, done: Published, owed: bool) -> Published:
-    """Send word of a release that is new, or of which nobody has been told."""
-    from .notify import notify
-
+def _notify(settings: Settings, day: date, log: JobLog, done: Published, pending: bool) -> Published:
+    """Send word of a release that is new, or of which nobody has been notified."""
     log.write("publish", "done", **done.to_dict())
-    if not settings.notify or (done.release.status == "identical" and not owed):
+    if not settings.notify or (done.release.status == "identical" and not pending):
         return done
     try:
         with log.stage("notify"):
             notify(settings.notify, done.to_dict())
     except NotifyError as error:
-        word = _word(day, done.release, done.tracking_error or error, owed=done.release.path.name)
-        status = write_status(settings.out, day, settings.due_days, word)
+        record = _job_record(day, done.release, done.tracking_error or error, done.release.path.name)
+        status = write_status(settings.out, day, settings.due_days, record)
         return replace(done, notify_error=error, status=status)
     return done

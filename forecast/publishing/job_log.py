@@ -40,9 +40,8 @@ class JobLog:
             try:
                 self._stream = Path(where).expanduser().open("a", encoding="utf-8")
             except OSError as reason:
-                raise ReleaseError(
-                    f"the log cannot be written ({reason.strerror}).", where, "Name another file."
-                ) from reason
+                what = f"the log cannot be written ({reason.strerror})."
+                raise ReleaseError(what, where, "Name another file.") from reason
 
     def __enter__(self) -> JobLog:
         """The log itself."""
@@ -73,11 +72,11 @@ class JobLog:
         self.write(name, "begin")
         try:
             yield
-        except HarmattanError as error:
-            self.write(name, "failed", error=type(error).__name__, message=error.message)
-            raise
         except Exception as error:
-            self.write(name, "failed", error=type(error).__name__, message=" ".join(str(error).split())[:200])
+            message = (
+                error.message if isinstance(error, HarmattanError) else " ".join(str(error).split())[:200]
+            )
+            self.write(name, "failed", error=type(error).__name__, message=message)
             raise
         taken = time.perf_counter() - start
         self.seconds[name] = self.seconds.get(name, 0.0) + taken

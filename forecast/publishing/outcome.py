@@ -1,44 +1,34 @@
-"""What came of one publishing job, for people and for machines."""
+"""What came of one publishing job, for people and for machines, and whom it is sent to."""
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import NotifyError, TrackingError
-from ..release import FolderStatus
+from ..release import FolderStatus, replace_text
 
 if TYPE_CHECKING:
     from ..release import Release
+
+#: Seconds that a command may take.
+PATIENCE = 60
+REMEDY = "The release itself is untouched; mend the setting 'notify'."
 
 
 @dataclass(frozen=True)
 class Published:
     """What came of one publishing job.
 
-    Attributes
-    ----------
-    release : Release
-        Where it is, and how it came about.
-    level, banner : str
-        How far it can be trusted.
-    model : mapping
-        What made the numbers; ``reason`` and ``tried`` where it stands in for another.
-    latest : str or None
-        What ``latest`` points to now.
-    moved : bool
-        Whether it pointed elsewhere before.
-    why_not_latest : str
-        Why this release is not the latest; empty where it is.
-    status : FolderStatus
-        How the folder stands.
-    seconds : mapping of str to float
-        By stage.
-    run_id : str or None
-        The run in MLflow.
-    tracking_error, notify_error : HarmattanError or None
-        What failed after the release was out.
+    ``level`` and ``banner`` say how far the release can be trusted, ``model`` what made its numbers; ``moved`` whether
+    ``latest`` pointed elsewhere before, ``why_not_latest`` why it does not point here; ``seconds`` are by stage, and
+    the errors are what failed after the release was out.
     """
 
     release: Release
@@ -85,3 +75,52 @@ class Published:
             "notify_error": self.notify_error and self.notify_error.message,
             "seconds": {stage: round(seconds, 2) for stage, seconds in self.seconds.items()},
         }
+
+
+def notify(how: str, message: Mapping[str, Any], patience: float = PATIENCE) -> None:
+    """Hand a message over.
+
+    Parameters
+    ----------
+    how : str
+        A command, which is started without a shell, gets the message as JSON on its standard input and the keys
+        ``HARMATTAN_EVENT`` and ``HARMATTAN_SUMMARY`` in its environment; or ``file:PATH``, which is replaced.
+    message : mapping
+        ``event`` (``published``, ``unchanged``, ``refused``), ``summary`` and whatever else is known.
+    patience : float
+        Seconds after which a command is stopped.
+
+    Raises
+    ------
+    NotifyError
+        There is no such command, it fails or hangs, or the file cannot be written.
+    """
+    text = json.dumps(message, indent=2, ensure_ascii=False, sort_keys=True, default=str) + "\n"
+    if how.startswith("file:"):
+        path = Path(how.removeprefix("file:")).expanduser()
+        try:
+            replace_text(text, path)
+        except OSError as reason:
+            what = f"the message cannot be written ({reason.strerror})."
+            raise NotifyError(what, str(path), REMEDY) from reason
+        return
+    variables = {f"HARMATTAN_{key.upper()}": str(message.get(key, "")) for key in ("event", "summary")}
+    try:
+        words = shlex.split(how)
+        done = subprocess.run(
+            words,
+            input=text.encode(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=patience,
+            env={**os.environ, **variables},
+            check=False,
+        )
+    except (OSError, ValueError) as reason:
+        raise NotifyError(f"the command cannot be started ({reason}).", "notify", REMEDY) from reason
+    except subprocess.TimeoutExpired:
+        raise NotifyError(f"the command did not end within {patience:g} seconds.", "notify", REMEDY) from None
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        about = f" ({last[0][:200]})" if last else ""
+        raise NotifyError(f"the command failed with code {done.returncode}{about}.", "notify", REMEDY)

@@ -12,7 +12,7 @@ import pytest
 
 from harmattan.data.errors import ConfigError, SchemaError
 from harmattan.forecast.inputs import Inputs, load_inputs
-from harmattan.forecast.jobs.forecast import Outcome, run_main_job
+from harmattan.forecast.jobs.forecasting import Outcome, run_main_job
 from harmattan.forecast.settings import Settings
 
 #: Two countries of South America, two states each, in a row from west to east.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from small_worlds import ladder_panel
 
-from harmattan.forecast.jobs.train import TrainOutcome, train
+from harmattan.forecast.jobs.training import TrainOutcome, train
 from harmattan.forecast.settings import Settings
 from harmattan.training.registry import store as stores
 from harmattan.training.registry import versions as registry

@@ -14,7 +14,7 @@ from make_result import make_result
 
 from harmattan.data.errors import SourceError, TrackingError
 from harmattan.forecast.cli import entry as cli
-from harmattan.forecast.jobs import forecast as main_job
+from harmattan.forecast.jobs import forecasting as main_job
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -31,7 +31,7 @@ def small_world(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr("harmattan.forecast.run.run_forecast", forecast)
     monkeypatch.setattr(main_job, "_prepare", lambda settings: None)
-    monkeypatch.setattr(main_job, "track", lambda *given: "run-1")
+    monkeypatch.setattr(main_job, "track_forecast", lambda *given: "run-1")
     return seen
 
 
@@ -85,7 +85,7 @@ def test_options_reach_the_settings(run: Run, small_world: list[Any], tmp_path: 
 def test_no_track_records_nothing(
     run: Run, small_world: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(main_job, "track", lambda *given: pytest.fail("recorded"))
+    monkeypatch.setattr(main_job, "track_forecast", lambda *given: pytest.fail("recorded"))
     code, out, _ = run("forecast", "--no-track")
     assert code == 0
     assert "MLflow" not in out
@@ -98,7 +98,7 @@ def test_a_failing_mlflow_loses_no_release(
     def fail(*given: Any) -> str:
         raise TrackingError("the run could not be recorded.", remedy="The release is complete.")
 
-    monkeypatch.setattr(main_job, "track", fail)
+    monkeypatch.setattr(main_job, "track_forecast", fail)
     code, out, err = run("forecast")
     assert code == 8
     assert err == "error: the run could not be recorded. The release is complete.\n"

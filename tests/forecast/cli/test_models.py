@@ -16,7 +16,7 @@ from small_worlds import ladder_panel
 from trained_world import World
 
 from harmattan.data.errors import TrackingError
-from harmattan.forecast.jobs.forecast import track as track_now
+from harmattan.forecast.jobs.forecasting import track_forecast as track_now
 from harmattan.forecast.release.verify import verify_release
 from harmattan.forecast.release.write import publish_release
 from harmattan.forecast.settings import Settings

@@ -20,9 +20,9 @@ from harmattan.data.geography import Regions
 from harmattan.data.panel import Panel
 from harmattan.data.sources import ucdp
 from harmattan.data.vintages import VintageStore, panel_as_of
-from harmattan.forecast.jobs.backtest import run_backtest_job
 from harmattan.forecast.jobs.backtest_plan import BacktestSettings, make_plan
-from harmattan.forecast.jobs.backtest_vintages import as_known, known_on
+from harmattan.forecast.jobs.backtest_vintages import known_on, vintage_problems
+from harmattan.forecast.jobs.backtesting import run_backtest_job
 from harmattan.forecast.settings import Settings
 
 FIRST, LAST = "2014-01", "2018-12"
@@ -82,7 +82,7 @@ def final(store: VintageStore, regions: Regions) -> Panel:
 def test_each_origin_sees_its_first_release_and_nothing_later(
     store: VintageStore, regions: Regions, final: Panel
 ) -> None:
-    known, _ = as_known(store, final, regions, ORIGINS)
+    known, _ = vintage_problems(store, final, regions, ORIGINS)
     month = np.array([str(m) for m in final.months])
     for origin in ORIGINS:
         seen = known.panels[str(origin)]
@@ -105,7 +105,7 @@ def test_a_later_release_changes_no_bit_of_what_was_known(
     # Released one day after the last origin's day.
     day = known_on(ORIGINS[-1]) + pd.Timedelta(days=1).to_pytimedelta()
     keep(other, rows, "GEDEvent_v18_5.csv", (FIRST, "2018-05"), day, tmp_path)
-    before, after = (as_known(s, final, regions, ORIGINS)[0].panels for s in (store, other))
+    before, after = (vintage_problems(s, final, regions, ORIGINS)[0].panels for s in (store, other))
     assert {o: p.digest() for o, p in before.items()} == {o: p.digest() for o, p in after.items()}
 
 
@@ -124,7 +124,7 @@ def test_forecasts_come_from_vintages_and_outcomes_are_final(
 
 
 def test_it_goes_back_as_far_as_the_store_does(store: VintageStore, regions: Regions, final: Panel) -> None:
-    known, served = as_known(store, final, regions, ORIGINS, warm_up=12)
+    known, served = vintage_problems(store, final, regions, ORIGINS, warm_up=12)
     # The yearly release was out when 2017-12 was the newest month; before it there is nothing.
     assert served == 2
     assert sorted(known.panels) == ["2017-12", "2018-01", *map(str, ORIGINS)]
@@ -136,9 +136,9 @@ def test_a_month_that_was_not_out_asks_for_a_longer_lag(
 ) -> None:
     june = pd.period_range("2018-06", "2018-06", freq="M")
     with pytest.raises(OriginError, match=r"2018-06 had not been released by 2018-07-31.*--data-lag"):
-        as_known(store, final, regions, june)
+        vintage_problems(store, final, regions, june)
     # The release of May came on the last day of June.
-    known, _ = as_known(store, final, regions, june, data_lag=1)
+    known, _ = vintage_problems(store, final, regions, june, data_lag=1)
     assert str(known.panels["2018-06"].months[-1]) == "2018-05"
 
 
@@ -146,9 +146,9 @@ def test_what_cannot_be_looked_into(
     store: VintageStore, regions: Regions, final: Panel, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match="need polygons to be placed in"):
-        as_known(store, final, None, ORIGINS)
+        vintage_problems(store, final, None, ORIGINS)
     with pytest.raises(SourceError, match="there is no release here"):
-        as_known(tmp_path / "empty", final, regions, ORIGINS)
+        vintage_problems(tmp_path / "empty", final, regions, ORIGINS)
 
 
 def test_the_files_name_the_releases_that_models_saw(

@@ -325,11 +325,16 @@ def test_a_notify_that_fails_loses_nothing(publish: Publish, world: Path) -> Non
     assert status(world)["level"] == "amber"
 
 
-def test_word_that_is_owed_is_sent_by_the_next_job(publish: Publish, world: Path) -> None:
+@pytest.mark.parametrize("key", ["pending_notification", "owed"], ids=["now", "earlier versions"])
+def test_a_notification_that_is_pending_is_sent_by_the_next_job(
+    publish: Publish, world: Path, key: str
+) -> None:
     tell = world / "tell.sh"
     tell.write_text(f"#!/bin/sh\ncat >> {world}/told.json\n", encoding="utf-8")
     tell.chmod(0o755)
     assert [publish("old", "--notify", "no-such-command").code for _ in range(2)] == [14, 14]
+    written = (world / "out" / "status.json").read_text(encoding="utf-8")
+    (world / "out" / "status.json").write_text(written.replace("pending_notification", key), encoding="utf-8")
     done = publish("old", "--notify", tell)
     assert (done.code, done.out.startswith(f"Already published {OLD}")) == (0, True)
     once = (world / "told.json").read_text(encoding="utf-8")
@@ -340,7 +345,7 @@ def test_word_that_is_owed_is_sent_by_the_next_job(publish: Publish, world: Path
 
 
 @pytest.mark.slow
-def test_a_record_that_is_owed_is_made_by_the_next_job(publish: Publish, world: Path) -> None:
+def test_a_record_that_is_missing_is_made_by_the_next_job(publish: Publish, world: Path) -> None:
     done = publish("old", "--track", "--tracking-uri", "http://127.0.0.1:1")
     assert (done.code, status(world)["last_job"]["exit_code"]) == (8, 8)
     note = world / "out" / f"{OLD}.untracked.json"

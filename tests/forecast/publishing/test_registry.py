@@ -14,7 +14,7 @@ import pytest
 from resident import Done, Resident
 from trained_world import World, copy_version, own_store
 
-from harmattan.forecast.jobs.promote import promote
+from harmattan.forecast.jobs.promotion import promote
 from harmattan.forecast.release import latest
 from harmattan.training.registry import store as stores
 from harmattan.training.registry import versions as registry

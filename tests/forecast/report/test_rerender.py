@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from harmattan.data.errors import ReleaseError, WithdrawnError
 from harmattan.forecast.cli.entry import app
-from harmattan.forecast.jobs import forecast as main_job
+from harmattan.forecast.jobs import forecasting as main_job
 from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
 from harmattan.forecast.release.read import newest_before
 from harmattan.forecast.release.write import publish_release

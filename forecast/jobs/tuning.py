@@ -25,18 +25,7 @@ MOST = 10_000
 
 @dataclass(frozen=True)
 class TuneOutcome:
-    """What came of a search.
-
-    Attributes
-    ----------
-    search : Search
-    trials : list of Trial
-        Those of earlier calls among them.
-    run_id : str or None
-        The parent run in MLflow.
-    tracking_error : TrackingError or None
-        Why there is none.
-    """
+    """What came of a search: trials, those of earlier calls among them, and the run in MLflow or why there is none."""
 
     search: Search
     trials: list[Trial]
@@ -85,8 +74,9 @@ def run_tune_job(
     UsageError
         A member without a declared space, origins that reach into the vault, optuna not installed.
     TrackingError
-        The database of the study cannot be used. A failing MLflow is told in the outcome.
+        The database of the study cannot be used. A failing MLflow stands in the outcome.
     """
+    from ...training.registry.runs import log_monitoring
     from ...training.tuning import search
 
     say = progress or (lambda stage, share: None)
@@ -105,7 +95,9 @@ def run_tune_job(
         return outcome
     say("record", 0.97)
     try:
-        return replace(outcome, run_id=_log(outcome, settings))
+        # One run for the study, to which later calls add their trials.
+        record, unique = _record(outcome), ("run_kind", "study")
+        return replace(outcome, run_id=log_monitoring(record, settings.mlruns, settings.tracking_uri, unique))
     except TrackingError as failure:
         return replace(outcome, tracking_error=failure)
 
@@ -147,44 +139,34 @@ def _check_vault(last_target: pd.Period) -> None:
     from ...training.evaluation.protocol import LAST_OPEN
 
     if last_target > LAST_OPEN:
-        raise UsageError(
-            f"scoring {last_target} opens the vault: months after {LAST_OPEN} are kept from every choice.",
-            "--origins",
-            f"Choose origins whose furthest month is {LAST_OPEN} or earlier.",
-        )
+        what = f"scoring {last_target} opens the vault: months after {LAST_OPEN} are kept from every choice."
+        remedy = f"Choose origins whose furthest month is {LAST_OPEN} or earlier."
+        raise UsageError(what, "--origins", remedy)
 
 
-def _log(outcome: TuneOutcome, settings: Settings) -> str:
-    """One run for the study, to which later calls add their trials."""
-    from ...training.registry.runs import log_monitoring
-
-    return log_monitoring(
-        _record(outcome, settings), settings.mlruns, settings.tracking_uri, ("run_kind", "study")
-    )
-
-
-def _record(outcome: TuneOutcome, settings: Settings) -> Record:
+def _record(outcome: TuneOutcome) -> Record:
     from ...training.registry.runs import Record
     from ...training.tuning import SPACE, best
     from ..version import version
 
     plan, winner = outcome.search, best(outcome.trials)
     shipped = outcome.trials[0].score
-    told = {"member": plan.member, "target": plan.target, "first": str(plan.origins[0])}
-    metrics = (
-        {"score_best": {len(outcome.trials): winner.score}} if winner and winner.score is not None else {}
-    )
+    metrics = {} if shipped is None else {"score_shipped": {0: shipped}}
+    if winner and winner.score is not None:
+        metrics = {"score_best": {len(outcome.trials): winner.score}, **metrics}
     return Record(
         name=f"tune {plan.member} {plan.target}",
         params={
-            **told,
+            "member": plan.member,
+            "target": plan.target,
+            "first": str(plan.origins[0]),
             "last": str(plan.origins[-1]),
             "horizons": list(plan.horizons),
             "refit_every": plan.refit_every,
             "seed": plan.seed,
             "space": {name: repr(part) for name, part in SPACE[plan.member].items()},
         },
-        metrics={**metrics, **({} if shipped is None else {"score_shipped": {0: shipped}})},
+        metrics=metrics,
         tags={
             "run_kind": "tune",
             "study": plan.name,

@@ -21,8 +21,8 @@ from trained_world import World, copy_version, own_store, train_world
 from harmattan.data.errors import ModelError, OriginError, RegionError, SchemaError, TrackingError
 from harmattan.data.panel import Panel
 from harmattan.features import Lag, Mean, Recipe
-from harmattan.forecast.jobs.promote import promote
-from harmattan.forecast.jobs.train import train
+from harmattan.forecast.jobs.promotion import promote
+from harmattan.forecast.jobs.training import train
 from harmattan.forecast.release.write import write_release
 from harmattan.forecast.run import run_forecast
 from harmattan.forecast.serving.save import example_of, measures_read, save_model, serve
@@ -355,7 +355,7 @@ def test_a_damaged_champion_does_not_cost_the_new_model(
 @pytest.mark.parametrize(
     ("where", "failure", "kind"),
     [
-        ("harmattan.forecast.jobs.train._pieces", ModelError("the report cannot be made."), ModelError),
+        ("harmattan.forecast.jobs.training._record", ModelError("the report cannot be made."), ModelError),
         ("harmattan.forecast.serving.save_model", OSError(28, "No space left on device"), TrackingError),
     ],
     ids=["an error of ours", "a full disk"],
@@ -400,7 +400,7 @@ def test_a_server_that_only_says_it_is_well_is_found_out_before_the_work(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setattr(
-        "harmattan.forecast.jobs.train.load_inputs", lambda settings: pytest.fail("it worked")
+        "harmattan.forecast.jobs.training.load_inputs", lambda settings: pytest.fail("it worked")
     )
     with (
         failing_server(503, healthy=True) as uri,
@@ -421,7 +421,7 @@ def test_a_store_that_may_only_be_read_is_found_out_before_the_work(
             )
     base.close()
     monkeypatch.setattr(
-        "harmattan.forecast.jobs.train.load_inputs", lambda settings: pytest.fail("it worked")
+        "harmattan.forecast.jobs.training.load_inputs", lambda settings: pytest.fail("it worked")
     )
     with pytest.raises(TrackingError, match="attempt to write a readonly database"):
         train(mine.settings)

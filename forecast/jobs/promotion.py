@@ -6,34 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import GateError, ModelError, UsageError
-from .train import champion_of, face
+from .training import champion_of, face
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ...training.registry.gate import Verdict
     from ...training.registry.versions import Loaded
-    from ...training.trained_model import TrainedModel
     from ..settings import Settings
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """Who is champion now.
+    """Who is champion now, the ``version``, and who was ``before`` it (in a dry run: is), None where there was none.
 
-    Attributes
-    ----------
-    version : str
-        The champion.
-    before : str or None
-        The one before, which is ``previous`` now, or would be after a dry run; None where there was none.
-    how : str
-        ``gate``, ``refit``, ``forced``, ``rollback``; ``nothing`` where it was champion already, ``would`` in a dry
-        run.
-    reasons : tuple of str
-        What is recorded.
-    rival : str
-        Whom it faced.
+    ``how`` is ``gate``, ``refit``, ``forced`` or ``rollback``; ``nothing`` where it was champion already, ``would`` in
+    a dry run. ``reasons`` are recorded; ``rival`` is whom it faced.
     """
 
     version: str
@@ -102,11 +90,9 @@ def promote(
         _check_refit(challenger, champion)
     verdict, rival = _faced(challenger.scores, champion, settings, force, refit)
     if not verdict.ok and not force:
-        raise GateError(
-            f"version {challenger.version} is {'worse' if refit else 'not better'} than {rival}: "
-            f"{'; '.join(verdict.reasons)}.",
-            remedy="Train a better one, or go past the gate with --force --reason '...'.",
-        )
+        worse, reasons = "worse" if refit else "not better", "; ".join(verdict.reasons)
+        what = f"version {challenger.version} is {worse} than {rival}: {reasons}."
+        raise GateError(what, remedy="Train a better one, or go past the gate with --force --reason '...'.")
     if dry_run:
         before = _pointed_at(settings, registry.CHAMPION)
         return Promotion(challenger.version, before, "would", verdict.reasons, rival)
@@ -152,23 +138,18 @@ def _check_refit(challenger: Loaded, champion: Loaded | None) -> None:
     if champion is None:
         raise UsageError("there is no champion to be refitted.", "--refit", "Leave it out.")
     new, old = challenger.trained, champion.trained
+    members = [{key: tuple(pool.members) for key, pool in model.pools.items()} for model in (new, old)]
     differs = {
         "the recipe of the features": new.recipe.to_json() != old.recipe.to_json(),
         "the package": new.package_version != old.package_version,
-        "the members of a pool": _members(new) != _members(old),
+        "the members of a pool": members[0] != members[1],
         "the months, which are not newer": new.origin <= old.origin,
     }
     for what, differ in differs.items():
         if differ:
-            raise UsageError(
-                f"version {challenger.version} is no refit of version {champion.version}: it differs in {what}.",
-                "--refit",
-                "Leave it out: the version then has to be better.",
-            )
-
-
-def _members(trained: TrainedModel) -> dict[tuple[str, int], tuple[str, ...]]:
-    return {key: tuple(pool.members) for key, pool in trained.pools.items()}
+            pair = f"version {challenger.version} is no refit of version {champion.version}"
+            remedy = "Leave it out: the version then has to be better."
+            raise UsageError(f"{pair}: it differs in {what}.", "--refit", remedy)
 
 
 def _tags(how: str, verdict: Verdict, rival: str, reason: str) -> dict[str, str]:
@@ -200,7 +181,6 @@ def roll_back(settings: Settings, reason: str = "", dry_run: bool = False) -> Pr
     if dry_run:
         return Promotion(earlier.version, _pointed_at(settings, registry.CHAMPION), "would", (why,))
     with registry.registry(settings.mlruns, settings.tracking_uri) as client:
-        before = registry.make_champion(
-            client, earlier.version, {"promoted_how": "rollback", "promoted_because": why}
-        )
+        tags = {"promoted_how": "rollback", "promoted_because": why}
+        before = registry.make_champion(client, earlier.version, tags)
     return Promotion(earlier.version, before, "rollback", (why,))

@@ -14,7 +14,7 @@ import shapely
 from make_result import grid_regions, make_panel
 
 from harmattan.data.panel import Panel
-from harmattan.forecast.jobs.forecast import Outcome, run_main_job
+from harmattan.forecast.jobs.forecasting import Outcome, run_main_job
 from harmattan.forecast.release.write import read_sums, sums_of
 from harmattan.forecast.settings import Settings
 

@@ -33,19 +33,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 #: Columns of the leaderboard that become metrics; everything else is in the tables.
 METRICS = {
-    name: name
-    for name in (
-        "crps",
-        "skill_vs_conflictology",
-        "skill_vs_best",
-        "ignorance",
-        "coverage_50",
-        "coverage_80",
-        "coverage_90",
-        "brier_1",
-        "ap_1",
-        "ap_onset",
-    )
+    **{name: name for name in ("crps", "skill_vs_conflictology", "skill_vs_best", "ignorance")},
+    **{name: name for name in ("coverage_50", "coverage_80", "coverage_90", "brier_1", "ap_1", "ap_onset")},
 }
 #: Columns of the parts (countries, border and interior) that become metrics.
 PARTS = {"crps": "crps", "skill_vs_best": "skill_vs_best"}
@@ -57,22 +46,9 @@ SCORES = "origin_scores.csv"
 class TrainOutcome:
     """What came of one training.
 
-    Attributes
-    ----------
-    training : Training
-        The model and its back-test.
-    version : str
-        Its number in the registry.
-    run_id : str
-        The run in MLflow.
-    verdict : Verdict
-        What the gate says of it, against the champion, or the best baselines where there is none.
-    rival : str
-        Whom it faced: ``version 3``, ``the best baselines``.
-    crowned : bool
-        Whether it became the champion; only a first one does so by itself, and only through the gate.
-    seconds : mapping of str to float
-        By stage.
+    ``training`` is the model and its back-test, ``version`` its number in the registry, ``run_id`` the run in MLflow;
+    ``verdict`` what the gate says of it against ``rival``, the champion or the best baselines; ``crowned`` whether it
+    became the champion, which only a first one does by itself. ``seconds`` are by stage.
     """
 
     training: Training
@@ -141,18 +117,17 @@ def train(settings: Settings, progress: Progress | None = None) -> TrainOutcome:
     clock.append(time.perf_counter())
     try:
         say("report", 0.91)
-        pieces = _pieces(training, inputs, settings)
+        record = _record(training, inputs, settings)
         clock.append(time.perf_counter())
         say("record", 0.95)
         spent = dict(zip(("train", "report"), np.diff(clock).tolist(), strict=True))
         if preparing is not None:
             preparing.wait(timeout=120)
         with tempfile.TemporaryDirectory() as aside:
-            outcome = _register(
-                training, pieces, scored(training), Path(aside) / "model", inputs, settings, spent
-            )
+            saved = Path(aside) / "model"
+            outcome = _register(training, record, scored(training), saved, inputs, settings, spent)
     except (HarmattanError, OSError, subprocess.SubprocessError) as failure:
-        raise _kept(failure, training.trained, settings) from failure
+        raise _save_unregistered(failure, training.trained, settings) from failure
     return replace(outcome, seconds={**spent, "record": time.perf_counter() - clock[-1]})
 
 
@@ -188,16 +163,8 @@ def face(
 ) -> tuple[Verdict, str]:
     """What the gate says of a challenger, and whom it faced: the champion, or the best baselines.
 
-    Parameters
-    ----------
-    challenger : pandas.DataFrame
-        Of :func:`scored`.
-    champion : Loaded or None
-        With its own scores.
-    seed : int
-        Draws the blocks of months.
-    better : bool
-        Whether a gain is asked for; see :func:`harmattan.training.registry.gate.decide`.
+    ``challenger`` holds the scores of :func:`scored`, ``seed`` draws the blocks of months, ``better`` asks for a gain;
+    see :func:`harmattan.training.registry.gate.decide`.
     """
     from ...training.registry.gate import POOL, best_baselines, decide
 
@@ -212,7 +179,7 @@ def face(
 
 def _register(
     training: Training,
-    pieces: Record,
+    record: Record,
     scores: pd.DataFrame,
     saved: Path,
     inputs: Inputs,
@@ -228,30 +195,18 @@ def _register(
     trained = training.trained
     verdict, rival, first = _judge(scores, settings)
     save_model(trained, {SCORES: scores.to_csv(index=False, lineterminator="\n")}, inputs.panel, saved)
-    record = replace(
-        pieces,
-        metrics={**pieces.metrics, **seconds(spent)},
-        tags={
-            **pieces.tags,
-            "gate": "passes" if verdict.ok else "refuses",
-            "gate_reasons": "; ".join(verdict.reasons)[:5000],
-        },
-    )
-    with stores.connected(
-        settings.mlruns, settings.tracking_uri, doing="the model could not be registered"
-    ) as client:
+    gate = {
+        "gate": "passes" if verdict.ok else "refuses",
+        "gate_reasons": "; ".join(verdict.reasons)[:5000],
+    }
+    record = replace(record, metrics={**record.metrics, **seconds(spent)}, tags={**record.tags, **gate})
+    doing = "the model could not be registered"
+    with stores.connected(settings.mlruns, settings.tracking_uri, doing=doing) as client:
         number = stores.experiment_of(client, settings.mlruns, settings.tracking_uri)
         run_id = write_run(client, number, record)
-        kept = (
-            "origin",
-            "data_hash",
-            "package_version",
-            "config_hash",
-            "model_digest",
-            "gate",
-            "gate_reasons",
-        )
-        version = registry.register(client, run_id, number, saved, {key: record.tags[key] for key in kept})
+        kept = ("origin", "data_hash", "package_version", "config_hash", "model_digest")
+        tags = {key: record.tags[key] for key in kept} | gate
+        version = registry.register(client, run_id, number, saved, tags)
         client.set_tag(run_id, "model_version", version)
         registry.point(client, registry.CHALLENGER, version)
         if first and verdict.ok:
@@ -281,18 +236,16 @@ def champion_of(settings: Settings) -> Loaded | None:
     from ...training.registry import store as stores
     from ...training.registry import versions as registry
 
-    doing = "the model registry cannot be used"
-    with stores.connected(
-        settings.mlruns, settings.tracking_uri, doing=doing, remedy=registry.REMEDY
-    ) as client:
+    doing, place = "the model registry cannot be used", (settings.mlruns, settings.tracking_uri)
+    with stores.connected(*place, doing=doing, remedy=registry.REMEDY) as client:
         there = any(registry.CHAMPION in version.aliases for version in registry.versions(client))
     if not there:
         return None
     return registry.load_model(registry.CHAMPION, settings.mlruns, settings.tracking_uri)
 
 
-def _pieces(training: Training, inputs: Inputs, settings: Settings) -> Record:
-    """What the run is told but for the verdict: configuration, scores, data, tables, pictures, report, card."""
+def _record(training: Training, inputs: Inputs, settings: Settings) -> Record:
+    """What the run holds but for the verdict: configuration, scores, data, tables, pictures, report, card."""
     from ...training.registry.runs import Record, environment_lock, flatten
     from ..release import csv_text
     from ..report import render
@@ -370,12 +323,11 @@ def _tags(trained: TrainedModel, inputs: Inputs, settings: Settings, recipe_hash
     }
 
 
-def _kept(failure: Exception, trained: TrainedModel, settings: Settings) -> HarmattanError:
+def _save_unregistered(failure: Exception, trained: TrainedModel, settings: Settings) -> HarmattanError:
     """Save a model that could not be registered; the error that says where it is."""
-    if isinstance(failure, HarmattanError):
-        told = failure
-    else:
-        told = TrackingError(f"the model could not be registered ({short_reason(failure)}).")
+    error = failure
+    if not isinstance(error, HarmattanError):
+        error = TrackingError(f"the model could not be registered ({short_reason(failure)}).")
     folder = settings.mlruns / "unregistered" / f"{trained.origin}-{trained.digest[:12]}"
     aside = folder.with_name(f".{folder.name}.new")
     try:
@@ -385,7 +337,6 @@ def _kept(failure: Exception, trained: TrainedModel, settings: Settings) -> Harm
         aside.rename(folder)
     except OSError:
         shutil.rmtree(aside, ignore_errors=True)
-        return told
-    return type(told)(
-        told.what, told.where, f"The trained model is in {folder}. Mend the cause, and train again."
-    )
+        return error
+    remedy = f"The trained model is in {folder}. Mend the cause, and train again."
+    return type(error)(error.what, error.where, remedy)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from make_result import make_result
 
-from harmattan.forecast.publishing.plausibility import problems_of
+from harmattan.forecast.publishing.checks import problems_of
 from harmattan.forecast.result import ForecastResult
 from harmattan.training.distribution import Draws
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,67 +12,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...data import month_of
 from ...data.errors import OriginError, TrackingError, UsageError
-from ...data.months import month_of
-from ..settings import Settings, parse_horizons
-from ..version import version
-from .backtest_files import check_target, plain, write_folder
+from ..settings import Settings
 from .backtest_plan import BacktestSettings, Plan, inputs_of, make_plan
-from .backtest_vintages import as_known
+from .backtest_record import (
+    BacktestOutcome,
+    Releases,
+    check_target,
+    summary_of,
+    track_backtest,
+    write_folder,
+)
+from .backtest_vintages import FirstReleaseProblems, vintage_problems
 
 if TYPE_CHECKING:
     from ...data.geography import Regions
     from ...data.panel import Panel
     from ...data.vintages import VintageStore
     from ...training.evaluation.leaderboard import Evaluation
-    from ...training.evaluation.protocol import Protocol
-    from ...training.models.base import Problem
     from ...training.record import Record
 
 Progress = Callable[[str, float], None]
-#: What the releases that models saw were, as the summary names them.
-Releases = Sequence[Mapping[str, str]]
 #: Share of the work that is building what was known at each origin.
 VINTAGE_SHARE = 0.2
-
-
-@dataclass(frozen=True)
-class BacktestOutcome:
-    """What came of one back-test.
-
-    Attributes
-    ----------
-    plan : Plan
-    evaluation : Evaluation
-    summary : mapping
-        What ``leaderboard.json`` holds.
-    out : Path
-        The folder that was written.
-    seconds : mapping of str to float
-        By stage.
-    run_id : str or None
-        The run in MLflow.
-    tracking_error : TrackingError or None
-        Why there is no run.
-    """
-
-    plan: Plan
-    evaluation: Evaluation
-    summary: Mapping[str, Any]
-    out: Path
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    run_id: str | None = None
-    tracking_error: TrackingError | None = None
-
-    def document(self) -> dict[str, Any]:
-        """The summary file, and what came of the rest, for JSON."""
-        return {
-            **plain(self.summary),
-            "out": str(self.out),
-            "run_id": self.run_id,
-            "tracking_error": self.tracking_error and self.tracking_error.message,
-            "seconds": {stage: round(spent, 2) for stage, spent in self.seconds.items()},
-        }
 
 
 def run_backtest_job(settings: BacktestSettings, progress: Progress | None = None) -> BacktestOutcome:
@@ -108,7 +70,7 @@ def run_backtest_job(settings: BacktestSettings, progress: Progress | None = Non
     tables = _evaluate(settings, plan, records)
     clock.append(time.perf_counter())
     say("files", 0.97)
-    summary = _summary(settings, plan, tables, releases)
+    summary = summary_of(settings, plan, tables, releases)
     write_folder(settings.out, tables.tables(), summary)
     seconds = dict(zip(("data", "models", "scores"), np.diff(clock).tolist(), strict=True))
     outcome = BacktestOutcome(plan, tables, summary, settings.out, seconds)
@@ -116,7 +78,7 @@ def run_backtest_job(settings: BacktestSettings, progress: Progress | None = Non
         return outcome
     say("record", 0.98)
     try:
-        return replace(outcome, run_id=_track(outcome, settings))
+        return replace(outcome, run_id=track_backtest(outcome, settings))
     except TrackingError as failure:
         return replace(outcome, tracking_error=failure)
 
@@ -188,7 +150,7 @@ def backtest(
     """
     settings = BacktestSettings(
         base=Settings(
-            horizons=parse_horizons(tuple(horizons)),
+            horizons=tuple(horizons),
             countries=tuple(sorted(countries)),
             workers=workers,
             seed=seed,
@@ -196,7 +158,7 @@ def backtest(
         ),
         target=target,
         origins=None if origins is None else _months(origins),
-        members=None if members is None else _names(members),
+        members=(members,) if isinstance(members, str) else None if members is None else tuple(members),
         refit_every=refit_every,
         data_lag=data_lag,
         scheduler=scheduler,
@@ -219,15 +181,9 @@ def _months(origins: Sequence[Any]) -> tuple[pd.Period, pd.Period]:
     except OriginError as error:
         raise UsageError(error.what, "origins", 'Write ("2020-01", "2022-06").') from None
     except ValueError:
-        raise UsageError(
-            f"{origins!r} are not a first and a last origin.", "origins", 'Write ("2020-01", "2022-06").'
-        ) from None
+        what = f"{origins!r} are not a first and a last origin."
+        raise UsageError(what, "origins", 'Write ("2020-01", "2022-06").') from None
     return first, last
-
-
-def _names(members: Sequence[str]) -> tuple[str, ...]:
-    """Names of members, and not the letters of one."""
-    return (members,) if isinstance(members, str) else tuple(members)
 
 
 def _evaluate(settings: BacktestSettings, plan: Plan, records: Sequence[Record]) -> Evaluation:
@@ -249,16 +205,13 @@ def _records(
     problem = build_problems(plan.panel, [settings.target], plan.inputs.training)[settings.target]
     records: list[Record] = []
     releases: Releases = ()
-    done = 0
     for origins, group in groupby(protocol.horizons, key=protocol.origins):
         horizons = tuple(group)
-        start, part = done / len(protocol.horizons), len(horizons) / len(protocol.horizons)
-        hook = _as_published(protocol)
+        start, part = len(records) / len(protocol.horizons), len(horizons) / len(protocol.horizons)
+        known: dict[str, Any] = {"as_of": FirstReleaseProblems(protocol)} if protocol.first_release else {}
         if settings.vintages is not None:
-            hook = _known(
-                settings.vintages, plan, origins, partial(_told, progress, start, VINTAGE_SHARE * part)
-            )
-            releases = hook["as_of"].releases
+            known = _known(settings.vintages, plan, origins, _part(progress, start, VINTAGE_SHARE * part))
+            releases = known["as_of"].releases
             start, part = start + VINTAGE_SHARE * part, (1 - VINTAGE_SHARE) * part
         records += run_backtest(
             problem,
@@ -270,127 +223,28 @@ def _records(
             data_lag=protocol.data_lag,
             workers=settings.base.workers,
             scheduler=settings.scheduler,
-            progress=partial(_told, progress, start, part),
-            **hook,
+            progress=_part(progress, start, part),
+            **known,
         )
-        done += len(horizons)
     if not any(np.isfinite(record.observed).any() for record in records):
-        raise OriginError(
-            "no outcome was observed in any of the target months.",
-            "--origins",
-            "Choose months in which the data cover these regions.",
-        )
+        remedy = "Choose months in which the data cover these regions."
+        raise OriginError("no outcome was observed in any of the target months.", "--origins", remedy)
     return records, releases
 
 
 def _known(
     store: Path | VintageStore, plan: Plan, origins: Sequence[pd.Period], progress: Callable[[float], None]
 ) -> dict[str, Any]:
-    """The hook that shows models what a store knew at each origin, and how far back it can."""
+    """What shows models what a store knew at each origin, and how far back it can."""
     from ...training.evaluation.backtest import WARM_UP
 
-    lag = plan.protocol.data_lag
-    known, warm_up = as_known(
-        store, plan.panel, plan.inputs.regions, origins, data_lag=lag, warm_up=WARM_UP, progress=progress
+    lag, regions = plan.protocol.data_lag, plan.inputs.regions
+    known, warm_up = vintage_problems(
+        store, plan.panel, regions, origins, data_lag=lag, warm_up=WARM_UP, progress=progress
     )
     return {"as_of": known, "warm_up": warm_up}
 
 
-def _told(progress: Callable[[float], None], start: float, part: float, share: float) -> None:
-    """Tell how far the whole is, when a part of it has come to ``share``."""
-    progress(start + part * share)
-
-
-def _as_published(protocol: Protocol) -> dict[str, Any]:
-    """The hook that shows models the newest month as it was first released, where the protocol asks for it."""
-    return {"as_of": AsPublished(protocol)} if protocol.first_release else {}
-
-
-@dataclass(frozen=True)
-class AsPublished:
-    """The problem as it stood at an origin; called in worker processes."""
-
-    protocol: Protocol
-
-    def __call__(self, problem: Problem, origin: pd.Period) -> Problem:
-        """See :func:`harmattan.training.evaluation.protocol.as_published`."""
-        from ...training.evaluation.protocol import as_published
-
-        return as_published(problem, origin, self.protocol)
-
-
-def _summary(
-    settings: BacktestSettings, plan: Plan, tables: Evaluation, releases: Releases = ()
-) -> dict[str, Any]:
-    """What a reader of the JSON file has to know; nothing that depends on where or how fast it ran."""
-    left_out = tables.leave_one_out
-    return {
-        "protocol": plan.protocol.published(),
-        "target": settings.target,
-        "unsealed": plan.unsealed,
-        "members": list(dict.fromkeys(tables.leaderboard["member"])),
-        "regions": len(plan.regions),
-        "months_in_data": [str(plan.panel.months[0]), str(plan.panel.months[-1])],
-        "data": plan.panel.source,
-        "data_hash": plan.panel.digest(),
-        "package_version": version(),
-        "notes": list(plan.notes),
-        "vintages": [dict(release) for release in releases],
-        "leaderboard": tables.leaderboard.to_dict("records"),
-        "onsets": tables.onsets.to_dict("records"),
-        **({} if left_out is None else {"leave_one_out": left_out.to_dict("records")}),
-    }
-
-
-def _track(outcome: BacktestOutcome, settings: BacktestSettings) -> str:
-    """One run for the whole back-test; its id, or a :class:`TrackingError`."""
-    from ...training.registry.runs import Record as RunRecord
-    from ...training.registry.runs import git_state, log_run
-    from ..tracking import POOL, children, draw_plots, metrics
-
-    name, tables, board = outcome.plan.protocol.name, outcome.evaluation, outcome.evaluation.leaderboard
-    names = dict(zip(METRICS, METRICS, strict=True))
-    record = RunRecord(
-        name=f"backtest {name} {settings.target}",
-        params={**outcome.summary["protocol"], "target": settings.target},
-        metrics=metrics(board[board["member"] == POOL], names)
-        | {f"seconds.{stage}": {0: spent} for stage, spent in outcome.seconds.items()},
-        tags={
-            "run_kind": "backtest",
-            "protocol": name,
-            "target": settings.target,
-            "unsealed": str(outcome.plan.unsealed).lower(),
-            "data_hash": outcome.summary["data_hash"],
-            "package_version": outcome.summary["package_version"],
-            **git_state(Path(__file__).parent),
-        },
-        profile=outcome.plan.inputs.coverage,
-        digest=outcome.summary["data_hash"],
-        source=outcome.plan.panel.source,
-        texts=draw_plots(
-            {
-                "scores": board,
-                "reliability": tables.reliability,
-                "pit": tables.pit,
-                "weights": tables.weights.assign(target=settings.target),
-            }
-        ),
-        files=sorted(path for path in outcome.out.iterdir() if path.is_file()),
-        children=children(board, names),
-    )
-    return log_run(record, settings.base.mlruns, settings.base.tracking_uri)
-
-
-#: Columns of the leaderboard that become metrics.
-METRICS = (
-    "crps",
-    "crps_log",
-    "ignorance",
-    "interval_90",
-    "skill_vs_conflictology",
-    "skill_vs_best",
-    "coverage_50",
-    "coverage_80",
-    "coverage_90",
-    "ap_onset",
-)
+def _part(progress: Callable[[float], None], start: float, part: float) -> Callable[[float], None]:
+    """Reports the share of a part as a share of the whole."""
+    return lambda share: progress(start + part * share)

@@ -15,9 +15,9 @@ from stand_in import small_panel, stand_in
 import harmattan
 from harmattan.data.errors import OriginError, ReleaseError, TrackingError, UsageError
 from harmattan.data.panel import Panel
-from harmattan.forecast.jobs import backtest as backtest_job
-from harmattan.forecast.jobs.backtest import run_backtest_job
+from harmattan.forecast.jobs import backtesting as backtest_job
 from harmattan.forecast.jobs.backtest_plan import BacktestSettings, make_plan
+from harmattan.forecast.jobs.backtesting import run_backtest_job
 from harmattan.forecast.settings import Settings
 from harmattan.training.evaluation.leaderboard import border_regions
 from harmattan.training.evaluation.protocol import HOUSE
@@ -156,7 +156,7 @@ def test_the_live_table_sees_less(calls: list[Any], settings: BacktestSettings) 
     live = replace(settings, base=Settings(track=False), origins=None, benchmark=True, data_lag=1)
     plan = make_plan(live)
     assert (plan.protocol.name, plan.protocol.data_lag) == ("live", 1)
-    as_of = backtest_job.AsPublished(plan.protocol)
+    as_of = backtest_job.FirstReleaseProblems(plan.protocol)
     from harmattan.features.recipe import Recipe
     from harmattan.training.models.base import Problem
 

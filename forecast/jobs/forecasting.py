@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,25 +15,51 @@ from ..settings import Settings
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
+    from ...training.trained_model import TrainedModel
     from ..release import Release
     from ..result import ForecastResult
 
 
+#: What a folder has that holds a trained model.
+CARD = "model.json"
+
+
+@dataclass(frozen=True)
+class SelectedModel:
+    """The model that a run uses: ``trained``, None where everything is fitted at the origin, and what is known of it.
+
+    ``about`` has its ``name``, and its ``version`` where it is registered.
+    """
+
+    trained: TrainedModel | None
+    about: Mapping[str, Any]
+
+
+def select_model(settings: Settings) -> SelectedModel:
+    """What ``settings.model`` names: a folder that a trained model was written to, else a version of the registry.
+
+    Raises
+    ------
+    ModelError
+        No such model, or one whose files have changed.
+    TrackingError
+        The registry cannot be reached.
+    """
+    if settings.model is None:
+        return SelectedModel(None, {"name": "fitted at the origin"})
+    if (Path(settings.model) / CARD).is_file():
+        from ...training.trained_model import TrainedModel
+
+        return SelectedModel(TrainedModel.read(Path(settings.model)), {"name": "trained before"})
+    from ...training.registry.versions import load_model
+
+    found = load_model(settings.model, settings.mlruns, settings.tracking_uri)
+    return SelectedModel(found.trained, {"name": found.name, "version": found.version})
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one job.
-
-    Attributes
-    ----------
-    result : ForecastResult
-        The forecast.
-    release : Release
-        Where it was written, and whether it is new.
-    run_id : str or None
-        The run in MLflow; None where none was asked for, or where it failed.
-    tracking_error : TrackingError or None
-        Why there is no run.
-    """
+    """What came of one job: the forecast, where it was written, its run in MLflow, or why there is none."""
 
     result: ForecastResult
     release: Release
@@ -80,7 +106,6 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     from ..release import check_level, newest_before, publish_release
     from ..report import render
     from ..run import run_forecast
-    from .model_choice import choose
 
     check_writable(settings.out)
     inputs = load_inputs(settings)
@@ -96,8 +121,8 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
         if progress:
             progress(stage, share)
 
-    chosen = choose(settings)
-    result = run_forecast(settings, watch, chosen.trained, model=chosen.about, inputs=inputs)
+    selected = select_model(settings)
+    result = run_forecast(settings, watch, selected.trained, model=selected.about, inputs=inputs)
     watch("report", 0.92)
     result = with_alarms(result, settings.out)
     before = newest_before(settings.out, result.origin, result.panel.region_ids)
@@ -108,7 +133,7 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     if settings.track:
         watch("record", 0.97)
         try:
-            run_id = track(result, release, settings, preparing[0] if preparing else None)
+            run_id = track_forecast(result, release, settings, preparing[0] if preparing else None)
         except TrackingError as failure:
             error = failure
     return Outcome(result, release, run_id, error)
@@ -123,20 +148,14 @@ def with_targets(settings: Settings, panel: Panel) -> Settings:
         Deaths are asked for by name and not in the data, or asked for alone.
     """
     if "events" not in settings.targets:
-        raise UsageError(
-            "a release needs events.",
-            "--targets",
-            "Write events or events,deaths; backtest judges deaths alone.",
-        )
+        remedy = "Write events or events,deaths; backtest judges deaths alone."
+        raise UsageError("a release needs events.", "--targets", remedy)
     if "deaths" not in settings.targets or "deaths_best" in panel.measures:
         return settings
     if settings.targets == Settings().targets:
         return replace(settings, targets=("events",))
-    raise UsageError(
-        "there are no deaths in these data.",
-        "--targets",
-        "Write --targets events, or bring a column deaths_best.",
-    )
+    remedy = "Write --targets events, or bring a column deaths_best."
+    raise UsageError("there are no deaths in these data.", "--targets", remedy)
 
 
 def _prepare(settings: Settings) -> subprocess.Popen[bytes] | None:
@@ -145,7 +164,7 @@ def _prepare(settings: Settings) -> subprocess.Popen[bytes] | None:
     return tracking.prepare(settings.mlruns, settings.tracking_uri)
 
 
-def track(
+def track_forecast(
     result: ForecastResult,
     release: Release,
     settings: Settings,

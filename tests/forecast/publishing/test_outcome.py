@@ -10,7 +10,7 @@ import pytest
 
 from harmattan.data.errors import HarmattanError, ModelError, NotifyError, ReleaseError
 from harmattan.forecast.publishing.job_log import JobLog
-from harmattan.forecast.publishing.notify import notify
+from harmattan.forecast.publishing.outcome import notify
 
 TOLD = {"event": "published", "summary": "Published 2023-12."}
 

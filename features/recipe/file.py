@@ -65,21 +65,12 @@ def _toml_value(value: Any) -> str:
     return json.dumps(value)
 
 
-def from_json(text: str, functions: Functions, where: str = "recipe") -> tuple[Feature, ...]:
-    """The features of a recipe in JSON."""
+def parse(text: str, kind: str, functions: Functions, where: str = "recipe") -> tuple[Feature, ...]:
+    """The features of a recipe in ``JSON`` or ``TOML``."""
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"this is not JSON: {error}.", where, "Correct the file.") from None
-    return from_dict(data, functions, where)
-
-
-def from_toml(text: str, functions: Functions, where: str = "recipe") -> tuple[Feature, ...]:
-    """The features of a recipe in TOML."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"this is not TOML: {error}.", where, "Correct the file.") from None
+        data = json.loads(text) if kind == "JSON" else tomllib.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"this is not {kind}: {error}.", where, "Correct the file.") from None
     return from_dict(data, functions, where)
 
 
@@ -96,8 +87,7 @@ def read(path: str | Path, functions: Functions) -> tuple[Feature, ...]:
         raise SourceError("there is no such recipe file.", str(path), "Check the path.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"the recipe cannot be read ({error}).", str(path), "Check the file.") from None
-    load = from_toml if path.suffix == ".toml" else from_json
-    return load(text, functions, str(path))
+    return parse(text, path.suffix[1:].upper(), functions, str(path))
 
 
 def from_dict(data: Any, functions: Functions, where: str = "recipe") -> tuple[Feature, ...]:

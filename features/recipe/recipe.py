@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-__all__ = ["Feature", "FeatureCube", "Recipe"]
-
-
 @dataclass(frozen=True, init=False)
 class Recipe:
     """An ordered list of named features.
@@ -52,7 +49,7 @@ class Recipe:
     features: tuple[Feature, ...]
 
     def __init__(self, features: Iterable[Term | tuple[str, Term] | Feature]) -> None:
-        made = tuple(_feature(f) for f in features)
+        made = tuple(_as_feature(f) for f in features)
         seen: set[str] = set()
         for feature in made:
             if feature.name in ("month", "region_id"):
@@ -121,20 +118,18 @@ class Recipe:
 
     def without(self, names: Iterable[str]) -> Recipe:
         """The recipe without some features."""
-        gone = list(names)
-        for name in gone:
-            if name not in self.names:
-                raise UsageError(f"no feature '{name}' in this recipe.", remedy=nearest(name, self.names))
-        return Recipe(f for f in self.features if f.name not in gone)
+        gone = [self._feature(name) for name in names]
+        return Recipe(f for f in self.features if f not in gone)
 
     def select(self, names: Iterable[str]) -> Recipe:
         """The recipe of some features, in the order given."""
-        at = {f.name: f for f in self.features}
-        wanted = list(names)
-        for name in wanted:
-            if name not in at:
-                raise UsageError(f"no feature '{name}' in this recipe.", remedy=nearest(name, at))
-        return Recipe(at[name] for name in wanted)
+        return Recipe(self._feature(name) for name in names)
+
+    def _feature(self, name: str) -> Feature:
+        found = next((f for f in self.features if f.name == name), None)
+        if found is None:
+            raise UsageError(f"no feature '{name}' in this recipe.", remedy=nearest(name, self.names))
+        return found
 
     def table(self) -> pd.DataFrame:
         """One row per feature: ``name, unit, family, latest, earliest`` (latest and earliest month used)."""
@@ -179,12 +174,12 @@ class Recipe:
     @classmethod
     def from_json(cls, text: str, functions: Mapping[str, Callable[[Panel], Array]] | None = None) -> Recipe:
         """A recipe from what :meth:`to_json` wrote; ``functions`` gives features of one's own by name."""
-        return cls(recipe_file.from_json(text, functions or {}))
+        return cls(recipe_file.parse(text, "JSON", functions or {}))
 
     @classmethod
     def from_toml(cls, text: str, functions: Mapping[str, Callable[[Panel], Array]] | None = None) -> Recipe:
         """A recipe from what :meth:`to_toml` wrote; ``functions`` gives features of one's own by name."""
-        return cls(recipe_file.from_toml(text, functions or {}))
+        return cls(recipe_file.parse(text, "TOML", functions or {}))
 
     @classmethod
     def read(
@@ -331,10 +326,7 @@ class Recipe:
 
     def marks(self, panel: Panel, name: str, static: pd.DataFrame | None = None) -> Array:
         """Where a feature rests on months that were not observed, bool (months, regions)."""
-        at = {f.name: f for f in self.features}
-        if name not in at:
-            raise UsageError(f"no feature '{name}' in this recipe.", remedy=nearest(name, at))
-        return at[name].term.marks(view_of(panel, static=static))
+        return self._feature(name).term.marks(view_of(panel, static=static))
 
 
 def month_label(back: int | None, latest: int | None) -> str:
@@ -346,7 +338,7 @@ def month_label(back: int | None, latest: int | None) -> str:
     return f"t-{back}" if back else "t"
 
 
-def _feature(item: Term | tuple[str, Term] | Feature) -> Feature:
+def _as_feature(item: Term | tuple[str, Term] | Feature) -> Feature:
     if isinstance(item, Feature):
         return item
     if isinstance(item, Term):

@@ -18,8 +18,9 @@ from threadpoolctl import threadpool_limits
 
 from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.spillover.job import problem_of
-from harmattan.training.diffusion.additive import FitResult, Likelihood
+from harmattan.training.diffusion.additive import Likelihood
 from harmattan.training.diffusion.design import Design, make_design
+from harmattan.training.diffusion.newton import FitResult
 
 STRENGTHS = (0.1, 1.0, 4.0, 16.0)
 MONTHS, ROUNDS = 6, 8

@@ -1,11 +1,10 @@
-"""A fast maximiser for the diffusion model's likelihood: projected Newton steps, one block of rows per country.
+"""The diffusion model's penalised likelihood, its slope and expected information, for many parameter vectors at once.
 
 The mean of every row is linear in the regions' background levels and in non-negative coefficients,
 
     mean = level_i + X b          size = exp(d) (mean + 0.1)^e          variance = mean + mean^2 / size
 
-so that the expected information is a sum of small dense products, one per receiving country. Two hundred refits under
-permuted borders then take about a second. The two-metric projection is that of Bertsekas (1982), doi:10.1137/0320018.
+so that the expected information is a sum of small dense products, one per region.
 """
 
 from __future__ import annotations
@@ -13,20 +12,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-from scipy import special
+from scipy import sparse, special
 
 from ..models.dispersion import LEVEL_FLOOR
 
 _TINY = 1e-10
-#: Range of the logarithm of a background level.
-_LEVELS = (-20.0, 8.0)
-_LARGEST_STEP = 2.0
-_HALVINGS = 12
+#: Range of the logarithm of the size.
+_LOG_SIZES = (-7.0, 7.0)
 _BINS = 24
-_NEAR = 1e-3
+#: Counts up to this one have their rising factorials multiplied out, which is faster than gamma functions.
+_MULTIPLIED = 16
 
 
 @dataclass(frozen=True)
@@ -52,13 +49,6 @@ class Block:
     levels: np.ndarray
     slopes: np.ndarray
 
-    def by_region(self, values: np.ndarray) -> np.ndarray:
-        """Sums over the rows of every region, (regions, ...): the product with the indicators of the regions."""
-        n = len(self.levels)
-        if values.ndim == 1:
-            return np.bincount(self.region, values, minlength=n)
-        return np.column_stack([np.bincount(self.region, v, minlength=n) for v in values.T])
-
 
 @dataclass(frozen=True)
 class Prior:
@@ -77,38 +67,129 @@ class Prior:
 
 
 @dataclass(frozen=True)
-class FitResult:
-    """A maximum: parameters, penalised log-likelihood, expected information plus the prior's, and how it ended."""
+class Moving:
+    """A column that differs from vector to vector.
 
-    params: np.ndarray
-    loglike: float
-    information: np.ndarray
-    iterations: int
-    converged: bool
+    Attributes
+    ----------
+    slope : int
+        Position of its coefficient, which no block has a column for.
+    values : numpy.ndarray
+        (vectors, rows of the grid).
+    """
+
+    slope: int
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class State:
+    """What value and derivatives share at some parameters, (vectors, rows) each."""
+
+    mean: np.ndarray
+    log_mean: np.ndarray
+    size: np.ndarray
+    ratio: np.ndarray
+    rising: np.ndarray
+    value: np.ndarray
+
+    def put(self, which: np.ndarray, other: State) -> State:
+        """This state with some of its vectors replaced."""
+        for name in ("mean", "log_mean", "size", "ratio", "rising", "value"):
+            getattr(self, name)[which] = getattr(other, name)
+        return self
+
+    def take(self, which: np.ndarray) -> State:
+        """The state of some vectors."""
+        if which.all():
+            return self
+        return State(
+            *(getattr(self, n)[which] for n in ("mean", "log_mean", "size", "ratio", "rising", "value"))
+        )
 
 
 class Likelihood:
     """The penalised likelihood of some blocks.
 
-    The parameter vector is ``centre of the log levels, log levels, coefficients, d, e``.
+    The parameter vector is ``centre of the log levels, log levels, coefficients, d, e``; arrays of vectors are
+    (vectors, parameters).
 
     Parameters
     ----------
     blocks : sequence of Block
         At least one.
     prior : Prior
+    offsets : sequence of numpy.ndarray, optional
+        Part of the mean that no parameter moves, one array (rows,) per block.
     """
 
-    def __init__(self, blocks: Sequence[Block], prior: Prior) -> None:
+    def __init__(
+        self, blocks: Sequence[Block], prior: Prior, offsets: Sequence[np.ndarray] | None = None
+    ) -> None:
         self.blocks, self.prior = blocks, prior
-        self.columns = [b.columns for b in blocks]
-        self.counts = np.concatenate([b.counts for b in blocks])
-        self.weights = np.concatenate([b.weights for b in blocks])
-        self.some = np.flatnonzero(self.counts > 0)
-        ends = np.cumsum([0, *[len(b.counts) for b in blocks]])
-        self.slices = [slice(a, b) for a, b in pairwise(ends)]
-        y = self.counts[self.some]
-        self.constant = -float(self.weights[self.some] @ special.gammaln(y + 1))
+        self._lay_out()
+        counts, self.weights, real = (
+            self.spread(np.concatenate(parts))
+            for parts in zip(*((b.counts, b.weights, np.ones(len(b.counts))) for b in blocks), strict=True)
+        )
+        self.padding = None if real.all() else real == 0
+        self.offset = None if offsets is None else self.spread(np.concatenate(offsets))
+        some = np.flatnonzero(counts > 0)
+        #: Rows with events, the largest counts first.
+        self.some = some[np.argsort(-counts[some], kind="stable")]
+        self.events = counts[self.some]
+        self.some_weights = self.weights[self.some]
+        #: How many of them have more than k events, by k.
+        self.above = [int((self.events > k).sum()) for k in range(_MULTIPLIED)]
+        self.many = int((self.events > _MULTIPLIED).sum())
+        self.constant = -float(self.some_weights @ special.gammaln(self.events + 1))
+
+    def _lay_out(self) -> None:
+        """Regions of all blocks one below the other, as (regions, months) padded with rows of weight zero."""
+        blocks, n = self.blocks, len(self.prior.precision)
+        first = np.cumsum([0, *[len(b.levels) for b in blocks]])
+        region = np.concatenate([b.region + start for b, start in zip(blocks, first[:-1], strict=True)])
+        number = np.bincount(region, minlength=first[-1])
+        order = np.argsort(region, kind="stable")
+        #: Regions, and rows that each of them has room for.
+        self.shape = int(first[-1]), int(number.max(initial=1))
+        self.rows = self.shape[0] * self.shape[1]
+        self.place = np.empty(len(region), dtype=np.int64)
+        within = np.arange(len(region)) - (np.cumsum(number) - number)[region[order]]
+        self.place[order] = region[order] * self.shape[1] + within
+        most = max(len(b.slopes) for b in blocks)
+        self.levels = np.concatenate([b.levels for b in blocks])
+        # A region without a column has zeros in its place, which add nothing to parameter 0.
+        self.slopes = np.concatenate(
+            [np.tile(np.pad(b.slopes, (0, most - len(b.slopes))), (len(b.levels), 1)) for b in blocks]
+        )
+        columns = np.concatenate([np.pad(b.columns, ((0, 0), (0, most - len(b.slopes)))) for b in blocks])
+        self.columns = self.spread(columns.T).reshape(most, *self.shape).transpose(1, 0, 2).copy()
+        i, j = np.triu_indices(most)
+        x = self.columns
+        ones = np.ones((len(x), 1, x.shape[2]))
+        self.products = np.concatenate([ones, x, x[:, i] * x[:, j]], axis=1).transpose(0, 2, 1).copy()
+        self._to_vector = _adder(np.column_stack([self.levels, self.slopes]), n)
+        level, one, other = self.levels[:, None], self.slopes[:, i], self.slopes[:, j]
+        self._to_matrix = _adder(
+            np.hstack([level * n + level, level * n + self.slopes, one * n + other]), n * n
+        )
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Values by row, (..., rows), in their places of the regions, (..., regions x months); zero elsewhere."""
+        out = np.zeros((*values.shape[:-1], self.rows))
+        out[..., self.place] = values
+        return out
+
+    def _sums(self, values: np.ndarray, products: int) -> np.ndarray:
+        """Sums by region of values times the first products, (vectors, rows) -> (regions x products, vectors)."""
+        shaped = values.reshape(len(values), *self.shape).transpose(1, 0, 2)
+        sums = np.matmul(shaped, self.products[:, :, :products])
+        return np.asarray(sums.transpose(0, 2, 1).reshape(-1, len(values)))
+
+    def _vector(self, values: np.ndarray) -> np.ndarray:
+        """Sums of values times the derivative of the mean by each parameter, (vectors, parameters)."""
+        return np.asarray((self._to_vector @ self._sums(values, 1 + self.slopes.shape[1])).T)
 
     def under(self, prior: Prior) -> Likelihood:
         """The same rows under another prior."""
@@ -116,76 +197,135 @@ class Likelihood:
         other.prior = prior
         return other
 
-    def natural(self, params: np.ndarray) -> np.ndarray:
-        """The parameters with levels instead of their logarithms."""
-        return np.where(self.prior.levels, np.exp(np.where(self.prior.levels, params, 0.0)), params)
-
-    def mean(self, params: np.ndarray) -> np.ndarray:
-        """Mean of every row."""
-        theta = self.natural(params)
-        parts = [
-            theta[b.levels][b.region] + x @ theta[b.slopes]
-            for b, x in zip(self.blocks, self.columns, strict=True)
-        ]
-        return np.concatenate(parts) + _TINY
-
-    def _size(self, params: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        log_mean = np.log(mean + LEVEL_FLOOR)
-        return np.exp(np.clip(params[-2] + params[-1] * log_mean, -7, 7)), log_mean
-
     def value(self, params: np.ndarray) -> float:
-        """Penalised log-likelihood."""
-        mean = self.mean(params)
-        size, _ = self._size(params, mean)
-        ratio = np.log1p(mean / size)
-        s, w, y = self.some, self.weights, self.counts
-        ys, rs = y[s], size[s]
-        rare = special.gammaln(ys + rs) - special.gammaln(rs) + ys * (np.log(mean[s] / rs) - ratio[s])
-        return self.constant - float(w @ (size * ratio)) + float(w[s] @ rare) - self._penalty(params)
-
-    def _away(self, params: np.ndarray) -> np.ndarray:
-        return params - np.where(self.prior.levels, params[0], 0.0)
-
-    def _penalty(self, params: np.ndarray) -> float:
-        return 0.5 * float(self.prior.precision @ self._away(params) ** 2)
+        """Penalised log-likelihood of one vector."""
+        return float(self.state(params[None]).value[0])
 
     def derivatives(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Gradient, and the expected information plus the prior's precision."""
-        mean = self.mean(params)
-        size, log_mean = self._size(params, mean)
-        s, w, y = self.some, self.weights, self.counts
-        share = (y + size) / (size + mean)
-        by_size = 1 - share - np.log1p(mean / size)
-        by_size[s] += special.digamma(y[s] + size[s]) - special.digamma(size[s])
-        by_size *= size
-        # Through the size's law the mean moves the size as well.
-        along = params[-1] / (mean + LEVEL_FLOOR)
-        by_mean = w * (y / mean - share + by_size * along)
-        known_size = w * _by_level(by_size**2, log_mean)
-        known = w / (mean + mean**2 / size) + known_size * along**2
-        law = np.column_stack([np.ones(len(mean)), log_mean])
-        both = (known_size * along)[:, None] * law
-        grad, info = np.zeros(len(params)), np.zeros((len(params), len(params)))
-        for block, x, rows in zip(self.blocks, self.columns, self.slices, strict=True):
-            level, slope = block.levels, block.slopes
-            grad[level] += block.by_region(by_mean[rows])
-            grad[slope] += x.T @ by_mean[rows]
-            # The indicators of the regions are never written out: their products are sums by region.
-            info[level, level] += block.by_region(known[rows])
-            weighted = x * known[rows, None]
-            between = block.by_region(weighted)
-            info[np.ix_(level, slope)] += between
-            info[np.ix_(slope, level)] += between.T
-            info[np.ix_(slope, slope)] += weighted.T @ x
-            for at, cross in ((level, block.by_region(both[rows])), (slope, x.T @ both[rows])):
-                info[at, -2:] += cross
-                info[-2:, at] += cross.T
-        grad[-2:] = law.T @ (w * by_size)
-        info[-2:, -2:] = (law * known_size[:, None]).T @ law
-        scale = np.where(self.prior.levels, self.natural(params), 1.0)
+        """Gradient of one vector, and the expected information plus the prior's precision."""
+        grad, info = self.slope(params[None], self.state(params[None]))
+        return grad[0], info[0]
+
+    def state(self, params: np.ndarray, moving: Moving | None = None) -> State:
+        """Means, sizes and the penalised log-likelihood."""
+        mean = self._mean(params, moving)
+        log_mean = np.log(mean + LEVEL_FLOOR)
+        log_size = params[:, -1:] * log_mean
+        log_size += params[:, -2:-1]
+        np.clip(log_size, *_LOG_SIZES, out=log_size)
+        size = np.exp(log_size)
+        ratio = np.log(mean + size)
+        ratio -= log_size
+        s, y = self.some, self.events
+        factor, rising = self._rising(size[:, s])
+        rare = factor + y * (np.log(mean[:, s]) - log_size[:, s] - ratio[:, s])
+        np.multiply(size, ratio, out=log_size)
+        value = self.constant - log_size @ self.weights + rare @ self.some_weights - self._penalty(params)
+        return State(mean, log_mean, size, ratio, rising, value)
+
+    def _mean(self, params: np.ndarray, moving: Moving | None) -> np.ndarray:
+        out = np.empty((len(params), self.rows))
+        shaped = out.reshape(len(params), *self.shape)
+        np.matmul(params[:, self.slopes].transpose(1, 0, 2), self.columns, out=shaped.transpose(1, 0, 2))
+        shaped += (np.exp(params[:, self.levels]) + _TINY)[:, :, None]
+        if moving is not None:
+            out += params[:, moving.slope, None] * moving.values
+        return out if self.offset is None else out + self.offset
+
+    def _rising(self, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """log of ``size (size + 1) ... (size + y - 1)`` and its derivative by the size, for the rows with events."""
+        product, slope = np.ones_like(size), np.zeros_like(size)
+        for k, above in enumerate(self.above):
+            if not above:
+                break
+            term = size[:, :above] + k
+            product[:, :above] *= term
+            slope[:, :above] += 1 / term
+        out = np.log(product)
+        if self.many:
+            r, top = size[:, : self.many], self.events[: self.many] + size[:, : self.many]
+            out[:, : self.many] = special.gammaln(top) - special.gammaln(r)
+            slope[:, : self.many] = special.digamma(top) - special.digamma(r)
+        return out, slope
+
+    def _away(self, params: np.ndarray) -> np.ndarray:
+        return params - np.where(self.prior.levels, params[:, :1], 0.0)
+
+    def _penalty(self, params: np.ndarray) -> np.ndarray:
+        return np.asarray(0.5 * self._away(params) ** 2 @ self.prior.precision)
+
+    def slope(
+        self, params: np.ndarray, at: State, moving: Moving | None = None, law: bool = True
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Gradients, and the expected information plus the prior's precision; without the size's law unless ``law``."""
+        vectors, n = params.shape
+        by_mean, by_size, known, known_size, along = self._by_row(params, at)
+        grad = self._vector(by_mean)
+        sums = self._sums(known, self.products.shape[-1])
+        info = (self._to_matrix @ sums).T.reshape(vectors, n, n)
+        info = info + info.transpose(0, 2, 1)
+        np.einsum("vii->vi", info)[:] /= 2
+        laws = [known_size * along, known_size * along * at.log_mean] if law else []
+        if moving is not None:
+            weighted = known * moving.values
+            grad[:, moving.slope] = np.vecdot(by_mean, moving.values)
+            info[:, moving.slope] = info[:, :, moving.slope] = self._vector(weighted)
+            info[:, moving.slope, moving.slope] = np.vecdot(weighted, moving.values)
+        for column, cross in enumerate(laws, start=n - 2):
+            info[:, column] = info[:, :, column] = self._vector(cross)
+            if moving is not None:
+                both = np.vecdot(cross, moving.values)
+                info[:, moving.slope, column] = info[:, column, moving.slope] = both
+        if law:
+            weighted = self.weights * by_size
+            grad[:, -2], grad[:, -1] = weighted.sum(axis=1), np.vecdot(weighted, at.log_mean)
+            cross = known_size * at.log_mean
+            info[:, -2, -2], info[:, -1, -1] = known_size.sum(axis=1), np.vecdot(cross, at.log_mean)
+            info[:, -2, -1] = info[:, -1, -2] = cross.sum(axis=1)
+        scale = np.where(self.prior.levels, np.exp(np.where(self.prior.levels, params, 0.0)), 1.0)
         grad *= scale
-        info *= scale[:, None] * scale
+        info *= scale[:, :, None] * scale[:, None, :]
         return self._with_prior(params, grad, info)
+
+    def _by_row(self, params: np.ndarray, at: State) -> tuple[np.ndarray, ...]:
+        """Of every row: slopes by mean and size, expected information on both, and how the size moves with the mean."""
+        s = self.some
+        total = at.mean + at.size
+        share = at.size / total
+        share[:, s] += self.events / total[:, s]
+        by_size = 1 - share
+        by_size -= at.ratio
+        by_size[:, s] += at.rising
+        by_size *= at.size
+        along = params[:, -1:] / (at.mean + LEVEL_FLOOR)
+        by_mean = by_size * along
+        by_mean -= share
+        by_mean[:, s] += self.events / at.mean[:, s]
+        by_mean *= self.weights
+        known_size = self.weights * self._by_level(by_size**2, at.log_mean)
+        total *= at.mean
+        known = at.size / total
+        known *= self.weights
+        known += known_size * along**2
+        return by_mean, by_size, known, known_size, along
+
+    def _by_level(self, values: np.ndarray, level: np.ndarray) -> np.ndarray:
+        """Each value replaced by the mean of those at about its level: an expectation instead of one outcome."""
+        if not level.shape[1]:
+            return values
+        pad = self.padding
+        low = (level if pad is None else np.where(pad, np.inf, level)).min(axis=1, keepdims=True)
+        high = (level if pad is None else np.where(pad, -np.inf, level)).max(axis=1, keepdims=True)
+        width = np.maximum(high - low, 1e-9) / _BINS
+        which = ((level - low) / width).astype(np.int64)
+        np.minimum(which, _BINS - 1, out=which)
+        if pad is not None:
+            which[:, pad] = _BINS
+        which += (_BINS + 1) * np.arange(len(level))[:, None]
+        bins = (_BINS + 1) * len(level)
+        flat = which.ravel()
+        total, count = np.bincount(flat, values.ravel(), minlength=bins), np.bincount(flat, minlength=bins)
+        return np.asarray((total / np.maximum(count, 1))[which])
 
     def _with_prior(
         self, params: np.ndarray, grad: np.ndarray, info: np.ndarray
@@ -193,76 +333,15 @@ class Likelihood:
         precision, levels = self.prior.precision, self.prior.levels
         pull = precision * self._away(params)
         grad = grad - pull
-        info[np.diag_indices_from(info)] += precision
-        grad[0] += pull[levels].sum()
-        info[0, levels] -= precision[levels]
-        info[levels, 0] -= precision[levels]
-        info[0, 0] += precision[levels].sum()
+        np.einsum("vii->vi", info)[:] += precision
+        grad[:, 0] += pull[:, levels].sum(axis=1)
+        info[:, 0, levels] -= precision[levels]
+        info[:, levels, 0] -= precision[levels]
+        info[:, 0, 0] += precision[levels].sum()
         return grad, info
 
 
-def _by_level(values: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Each value replaced by the mean of those at about its level: an expectation instead of one outcome."""
-    if not len(level):
-        return values
-    width = max(float(np.ptp(level)), 1e-9) / _BINS
-    which = np.minimum(((level - level.min()) / width).astype(np.int64), _BINS - 1)
-    total = np.bincount(which, values, minlength=_BINS)
-    return np.asarray((total / np.maximum(np.bincount(which, minlength=_BINS), 1))[which])
-
-
-def maximise(
-    likelihood: Likelihood,
-    start: np.ndarray,
-    free: np.ndarray,
-    iterations: int = 200,
-    tolerance: float = 1e-4,
-) -> FitResult:
-    """Maximise over the free parameters; coefficients stay >= 0.
-
-    Parameters
-    ----------
-    start : numpy.ndarray
-        Parameters to begin with; those that are not free keep these values.
-    free : numpy.ndarray
-        bool per parameter.
-    tolerance : float
-        The search ends when a whole Newton step promises less than this in log-likelihood.
-    """
-    levels = likelihood.prior.levels
-    lower, upper = _bounds(levels)
-    slopes = lower == 0.0
-    params, value = start.copy(), likelihood.value(start)
-    info = np.eye(len(start))
-    for count in range(iterations):
-        grad, info = likelihood.derivatives(params)
-        # What is close to its bound and wants to pass it goes there at once; it would shorten all other steps.
-        low = free & (params - lower <= _NEAR) & (grad <= 0)
-        high = free & (upper - params <= _NEAR) & (grad >= 0)
-        move = free & ~low & ~high
-        step = np.where(low, lower - params, np.where(high, upper - params, 0.0))
-        step[move] = np.linalg.solve(info[np.ix_(move, move)] + 1e-9 * np.eye(move.sum()), grad[move])
-        promise = 0.5 * float(step @ grad)
-        if promise < tolerance:
-            return FitResult(params, value, info, count, True)
-        step *= min(1.0, _LARGEST_STEP / max(float(np.abs(step[~slopes]).max(initial=0.0)), 1e-12))
-        for _ in range(_HALVINGS):
-            trial = np.clip(params + step, lower, upper)
-            reached = likelihood.value(trial)
-            if reached > value:
-                break
-            step = step / 2
-        else:
-            # No step along this direction gains anything.
-            return FitResult(params, value, info, count, promise < 10 * tolerance)
-        params, value = trial, reached
-    return FitResult(params, value, info, iterations, False)
-
-
-def _bounds(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Box of every parameter: coefficients are never negative, levels and the size's law stay finite."""
-    lower, upper = np.zeros(len(levels)), np.full(len(levels), np.inf)
-    lower[levels], upper[levels] = _LEVELS
-    lower[0], upper[0] = _LEVELS
-    lower[-2:], upper[-2:] = (-6.0, -1.0), (6.0, 2.0)
-    return lower, upper
+def _adder(positions: np.ndarray, size: int) -> sparse.csc_array:
+    """The matrix that adds the entries of a flat array to their positions in another, (size, entries)."""
+    n = positions.size
+    return sparse.csc_array((np.ones(n), positions.ravel(), np.arange(n + 1)), shape=(size, n))

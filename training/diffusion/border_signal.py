@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ...data.frames import rows_of
-from .additive import FitResult, Likelihood, maximise
+from .additive import Likelihood
 from .design import Design, Term
+from .newton import FitResult, maximise_all
+from .refits import permuted_estimates, profile_intervals
 from .shared_shock import SHOCK_TEST_LEVEL, shock_p_value
 
 #: Level of the tests, after Holm's adjustment over all borders.
 SIGNIFICANT = 0.05
 #: An estimate has to pass this quantile of the estimates under permuted borders.
 PERMUTED_LEVEL = 0.95
-#: Probability that the profile intervals claim.
-INTERVAL = 0.90
-#: Refits of a border need no more precision than this in log-likelihood.
-_REFIT_TOLERANCE = 3e-3
 #: Close verdicts get up to this many times the permutations asked for.
 MOST = 10
 #: A share of larger estimates within so many of its standard errors of the level is too close to call ...
@@ -75,6 +72,7 @@ def judge_borders(
     permutations: int,
     rng: np.random.Generator | None,
     loose: tuple[Design, FitResult] | None = None,
+    bounded: Collection[tuple[str, str]] | None = None,
 ) -> pd.DataFrame:
     """One row per directed pair of countries, with the verdict.
 
@@ -92,47 +90,76 @@ def judge_borders(
     loose : tuple of Design and FitResult, optional
         The design whose borders hardly anything pulls to zero, and its fit: standard errors and profile intervals
         come from there. Without it they are missing.
+    bounded : collection of (str, str), optional
+        Source and target countries of the only borders that get an interval.
     """
-    sd = None if loose is None else _standard_errors(loose[1])
-    rows = []
-    for term in (t for t in design.terms if t.kind == "across"):
-        interval = (np.nan, np.nan, np.nan)
-        if loose is not None and sd is not None:
-            at = design.position(term)
-            interval = _interval(*loose, term, float(best.params[at]), float(sd[at]))
-        rows.append((*_tested(design, likelihood, best, term), *interval))
-    pairs = pd.DataFrame(rows, columns=[*_TESTED, *_INTERVAL])
+    terms = [t for t in design.terms if t.kind == "across"]
+    pairs = pd.DataFrame(
+        [
+            (*tested, *interval)
+            for tested, interval in zip(
+                _likelihood_ratios(design, likelihood, best, terms),
+                _intervals(design, best, terms, loose, bounded),
+                strict=True,
+            )
+        ],
+        columns=[*_TESTED, *_INTERVAL],
+    )
     pairs["p_holm"] = holm(pairs["p_value"].to_numpy(float))
     phi = float(best.params[design.position(Term("domestic"))])
     for end in ("low", "high"):
         pairs[f"permeability_{end}"] = pairs[f"coefficient_{end}"] / (phi if phi > 0 else np.nan)
-    return _permuted(design, best, pairs, permutations, rng)
+    return _permuted(design, best, terms, pairs, permutations, rng)
 
 
 _TESTED = ("source_country", "target_country", "permeability", "coefficient", "lr_statistic", "p_value")
 _INTERVAL = ("coefficient_low", "coefficient_high", "standard_error")
 
 
-def _tested(
-    design: Design, likelihood: Likelihood, best: FitResult, term: Term
-) -> tuple[str, str, float, float, float, float]:
-    """Estimate and likelihood ratio of one border."""
+def _likelihood_ratios(
+    design: Design, likelihood: Likelihood, best: FitResult, terms: Sequence[Term]
+) -> list[tuple[Any, ...]]:
+    """Estimate and likelihood ratio of every border."""
     phi = float(best.params[design.position(Term("domestic"))])
-    estimate, statistic = float(best.params[design.position(term)]), 0.0
-    if estimate > 0:
-        closed = design.fit(likelihood, best.params, closed=[term])
-        statistic = max(0.0, 2 * (best.loglike - closed.loglike))
+    at = np.array([design.position(term) for term in terms], dtype=int)
+    estimates, statistics = best.params[at], np.zeros(len(terms))
+    open_ = np.flatnonzero(estimates > 0)
+    starts = np.repeat(best.params[None], len(open_), axis=0)
+    free = np.ones(starts.shape, dtype=bool)
+    starts[np.arange(len(open_)), at[open_]] = 0.0
+    free[np.arange(len(open_)), at[open_]] = False
+    closed = maximise_all(likelihood, starts, free)
+    statistics[open_] = [max(0.0, 2 * (best.loglike - fit.loglike)) for fit in closed]
     # On the boundary half of the mass of the likelihood ratio is at zero (Self & Liang 1987).
-    p = 0.5 * float(stats.chi2.sf(statistic, 1)) if statistic > 0 else 1.0
-    return term.source, term.target, estimate / phi if phi > 0 else np.nan, estimate, statistic, p
+    p = np.where(statistics > 0, 0.5 * stats.chi2.sf(statistics, 1), 1.0)
+    size = estimates / phi if phi > 0 else np.full(len(terms), np.nan)
+    numbers = np.column_stack([size, estimates, statistics, p]).tolist()
+    return [(term.source, term.target, *row) for term, row in zip(terms, numbers, strict=True)]
 
 
-def _interval(
-    design: Design, found: FitResult, term: Term, pooled: float, sd: float
-) -> tuple[float, float, float]:
-    """Profile interval of one border, which holds the pooled estimate, and its standard error."""
-    low, high = profile_interval(design, found, term, sd)
-    return min(low, pooled), max(high, pooled), sd
+def _intervals(
+    design: Design,
+    best: FitResult,
+    terms: Sequence[Term],
+    loose: tuple[Design, FitResult] | None,
+    bounded: Collection[tuple[str, str]] | None,
+) -> list[tuple[float, float, float]]:
+    """Profile interval of every border, which holds the pooled estimate, and its standard error."""
+    nothing = (np.nan, np.nan, np.nan)
+    if loose is None:
+        return [nothing] * len(terms)
+    sd = _standard_errors(loose[1])
+    found: dict[Term, tuple[float, float, float]] = {}
+    for target in dict.fromkeys(term.target for term in terms):
+        into = [t for t in terms if t.target == target and (bounded is None or t[1:] in bounded)]
+        if not into:
+            continue
+        errors = [float(sd[design.position(term)]) for term in into]
+        ends = profile_intervals(*loose, into, errors)
+        for term, error, (low, high) in zip(into, errors, ends, strict=True):
+            pooled = float(best.params[design.position(term)])
+            found[term] = (min(low, pooled), max(high, pooled), error)
+    return [found.get(term, nothing) for term in terms]
 
 
 def _standard_errors(best: FitResult) -> np.ndarray:
@@ -144,6 +171,7 @@ def _standard_errors(best: FitResult) -> np.ndarray:
 def _permuted(
     design: Design,
     best: FitResult,
+    terms: Sequence[Term],
     pairs: pd.DataFrame,
     permutations: int,
     rng: np.random.Generator | None,
@@ -151,24 +179,32 @@ def _permuted(
     """Compare the estimates with those under permuted borders, and what passes with a shock on both sides."""
     checked, enough = [], _with_events(design)
     few = ~(pairs["source_country"].isin(enough) & pairs["target_country"].isin(enough))
-    for row, scarce in zip(rows_of(pairs), few, strict=True):
-        term = Term("across", str(row.source_country), str(row.target_country))
+    asked = (pairs["coefficient"] > 0) & (pairs["p_holm"] < SIGNIFICANT) & ~few
+    for term, estimate, ask in zip(terms, pairs["coefficient"], asked, strict=True):
         reference, p, count, shock = np.nan, np.nan, 0, np.nan
-        if row.coefficient > 0 and row.p_holm < SIGNIFICANT and not scarce:
+        if ask:
             shock = shock_p_value(design, best, term)
             if rng is not None:
                 estimates = _enough(design, best, term, permutations, rng)
                 reference = float(np.quantile(estimates, PERMUTED_LEVEL))
-                p = (1 + float((estimates >= row.coefficient).sum())) / (1 + len(estimates))
+                p = (1 + float((estimates >= estimate).sum())) / (1 + len(estimates))
                 count = len(estimates)
         checked.append((reference, p, count, shock))
     names = ["permuted_95", "p_permuted", "permutations", "p_shock"]
     pairs = pd.concat([pairs, pd.DataFrame(checked, columns=names)], axis=1)
-    passes = (pairs["p_holm"] < SIGNIFICANT) & (pairs["coefficient"] > pairs["permuted_95"])
-    pairs["declared"] = passes & ~_too_close(pairs)
-    pairs["distinguishable_from_shock"] = pairs["declared"] & (pairs["p_shock"] < SHOCK_TEST_LEVEL)
-    marks = zip(rows_of(pairs), few, _too_close(pairs), strict=True)
-    pairs["verdict"] = [FEW if scarce else _verdict(row, close) for row, scarce, close in marks]
+    significant, close = pairs["p_holm"] < SIGNIFICANT, _too_close(pairs)
+    declared = significant & (pairs["coefficient"] > pairs["permuted_95"]) & ~close
+    pairs["declared"] = declared
+    pairs["distinguishable_from_shock"] = declared & (pairs["p_shock"] < SHOCK_TEST_LEVEL)
+    reasons = {
+        FEW: few,
+        SIGNAL: pairs["distinguishable_from_shock"],
+        SHARED: declared,
+        WEAK: ~significant,
+        UNCHECKED: pairs["permutations"] == 0,
+        CLOSE: close,
+    }
+    pairs["verdict"] = np.select(list(reasons.values()), list(reasons), ANYWHERE)
     return pairs[list(PAIR_COLUMNS)]
 
 
@@ -185,16 +221,6 @@ def _too_close(pairs: pd.DataFrame) -> pd.Series:
     return pd.Series((pairs["p_permuted"] - edge).abs() < _TOO_CLOSE * error)
 
 
-def _verdict(row: Any, close: bool) -> str:
-    if row.declared:
-        return SIGNAL if row.distinguishable_from_shock else SHARED
-    if row.p_holm >= SIGNIFICANT:
-        return WEAK
-    if not row.permutations:
-        return UNCHECKED
-    return CLOSE if close else ANYWHERE
-
-
 def _enough(
     design: Design, best: FitResult, term: Term, permutations: int, rng: np.random.Generator
 ) -> np.ndarray:
@@ -208,101 +234,6 @@ def _enough(
             break
         found = np.concatenate([found, permuted_estimates(design, best, term, permutations, rng)])
     return found
-
-
-def permuted_estimates(
-    design: Design,
-    best: FitResult,
-    term: Term,
-    permutations: int,
-    rng: np.random.Generator,
-    ends: str = "both",
-) -> np.ndarray:
-    """Estimates of one border's coefficient when its pieces join other regions, (permutations,).
-
-    Every refit relabels the regions at both ends of the border: the lengths and pattern of the border stay, but it
-    joins regions drawn at random in the two countries. Background levels and all other coefficients of the
-    receiving country are fitted again; what all countries share stays at its estimate.
-
-    Parameters
-    ----------
-    ends : {"both", "source", "target"}
-        Which end is relabelled.
-    """
-    here, there = (np.flatnonzero(design.country == c) for c in (term.target, term.source))
-    likelihood, free = _receiver(design, term.target)
-    block = likelihood.blocks[0]
-    at, out = design.position(term), np.empty(permutations)
-    column = int(np.flatnonzero(block.slopes == at)[0])
-    likelihood.columns = [block.columns.copy()]
-    mine = np.flatnonzero(design.country[design.regions] == term.target)
-    arriving_lag, months = design.lag[:, there], design.rows[mine]
-    weights = design.far[np.ix_(here, there)]
-    for i in range(permutations):
-        to = rng.permutation(len(here)) if ends != "source" else np.arange(len(here))
-        by = rng.permutation(len(there)) if ends != "target" else np.arange(len(there))
-        moved = arriving_lag @ weights[np.ix_(to, by)].T
-        likelihood.columns[0][:, column] = moved[months, block.region]
-        out[i] = maximise(likelihood, best.params, free, 40, _REFIT_TOLERANCE).params[at]
-    return out
-
-
-def _receiver(design: Design, target: str) -> tuple[Likelihood, np.ndarray]:
-    """The rows of one receiving country, and what is free in a refit of it alone: not what all countries share."""
-    block = design.block(target)
-    free = np.zeros(design.size, dtype=bool)
-    free[np.concatenate([block.levels, block.slopes])] = True
-    free[design.position(Term("domestic"))] = False
-    return Likelihood([block], design.prior()), free
-
-
-def profile_interval(
-    design: Design, best: FitResult, term: Term, sd: float, level: float = INTERVAL
-) -> tuple[float, float]:
-    """Interval of one border's coefficient from its profile likelihood; ``low`` is 0 where 0 is not excluded.
-
-    What all countries share stays at its estimate: it is known far better than any border.
-    """
-    likelihood, free = _receiver(design, term.target)
-    at = design.position(term)
-    free[at] = False
-    drop = float(stats.chi2.ppf(level, 1))
-    centre, top = float(best.params[at]), likelihood.value(best.params)
-
-    def excess(value: float) -> float:
-        start = best.params.copy()
-        start[at] = value
-        reached = maximise(likelihood, start, free, 60, _REFIT_TOLERANCE).loglike
-        return 2 * (top - reached) - drop
-
-    high = _crossing(excess, centre, centre + 1.64 * max(sd, 1e-3), drop)
-    low = 0.0
-    if centre > 0 and excess(0.0) > 0:
-        low = _crossing(excess, centre, centre / 2, drop, floor=0.0)
-    return low, high
-
-
-def _crossing(
-    excess: Callable[[float], float], centre: float, guess: float, drop: float, floor: float | None = None
-) -> float:
-    """Where the profile has fallen by ``drop``, by secants on the root of the fall, kept inside a bracket."""
-    inside, outside = centre, floor
-    known = (centre, -np.sqrt(drop))
-    for _ in range(10):
-        root = np.sqrt(max(excess(guess) + drop, 0.0)) - np.sqrt(drop)
-        if abs(root) < 0.02:
-            break
-        inside, outside = (guess, outside) if root < 0 else (inside, guess)
-        slope = (root - known[1]) / (guess - known[0])
-        known, before = (guess, root), guess
-        guess = guess - root / slope if slope else np.nan
-        if outside is None:
-            # Not yet passed: at most four times as far from the centre as before.
-            far = centre + 4 * (before - centre)
-            guess = min(guess, far) if guess > before else far
-        elif not min(inside, outside) < guess < max(inside, outside):
-            guess = (inside + outside) / 2
-    return float(guess)
 
 
 def holm(p: np.ndarray) -> np.ndarray:

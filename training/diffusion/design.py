@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from ...data.errors import ModelError
 from ..models.base import Problem
 from ..models.dispersion import size_at
 from ..models.excitation import exponential_means
-from .additive import Block, FitResult, Likelihood, Prior, maximise
+from .additive import Block, Likelihood, Prior
 from .kernel import LINEAR, Kernel
+from .newton import FitResult, maximise
 
 #: Half-lives (months) whose mixture is the distributed lag; the shares are learned from regions' own histories.
 LAG_HALF_LIVES = (0.5, 2.0, 6.0, 24.0)
@@ -75,7 +78,12 @@ class Design:
     border_precision: float = BORDER_PRECISION
     kernel: Kernel = LINEAR
 
-    @property
+    @cached_property
+    def domestic(self) -> np.ndarray:
+        """What arrives in each region from the rest of its country, (months, regions)."""
+        return np.asarray(self.lag @ self.near.T)
+
+    @cached_property
     def country(self) -> np.ndarray:
         """Country of every region."""
         return np.array(self.problem.panel.countries)
@@ -120,7 +128,7 @@ class Design:
             if term.kind == "own" and term.source == target:
                 values = self.lag[rows, regions]
             elif term.kind == "domestic":
-                values = (self.lag @ self.near.T)[rows, regions]
+                values = self.domestic[rows, regions]
             elif term.kind == "across" and term.target == target:
                 weights = far if term == replaced else None
                 values = self.arriving(term.source, target, weights)[rows, local]
@@ -189,11 +197,27 @@ def make_design(
     pooling: float,
     kernel: Kernel = LINEAR,
 ) -> tuple[Design, np.ndarray]:
-    """The design of one origin, and the shares of the half-lives in its lag."""
+    """The design of one origin, and the shares of the half-lives in its lag.
+
+    Raises
+    ------
+    ModelError
+        Without links, or without any link across a border: there is no border to test.
+    """
+    panel = problem.panel
+    if panel.links is None or not len(panel.links):
+        raise ModelError(
+            "spillover needs links between regions, and this panel has none.",
+            remedy="Pass polygons (--regions) or a table of links (--links).",
+        )
     sample = replace(problem, also=()).sample(origin, 1, burn_in, thinned=False)
     _, rows, regions, _ = sample.pieces[0]
-    panel = problem.panel
     near, far = kernel.weights(panel, crossing=False), kernel.weights(panel, crossing=True)
+    if not far.any():
+        raise ModelError(
+            "spillover needs a border, and no link of this panel joins two countries.",
+            remedy="Bring the regions of a second country, and their links.",
+        )
     states = lag_states(problem)
     design = Design(
         problem=problem,

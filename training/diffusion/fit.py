@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from ...data.errors import ModelError
 from ..models.base import Problem
-from ..models.excitation import border_weights
-from .additive import FitResult
 from .border_signal import judge_borders
 from .design import Design, Term, make_design
 from .kernel import LINEAR, Kernel
 from .model import Alternatives, Diffusion, _coefficients, stationary
+from .newton import FitResult
 
 #: Refits under permuted borders, for every border that passes the likelihood-ratio test.
 PERMUTATIONS = 400
@@ -34,7 +33,7 @@ def fit_diffusion(
     *,
     permutations: int = PERMUTATIONS,
     rng: np.random.Generator | None = None,
-    intervals: bool = True,
+    intervals: bool | Collection[tuple[str, str]] = True,
     kernel: Kernel = LINEAR,
 ) -> Diffusion:
     """Fit the model to everything known at ``origin`` and judge every border, direction by direction.
@@ -53,8 +52,8 @@ def fit_diffusion(
         Refits under permuted borders, for every border that passes the likelihood-ratio test.
     rng : numpy.random.Generator, optional
         Draws the permutations. Without it they are left out, and no signal is declared.
-    intervals : bool
-        Whether to compute the profile intervals of the coefficients.
+    intervals : bool or collection of (str, str)
+        Whether to compute the profile intervals of the coefficients; or of which borders, by source and target country.
     kernel : Kernel
         Weights of neighbours, and saturation; linear over shared borders by default.
 
@@ -68,7 +67,6 @@ def fit_diffusion(
     ModelError
         Without links, or without any link across a border: there is no border to test.
     """
-    _check_borders(problem)
     # Products this small lose more to the threads' meeting than they gain, and one thread adds in one order.
     with threadpool_limits(1):
         design, shares = make_design(problem, origin, recency_half_life, burn_in, pooling, kernel)
@@ -76,26 +74,12 @@ def fit_diffusion(
         best = design.fit(likelihood, design.start())
         free = design.freed()
         loose = free.fit(likelihood.under(free.prior()), best.params)
+        bounded = None if isinstance(intervals, bool) else intervals
         pairs = judge_borders(
-            design, likelihood, best, permutations, rng, loose=(free, loose) if intervals else None
+            design, likelihood, best, permutations, rng, (free, loose) if intervals else None, bounded
         )
         model = assemble(design, best, pairs, shares)
         return model if rng is None else replace(model, alternatives=_alternatives(free, loose, rng))
-
-
-def _check_borders(problem: Problem) -> None:
-    """A :class:`ModelError` where there is no border to test."""
-    links = problem.panel.links
-    if links is None or not len(links):
-        raise ModelError(
-            "spillover needs links between regions, and this panel has none.",
-            remedy="Pass polygons (--regions) or a table of links (--links).",
-        )
-    if not border_weights(problem.panel, crossing=True).any():
-        raise ModelError(
-            "spillover needs a border, and no link of this panel joins two countries.",
-            remedy="Bring the regions of a second country, and their links.",
-        )
 
 
 def _alternatives(design: Design, best: FitResult, rng: np.random.Generator) -> Alternatives:

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import ModelError
-from ...data.frames import rows_of
 from .border_signal import current_names
 from .design import LAG_HALF_LIVES
 from .kernel import LINEAR, Kernel
@@ -219,8 +218,9 @@ class Diffusion:
 def _coefficients(pairs: pd.DataFrame, countries: tuple[str, ...]) -> np.ndarray:
     """gamma_AB of every pair of regions, (receivers, senders)."""
     of, gamma = np.array(countries), np.zeros((len(countries), len(countries)))
-    for row in rows_of(pairs):
-        gamma[np.ix_(of == row.target_country, of == row.source_country)] = row.coefficient
+    columns = (pairs[name].tolist() for name in ("source_country", "target_country", "coefficient"))
+    for source, target, coefficient in zip(*columns, strict=True):
+        gamma[np.ix_(of == target, of == source)] = coefficient
     return gamma
 
 

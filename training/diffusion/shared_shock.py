@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from .additive import FitResult, Likelihood, Prior, maximise
+from .additive import Likelihood, Prior
 from .design import LAG_HALF_LIVES, Design, Term
+from .newton import FitResult, maximise
 
 if TYPE_CHECKING:
     from .additive import Block

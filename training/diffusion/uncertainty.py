@@ -7,6 +7,7 @@ are kept as a list of edges, so that closing some of them is a mask and two hund
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from .simulate import instead, step_decay
 ENDS = (0.05, 0.95)
 #: Steps of the power iteration; matrices of neighbours settle within some tens.
 _ITERATIONS = 1000
+#: Steps after which a version that may still explode has its radius computed.
+_LOOKED_AT = 100
 
 
 @dataclass(frozen=True)
@@ -103,23 +106,52 @@ class Ensemble:
 
     def _stationary(self) -> Ensemble:
         """Every version but the fit, which is already, scaled back by a factor of its own where it would explode."""
-        factor = np.minimum(1.0, LARGEST_RADIUS / np.maximum(self.radii(), 1e-9))
-        factor[0] = 1.0
+        factor, large = np.ones(len(self)), self._may_explode()
+        large[0] = False
+        if large.any():
+            some = replace(
+                self,
+                endemic=self.endemic[large],
+                own=self.own[large],
+                phi=self.phi[large],
+                flow=self.flow[large],
+            )
+            factor[large] = np.minimum(1.0, LARGEST_RADIUS / np.maximum(some.radii(), 1e-9))
         return replace(
             self, own=self.own * factor[:, None], phi=self.phi * factor, flow=self.flow * factor[:, None]
         )
 
+    def _may_explode(self) -> np.ndarray:
+        """Versions whose spectral radius is not soon shown to be small, bool (versions,).
+
+        It is nowhere above the largest growth of any region, whatever the levels (Collatz and Wielandt).
+        """
+        now, growth = np.ones_like(self.own), np.ones(len(self))
+        for _ in range(_LOOKED_AT):
+            grown, growth = self._grown(now)
+            if (growth <= LARGEST_RADIUS).all():
+                break
+            now = grown / grown.sum(axis=1, keepdims=True)
+        return np.asarray(growth > LARGEST_RADIUS)
+
     def radii(self) -> np.ndarray:
         """Spectral radius of each version's propagation matrix, by power iteration, (versions,)."""
-        arrive = self._arrivals()
-        now = np.ones_like(self.own)
+        now = np.full_like(self.own, 1 / self.own.shape[1])
+        total = now
         for _ in range(_ITERATIONS):
-            # Adding the identity keeps the iteration from going round in circles, and adds 1 to the radius.
-            grown = now + self._spreads(now, self.flow, arrive)
-            factor = grown.sum(axis=1) / now.sum(axis=1)
-            now = grown / grown.sum(axis=1, keepdims=True)
-        return np.asarray(factor - 1)
+            total, _ = self._grown(now)
+            now = total / total.sum(axis=1, keepdims=True)
+        return np.asarray(total.sum(axis=1) - 1)
 
+    def _grown(self, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Levels and what they excite together, and the largest growth of any region less 1.
+
+        Adding the levels keeps an iteration from going round in circles, and adds 1 to the radius.
+        """
+        grown = now + self._spreads(now, self.flow, self._arrivals)
+        return grown, (grown / now).max(axis=1) - 1
+
+    @cached_property
     def _arrivals(self) -> Any:
         """Which region every link across a border leads to, (edges, regions)."""
         from scipy import sparse
@@ -170,7 +202,7 @@ class Ensemble:
         """
         steps = step_decay()
         flow = self.flow if closed is None else np.where(closed, 0.0, self.flow)
-        arrive = self._arrivals()
+        arrive = self._arrivals
         now = np.broadcast_to(states, (len(self), *states.shape)).copy()
         means, lags = [], []
         for t in range(months):

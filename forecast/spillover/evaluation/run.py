@@ -12,9 +12,10 @@ import pandas as pd
 from ....data.errors import OriginError
 from ....data.frames import rows_of
 from ....data.panel import Panel
-from ....training.diffusion.additive import FitResult
-from ....training.diffusion.border_signal import judge_borders, permuted_estimates
+from ....training.diffusion.border_signal import judge_borders
 from ....training.diffusion.design import Design, Term, make_design
+from ....training.diffusion.newton import FitResult
+from ....training.diffusion.refits import permuted_estimates
 from ...version import version
 from ..job import check_coverage, problem_of
 from .sensitivity import sensitivity

@@ -137,7 +137,9 @@ def judge_world(trial: Trial, setting: int, number: int) -> dict[str, Any]:
         truth = simulate_counts(world, trial.regions, rng)
     panel = truth.panel()
     problem = Problem(panel, Recipe([Lag(0)]).build(panel), "events")
-    model = fit_diffusion(problem, panel.months[-1], permutations=trial.permutations, rng=rng)
+    model = fit_diffusion(
+        problem, panel.months[-1], permutations=trial.permutations, rng=rng, intervals=[PAIR]
+    )
     pairs = model.pairs.set_index(["source_country", "target_country"])
     there: Any = pairs.loc[PAIR]
     back: Any = pairs.loc[PAIR[::-1]]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import optimize, sparse
 from small_worlds import diffusion, ladder_links, panel_of, problem_of, world_of
 
-from harmattan.training.diffusion.additive import maximise
+from harmattan.training.diffusion.additive import Likelihood
 from harmattan.training.diffusion.design import Design, Term, make_design
+from harmattan.training.diffusion.newton import maximise, maximise_all
+from harmattan.training.diffusion.refits import permuted_estimates
 from harmattan.training.models.likelihood import AdditiveMeanNB
 
 
@@ -40,7 +44,10 @@ def test_the_value_and_optimum_are_those_of_the_other_likelihood(design: Design)
     """The same model in the other parametrisation, by another optimiser."""
     likelihood = design.likelihood()
     found = maximise(likelihood, design.start(), np.ones(design.size, dtype=bool), tolerance=1e-8)
-    rows = len(likelihood.counts)
+    counts, weights = (
+        np.concatenate([getattr(b, name) for b in likelihood.blocks]) for name in ("counts", "weights")
+    )
+    rows = len(counts)
     ends = np.cumsum([0, *[len(b.counts) for b in likelihood.blocks]])
     hot, excite = np.zeros((rows, 8)), np.zeros((rows, len(design.terms)))
     for block, first, last in zip(likelihood.blocks, ends[:-1], ends[1:], strict=True):
@@ -48,7 +55,7 @@ def test_the_value_and_optimum_are_those_of_the_other_likelihood(design: Design)
         excite[first:last, block.slopes - 9] = block.columns
     endemic = sparse.csr_matrix(np.hstack([np.ones((rows, 1)), hot]))
     ridge = design.prior().precision.copy()
-    model = AdditiveMeanNB(likelihood.counts, endemic, excite, np.ones((rows, 1)), likelihood.weights, ridge)
+    model = AdditiveMeanNB(counts, endemic, excite, np.ones((rows, 1)), weights, ridge)
     same = found.params.copy()
     same[1:9] -= same[0]
     assert model.loglike(same) == pytest.approx(found.loglike, abs=1e-6)
@@ -67,3 +74,58 @@ def test_a_closed_border_stays_at_zero_and_fits_no_better(design: Design) -> Non
     assert closed.params[design.position(term)] == 0
     assert closed.loglike < best.loglike
     assert closed.converged
+
+
+def test_side_by_side_every_vector_arrives_where_it_would_alone(design: Design) -> None:
+    """Some borders closed, some not, from different starts; one is held where no step gains anything."""
+    likelihood, best = design.likelihood(), design.fit(design.likelihood(), design.start())
+    starts, free = np.stack([a_point(design), best.params, design.start()]), np.ones((3, design.size), bool)
+    for vector, term in enumerate(t for t in design.terms if t.kind == "across"):
+        starts[vector, design.position(term)] = 0.0
+        free[vector, design.position(term)] = False
+    together = maximise_all(likelihood, starts, free)
+    for fit, start, mine in zip(together, starts, free, strict=True):
+        alone = maximise(likelihood, start, mine)
+        assert (fit.iterations, fit.converged) == (alone.iterations, alone.converged)
+        np.testing.assert_allclose(fit.params, alone.params, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(fit.information, alone.information, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("ends", ["both", "source", "target"])
+def test_permuted_refits_are_those_of_one_border_after_the_other(design: Design, ends: str) -> None:
+    """Against the whole design with the border moved, whose other parameters are held, one refit at a time."""
+    term = Term("across", "AAA", "BBB")
+    best = design.fit(design.likelihood(), design.start())
+    found = permuted_estimates(design, best, term, 12, np.random.default_rng(4), ends)
+    here, there = (np.flatnonzero(design.country == c) for c in (term.target, term.source))
+    rng, one_by_one = np.random.default_rng(4), []
+    for _ in range(12):
+        to = rng.permutation(len(here)) if ends != "source" else np.arange(len(here))
+        by = rng.permutation(len(there)) if ends != "target" else np.arange(len(there))
+        far = design.far.copy()
+        far[np.ix_(here, there)] = design.far[np.ix_(here[to], there[by])]
+        block = design.block(term.target, replaced=term, far=far)
+        free = np.isin(np.arange(design.size), [*block.levels, *block.slopes])
+        free[design.position(Term("domestic"))] = False
+        fit = maximise(Likelihood([block], design.prior()), best.params, free, 40, 3e-3)
+        one_by_one.append(fit.params[design.position(term)])
+    assert len(set(np.round(one_by_one, 6))) > 3
+    np.testing.assert_allclose(found, one_by_one, rtol=1e-6, atol=1e-9)
+
+
+def test_rows_that_are_missing_change_nothing(design: Design) -> None:
+    """Regions of a block need not have the same months: what fills up the array has no weight."""
+    block = design.block("BBB")
+    kept = np.ones(len(block.counts), dtype=bool)
+    kept[np.flatnonzero(block.region == 1)[:40]] = False
+    short = replace(block, **{n: getattr(block, n)[kept] for n in ("counts", "weights", "region", "columns")})
+    alone = [replace(short, **{n: getattr(short, n)[short.region == r] for n in ("counts", "weights", "columns")},
+                     region=np.zeros((short.region == r).sum(), dtype=int), levels=block.levels[[r]])
+             for r in range(len(block.levels))]  # fmt: skip
+    at, prior = a_point(design), design.prior()
+    whole, parts = Likelihood([short], prior), Likelihood(alone, prior)
+    assert whole.value(at) == pytest.approx(parts.value(at), rel=1e-12)
+    unweighted = replace(block, weights=np.where(kept, block.weights, 0.0))
+    assert whole.value(at) == pytest.approx(Likelihood([unweighted], prior).value(at), rel=1e-9)
+    numeric = optimize.approx_fprime(at, whole.value, 1e-6)
+    np.testing.assert_allclose(whole.derivatives(at)[0], numeric, rtol=1e-3, atol=2e-3)

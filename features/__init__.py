@@ -6,7 +6,9 @@ from ..data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .cube import Design, FeatureCube
+    from .recency import with_last_day
     from .recipe import Recipe
+    from .splits import RollingOrigin
     from .store import write_parquet
     from .terms import (
         Active,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         Sum,
         Term,
         Trend,
+        with_places,
     )
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -67,11 +70,14 @@ __all__ = [
     "Neighbours",
     "Ratio",
     "Recipe",
+    "RollingOrigin",
     "Share",
     "Spells",
     "Static",
     "Sum",
     "Term",
     "Trend",
+    "with_last_day",
+    "with_places",
     "write_parquet",
 ]

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .countries import CAPITALS, COUNTRY_ID, GW_TO_ISO3, ISO_NUMBER, country_name, iso3
     from .geojson import region_slug
     from .links import joined_at_date_line, links_of, with_gaps_closed
-    from .priogrid import LAST_CELL, PrioGrid, centre_of, gid_of
+    from .prio_grid import LAST_CELL, PrioGrid, cells_of, centre_of, gid_of, priogrid
     from .regions import Regions, checked_links
     from .views_ids import country_ids, month_id
 else:
@@ -22,6 +22,7 @@ __all__ = [
     "LAST_CELL",
     "PrioGrid",
     "Regions",
+    "cells_of",
     "centre_of",
     "checked_links",
     "country_ids",
@@ -31,6 +32,7 @@ __all__ = [
     "joined_at_date_line",
     "links_of",
     "month_id",
+    "priogrid",
     "region_slug",
     "with_gaps_closed",
 ]

@@ -10,8 +10,7 @@ import pytest
 import shapely
 
 from harmattan.data.errors import ConfigError, UsageError
-from harmattan.data.geography import Regions
-from harmattan.data.geography.priogrid import priogrid
+from harmattan.data.geography import Regions, priogrid
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.release.disclosure import check_level, looks_finer

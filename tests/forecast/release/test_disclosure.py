@@ -11,7 +11,7 @@ import pytest
 from make_result import grid_regions, make_result
 
 from harmattan.data.errors import UsageError
-from harmattan.data.geography.priogrid import cells_of
+from harmattan.data.geography import cells_of
 from harmattan.data.panel import Panel
 from harmattan.data.simulation import grid_regions as simulated
 from harmattan.forecast.release import disclosure as publishable

@@ -11,7 +11,14 @@ import pytest
 import shapely
 
 from harmattan.data.errors import RegionError
-from harmattan.data.geography.priogrid import cell_links, cell_polygons, cells_of, centre_of, gid_of, priogrid
+from harmattan.data.geography.prio_grid import (
+    cell_links,
+    cell_polygons,
+    cells_of,
+    centre_of,
+    gid_of,
+    priogrid,
+)
 from harmattan.data.panel import build_panel
 from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import ucdp

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from harmattan.training.margins import mix, negative_binomial
-from harmattan.training.pool.weights import best_weights, pool_terms
+from harmattan.training.pool.weights import (
+    PULLS,
+    USUAL_PULL,
+    best_weights,
+    choose_pull,
+    pool_terms,
+    pulled,
+    trial_scores,
+)
 
 
 @pytest.fixture
@@ -43,10 +51,35 @@ def test_the_weights_are_the_best_on_a_grid(members: list) -> None:
     def score(w: np.ndarray) -> float:
         return float(w @ error - 0.5 * w @ distance @ w)
 
-    best = best_weights(error, distance, shrinkage=0.0)
+    best = best_weights(error, distance)
     grid = [
         np.array([a, b, 20 - a - b]) / 20 for a, b in itertools.product(range(21), repeat=2) if a + b <= 20
     ]
     assert score(best) <= min(score(w) for w in grid) + 1e-9
-    np.testing.assert_allclose(best_weights(error, distance), (best + 1 / 3) / 2, atol=1e-9)
-    assert best_weights(error, distance).sum() == pytest.approx(1.0)
+    assert best.sum() == pytest.approx(1.0)
+
+
+def test_a_member_that_is_of_no_use_is_dropped(members: list) -> None:
+    truth = members[0]
+    rng = np.random.default_rng(3)
+    wild = negative_binomial(np.array([40.0, 40.0, 90.0]), np.full(3, 0.3))
+    terms = [
+        pool_terms([*members, wild], truth.quantile(rng.random(1))[0], np.ones(3, dtype=bool))
+        for _ in range(60)
+    ]
+    best = best_weights(*(np.mean([t[i] for t in terms], axis=0) for i in (0, 1)))
+    assert best[-1] == 0.0
+    np.testing.assert_allclose(pulled(best, 0.1)[-1], 0.1 / 4)
+
+
+def test_a_trial_is_the_score_that_a_pull_would_have_had(members: list) -> None:
+    observed, seen = np.array([1, 0, 9]), np.ones(3, dtype=bool)
+    best = np.array([0.7, 0.3, 0.0])
+    trials = trial_scores(best, *pool_terms(members, observed, seen))
+    expected = [mix(members, pulled(best, pull)).crps(observed).mean() for pull in PULLS]
+    np.testing.assert_allclose(trials, expected, atol=1e-9)
+
+
+def test_the_usual_pull_stays_until_another_was_clearly_better() -> None:
+    assert choose_pull(np.array([[0.9, 1.0, 1.0, 1.0]])) == 0.0
+    assert choose_pull(np.array([[1.0, 1.0, 1.0, 0.998]])) == USUAL_PULL

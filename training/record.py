@@ -14,7 +14,8 @@ class ScoredOrigin(NamedTuple):
     """What one origin teaches once its outcome is known.
 
     ``error`` and ``distance`` are the terms of :func:`harmattan.training.pool.weights.pool_terms`; ``lower``,
-    ``upper`` and ``mean`` are ``F(y - 1)``, ``F(y)`` and the predicted mean of the pool for each observed case.
+    ``upper`` and ``mean`` are ``F(y - 1)``, ``F(y)`` and the predicted mean of the pool for each observed case;
+    ``trials`` is the CRPS of each pull of the weights (:func:`harmattan.training.pool.weights.trial_scores`).
     """
 
     error: np.ndarray
@@ -22,6 +23,7 @@ class ScoredOrigin(NamedTuple):
     lower: np.ndarray
     upper: np.ndarray
     mean: np.ndarray
+    trials: np.ndarray
 
 
 @dataclass(frozen=True)

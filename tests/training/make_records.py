@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from harmattan.training.evaluation.case_scores import measure
-from harmattan.training.evaluation.nb12_rival import RIVAL, rival_margins
 from harmattan.training.evaluation.scores import escalation_level
 from harmattan.training.margins import Margins, certain_zero, empirical, mix, negative_binomial, stack
+from harmattan.training.models.baselines import most_likely_nb
+from harmattan.training.models.catalogue import RIVAL
 from harmattan.training.pool.dependence import normal_scores
 from harmattan.training.pool.learning import Learner, scored_origin
 from harmattan.training.record import PastErrors, Record
@@ -51,13 +52,14 @@ def record_from(
 ) -> Record:
     """A record of given forecasts, with the negative binomial that is always shown; some of them are pooled."""
     months, regions = observed.shape
-    of = {RIVAL: rival_margins(history), **margins}
+    plain = [most_likely_nb(np.nan_to_num(each), np.isfinite(each)) for each in history]
+    of = {RIVAL: plain, **margins}
     learner, scored, weights, values, errors = Learner(len(pooled), 1), [], [], [], []
     for i, outcome in enumerate(observed):
         each = [margins[n][i] for n in pooled]
-        w, _ = learner.now()
-        weights.append(w)
-        scored.append(scored_origin(each, mix(each, w), outcome))
+        state = learner.now()
+        weights.append(state.weights)
+        scored.append(scored_origin(each, mix(each, state.weights), outcome, state.best))
         learner.add(scored[-1])
         everybody = stack([m[i] for m in of.values()])
         values.append(measure(everybody, outcome, escalation_level(history[i]), draws))

@@ -12,13 +12,12 @@ import pandas as pd
 from ...data.errors import OriginError
 from ..margins import Margins, mix, stack
 from ..models.base import Member, Problem
-from ..models.catalogue import BASELINES, fit_members, pooled_members
+from ..models.catalogue import BASELINES, RIVAL, fit_members, pooled_members
 from ..parallel import run_tasks
 from ..pool.dependence import normal_scores
 from ..pool.learning import Learner, scored_origin
 from ..record import PastErrors, Record, ScoredOrigin
 from .case_scores import DRAWS, measure
-from .nb12_rival import RIVAL, rival_margins
 from .scores import block_bootstrap_skill, escalation_level, interval_coverage
 
 #: The baseline that skill is stated against in the main job.
@@ -167,7 +166,7 @@ def _forecasts(
 ) -> Iterator[_Forecast]:
     """One origin after the other; fits are made every ``refit_every`` months."""
     lag, keep = plan.data_lag, plan.keep
-    names = dict.fromkeys((*(n for n in plan.compared if n != RIVAL), *pooled))
+    names = dict.fromkeys((*plan.compared, *pooled))
     fitted: dict[str, Member] = {}
     for i, origin in enumerate(plan.origins):
         seen = plan.seen(problem, origin)
@@ -193,23 +192,21 @@ def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Membe
     members: tuple[str, ...] = ()
     for i, made in enumerate(_forecasts(plan, problem, horizon, pooled, shared)):
         each = [made.margins[n] for n in pooled]
-        weights, calibration = learner.now()
-        plain = mix(each, weights)
-        taught = scored_origin(each, plain, made.observed)
+        state = learner.now()
+        plain = mix(each, state.weights)
+        taught = scored_origin(each, plain, made.observed, state.best)
         learner.add(taught)
         if i < plan.warm_up:
             continue
-        pool = plain if calibration is None else calibration.apply(plain)
+        pool = plain if state.calibration is None else state.calibration.apply(plain)
         of = {**made.margins, "pool_uncalibrated": plain, "pool": pool}
-        if RIVAL in plan.compared:
-            of[RIVAL] = rival_margins(made.history[None])[0]
         members = tuple(of)
         values.append(
             measure(stack(list(of.values())), made.observed, escalation_level(made.history), plan.draws)
         )
         seen = np.isfinite(made.observed)
         errors = normal_scores(pool, np.where(seen, made.observed, 0), seen)
-        kept.append((_without_margins(made), weights, taught, errors))
+        kept.append((_without_margins(made), state.weights, taught, errors))
     origins = plan.origins[plan.warm_up :]
     table = pd.DataFrame(
         {

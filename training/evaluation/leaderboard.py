@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..models.catalogue import BASELINES
+from ..models.catalogue import BASELINES, RIVAL
 from .case_scores import CaseScores, score_record
 from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
 from .diagnostics import coverage, covered, pit_table, pooled_rankings, reliability_table
 from .leave_one_out import leave_one_out
-from .nb12_rival import RIVAL
 from .scores import average_precision, brier
 
 if TYPE_CHECKING:

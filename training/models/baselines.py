@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from ..margins import Margins, certain_zero, empirical, negative_binomial
 from .base import Member, Problem
@@ -68,6 +69,60 @@ class Conflictology(Member):
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Each of the last ``window`` counts with the same probability."""
         return empirical(*_window(problem, origin, self.window))
+
+
+class WindowNB(Member):
+    """A negative binomial fitted to nothing but a region's own last months: conflictology made smooth.
+
+    The mean is that of the months; the size has the highest likelihood on a grid. A region without a count is certain to
+    have none.
+
+    Parameters
+    ----------
+    window : int
+        Months, >= 1.
+    """
+
+    def __init__(self, window: int = 12) -> None:
+        self.window = window
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name in tables, with the window."""
+        return f"negative_binomial_{self.window}"
+
+    def margins(self, problem: Problem, origin: pd.Period) -> Margins:
+        """Negative binomial margins, (regions,)."""
+        return most_likely_nb(*_window(problem, origin, self.window))
+
+
+#: Sizes that are tried; the largest is as good as a Poisson distribution.
+SIZES = np.geomspace(0.05, 1e4, 120)
+
+
+def most_likely_nb(counts: np.ndarray, seen: np.ndarray) -> Margins:
+    """Maximum-likelihood negative binomials of some months, (regions,).
+
+    Parameters
+    ----------
+    counts, seen : numpy.ndarray
+        Counts and whether they were observed, (months, regions).
+
+    Examples
+    --------
+    >>> m = most_likely_nb(np.array([[0, 2], [0, 4]]), np.ones((2, 2), dtype=bool))
+    >>> m.mean.tolist(), m.cdf[0, 0].tolist()
+    ([0.0, 3.0], 1.0)
+    """
+    counts = np.where(seen, counts, 0)
+    mean = counts.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    size = np.full(mean.shape, SIZES[0])
+    some = mean > 0
+    y, m, s = counts[:, some], mean[some], SIZES[:, None, None]
+    each = special.gammaln(s + y) - special.gammaln(s)
+    each += s * np.log(s / (s + m)) + special.xlogy(y, m / (s + m))
+    size[some] = SIZES[np.where(seen[:, some], each, 0.0).sum(axis=1).argmax(axis=0)]
+    return negative_binomial(mean, size)
 
 
 class NeighbourConflictology(Member):

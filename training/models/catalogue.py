@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...data.errors import UsageError, nearest
 from .base import Member, Problem
-from .baselines import Conflictology, LastValue, NeighbourConflictology, Zero
+from .baselines import Conflictology, LastValue, NeighbourConflictology, WindowNB, Zero
 from .boosted import BoostedEndemicEpidemic
 from .endemic_epidemic import EndemicEpidemic
 from .events_times_deaths import EventsTimesDeaths
@@ -20,14 +20,38 @@ from .smoothed_conflictology import SmoothedConflictology
 
 #: What skill is measured against.
 BASELINES = ("zero", "last_value", "conflictology_6", "conflictology_12", "conflictology_24")
-#: What the pool is made of.
-POOLED = ("smoothed_conflictology", "exponential_nb", "endemic_epidemic", "boosted")
+#: The baseline for sharpness: the last year as a smooth law.
+RIVAL = "negative_binomial_12"
+#: What the pool is made of: models, and the plain past beside them, so that what explodes elsewhere can be left out.
+POOLED = (
+    "exponential_nb",
+    "exponential_nb_long",
+    "endemic_epidemic",
+    "boosted",
+    "conflictology_6",
+    "conflictology_12",
+    RIVAL,
+)
 #: What the pool of deaths is made of: what models deaths directly loses to events times deaths per event.
-POOLED_DEATHS = ("exponential_nb", "events_times_deaths")
+POOLED_DEATHS = ("exponential_nb", "events_times_deaths", "conflictology_12", RIVAL)
+#: Half-lives of the member that remembers long: what happened last month, and the last years.
+LONG = (1.0, 36.0)
 #: Members of no other target than deaths.
 DEATHS_ONLY = ("events_times_deaths",)
 #: Everything that can be asked for; ``log_linear_nb`` loses to conflictology and is kept for comparison only.
-MEMBERS = (*BASELINES, "neighbour_conflictology", *POOLED, "leaf_calibrated", "log_linear_nb")
+MEMBERS = tuple(
+    dict.fromkeys(
+        (
+            *BASELINES,
+            RIVAL,
+            "neighbour_conflictology",
+            "smoothed_conflictology",
+            *POOLED,
+            "leaf_calibrated",
+            "log_linear_nb",
+        )
+    )
+)
 
 
 def pooled_members(target: str) -> tuple[str, ...]:
@@ -89,7 +113,9 @@ def fit_members(
         "conflictology_24": Conflictology(24),
         "neighbour_conflictology": NeighbourConflictology(),
         "smoothed_conflictology": SmoothedConflictology(),
+        RIVAL: WindowNB(12),
         "exponential_nb": ExponentialNB(),
+        "exponential_nb_long": ExponentialNB(*LONG, seasonal=False),
         "log_linear_nb": LogLinearNB(),
         "events_times_deaths": EventsTimesDeaths(events),
         "endemic_epidemic": base,

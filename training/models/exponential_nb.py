@@ -32,6 +32,8 @@ class ExponentialNB(Member):
         As for the endemic-epidemic member.
     local : float
         Weight of the region's own dispersion beside the pooled one, 0..1.
+    seasonal : bool
+        Whether the mean follows the season: what repeats in one decade need not in the next.
     """
 
     name: ClassVar[str] = "exponential_nb"
@@ -43,12 +45,14 @@ class ExponentialNB(Member):
         recency_half_life: float | None = 60.0,
         burn_in: int = 24,
         local: float = 0.05,
+        seasonal: bool = True,
     ) -> None:
         self.fast = fast
         self.slow = slow
         self.recency_half_life = recency_half_life
         self.burn_in = burn_in
         self.local = local
+        self.seasonal = seasonal
 
     def _moments(self, problem: Problem) -> np.ndarray:
         """Fast mean, slow mean, pooled mean and local excess dispersion, (months, regions, 4)."""
@@ -116,7 +120,7 @@ class ExponentialNB(Member):
         self.horizon_ = horizon
         self.params_ = found.x
         plain = self._mean(moments, found.x)
-        self.season_ = season_of(sample, plain)
+        self.season_ = season_of(sample, plain) if self.seasonal else Season()
         self.size_ = fit_size(y, plain * self.season_.at(sample.months), weights, sample.target)
         self.account_ = {
             "converged": bool(found.success),

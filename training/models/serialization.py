@@ -8,7 +8,7 @@ from typing import Any
 
 from ...data.errors import ModelError
 from .base import Member
-from .baselines import Conflictology, LastValue, NeighbourConflictology, Zero
+from .baselines import Conflictology, LastValue, NeighbourConflictology, WindowNB, Zero
 from .boosted import BoostedEndemicEpidemic
 from .endemic_epidemic import EndemicEpidemic
 from .events_times_deaths import EventsTimesDeaths
@@ -26,7 +26,9 @@ PLAIN: dict[str, type[Member]] = {
     "conflictology_24": Conflictology,
     "neighbour_conflictology": NeighbourConflictology,
     "smoothed_conflictology": SmoothedConflictology,
+    "negative_binomial_12": WindowNB,
     "exponential_nb": ExponentialNB,
+    "exponential_nb_long": ExponentialNB,
     "endemic_epidemic": EndemicEpidemic,
     "log_linear_nb": LogLinearNB,
 }

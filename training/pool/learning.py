@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,10 +12,12 @@ from ...data.errors import ModelError
 from ..calibration import PitMap, fit_pit_map
 from ..margins import Margins, mix
 from ..record import Record, ScoredOrigin
-from .weights import best_weights, pool_terms
+from .weights import USUAL_PULL, best_weights, choose_pull, pool_terms, pulled, trial_scores
 
 #: Fewest scored origins that anything is learned from; with less, weights are equal and nothing is calibrated.
 FEWEST = 12
+#: Scored origins after which one counts half for the weights: which member is of use changes with the war.
+HALF_LIFE = 36.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ class LearnedPool:
         return cls(weights, None if calibration is None else PitMap.from_json(calibration), origins)
 
 
-def scored_origin(members: Sequence[Margins], pool: Margins, observed: np.ndarray) -> ScoredOrigin | None:
+def scored_origin(
+    members: Sequence[Margins], pool: Margins, observed: np.ndarray, best: np.ndarray
+) -> ScoredOrigin | None:
     """What one origin teaches; None where none of its outcomes was observed.
 
     Parameters
@@ -88,13 +92,25 @@ def scored_origin(members: Sequence[Margins], pool: Margins, observed: np.ndarra
         The uncalibrated pool that was forecast then, (regions,).
     observed : numpy.ndarray
         Outcomes, (regions,), counts; NaN where not observed.
+    best : numpy.ndarray
+        The best weights known then, before any pull, (members,).
     """
     seen = np.isfinite(observed)
     if not seen.any():
         return None
     counts = np.where(seen, observed, 0).astype(np.int64)
     lower, upper = pool.pit(counts, np.zeros(len(counts))), pool.pit(counts, np.ones(len(counts)))
-    return ScoredOrigin(*pool_terms(members, observed, seen), lower[seen], upper[seen], pool.mean[seen])
+    error, distance = pool_terms(members, observed, seen)
+    trials = trial_scores(best, error, distance)
+    return ScoredOrigin(error, distance, lower[seen], upper[seen], pool.mean[seen], trials)
+
+
+class PoolState(NamedTuple):
+    """What is known when an origin is forecast: the best weights so far, those used, (members,), and a calibration."""
+
+    best: np.ndarray
+    weights: np.ndarray
+    calibration: PitMap | None
 
 
 class Learner:
@@ -114,8 +130,8 @@ class Learner:
         self.members, self.wait, self.learns = members, wait, learns
         self.scored: list[ScoredOrigin | None] = []
 
-    def now(self) -> tuple[np.ndarray, PitMap | None]:
-        """Weights (members,) and calibration of the next origin."""
+    def now(self) -> PoolState:
+        """Weights and calibration of the next origin."""
         known = self.scored[: max(len(self.scored) - self.wait + 1, 0)] if self.learns else []
         return learn([x for x in known if x is not None], self.members)
 
@@ -124,17 +140,24 @@ class Learner:
         self.scored.append(origin)
 
 
-def learn(scored_origins: Sequence[ScoredOrigin], members: int) -> tuple[np.ndarray, PitMap | None]:
-    """Weights (members,) and calibration from all scored origins; equal weights and no calibration from too few."""
+def learn(scored_origins: Sequence[ScoredOrigin], members: int) -> PoolState:
+    """Weights and calibration from all scored origins, in order; equal weights and no calibration from too few."""
     if len(scored_origins) < FEWEST:
-        return np.full(members, 1 / members), None
-    weights = best_weights(
-        np.mean([x.error for x in scored_origins], 0), np.mean([x.distance for x in scored_origins], 0)
+        equal = np.full(members, 1 / members)
+        return PoolState(equal, equal, None)
+    share = 0.5 ** (np.arange(len(scored_origins))[::-1] / HALF_LIFE)
+    share /= share.sum()
+    best = best_weights(
+        np.einsum("o,om->m", share, np.stack([x.error for x in scored_origins])),
+        np.einsum("o,omn->mn", share, np.stack([x.distance for x in scored_origins])),
     )
+    # The first trials had equal weights, which no pull changes.
+    trials = np.stack([x.trials for x in scored_origins])[FEWEST:]
+    pull = choose_pull(trials) if len(trials) >= FEWEST else USUAL_PULL
     lower, upper, mean = (
         np.concatenate([getattr(x, k) for x in scored_origins]) for k in ("lower", "upper", "mean")
     )
-    return weights, fit_pit_map(lower, upper, mean)
+    return PoolState(best, pulled(best, pull), fit_pit_map(lower, upper, mean))
 
 
 def learn_pool(record: Record) -> LearnedPool:
@@ -161,5 +184,5 @@ def learn_pool(record: Record) -> LearnedPool:
     """
     names = list(dict.fromkeys(record.weights["member"]))
     known = [x for x in record.scored if x is not None]
-    weights, calibration = learn(known, len(names))
-    return LearnedPool(dict(zip(names, weights.tolist(), strict=True)), calibration, len(known))
+    state = learn(known, len(names))
+    return LearnedPool(dict(zip(names, state.weights.tolist(), strict=True)), state.calibration, len(known))

@@ -9,8 +9,10 @@ from scipy import optimize
 
 from ..margins import Margins, coordinates, stack
 
-#: How far learned weights are pulled to equal ones; few origins know little about many members.
-SHRINKAGE = 0.5
+#: How far learned weights may be pulled to equal ones: few origins know little about many members. Which is best is
+#: learned from past origins; another than the usual one has to have been better by a share of the CRPS.
+PULLS = (0.0, 0.1, 0.25, 0.5)
+USUAL_PULL, CLEARLY = 0.1, 0.005
 
 
 def pool_terms(
@@ -43,19 +45,17 @@ def pool_terms(
     return error, (across + across.T) / max(int(seen.sum()), 1)
 
 
-def best_weights(error: np.ndarray, distance: np.ndarray, shrinkage: float = SHRINKAGE) -> np.ndarray:
-    """Weights on the simplex with the lowest CRPS, pulled to equal ones.
+def best_weights(error: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Weights on the simplex with the lowest CRPS; any of them may be zero.
 
     Parameters
     ----------
     error, distance : numpy.ndarray
         Mean of :func:`pool_terms` over past origins.
-    shrinkage : float
-        0 for the optimum itself, 1 for equal weights.
 
     Examples
     --------
-    >>> best_weights(np.array([1.0, 5.0]), np.array([[0.5, 1.0], [1.0, 0.5]]), shrinkage=0.0).round(3).tolist()
+    >>> best_weights(np.array([1.0, 5.0]), np.array([[0.5, 1.0], [1.0, 0.5]])).round(3).tolist()
     [1.0, 0.0]
     """
     n = len(error)
@@ -66,7 +66,32 @@ def best_weights(error: np.ndarray, distance: np.ndarray, shrinkage: float = SHR
         bounds=[(0.0, 1.0)] * n,
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(n)},
         method="SLSQP",
+        options={"ftol": 1e-12, "maxiter": 300},
     )
-    best = np.clip(found.x, 0.0, None)
-    weights = (1 - shrinkage) * best / best.sum() + shrinkage / n
-    return np.asarray(weights / weights.sum())
+    # What the search leaves of a member that is of no use is dust.
+    best = np.where(found.x > 1e-9, found.x, 0.0)
+    return np.asarray(best / best.sum())
+
+
+def pulled(weights: np.ndarray, pull: float) -> np.ndarray:
+    """Weights (members,) moved towards equal ones: 0 leaves them, 1 makes them equal."""
+    return np.asarray((1 - pull) * weights + pull / len(weights))
+
+
+def trial_scores(best: np.ndarray, error: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """CRPS that each pull of :data:`PULLS` would have had at one origin, (pulls,), given the best weights known then."""
+    each = np.array([pulled(best, pull) for pull in PULLS])
+    return np.asarray(each @ error - 0.5 * np.einsum("pm,mn,pn->p", each, distance, each))
+
+
+def choose_pull(trials: np.ndarray) -> float:
+    """The pull that did best at past origins, (origins, pulls); the usual one where none was clearly better.
+
+    Examples
+    --------
+    >>> choose_pull(np.array([[1.0, 1.0, 0.9, 1.0]])), choose_pull(np.array([[0.999, 1.0, 1.0, 1.0]]))
+    (0.25, 0.1)
+    """
+    score = trials.mean(axis=0)
+    usual = PULLS.index(USUAL_PULL)
+    return PULLS[int(score.argmin())] if score.min() < (1 - CLEARLY) * score[usual] else USUAL_PULL

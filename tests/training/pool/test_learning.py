@@ -36,9 +36,9 @@ def test_it_learns_what_the_back_test_would_use_at_its_next_origin(missing: bool
     learner = Learner(3, wait=1)
     for origin in longer.scored[:40]:
         learner.add(origin)
-    weights, calibration = learner.now()
+    state = learner.now()
     each = last_margins(41)
-    expected = calibration.apply(mix(list(each.values()), weights))
+    expected = state.calibration.apply(mix(list(each.values()), state.weights))
     assert learned.apply(each).cdf.tobytes() == expected.cdf.tobytes()
     assert learned.origins == 40
 
@@ -50,8 +50,8 @@ def test_an_origin_counts_once_its_outcome_is_known() -> None:
         late.add(origin)
     for origin in record.scored[:-3]:
         soon.add(origin)
-    assert late.now()[0].tobytes() == soon.now()[0].tobytes()
-    assert Learner(3, wait=1, learns=False).now()[0].tolist() == [1 / 3] * 3
+    assert late.now().weights.tobytes() == soon.now().weights.tobytes()
+    assert Learner(3, wait=1, learns=False).now().weights.tolist() == [1 / 3] * 3
 
 
 def last_margins(months: int) -> dict[str, Margins]:

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from harmattan.training.evaluation.nb12_rival import rival_margins
+from harmattan.training.margins import Margins
+from harmattan.training.models.baselines import most_likely_nb
+
+
+def rival_margins(history: np.ndarray) -> list[Margins]:
+    """One per origin, from (origins, months, regions) with NaN where nothing was observed."""
+    return [most_likely_nb(np.nan_to_num(each), np.isfinite(each)) for each in history]
 
 
 def test_it_is_the_maximum_of_the_likelihood() -> None:

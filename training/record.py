@@ -15,7 +15,9 @@ class ScoredOrigin(NamedTuple):
 
     ``error`` and ``distance`` are the terms of :func:`harmattan.training.pool.weights.pool_terms`; ``lower``,
     ``upper`` and ``mean`` are ``F(y - 1)``, ``F(y)`` and the predicted mean of the pool for each observed case;
-    ``trials`` is the CRPS of each pull of the weights (:func:`harmattan.training.pool.weights.trial_scores`).
+    ``trials`` is the CRPS of each pull of the weights (:func:`harmattan.training.pool.weights.trial_scores`); ``quiet``
+    has a row per region that was quiet: the chance of at least one that the panel's history gave, that of the pool, and
+    whether there was one (:mod:`harmattan.training.pool.quiet`).
     """
 
     error: np.ndarray
@@ -24,6 +26,7 @@ class ScoredOrigin(NamedTuple):
     upper: np.ndarray
     mean: np.ndarray
     trials: np.ndarray
+    quiet: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ BINS = {"all": "all forecasts", "<0.5": "under 0.5", "0.5-2": "0.5 to 2", "2-5":
 MEMBER_NAMES = {
     "conflictology": "conflictology (own last 12 months)",
     "exponential_nb": "exponentially weighted negative binomial",
+    "exponential_nb_long": "exponentially weighted negative binomial, long memory",
     "endemic_epidemic": "endemic-epidemic",
     "boosted": "boosted trees on the endemic-epidemic mean",
     "events_times_deaths": "events times deaths per event",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from ..models.base import Member, Problem
 from ..models.catalogue import BASELINES, RIVAL, fit_members, pooled_members
 from ..parallel import run_tasks
 from ..pool.dependence import normal_scores
-from ..pool.learning import Learner, scored_origin
+from ..pool.learning import Learner, finished, scored_origin
+from ..pool.quiet import fit_quiet_chance
 from ..record import PastErrors, Record, ScoredOrigin
 from .case_scores import DRAWS, measure
 from .scores import block_bootstrap_skill, escalation_level, interval_coverage
@@ -159,6 +160,7 @@ class _Forecast:
     margins: Mapping[str, Margins]
     history: np.ndarray
     observed: np.ndarray
+    quiet: np.ndarray | None
 
 
 def _forecasts(
@@ -172,6 +174,7 @@ def _forecasts(
         seen = plan.seen(problem, origin)
         if i % plan.refit_every == 0:
             fitted, at = fit_members(seen, origin - lag, horizon + lag, names, shared), origin
+            waking = fit_quiet_chance(seen, origin - lag, horizon + lag) if len(pooled) > 1 else None
         scored = i >= plan.warm_up
         margins = {
             name: member.margins(seen, origin - lag).select(keep)
@@ -180,7 +183,8 @@ def _forecasts(
         }
         months = np.maximum(problem.row(origin - lag) + np.arange(-11, 1), 0)
         observed = outcomes(problem, np.array([problem.row(origin) + horizon]), keep)[0]
-        yield _Forecast(origin, at, margins, outcomes(seen, months, keep), observed)
+        quiet = None if waking is None else waking.chance(seen, origin - lag)[keep]
+        yield _Forecast(origin, at, margins, outcomes(seen, months, keep), observed, quiet)
 
 
 def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Member] | None) -> Record:
@@ -194,11 +198,11 @@ def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Membe
         each = [made.margins[n] for n in pooled]
         state = learner.now()
         plain = mix(each, state.weights)
-        taught = scored_origin(each, plain, made.observed, state.best)
+        taught = scored_origin(each, plain, made.observed, state.best, made.quiet)
         learner.add(taught)
         if i < plan.warm_up:
             continue
-        pool = plain if state.calibration is None else state.calibration.apply(plain)
+        pool = finished(plain, state.calibration, state.quiet, made.quiet)
         of = {**made.margins, "pool_uncalibrated": plain, "pool": pool}
         members = tuple(of)
         values.append(
@@ -235,7 +239,7 @@ def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Membe
 
 
 def _without_margins(made: _Forecast) -> _Forecast:
-    return _Forecast(made.origin, made.fitted, {}, made.history, made.observed)
+    return replace(made, margins={}, quiet=None)
 
 
 def outcomes(problem: Problem, at: np.ndarray, keep: np.ndarray) -> np.ndarray:

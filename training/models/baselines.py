@@ -74,8 +74,8 @@ class Conflictology(Member):
 class WindowNB(Member):
     """A negative binomial fitted to nothing but a region's own last months: conflictology made smooth.
 
-    The mean is that of the months; the size has the highest likelihood on a grid. A region without a count is certain to
-    have none.
+    The mean is that of the months; the size has the highest likelihood on a grid. A region without a count is certain
+    to have none.
 
     Parameters
     ----------

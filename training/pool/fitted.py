@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,8 @@ from ..margins import Margins, mix
 from ..models.base import Member, Problem
 from ..models.catalogue import fit_members, pooled_members
 from ..models.serialization import json_text, member_files, read_members
-
-if TYPE_CHECKING:
-    from .learning import LearnedPool
+from .learning import LearnedPool, finished
+from .quiet import HISTORY_ALONE, QuietChance, QuietStack, fit_quiet_chance
 
 
 @dataclass(frozen=True)
@@ -34,19 +33,26 @@ class FittedPool:
         >= 0, summing to 1; equal ones where there are none.
     calibration : PitMap or None
         Map of the pool's cumulative probabilities, learned from past origins.
+    quiet : QuietChance or None
+        Chance of at least one where it is quiet, from the panel's history; None leaves it to the members.
+    stack : QuietStack
+        How that chance and the members' own are put together, learned from past origins.
     """
 
     horizon: int
     members: Mapping[str, Member]
     weights: Mapping[str, float] = field(default_factory=dict)
     calibration: PitMap | None = None
+    quiet: QuietChance | None = None
+    stack: QuietStack = HISTORY_ALONE
 
     def margins(self, problem: Problem, origin: pd.Period) -> dict[str, Margins]:
         """Margins of every member and of the pool, (regions,) each."""
         each = {name: m.margins(problem, origin) for name, m in self.members.items()}
         weights = self.shares
         pool = mix([each[n] for n in weights], np.array(list(weights.values())))
-        return {**each, "pool": pool if self.calibration is None else self.calibration.apply(pool)}
+        history = None if self.quiet is None else self.quiet.chance(problem, origin)
+        return {**each, "pool": finished(pool, self.calibration, self.stack, history)}
 
     @property
     def shares(self) -> dict[str, float]:
@@ -61,6 +67,8 @@ class FittedPool:
             # A list, not a mapping: the order of the members is the order of a sum, and text sorts keys.
             "weights": list(self.shares.items()),
             "calibration": None if self.calibration is None else self.calibration.to_json(),
+            "quiet": None if self.quiet is None else self.quiet.to_json(),
+            "stack": self.stack.to_json(),
         }
         return {"pool.json": json_text(about), **member_files(self.members)}
 
@@ -68,12 +76,14 @@ class FittedPool:
     def from_files(cls, files: Mapping[str, str]) -> FittedPool:
         """What :meth:`to_files` wrote; a :class:`ModelError` where something is missing."""
         about = json.loads(files["pool.json"])
-        shape = about["calibration"]
+        shape, quiet = about["calibration"], about.get("quiet")
         return cls(
             int(about["horizon"]),
             read_members(tuple(about["members"]), files),
             {str(name): float(weight) for name, weight in about["weights"]},
             None if shape is None else PitMap.from_json(shape),
+            None if quiet is None else QuietChance.from_json(quiet),
+            QuietStack(**about.get("stack", {})),
         )
 
 
@@ -82,7 +92,8 @@ def with_learned_weights(files: Mapping[str, str], learned: LearnedPool) -> dict
     about = json.loads(files["pool.json"])
     weights = [(name, float(weight)) for name, weight in learned.weights.items()]
     calibration = None if learned.calibration is None else learned.calibration.to_json()
-    return {**files, "pool.json": json_text({**about, "weights": weights, "calibration": calibration})}
+    learned_parts = {"weights": weights, "calibration": calibration, "stack": learned.quiet.to_json()}
+    return {**files, "pool.json": json_text({**about, **learned_parts})}
 
 
 def fit_pool(
@@ -94,4 +105,6 @@ def fit_pool(
 ) -> FittedPool:
     """Fit what the pool is made of, or the named members; equal weights, until a back-test has learned better ones."""
     names = tuple(members or pooled_members(problem.target))
-    return FittedPool(horizon, fit_members(problem, origin, horizon, names, shared))
+    # One member alone is no pool but a stand-in, and speaks for itself.
+    quiet = fit_quiet_chance(problem, origin, horizon) if len(names) > 1 else None
+    return FittedPool(horizon, fit_members(problem, origin, horizon, names, shared), quiet=quiet)

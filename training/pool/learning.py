@@ -12,7 +12,8 @@ from ...data.errors import ModelError
 from ..calibration import PitMap, fit_pit_map
 from ..margins import Margins, mix
 from ..record import Record, ScoredOrigin
-from .weights import USUAL_PULL, best_weights, choose_pull, pool_terms, pulled, trial_scores
+from .quiet import HISTORY_ALONE, QuietStack, learn_stack, with_chance
+from .weights import best_weights, choose_pull, pool_terms, pulled, trial_scores
 
 #: Fewest scored origins that anything is learned from; with less, weights are equal and nothing is calibrated.
 FEWEST = 12
@@ -32,17 +33,23 @@ class LearnedPool:
         Applied to the mixture of the members; None where too few origins were scored.
     origins : int
         How many scored origins it was learned from.
+    quiet : QuietStack
+        How the chance of at least one is put together where it is quiet.
     """
 
     weights: Mapping[str, float]
     calibration: PitMap | None
     origins: int
+    quiet: QuietStack = HISTORY_ALONE
 
-    def apply(self, members: Mapping[str, Margins]) -> Margins:
-        """The pool of some margins (regions,) by member: mixed, then calibrated."""
+    def apply(self, members: Mapping[str, Margins], history: np.ndarray | None = None) -> Margins:
+        """The pool of some margins (regions,) by member: mixed, calibrated, and with its chance where it is quiet.
+
+        ``history`` is what :meth:`harmattan.training.pool.quiet.QuietChance.chance` gave, (regions,).
+        """
         weights = np.array(list(self.weights.values()))
         mixed = mix([members[name] for name in self.weights], weights)
-        return mixed if self.calibration is None else self.calibration.apply(mixed)
+        return finished(mixed, self.calibration, self.quiet, history)
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and text, from which :meth:`from_json` gives the same again, bit by bit."""
@@ -52,6 +59,7 @@ class LearnedPool:
             "weights": list(self.weights.values()),
             "calibration": None if self.calibration is None else self.calibration.to_json(),
             "origins": self.origins,
+            "quiet": self.quiet.to_json(),
         }
 
     @classmethod
@@ -67,6 +75,7 @@ class LearnedPool:
             pairs = zip(data["members"], data["weights"], strict=True)
             weights = {str(name): float(weight) for name, weight in pairs}
             calibration, origins = data["calibration"], int(data["origins"])
+            quiet = QuietStack(**data.get("quiet", {}))
         except (KeyError, TypeError, ValueError):
             raise ModelError(
                 "the weights of a pool are incomplete.", remedy="Train and write the model again."
@@ -76,11 +85,23 @@ class LearnedPool:
             raise ModelError(
                 "the weights of a pool are not those of a mixture.", remedy="Train and write the model again."
             )
-        return cls(weights, None if calibration is None else PitMap.from_json(calibration), origins)
+        return cls(weights, None if calibration is None else PitMap.from_json(calibration), origins, quiet)
+
+
+def finished(
+    mixed: Margins, calibration: PitMap | None, quiet: QuietStack, history: np.ndarray | None
+) -> Margins:
+    """A mixture (regions,) sent through its calibration, and with its own chance of at least one where it is quiet."""
+    pool = mixed if calibration is None else calibration.apply(mixed)
+    return pool if history is None else with_chance(pool, quiet.chance(history, mixed.prob_at_least(1)))
 
 
 def scored_origin(
-    members: Sequence[Margins], pool: Margins, observed: np.ndarray, best: np.ndarray
+    members: Sequence[Margins],
+    pool: Margins,
+    observed: np.ndarray,
+    best: np.ndarray,
+    history: np.ndarray | None = None,
 ) -> ScoredOrigin | None:
     """What one origin teaches; None where none of its outcomes was observed.
 
@@ -94,6 +115,8 @@ def scored_origin(
         Outcomes, (regions,), counts; NaN where not observed.
     best : numpy.ndarray
         The best weights known then, before any pull, (members,).
+    history : numpy.ndarray, optional
+        Chance of at least one where it was quiet, NaN elsewhere, (regions,).
     """
     seen = np.isfinite(observed)
     if not seen.any():
@@ -102,15 +125,20 @@ def scored_origin(
     lower, upper = pool.pit(counts, np.zeros(len(counts))), pool.pit(counts, np.ones(len(counts)))
     error, distance = pool_terms(members, observed, seen)
     trials = trial_scores(best, error, distance)
-    return ScoredOrigin(error, distance, lower[seen], upper[seen], pool.mean[seen], trials)
+    quiet = np.empty((0, 3))
+    if history is not None:
+        some = seen & np.isfinite(history)
+        quiet = np.column_stack([history, pool.prob_at_least(1), counts > 0])[some]
+    return ScoredOrigin(error, distance, lower[seen], upper[seen], pool.mean[seen], trials, quiet)
 
 
 class PoolState(NamedTuple):
-    """What is known when an origin is forecast: the best weights so far, those used, (members,), and a calibration."""
+    """What is known when an origin is forecast: the best weights so far, those used, (members,), and what follows."""
 
     best: np.ndarray
     weights: np.ndarray
-    calibration: PitMap | None
+    calibration: PitMap | None = None
+    quiet: QuietStack = HISTORY_ALONE
 
 
 class Learner:
@@ -144,20 +172,21 @@ def learn(scored_origins: Sequence[ScoredOrigin], members: int) -> PoolState:
     """Weights and calibration from all scored origins, in order; equal weights and no calibration from too few."""
     if len(scored_origins) < FEWEST:
         equal = np.full(members, 1 / members)
-        return PoolState(equal, equal, None)
+        return PoolState(equal, equal)
     share = 0.5 ** (np.arange(len(scored_origins))[::-1] / HALF_LIFE)
     share /= share.sum()
     best = best_weights(
         np.einsum("o,om->m", share, np.stack([x.error for x in scored_origins])),
         np.einsum("o,omn->mn", share, np.stack([x.distance for x in scored_origins])),
     )
-    # The first trials had equal weights, which no pull changes.
-    trials = np.stack([x.trials for x in scored_origins])[FEWEST:]
-    pull = choose_pull(trials) if len(trials) >= FEWEST else USUAL_PULL
+    pull = choose_pull(np.stack([x.trials for x in scored_origins]))
     lower, upper, mean = (
         np.concatenate([getattr(x, k) for x in scored_origins]) for k in ("lower", "upper", "mean")
     )
-    return PoolState(best, pulled(best, pull), fit_pit_map(lower, upper, mean))
+    cases = np.concatenate([x.quiet for x in scored_origins])
+    age = np.repeat(np.arange(len(scored_origins))[::-1], [len(x.quiet) for x in scored_origins])
+    stack = learn_stack(cases[:, 0], cases[:, 1], cases[:, 2] > 0, age)
+    return PoolState(best, pulled(best, pull), fit_pit_map(lower, upper, mean), stack)
 
 
 def learn_pool(record: Record) -> LearnedPool:
@@ -185,4 +214,5 @@ def learn_pool(record: Record) -> LearnedPool:
     names = list(dict.fromkeys(record.weights["member"]))
     known = [x for x in record.scored if x is not None]
     state = learn(known, len(names))
-    return LearnedPool(dict(zip(names, state.weights.tolist(), strict=True)), state.calibration, len(known))
+    weights = dict(zip(names, state.weights.tolist(), strict=True))
+    return LearnedPool(weights, state.calibration, len(known), state.quiet)

@@ -13,6 +13,8 @@ from ..margins import Margins, coordinates, stack
 #: learned from past origins; another than the usual one has to have been better by a share of the CRPS.
 PULLS = (0.0, 0.1, 0.25, 0.5)
 USUAL_PULL, CLEARLY = 0.1, 0.005
+#: So many origins, divided by those that were scored, is the least pull: a dozen know half of it.
+UNSURE = 6.0
 
 
 def pool_terms(
@@ -79,7 +81,7 @@ def pulled(weights: np.ndarray, pull: float) -> np.ndarray:
 
 
 def trial_scores(best: np.ndarray, error: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """CRPS that each pull of :data:`PULLS` would have had at one origin, (pulls,), given the best weights known then."""
+    """CRPS that each of :data:`PULLS` would have had at one origin, (pulls,), given the best weights known then."""
     each = np.array([pulled(best, pull) for pull in PULLS])
     return np.asarray(each @ error - 0.5 * np.einsum("pm,mn,pn->p", each, distance, each))
 
@@ -89,9 +91,11 @@ def choose_pull(trials: np.ndarray) -> float:
 
     Examples
     --------
-    >>> choose_pull(np.array([[1.0, 1.0, 0.9, 1.0]])), choose_pull(np.array([[0.999, 1.0, 1.0, 1.0]]))
-    (0.25, 0.1)
+    >>> better, hardly = np.array([[1.0, 1.0, 0.9, 1.0]]), np.array([[0.999, 1.0, 1.0, 1.0]])
+    >>> [choose_pull(each.repeat(n, axis=0)) for each, n in ((better, 60), (hardly, 60), (hardly, 12))]
+    [0.25, 0.1, 0.5]
     """
     score = trials.mean(axis=0)
     usual = PULLS.index(USUAL_PULL)
-    return PULLS[int(score.argmin())] if score.min() < (1 - CLEARLY) * score[usual] else USUAL_PULL
+    pull = PULLS[int(score.argmin())] if score.min() < (1 - CLEARLY) * score[usual] else USUAL_PULL
+    return max(pull, min(UNSURE / len(trials), 1.0))

@@ -81,5 +81,9 @@ def test_a_trial_is_the_score_that_a_pull_would_have_had(members: list) -> None:
 
 
 def test_the_usual_pull_stays_until_another_was_clearly_better() -> None:
-    assert choose_pull(np.array([[0.9, 1.0, 1.0, 1.0]])) == 0.0
-    assert choose_pull(np.array([[1.0, 1.0, 1.0, 0.998]])) == USUAL_PULL
+    def after(origins: int, *scores: float) -> float:
+        return choose_pull(np.array([scores] * origins))
+
+    assert after(60, 1.0, 1.0, 1.0, 0.9) == 0.5
+    assert after(60, 1.0, 1.0, 1.0, 0.998) == USUAL_PULL
+    assert after(12, 0.9, 1.0, 1.0, 1.0) == 0.5, "a dozen origins know little"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         WithdrawnError,
         nearest,
     )
-    from .frames import pandas_of, rows_of
+    from .frames import pandas_of, read_only, rows_of
     from .months import month_of
     from .show import card
 else:
@@ -62,5 +62,6 @@ __all__ = [
     "month_of",
     "nearest",
     "pandas_of",
+    "read_only",
     "rows_of",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from .errors import UsageError
@@ -43,3 +44,10 @@ def pandas_of(table: Any) -> pd.DataFrame:
 def rows_of(table: pd.DataFrame) -> list[Any]:
     """The rows as named tuples, of whatever type the columns hold."""
     return list(table.itertuples(index=False))
+
+
+def read_only(values: np.ndarray) -> np.ndarray:
+    """The same numbers behind a view that refuses to be written to: what a frozen object hands out stays as it is."""
+    view = values.view()
+    view.flags.writeable = False
+    return view

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ..data.errors import ModelError
+from ..data.errors import ModelError, RegionError, SchemaError, UsageError, nearest
+from ..data.frames import read_only
+from ..data.months import month_of
 
 if TYPE_CHECKING:
     import os
@@ -62,6 +64,7 @@ class Draws:
             )
         if not np.issubdtype(v.dtype, np.integer) or v.min(initial=0) < 0:
             raise ModelError("draws must be whole numbers >= 0.", remedy="Round or clip them at the source.")
+        object.__setattr__(self, "values", read_only(v))
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the first horizon, the largest expectations first."""
@@ -98,13 +101,67 @@ class Draws:
         """Probability of at least ``k``, shape (horizons, regions)."""
         return np.asarray((self.values >= k).mean(axis=0))
 
-    def total(self, groups: Sequence[str]) -> Draws:
-        """Sums over groups of regions, draw by draw; groups in sorted order."""
-        names = sorted(set(groups))
-        member = np.array([[g == n for n in names] for g in groups], dtype=np.int64)
+    def select(self, regions: Sequence[str] | None = None, horizons: Sequence[int] | None = None) -> Draws:
+        """The draws of some regions and horizons, in the order asked for.
+
+        Raises
+        ------
+        RegionError, UsageError
+            A region or a horizon was not forecast.
+        """
+        ids = self.region_ids if regions is None else tuple(regions)
+        ahead = self.horizons if horizons is None else tuple(horizons)
+        for name in ids:
+            if name not in self.region_ids:
+                raise RegionError(f"'{name}' was not forecast.", remedy=nearest(name, self.region_ids))
+        for h in ahead:
+            if h not in self.horizons:
+                known = ", ".join(map(str, self.horizons))
+                raise UsageError(f"the horizon {h} was not forecast.", remedy=f"Choose among {known}.")
+        at = np.ix_([self.horizons.index(h) for h in ahead], [self.region_ids.index(r) for r in ids])
+        mean = None if self.analytic_mean is None else self.analytic_mean[at]
+        values = self.values[:, at[0], at[1]]
+        return replace(self, values=values, horizons=ahead, region_ids=ids, analytic_mean=mean)
+
+    def total(self, groups: Sequence[str] | Mapping[str, str] | pd.Series) -> Draws:
+        """Sums over groups of regions, draw by draw; groups in sorted order.
+
+        Parameters
+        ----------
+        groups : sequence, mapping or pandas.Series of str
+            The group of every region: in the order of ``region_ids``, or by region id.
+
+        Raises
+        ------
+        RegionError
+            A region has no group, or there are more or fewer groups than regions.
+        """
+        of_region = self._groups(groups)
+        names = sorted(set(of_region))
+        member = np.array([[g == n for n in names] for g in of_region], dtype=np.int64)
         mean = None if self.analytic_mean is None else self.analytic_mean @ member
         values = _slim(self.values.astype(np.int64) @ member)
         return Draws(values, self.origin, self.horizons, tuple(names), self.target, mean)
+
+    def _groups(self, groups: Sequence[str] | Mapping[str, str] | pd.Series) -> list[str]:
+        """The group of every region, in the order of the draws."""
+        if isinstance(groups, Mapping | pd.Series):
+            missing = [r for r in self.region_ids if r not in groups]
+            if missing:
+                raise RegionError(
+                    f"no group is given for '{missing[0]}'.", remedy="Index groups by region_id."
+                )
+            found = [groups[r] for r in self.region_ids]
+        else:
+            found = [] if isinstance(groups, str) else list(groups)
+        if len(found) != len(self.region_ids):
+            raise RegionError(
+                f"{len(found)} groups are given for {len(self.region_ids)} regions.",
+                remedy="Give one group for each region.",
+            )
+        if any(not isinstance(g, str) for g in found):
+            raise RegionError("a group is no text.", remedy="Name every group.")
+        return found
 
     def to_frame(self) -> pd.DataFrame:
         """Long table: ``target, origin, horizon, region_id, draw, value``."""
@@ -115,20 +172,53 @@ class Draws:
                 "origin": str(self.origin),
                 "horizon": np.tile(np.repeat(np.array(self.horizons, dtype=np.int8), r), n),
                 "region_id": np.tile(np.array(self.region_ids, dtype=object), n * h),
-                "draw": np.repeat(np.arange(n, dtype=np.int16), h * r),
+                "draw": np.repeat(np.arange(n, dtype=np.int16 if n < 2**15 else np.int32), h * r),
                 "value": self.values.ravel(),
             }
         )
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame) -> Draws:
-        """Draws from the long table that :meth:`to_frame` gives, one target and origin."""
+    def from_frame(cls, frame: pd.DataFrame, target: str | None = None) -> Draws:
+        """Draws from the long table that :meth:`to_frame` gives, such as a release's ``draws.parquet``.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            ``target, origin, horizon, region_id, draw, value``; every draw of every horizon and region once.
+        target : str, optional
+            Which, where the table holds several.
+
+        Raises
+        ------
+        UsageError
+            The table holds several targets and none is named, or not the one named.
+        SchemaError
+            It is not one whole forecast of whole numbers.
+        """
+        keys = ["draw", "horizon", "region_id"]
+        missing = [c for c in ("target", "origin", *keys, "value") if c not in frame]
+        if missing:
+            raise SchemaError(f"the column '{missing[0]}' is missing.", "draws", "See Draws.to_frame.")
+        if frame.empty:
+            raise SchemaError("there are no rows.", "draws", "Give the draws of one forecast.")
+        frame = _of_one_target(frame, target)
+        origins = frame["origin"].unique()
+        if len(origins) > 1:
+            raise SchemaError(f"there are {len(origins)} origins.", "draws", "Give one forecast at a time.")
+        order = frame.sort_values(keys)
+        if order.duplicated(keys).any():
+            raise SchemaError("a draw is given more than once.", "draws", "Give one forecast at a time.")
         horizons = tuple(int(h) for h in sorted(frame["horizon"].unique()))
         regions = tuple(sorted(frame["region_id"].unique()))
-        order = frame.sort_values(["draw", "horizon", "region_id"])
-        values = _slim(order["value"].to_numpy(np.int64)).reshape(-1, len(horizons), len(regions))
-        origin = pd.Period(frame["origin"].iloc[0], freq="M")
-        return cls(values, origin, horizons, regions, str(frame["target"].iloc[0]))
+        if len(order) != frame["draw"].nunique() * len(horizons) * len(regions):
+            raise SchemaError(
+                "draws of some horizon or region are missing.", "draws", "Read the whole table."
+            )
+        values = order["value"].to_numpy()
+        if not np.issubdtype(values.dtype, np.number) or not ((values >= 0) & (values % 1 == 0)).all():
+            raise SchemaError("values are not whole numbers >= 0.", "draws", "Round them at the source.")
+        shaped = _slim(values.astype(np.int64)).reshape(-1, len(horizons), len(regions))
+        return cls(shaped, month_of(origins[0]), horizons, regions, str(frame["target"].iloc[0]))
 
     def to_parquet(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write the long table."""
@@ -160,3 +250,13 @@ def joint_draws(margins: Margins, ranks: np.ndarray) -> np.ndarray:
     """Stratified draws of each margin (horizons, regions), put in the order of a dependence template."""
     ordered = margins.stratified(len(ranks))
     return np.take_along_axis(ordered, ranks, axis=0)
+
+
+def _of_one_target(frame: pd.DataFrame, target: str | None) -> pd.DataFrame:
+    """The rows of a target, which has to be named where there are several."""
+    known = sorted(map(str, frame["target"].unique()))
+    if target is None and len(known) > 1:
+        raise UsageError(f"the table holds {', '.join(known)}.", remedy=f"Name one: target='{known[0]}'.")
+    if target is not None and target not in known:
+        raise UsageError(f"'{target}' is not in the table.", remedy=nearest(target, known))
+    return frame if target is None else frame[frame["target"].astype(str) == target]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import OriginError, RegionError, SchemaError, SourceError, nearest
+from ..frames import read_only
 from ..geography import checked_links
 from ..months import month_of
 from .cells import CellCounts
@@ -64,6 +65,11 @@ class Panel:
     source: str = ""
     attrs: Mapping[str, Any] = field(default_factory=dict)
     cells: CellCounts | None = None
+
+    def __post_init__(self) -> None:
+        """Hand out arrays that cannot be written to."""
+        object.__setattr__(self, "measures", {k: read_only(v) for k, v in self.measures.items()})
+        object.__setattr__(self, "observed", read_only(self.observed))
 
     @property
     def shape(self) -> tuple[int, int]:

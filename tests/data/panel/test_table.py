@@ -237,3 +237,10 @@ def test_a_column_that_is_missing_or_there_twice(door: str, column: list[str], t
             pytest.skip("pandas writes no such file")
     with pytest.raises(HarmattanError, match=words):
         through(door, frame, tmp_path)
+
+
+def test_a_panel_hands_out_arrays_that_cannot_be_written_to() -> None:
+    panel = Panel.from_frame(table(["2022-01", "2022-02"]))
+    for values in (panel.measure("events"), panel.observed, panel.measures["events"]):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 0

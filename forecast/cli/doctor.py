@@ -8,7 +8,7 @@ import platform
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,43 +26,24 @@ LEAST_SPACE_MB = 100
 PATIENCE = 5.0
 #: The package that brings OpenMP's run-time library, by family of systems.
 OPENMP_PACKAGES = {
-    "debian": "apt-get install libgomp1",
-    "ubuntu": "apt-get install libgomp1",
+    **dict.fromkeys(("debian", "ubuntu"), "apt-get install libgomp1"),
     "alpine": "apk add libgomp",
-    "fedora": "dnf install libgomp",
-    "rhel": "dnf install libgomp",
-    "centos": "dnf install libgomp",
-    "suse": "zypper install libgomp1",
-    "opensuse": "zypper install libgomp1",
+    **dict.fromkeys(("fedora", "rhel", "centos"), "dnf install libgomp"),
+    **dict.fromkeys(("suse", "opensuse"), "zypper install libgomp1"),
     "arch": "pacman -S gcc-libs",
 }
 #: What a failed check of each kind leaves the command with.
 _ERRORS: dict[str, type[HarmattanError]] = {
-    "python": ModelError,
-    "packages": ModelError,
-    "openmp": ModelError,
+    **dict.fromkeys(("python", "packages", "openmp"), ModelError),
     "data": InputError,
-    "write": ReleaseError,
-    "disk": ReleaseError,
+    **dict.fromkeys(("write", "disk"), ReleaseError),
     "store": TrackingError,
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check.
-
-    Attributes
-    ----------
-    name : str
-        ``python, packages, openmp, data, write, disk, store``.
-    status : {"ok", "warning", "failed"}
-        Whether a run would go through.
-    message : str
-        What was found.
-    remedy : str
-        What to do about it; empty where all is well.
-    """
+    """The outcome of one check: whether a run would go through, what was found, and what to do about it."""
 
     name: str
     status: Status
@@ -71,27 +52,8 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Every check, in a fixed order; nothing is written but a file that is removed at once.
-
-    Parameters
-    ----------
-    settings : Settings
-        Whose data, folders and store are looked at.
-
-    Returns
-    -------
-    list of Finding
-    """
-    checks: tuple[Callable[[Settings], Finding], ...] = (
-        _python,
-        _packages,
-        _openmp,
-        _data,
-        _write,
-        _disk,
-        _store,
-    )
-    return [check(settings) for check in checks]
+    """Every check of the settings' data, folders and store; nothing is written but a file that is removed at once."""
+    return [check(settings) for check in (_python, _packages, _openmp, _data, _write, _disk, _store)]
 
 
 def first_error(findings: list[Finding]) -> HarmattanError | None:
@@ -116,8 +78,8 @@ def summary(findings: list[Finding]) -> dict[str, Any]:
 
 def _python(settings: Settings) -> Finding:
     """The interpreter."""
-    said = f"Python {platform.python_version()} in {sys.prefix}, {os.cpu_count()} cores."
-    return Finding("python", "ok", said)
+    about = f"Python {platform.python_version()} in {sys.prefix}, {os.cpu_count()} cores."
+    return Finding("python", "ok", about)
 
 
 def _packages(settings: Settings) -> Finding:
@@ -169,13 +131,7 @@ def _loads(library: str) -> bool:
 
 
 def openmp_remedy(release: Path = Path("/etc/os-release")) -> str:
-    """How to install the OpenMP library on this system, read from its own description.
-
-    Parameters
-    ----------
-    release : Path
-        The system's description of itself.
-    """
+    """How to install the OpenMP library on this system, read from its description of itself."""
     if sys.platform == "darwin":
         return "Run: brew install libomp."
     try:
@@ -202,8 +158,7 @@ def _data(settings: Settings) -> Finding:
     except ImportError as reason:
         return Finding("data", "failed", f"the data were not read ({reason}).", "Mend the packages first.")
     months, regions = panel.shape
-    said = f"{panel.source}: {regions} regions, {months} months to {panel.last_month}."
-    return Finding("data", "ok", said)
+    return Finding("data", "ok", f"{panel.source}: {regions} regions, {months} months to {panel.last_month}.")
 
 
 def _write(settings: Settings) -> Finding:
@@ -241,12 +196,12 @@ def _disk(settings: Settings) -> Finding:
     """Free space where releases go."""
     there = existing(settings.out)
     free = shutil.disk_usage(there).free // 2**20
-    said = f"{free:,} MB are free in {there}."
+    space = f"{free:,} MB are free in {there}."
     if free < LEAST_SPACE_MB:
-        return Finding("disk", "failed", said, "Make room, or choose another --out.")
+        return Finding("disk", "failed", space, "Make room, or choose another --out.")
     if free < LOW_SPACE_MB:
-        return Finding("disk", "warning", said, f"Make room: {LOW_SPACE_MB} MB is comfortable.")
-    return Finding("disk", "ok", said)
+        return Finding("disk", "warning", space, f"Make room: {LOW_SPACE_MB} MB is comfortable.")
+    return Finding("disk", "ok", space)
 
 
 def _own_store(settings: Settings) -> bool:
@@ -280,19 +235,13 @@ def _database_problem(path: Path) -> str:
     if not path.exists():
         return ""
     try:
-        for _ in _rows(path, "select 1 from sqlite_master limit 1"):
-            pass
+        with closing(
+            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)
+        ) as store:
+            store.execute("select 1 from sqlite_master limit 1").fetchall()
     except sqlite3.Error as reason:
         return f"this is no readable database ({reason})"
     return ""
-
-
-def _rows(path: Path, query: str) -> Iterator[Any]:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)
-    try:
-        yield from connection.execute(query)
-    finally:
-        connection.close()
 
 
 def _server_problem(uri: str) -> str:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...data import errors as _errors
+
 
 @dataclass(frozen=True)
 class ExitCode:
-    """One code, what it means, and what to do about it.
-
-    Attributes
-    ----------
-    code : int
-        What the process leaves with.
-    meaning : str
-        One clause.
-    errors : tuple of str
-        Classes of :mod:`harmattan.data.errors` that lead to it.
-    remedy : str
-        What to do, one clause.
-    """
+    """One code that a process leaves with, what it means, and what to do about it, a clause each."""
 
     code: int
     meaning: str
-    errors: tuple[str, ...] = ()
     remedy: str = ""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Classes of :mod:`harmattan.data.errors` that lead to it."""
+        kinds = (kind for kind in vars(_errors).values() if isinstance(kind, type))
+        return tuple(
+            kind.__name__
+            for kind in kinds
+            if issubclass(kind, _errors.HarmattanError) and kind.exit_code == self.code
+        )
 
 
 EXIT_CODES = (
@@ -32,86 +31,64 @@ EXIT_CODES = (
     ExitCode(
         1,
         "something unexpected: a fault of this program",
-        ("HarmattanError",),
         "run again with `--debug`, and report what it prints",
     ),
     ExitCode(
         2,
         "the request is wrong: an option, a setting, an origin",
-        ("UsageError", "ConfigError", "OriginError"),
         "correct the option or the line of `harmattan.toml` that is named",
     ),
     ExitCode(
         3,
         "the data are wrong: a file, a row, a region, a ledger",
-        ("InputError", "SourceError", "SchemaError", "RegionError", "LedgerError"),
         "correct the file and row that are named",
     ),
-    ExitCode(
-        4,
-        "a model cannot be fitted or loaded",
-        ("ModelError",),
-        "bring a longer history, or name another model",
-    ),
+    ExitCode(4, "a model cannot be fitted or loaded", "bring a longer history, or name another model"),
     ExitCode(
         5,
         "a release cannot be written, or does not verify",
-        ("ReleaseError",),
         "free space or permissions, choose another `--out`, or restore the release from a copy",
     ),
     ExitCode(
         6,
         "data or forecast are partial or implausible: nothing is published",
-        ("GateError",),
         "look at the check that is named, with `harmattan data check` or in `held/`",
     ),
-    ExitCode(7, "another job is at work", ("LockError",), "wait for it, or choose another `--out`"),
+    ExitCode(7, "another job is at work", "wait for it, or choose another `--out`"),
     ExitCode(
         8,
         "MLflow could not be reached or written; a forecast that was made is released",
-        ("TrackingError",),
         "mend the store and run again, or go on with `--no-track`",
     ),
     ExitCode(
         9,
         "the release was withdrawn",
-        ("WithdrawnError",),
         "use the one that `latest` points to; the reason is in the message",
     ),
     ExitCode(
         10,
         "the data are stale: nothing is published",
-        ("StaleError",),
         "bring newer data; if the source itself is late, wait for it",
     ),
-    ExitCode(
-        11,
-        "a release is overdue",
-        ("OverdueError",),
-        "see why the scheduled job did not run or was refused, and run it",
-    ),
+    ExitCode(11, "a release is overdue", "see why the scheduled job did not run or was refused, and run it"),
     ExitCode(
         12,
         "intervals held too few or too many of what happened: nothing is published",
-        ("CoverageError",),
         "look at the page in `held/`, and train again",
     ),
     ExitCode(
         13,
         "too few events could be placed in a region: nothing is published",
-        ("MatchError",),
         "look at the ledger with `harmattan data check`; have boundaries or names changed?",
     ),
     ExitCode(
         14,
         "the release is published, but nobody could be told",
-        ("NotifyError",),
         "mend the `notify` command; the release needs nothing",
     ),
     ExitCode(
         15,
         "recent forecasts were worse than the baseline for too long",
-        ("SkillError",),
         "train again, and promote what passes the gate",
     ),
 )

@@ -49,7 +49,7 @@ class Training:
     ----------
     trained : TrainedModel
     records : mapping of str to list of Record
-        By target: what every member said at the recent origins, one record per horizon.
+        By target: the forecasts of every member at the recent origins, one record per horizon.
     evaluation : mapping of str to Evaluation
         By target: every table of that back-test.
     """
@@ -87,15 +87,15 @@ def fit_models(
     numbers = _streams(settings, problems, judged)
     records = {(t, h): done["judge", t, h] for (kind, t, h) in numbers if kind == "judge"}
     target = _leading(settings)
-    boards, told = [], {}
+    boards, forecasts = [], {}
     for (t, h), record in records.items():
         rng = np.random.default_rng(numbers["judge", t, h])
         boards.append(_board(record, rng.random(record.observed.shape), settings))
-        told[t, h] = _told(record, range(len(record.origins)), rng, record.fitted)
+        forecasts[t, h] = _forecast_record(record, range(len(record.origins)), rng, record.fitted)
     errors = {h: record.errors for (t, h), record in records.items() if t == target}
     scores = pd.concat(boards, ignore_index=True) if boards else pd.DataFrame(columns=NO_SCORES)
-    tables = {"scores": scores, **_record_tables(told, target)}
-    return _put_together(settings, problems, recipe, done, _template(errors, problems, settings), tables)
+    tables = {"scores": scores, **_record_tables(forecasts, target)}
+    return _trained_model(settings, problems, recipe, done, _template(errors, problems, settings), tables)
 
 
 def train(
@@ -136,20 +136,20 @@ def train(
     errors = {
         r.horizon: _errors(r, known[target, r.horizon]) for r in records[target] if known[target, r.horizon]
     }
-    told = {
-        (t, r.horizon): _told(r, known[t, r.horizon], rng)
+    forecasts = {
+        (t, r.horizon): _forecast_record(r, known[t, r.horizon], rng)
         for t, each in records.items()
         for r in each
         if known[t, r.horizon]
     }
     board = pd.concat([e.leaderboard for e in evaluation.values()], ignore_index=True)
-    trained = _put_together(
+    trained = _trained_model(
         settings,
         problems,
         recipe,
         done,
         _template(errors, problems, settings),
-        {"scores": board, **_record_tables(told, target)},
+        {"scores": board, **_record_tables(forecasts, target)},
         learned,
         backtest={"origins": origins, "first": str(records[target][0].origins[0])},
     )
@@ -292,7 +292,7 @@ def _errors(record: Record, known: Sequence[int]) -> PastErrors:
     )
 
 
-def _told(
+def _forecast_record(
     record: Record, known: Sequence[int], rng: np.random.Generator, fitted: pd.Period | None = None
 ) -> ForecastRecord:
     """The pool's forecasts at the origins whose outcome is known."""
@@ -316,13 +316,15 @@ def _told(
     )
 
 
-def _record_tables(told: Mapping[tuple[str, int], ForecastRecord], target: str) -> dict[str, pd.DataFrame]:
-    """How often what was said came true, and the last month as it would have been forecast."""
+def _record_tables(
+    forecasts: Mapping[tuple[str, int], ForecastRecord], target: str
+) -> dict[str, pd.DataFrame]:
+    """How often what was forecast came true, and the last month as it would have been forecast."""
     from ..training.evaluation.reliability import REHEARSED, rehearsal, reliability_table
 
-    leading = told.get((target, 1))
+    leading = forecasts.get((target, 1))
     return {
-        "reliability": reliability_table(told.values()),
+        "reliability": reliability_table(forecasts.values()),
         "rehearsal": pd.DataFrame(columns=REHEARSED) if leading is None else rehearsal(leading),
     }
 
@@ -336,7 +338,7 @@ def _template(
     return fit_template(errors, panel.countries, settings.horizons) if errors else None
 
 
-def _put_together(
+def _trained_model(
     settings: Settings,
     problems: Mapping[str, Problem],
     recipe: Recipe,
@@ -346,7 +348,7 @@ def _put_together(
     learned: Mapping[tuple[str, int], Any] | None = None,
     **card: Any,
 ) -> TrainedModel:
-    """The pieces as one trained model."""
+    """Everything that was fitted as one trained model."""
     from ..training.pool.fitted import with_learned_weights
     from ..training.trained_model import make_trained_model
 

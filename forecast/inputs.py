@@ -76,17 +76,14 @@ class Inputs:
 
     def verdict(self, quality: Quality) -> tuple[Level, str]:
         """How far the run can be trusted, and what a reader has to know first."""
-        said = (
-            [f"Demonstration on data to {self.panel.last_month}, not current."] if self.demonstration else []
-        )
-        said += [
+        first = f"Demonstration on data to {self.panel.last_month}, not current."
+        notes = [first] if self.demonstration else []
+        notes += [
             check.message
             for check in quality.checks
             if check.status == "red" or (check.name == "freshness" and check.status == "amber")
         ]
-        if self.demonstration:
-            return "amber", " ".join(said)
-        return quality.status, " ".join(said)
+        return "amber" if self.demonstration else quality.status, " ".join(notes)
 
 
 def load_inputs(settings: Settings) -> Inputs:
@@ -104,9 +101,8 @@ def load_inputs(settings: Settings) -> Inputs:
     if settings.source == "snapshot":
         return _from_snapshot(settings)
     if settings.regions is None:
-        raise ConfigError(
-            "incidents need polygons to be placed in.", "--regions", "Name a GeoJSON file of regions."
-        )
+        what = "incidents need polygons to be placed in."
+        raise ConfigError(what, "--regions", "Name a GeoJSON file of regions.")
     return _from_incidents(settings, settings.regions)
 
 
@@ -149,21 +145,19 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
         incidents = replace(incidents, coverage=coverage_of(spans_of(settings.coverage)))
     inside = incidents.covers(polygons.countries)
     if not inside:
-        covered = sorted(set(incidents.coverage["country"]))
-        raise UsageError(
-            "none of the countries in the source has regions in the polygons.",
-            str(regions),
-            f"The source has {', '.join(covered[:8])}; the polygons have "
-            f"{', '.join(sorted(set(polygons.countries))[:8])}.",
+        source, there = (
+            ", ".join(sorted(set(c))[:8]) for c in (incidents.coverage["country"], polygons.countries)
         )
+        what = "none of the countries in the source has regions in the polygons."
+        raise UsageError(what, str(regions), f"The source has {source}; the polygons have {there}.")
     borders = polygons.border_exposure(inside)
-    chosen = polygons.select(inside)
-    built = build_panel(incidents, chosen)
+    covered = polygons.select(inside)
+    built = build_panel(incidents, covered)
     panel = built.panel
     if settings.links is not None:
         panel = replace(panel, links=_read_links(settings.links, panel))
     coverage = _coverage(panel)
-    return Inputs(panel, chosen, borders, coverage, built.ledger.summary(), built=built)
+    return Inputs(panel, covered, borders, coverage, built.ledger.summary(), built=built)
 
 
 def _mapping(settings: Settings) -> dict[str, str]:
@@ -188,9 +182,8 @@ def _from_panel(settings: Settings, path: Path) -> Inputs:
     from ..data.geography import links_of
 
     if settings.source != "snapshot":
-        raise ConfigError(
-            "a ready panel and a source of incidents exclude each other.", "--panel", "Name one of them."
-        )
+        what = "a ready panel and a source of incidents exclude each other."
+        raise ConfigError(what, "--panel", "Name one of them.")
     polygons = None if settings.regions is None else Regions.read(settings.regions)
     only = "" if polygons is None else _only(polygons.countries)
     panel = read_panel(path, _mapping(settings), only)
@@ -198,11 +191,9 @@ def _from_panel(settings: Settings, path: Path) -> Inputs:
     if polygons is not None:
         missing = sorted(set(panel.region_ids) - set(polygons.region_ids))
         if missing:
-            raise UsageError(
-                f"{len(missing)} regions of the panel have no polygon, the first is '{missing[0]}'.",
-                str(settings.regions),
-                "Bring polygons for every region, or leave --regions out.",
-            )
+            what = f"{len(missing)} regions of the panel have no polygon, the first is '{missing[0]}'."
+            remedy = "Bring polygons for every region, or leave --regions out."
+            raise UsageError(what, str(settings.regions), remedy)
         regions = _in_order(polygons, panel.region_ids)
         if panel.links is None:
             panel = replace(panel, links=links_of(regions.frame, regions.geometry))

@@ -1,4 +1,4 @@
-"""One monthly run: data, features, a trained model, and what it says, as one result."""
+"""One monthly run: data, features, a trained model, and its forecast, as one result."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHORTEST = 36
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedRun:
     """What a run has before any model: the data up to the origin, and the features."""
 
     inputs: Inputs
@@ -66,7 +66,7 @@ def run_forecast(
     members : sequence of str, optional
         What the pool is made of where it is fitted here: a fallback, such as ``("conflictology_12",)``.
     model : mapping, optional
-        What is told of the model: ``name, version``, and ``reason`` where it stands in for another.
+        What is known of the model: ``name, version``, and ``reason`` where it stands in for another.
     inputs : Inputs, optional
         What was read already; read as the settings say where absent.
 
@@ -84,21 +84,21 @@ def run_forecast(
     from .fitting import fit_models
 
     say = progress or (lambda stage, share: None)
-    ready = _prepare(settings, say, trained, inputs)
-    with _timed(ready.clock, "models"):
+    prepared = _prepare(settings, say, trained, inputs)
+    with _timed(prepared.clock, "models"):
         say("models", 0.1)
         if trained is None:
             trained = fit_models(
                 settings,
-                ready.problems,
-                ready.origin,
-                ready.recipe,
+                prepared.problems,
+                prepared.origin,
+                prepared.recipe,
                 members,
                 lambda share: say("models", 0.1 + 0.75 * share),
             )
-    with _timed(ready.clock, "draws"):
+    with _timed(prepared.clock, "draws"):
         say("spillover", 0.85)
-        return _result(settings, ready, trained, model or {"name": "fitted at the origin"})
+        return _result(settings, prepared, trained, model or {"name": "fitted at the origin"})
 
 
 def train_models(
@@ -123,13 +123,19 @@ def train_models(
     from .fitting import train
 
     say = progress or (lambda stage, share: None)
-    ready = _prepare(settings, say, None, inputs)
+    prepared = _prepare(settings, say, None, inputs)
     return train(
-        settings, ready.problems, ready.origin, ready.recipe, lambda share: say("models", 0.1 + 0.85 * share)
+        settings,
+        prepared.problems,
+        prepared.origin,
+        prepared.recipe,
+        lambda share: say("models", 0.1 + 0.85 * share),
     )
 
 
-def _prepare(settings: Settings, say: Progress, trained: TrainedModel | None, inputs: Inputs | None) -> Ready:
+def _prepare(
+    settings: Settings, say: Progress, trained: TrainedModel | None, inputs: Inputs | None
+) -> PreparedRun:
     """Read the data and build the features."""
     from ..features.recipe import Recipe
     from ..training.problems import build_problems
@@ -141,7 +147,7 @@ def _prepare(settings: Settings, say: Progress, trained: TrainedModel | None, in
         origin = _origin(settings, inputs)
         inputs = replace(inputs, panel=inputs.panel.until(origin))
         if settings.countries:
-            # A country that is not there is told before the work, not after it.
+            # A country that is not there is an error before the work, not after it.
             inputs.panel.select(countries=settings.countries)
         if trained is not None:
             trained.check_serves(inputs.panel, origin, settings.horizons, settings.targets)
@@ -150,7 +156,7 @@ def _prepare(settings: Settings, say: Progress, trained: TrainedModel | None, in
         recipe = Recipe.default().served(inputs.panel)[0] if trained is None else trained.recipe
         also = inputs.training if trained is None else ()
         problems = build_problems(inputs.panel, settings.targets, also, recipe)
-    return Ready(inputs, origin, problems, recipe, clock)
+    return PreparedRun(inputs, origin, problems, recipe, clock)
 
 
 @contextmanager
@@ -166,26 +172,25 @@ def _origin(settings: Settings, inputs: Inputs) -> pd.Period:
     origin = last if settings.as_of is None else pd.Period(settings.as_of, freq="M")
     row = inputs.panel.position(origin)
     if origin > last or row < SHORTEST:
-        raise OriginError(
-            f"{origin} cannot be an origin: forecasts need at least {SHORTEST} months of data up to it.",
-            remedy=f"Choose a month from {inputs.panel.months[SHORTEST]} to {last}."
-            if len(inputs.panel.months) > SHORTEST
-            else "Bring a longer history.",
-        )
+        what = f"{origin} cannot be an origin: forecasts need at least {SHORTEST} months of data up to it."
+        months = inputs.panel.months
+        longer = "Bring a longer history."
+        remedy = f"Choose a month from {months[SHORTEST]} to {last}." if len(months) > SHORTEST else longer
+        raise OriginError(what, remedy=remedy)
     return origin
 
 
 def _result(
-    settings: Settings, ready: Ready, trained: TrainedModel, model: Mapping[str, Any]
+    settings: Settings, prepared: PreparedRun, trained: TrainedModel, model: Mapping[str, Any]
 ) -> ForecastResult:
-    """What the trained model says, as joint draws, totals, spillover and tables."""
-    panel, inputs, origin = ready.inputs.panel, ready.inputs, ready.origin
+    """The trained model's forecast, as joint draws, totals, spillover and tables."""
+    panel, inputs, origin = prepared.inputs.panel, prepared.inputs, prepared.origin
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
-    crossing = _spillover(settings, ready, trained, rng)
-    said, contributions = _say(ready, trained, settings)
-    ranks = _ranks(crossing.paths, trained, panel, settings, rng)
-    draws = {t: _draws(settings, panel.region_ids, origin, t, said, ranks) for t in ready.problems}
-    spillover, answers = crossing.tables(draws.get("events"), inputs.borders)
+    simulated = _spillover(settings, prepared, trained, rng)
+    predicted, contributions = _pool_margins(prepared, trained, settings)
+    ranks = _ranks(simulated.paths, trained, panel, settings, rng)
+    draws = {t: _draws(settings, panel.region_ids, origin, t, predicted, ranks) for t in prepared.problems}
+    spillover, answers = simulated.tables(draws.get("events"), inputs.borders)
     run_date = inputs.run_date(settings, origin)
     quality = inputs.quality(run_date)
     level, banner = _verdict(inputs, quality, model)
@@ -197,7 +202,7 @@ def _result(
         draws=draws,
         countries={},
         spillover=spillover,
-        pairs=crossing.pairs,
+        pairs=simulated.pairs,
         scores=trained.scores.replace({"member": {"conflictology_12": "conflictology"}}),
         contributions=contributions,
         coverage_note=inputs.coverage,
@@ -209,12 +214,12 @@ def _result(
         settings=settings.published(),
         package_version=version(),
         data_hash=panel.digest(),
-        timings=ready.clock,
+        timings=prepared.clock,
         models=trained.to_files(),
         answers=answers,
         quality=quality.frame(),
         reliability=trained.table("reliability"),
-        rehearsal=_rehearsal(ready, trained),
+        rehearsal=_rehearsal(prepared, trained),
         model={"trained_to": str(trained.origin), "digest": trained.digest, **model},
     )
     return _published(result, settings.countries)
@@ -229,24 +234,25 @@ def _verdict(inputs: Inputs, quality: Any, model: Mapping[str, Any]) -> tuple[An
     return "amber" if level == "green" else level, f"{banner} {reason}".strip()
 
 
-def _spillover(settings: Settings, ready: Ready, trained: TrainedModel, rng: np.random.Generator) -> Crossing:
+def _spillover(
+    settings: Settings, prepared: PreparedRun, trained: TrainedModel, rng: np.random.Generator
+) -> SimulatedSpillover:
     """The simulated worlds of the spillover model, where there is one."""
     from .fitting import events_problem
     from .spillover.attribution import simulate_worlds
 
-    model = trained.diffusion(ready.inputs.panel)
-    if model is None:
-        return Crossing(ready, None, None, max(settings.horizons))
-    events, months = events_problem(ready.problems), max(settings.horizons)
-    worlds = simulate_worlds(model, events, ready.origin, months, settings.draws, rng)
-    return Crossing(ready, model, worlds, months)
+    model, months = trained.diffusion(prepared.inputs.panel), max(settings.horizons)
+    events, worlds = events_problem(prepared.problems), None
+    if model is not None:
+        worlds = simulate_worlds(model, events, prepared.origin, months, settings.draws, rng)
+    return SimulatedSpillover(prepared, model, worlds, months)
 
 
 @dataclass(frozen=True)
-class Crossing:
+class SimulatedSpillover:
     """What the spillover model has simulated; everything is empty where there is no model."""
 
-    ready: Ready
+    prepared: PreparedRun
     model: Diffusion | None
     worlds: Worlds | None
     months: int
@@ -259,7 +265,10 @@ class Crossing:
     @property
     def pairs(self) -> pd.DataFrame:
         """The directed pairs of countries and what their tests say."""
-        return pd.DataFrame(columns=PAIR_COLUMNS) if self.model is None else self.model.pairs
+        columns = (
+            "source_country target_country permeability coefficient lr_statistic p_value p_holm declared"
+        )
+        return pd.DataFrame(columns=columns.split()) if self.model is None else self.model.pairs
 
     def tables(
         self, draws: Draws | None, borders: pd.DataFrame | None
@@ -272,68 +281,54 @@ class Crossing:
 
         if self.model is None or self.worlds is None or draws is None:
             return pd.DataFrame(columns=list(COLUMNS)), {}
-        table = spillover_table(self.model, self.worlds, self.ready.inputs.panel, draws, borders)
-        view = ModelAtOrigin.at(self.model, events_problem(self.ready.problems), self.ready.origin)
+        table = spillover_table(self.model, self.worlds, self.prepared.inputs.panel, draws, borders)
+        view = ModelAtOrigin.at(self.model, events_problem(self.prepared.problems), self.prepared.origin)
         answers = exact_answers(view, [s for s in SPANS if s <= self.months])
         return table, {**answers, "stress": stress_response(view, self.worlds.uniforms)}
 
 
-PAIR_COLUMNS = [
-    "source_country",
-    "target_country",
-    "permeability",
-    "coefficient",
-    "lr_statistic",
-    "p_value",
-    "p_holm",
-    "declared",
-]
-
-
-def _say(
-    ready: Ready, trained: TrainedModel, settings: Settings
+def _pool_margins(
+    prepared: PreparedRun, trained: TrainedModel, settings: Settings
 ) -> tuple[dict[tuple[str, int], Margins], pd.DataFrame]:
     """The pool's margins by target and horizon, and the mean of the first target taken apart by family."""
     from ..training.pool.explain import explain_pool
 
-    said, tables = {}, []
-    regions = list(ready.inputs.panel.region_ids)
-    for target, problem in ready.problems.items():
+    predicted, tables = {}, []
+    regions = list(prepared.inputs.panel.region_ids)
+    for target, problem in prepared.problems.items():
         for h in settings.horizons:
             pool = trained.pools[target, h]
-            margins = pool.margins(problem, ready.origin)
-            said[target, h] = margins["pool"]
-            if target != settings.targets[0]:
-                continue
-            parts = explain_pool(pool, problem, ready.origin, margins)
-            tables += [
-                pd.DataFrame({"region_id": regions, "horizon": h, "family": family, "value": values})
-                for family, values in parts.items()
-            ]
-    return said, pd.concat(tables, ignore_index=True)
+            margins = pool.margins(problem, prepared.origin)
+            predicted[target, h] = margins["pool"]
+            if target == settings.targets[0]:
+                parts = explain_pool(pool, problem, prepared.origin, margins)
+                tables += [
+                    pd.DataFrame({"region_id": regions, "horizon": h, "family": family, "value": values})
+                    for family, values in parts.items()
+                ]
+    return predicted, pd.concat(tables, ignore_index=True)
 
 
-def _rehearsal(ready: Ready, trained: TrainedModel) -> pd.DataFrame:
-    """The last month as it would have been forecast: by this very model, where it is older than that."""
+def _rehearsal(prepared: PreparedRun, trained: TrainedModel) -> pd.DataFrame:
+    """The last month as it would have been forecast: by this very model, where that is older."""
     from ..training.evaluation.case_scores import measure
     from ..training.evaluation.reliability import rehearsal, score_forecasts
     from ..training.margins import stack
     from ..training.models.baselines import Conflictology
 
-    before = ready.origin - 1
-    target = "events" if "events" in ready.problems else next(iter(ready.problems))
+    before = prepared.origin - 1
+    target = "events" if "events" in prepared.problems else next(iter(prepared.problems))
     if trained.origin > before or (target, 1) not in trained.pools:
         return trained.table("rehearsal")
-    problem = ready.problems[target]
-    row = problem.row(ready.origin)
+    problem = prepared.problems[target]
+    row = problem.row(prepared.origin)
     observed = np.where(problem.observed[row], problem.counts[row], np.nan)[None]
     nothing = np.full(observed.shape[1], np.nan)
-    made = stack([trained.pools[target, 1].margins(problem, before)["pool"]])
+    predicted = stack([trained.pools[target, 1].margins(problem, before)["pool"]])
     usual = stack([Conflictology(12).margins(problem, before)])
-    values, reference = (measure(m, observed[0], nothing) for m in (made, usual))
+    values, reference = (measure(m, observed[0], nothing) for m in (predicted, usual))
+    score, regions = reference["crps_exact"], problem.panel.region_ids
     rng = np.random.default_rng(trained.seed)
-    regions = problem.panel.region_ids
-    score = reference["crps_exact"]
     return rehearsal(
         score_forecasts(target, 1, [before], regions, values, score, observed, rng, trained.origin)
     )
@@ -362,46 +357,37 @@ def _draws(
     region_ids: tuple[str, ...],
     origin: pd.Period,
     target: str,
-    said: Mapping[tuple[str, int], Margins],
+    predicted: Mapping[tuple[str, int], Margins],
     ranks: np.ndarray,
 ) -> Draws:
     """Joint draws of one target from the pool's margins."""
     from ..training.distribution import Draws, joint_draws
     from ..training.margins import stack
 
-    margins = stack([said[target, h] for h in settings.horizons])
+    margins = stack([predicted[target, h] for h in settings.horizons])
     return Draws(joint_draws(margins, ranks), origin, settings.horizons, region_ids, target, margins.mean)
 
 
 def _published(result: ForecastResult, countries: Sequence[str]) -> ForecastResult:
     """Only the countries that are to be published; models and totals have seen all of them."""
     panel = result.panel.select(countries=countries) if countries else result.panel
-    keep = [i for i, r in enumerate(result.panel.region_ids) if r in set(panel.region_ids)]
-    draws = {
-        t: replace(
-            d,
-            values=d.values[:, :, keep],
-            region_ids=panel.region_ids,
-            analytic_mean=None if d.analytic_mean is None else d.analytic_mean[:, keep],
-        )
-        for t, d in result.draws.items()
-    }
+    ids = panel.region_ids
+    keep = [i for i, r in enumerate(result.panel.region_ids) if r in set(ids)]
+    draws = {}
+    for target, each in result.draws.items():
+        mean = None if each.analytic_mean is None else each.analytic_mean[:, keep]
+        draws[target] = replace(each, values=each.values[:, :, keep], region_ids=ids, analytic_mean=mean)
+
+    def kept(table: pd.DataFrame, column: str) -> pd.DataFrame:
+        return table if table.empty else table[table[column].isin(ids)].reset_index(drop=True)
+
     return replace(
         result,
         panel=panel,
         draws=draws,
         countries={t: d.total(panel.countries) for t, d in draws.items()},
-        spillover=result.spillover[result.spillover["target_region"].isin(panel.region_ids)].reset_index(
-            drop=True
-        ),
-        answers={k: t[t["target_region"].isin(panel.region_ids)] for k, t in result.answers.items()},
-        contributions=result.contributions[
-            result.contributions["region_id"].isin(panel.region_ids)
-        ].reset_index(drop=True),
-        rehearsal=_of_regions(result.rehearsal, panel.region_ids),
+        spillover=kept(result.spillover, "target_region"),
+        answers={k: t[t["target_region"].isin(ids)] for k, t in result.answers.items()},
+        contributions=kept(result.contributions, "region_id"),
+        rehearsal=kept(result.rehearsal, "region_id"),
     )
-
-
-def _of_regions(table: pd.DataFrame, region_ids: Sequence[str]) -> pd.DataFrame:
-    """Rows of some regions; a table without any is left as it is."""
-    return table if table.empty else table[table["region_id"].isin(region_ids)].reset_index(drop=True)

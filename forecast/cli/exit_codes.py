@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...data import errors as _errors
+from ...data.errors import HarmattanError
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class ExitCode:
     @property
     def errors(self) -> tuple[str, ...]:
         """Classes of :mod:`harmattan.data.errors` that lead to it."""
-        kinds = (kind for kind in vars(_errors).values() if isinstance(kind, type))
-        return tuple(
-            kind.__name__
-            for kind in kinds
-            if issubclass(kind, _errors.HarmattanError) and kind.exit_code == self.code
-        )
+        return tuple(kind.__name__ for kind in _kinds(HarmattanError) if kind.exit_code == self.code)
+
+
+def _kinds(kind: type[HarmattanError]) -> list[type[HarmattanError]]:
+    """A class of errors and all those below it."""
+    return [kind, *(below for sub in kind.__subclasses__() for below in _kinds(sub))]
 
 
 EXIT_CODES = (

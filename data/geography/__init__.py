@@ -7,7 +7,7 @@ from ..lazy import lazy_names
 if TYPE_CHECKING:
     from .countries import CAPITALS, COUNTRY_ID, GW_TO_ISO3, ISO_NUMBER, country_name, iso3
     from .geojson import region_slug
-    from .links import joined_at_date_line, links_of, with_gaps_closed
+    from .links import joined_at_date_line, links_of, nearest_km, with_gaps_closed
     from .prio_grid import LAST_CELL, PrioGrid, cells_of, centre_of, gid_of, priogrid
     from .regions import Regions, checked_links
     from .views_ids import country_ids, month_id
@@ -32,6 +32,7 @@ __all__ = [
     "joined_at_date_line",
     "links_of",
     "month_id",
+    "nearest_km",
     "priogrid",
     "region_slug",
     "with_gaps_closed",

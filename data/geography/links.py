@@ -125,6 +125,17 @@ def line_km(geometry: shapely.Geometry) -> float:
     return total / 1000
 
 
+def nearest_km(points: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    """Geodesic km from each point to the nearest edge of its shape, 0 inside; arrays are broadcast.
+
+    The point of the edge is found in the plane of degrees, the length on the ellipsoid.
+    """
+    lines = shapely.shortest_line(points, shapes)
+    ends = shapely.get_coordinates(lines).reshape(*lines.shape, 4)
+    metres = pyproj.Geod(ellps="WGS84").inv(ends[..., 0], ends[..., 1], ends[..., 2], ends[..., 3])[2]
+    return np.asarray(metres) / 1000
+
+
 def border_exposure(
     frame: pd.DataFrame,
     geometry: np.ndarray,

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyproj
 import shapely
 
 from ..errors import RegionError, nearest
 from ..schemas import LINK_COLUMNS
 from .geojson import parse_features, read_features, region_slug, write_geojson
-from .links import border_exposure, links_of, with_gaps_closed
+from .links import border_exposure, links_of, nearest_km, with_gaps_closed
 
 __all__ = ["Regions", "checked_links", "region_slug"]
 
@@ -207,7 +206,7 @@ class Regions:
             if len(out):
                 close = shapely.STRtree(polygons).nearest(points[out])
                 position[out] = cols[close]
-                km[out] = _distance_km(points[out], polygons[close])
+                km[out] = nearest_km(points[out], polygons[close])
         return position, km
 
     def simplify(self, tolerance: float = 0.02, digits: int = 4) -> Regions:
@@ -278,13 +277,6 @@ def checked_links(links: pd.DataFrame, frame: pd.DataFrame, where: str) -> pd.Da
     out = pd.DataFrame({"region_a": pairs[:, 0], "region_b": pairs[:, 1], "border_km": kilometres})
     out["crosses_border"] = (out["region_a"].map(country) != out["region_b"].map(country)).astype(bool)
     return out.sort_values(["region_a", "region_b"], ignore_index=True)
-
-
-def _distance_km(points: np.ndarray, polygons: np.ndarray) -> np.ndarray:
-    line = shapely.shortest_line(points, polygons)
-    ends = shapely.get_coordinates(line).reshape(-1, 4)
-    _, _, metres = pyproj.Geod(ellps="WGS84").inv(ends[:, 0], ends[:, 1], ends[:, 2], ends[:, 3])
-    return np.asarray(metres) / 1000
 
 
 def _refuse_overlaps(frame: pd.DataFrame, geometry: np.ndarray, path: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..geography import LAST_CELL, centre_of, gid_of
+from ..geography import LAST_CELL, centre_of, gid_of, nearest_km
 
 Array = np.ndarray[Any, Any]
 
@@ -60,15 +60,11 @@ class Outlines:
 
 
 def _kilometres(geometry: Array, cells: Array) -> Array:
-    import pyproj
     import shapely
 
     shapely.prepare(geometry)
     points = shapely.points(*centre_of(cells))
-    lines = shapely.shortest_line(points[None, :], geometry[:, None])
-    ends = shapely.get_coordinates(lines).reshape(len(geometry), len(cells), 4)
-    metres = pyproj.Geod(ellps="WGS84").inv(ends[..., 0], ends[..., 1], ends[..., 2], ends[..., 3])[2]
-    return np.asarray(metres) / 1000
+    return nearest_km(points[None, :], geometry[:, None])
 
 
 @dataclass(frozen=True)

@@ -111,11 +111,21 @@ class Panel:
         """The panel as it stood with ``month`` as its last."""
         stop = self.position(month) + 1
         return replace(
+            self.take(months=slice(stop)), cells=None if self.cells is None else self.cells.until(stop)
+        )
+
+    def take(self, months: slice = slice(None), regions: slice | np.ndarray = slice(None)) -> Panel:
+        """Some rows and columns, links as they are, without cells; nothing is copied where regions are a slice."""
+        at = np.arange(len(self.region_ids))[regions]
+        return replace(
             self,
-            months=self.months[:stop],
-            measures={k: v[:stop] for k, v in self.measures.items()},
-            observed=self.observed[:stop],
-            cells=None if self.cells is None else self.cells.until(stop),
+            months=self.months[months],
+            region_ids=tuple(self.region_ids[i] for i in at),
+            names=tuple(self.names[i] for i in at),
+            countries=tuple(self.countries[i] for i in at),
+            measures={k: v[months, regions] for k, v in self.measures.items()},
+            observed=self.observed[months, regions],
+            cells=None,
         )
 
     def select(self, countries: Sequence[str] | None = None, regions: Sequence[str] | None = None) -> Panel:
@@ -126,27 +136,18 @@ class Panel:
             raise RegionError(
                 f"'{name}' is not in this panel.", remedy=nearest(name, {*self.countries, *self.region_ids})
             )
-        keep = np.array(
+        at = np.flatnonzero(
             [
                 (countries is None or c in countries) and (regions is None or r in regions)
                 for r, c in zip(self.region_ids, self.countries, strict=True)
             ]
         )
-        at = np.flatnonzero(keep)
-        ids = tuple(self.region_ids[i] for i in at)
+        part = self.take(regions=at)
         links = self.links
         if links is not None:
-            links = links[links.region_a.isin(ids) & links.region_b.isin(ids)].reset_index(drop=True)
-        return replace(
-            self,
-            region_ids=ids,
-            names=tuple(self.names[i] for i in at),
-            countries=tuple(self.countries[i] for i in at),
-            measures={k: v[:, at] for k, v in self.measures.items()},
-            observed=self.observed[:, at],
-            links=links,
-            cells=None if self.cells is None else self.cells.select(at),
-        )
+            inside = links.region_a.isin(part.region_ids) & links.region_b.isin(part.region_ids)
+            links = links[inside].reset_index(drop=True)
+        return replace(part, links=links, cells=None if self.cells is None else self.cells.select(at))
 
     def digest(self) -> str:
         """SHA-256 of everything a number can depend on: months, regions, links, mask, measures, cells."""

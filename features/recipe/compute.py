@@ -20,18 +20,6 @@ UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**
 SCRATCH = 64
 
 
-def as_panel(data: Panel | Any, links: pd.DataFrame | None = None) -> Panel:
-    """A panel, or a long pandas, polars or Arrow table made into one."""
-    if isinstance(data, Panel):
-        return data
-    if not isinstance(data, pd.DataFrame) and not hasattr(data, "__arrow_c_stream__"):
-        raise UsageError(
-            f"a recipe cannot be built from a {type(data).__name__}.",
-            remedy="Give a Panel, or a long pandas, polars or Arrow table.",
-        )
-    return Panel.from_frame(data, links)
-
-
 def view_of(
     panel: Panel,
     columns: slice = slice(None),
@@ -87,21 +75,12 @@ def compute(terms: Iterable[Term], view: View, rows: slice, threads: int = 1) ->
 
 
 def part_of(panel: Panel, columns: slice, rows: slice) -> Panel:
-    """Some regions and months of a panel, without a copy; links are left behind where regions are."""
-    start, stop, _ = columns.indices(len(panel.region_ids))
-    whole = (start, stop) == (0, len(panel.region_ids))
-    if whole and rows.indices(len(panel.months))[:2] == (0, len(panel.months)):
+    """Some regions and months of a panel, without a copy; links and cells are left behind where regions are."""
+    n_months, n_regions = panel.shape
+    whole = columns.indices(n_regions)[:2] == (0, n_regions)
+    if whole and rows.indices(n_months)[:2] == (0, n_months):
         return panel
-    return replace(
-        panel,
-        months=panel.months[rows],
-        region_ids=panel.region_ids[columns],
-        names=panel.names[columns],
-        countries=panel.countries[columns],
-        measures={k: v[rows, columns] for k, v in panel.measures.items()},
-        observed=panel.observed[rows, columns],
-        links=panel.links if whole else None,
-    )
+    return replace(panel.take(rows, columns), links=panel.links if whole else None)
 
 
 def parse_memory(memory: str | int) -> int:

@@ -16,8 +16,8 @@ from ..cube import FeatureCube
 from ..series import Array
 from ..terms import Feature, Function, Term
 from . import file as recipe_file
-from .compute import as_panel, compute, parse_memory, part_of, refusal, view_of
 from .compute import blocks as block_slices
+from .compute import compute, parse_memory, part_of, refusal, view_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -233,7 +233,7 @@ class Recipe:
         >>> Recipe([Sum(2)]).build(frame).values.ravel().tolist()
         [6.0, 8.0]
         """
-        panel = as_panel(panel, links)
+        panel = panel if isinstance(panel, Panel) else Panel.from_frame(panel, links)
         shared: dict[Any, Any] = {}
         recipe, dropped = self.served(panel, static, missing, shared)
         cube = recipe._part(panel, (slice(None), slice(None)), static, threads, shared)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import ConfigError, RegionError
-from ...data.geography import CAPITALS
+from ...data.geography import CAPITALS, nearest_km
 from ..series import Array, View, border_km, country_codes
 from .static import static_column
 from .surroundings import recently_active
@@ -162,8 +162,7 @@ def places(region_ids: tuple[str, ...], countries: tuple[str, ...], geometry: An
         if abroad.is_empty:
             continue
         here = np.flatnonzero(codes == country)
-        lines = shapely.get_coordinates(shapely.shortest_line(points[here], abroad)).reshape(-1, 2, 2)
-        to_border[here] = earth.inv(lines[:, 0, 0], lines[:, 0, 1], lines[:, 1, 0], lines[:, 1, 1])[2]
+        to_border[here] = nearest_km(points[here], abroad)
     area = [abs(earth.geometry_area_perimeter(s)[0]) / 1e6 for s in shapes]
     return pd.DataFrame(
         {
@@ -171,7 +170,7 @@ def places(region_ids: tuple[str, ...], countries: tuple[str, ...], geometry: An
             "longitude": lon,
             "latitude": lat,
             "km_to_capital": to_capital / 1000,
-            "km_to_border": to_border / 1000,
+            "km_to_border": to_border,
             "area_km2": area,
         }
     )

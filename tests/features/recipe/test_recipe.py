@@ -276,4 +276,4 @@ def test_a_function_that_fails_is_named(panel: Panel) -> None:
 
 
 def test_what_is_not_a_panel_is_refused() -> None:
-    assert "cannot be built from a dict" in raised(lambda: Recipe([Lag(0)]).build({"events": 1})).message
+    assert "a dict is no table" in raised(lambda: Recipe([Lag(0)]).build({"events": 1})).message

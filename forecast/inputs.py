@@ -199,7 +199,7 @@ def _from_panel(settings: Settings, path: Path) -> Inputs:
             panel = replace(panel, links=links_of(regions.frame, regions.geometry))
     if settings.links is not None:
         panel = replace(panel, links=_read_links(settings.links, panel))
-    placed = float(pd.Series(panel.measure("events", fill=0).ravel()).sum())
+    placed = float(pd.Series(panel.measure(panel.main, fill=0).ravel()).sum())
     ledger = pd.DataFrame([("placed", placed), ("read", placed)], columns=["outcome", "events"])
     return Inputs(panel, regions, None, _coverage(panel), ledger)
 

@@ -153,7 +153,7 @@ def _prepare(
             trained.check_serves(inputs.panel, origin, settings.horizons, settings.targets)
     with _timed(clock, "features"):
         say("features", 0.05)
-        recipe = Recipe.default().served(inputs.panel)[0] if trained is None else trained.recipe
+        recipe = Recipe.usual(inputs.panel) if trained is None else trained.recipe
         also = inputs.training if trained is None else ()
         problems = build_problems(inputs.panel, settings.targets, also, recipe)
     return PreparedRun(inputs, origin, problems, recipe, clock)

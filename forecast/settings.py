@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -98,11 +99,15 @@ def _words(value: Any) -> tuple[str, ...]:
 def _targets(value: Any) -> tuple[str, ...]:
     known, names = ("events", "deaths"), _words(value)
     for name in names:
-        if name not in known:
+        # Any other count of a panel of one's own may be a target; whether it is there is known once that is read.
+        slip = difflib.get_close_matches(name.lower(), known, 1, 0.7)
+        if name not in known and (slip or not re.fullmatch("[a-z][a-z0-9_]*", name)):
             raise ConfigError(f"'{name}' is not a target.", remedy=nearest(name, known))
     if not names:
-        raise ConfigError("no target is named.", remedy="Known: events, deaths.")
-    return tuple(name for name in known if name in names)
+        raise ConfigError(
+            "no target is named.", remedy="Known: events, deaths, or a count of your own panel."
+        )
+    return tuple(dict.fromkeys([*(name for name in known if name in names), *names]))
 
 
 def _pairs(parse_pair: Callable[[str], str]) -> Callable[[Any], tuple[str, ...]]:

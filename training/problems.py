@@ -34,7 +34,7 @@ def build_problems(
     >>> problem.counts.shape, problem.also[0].counts.shape
     ((420, 89), (420, 37))
     """
-    recipe = recipe or Recipe.default().served(panel)[0]
+    recipe = recipe or Recipe.usual(panel)
     cube = recipe.build(panel)
     others = []
     for other in training:

@@ -82,6 +82,11 @@ class Panel:
         last: pd.Period = self.months[int(np.flatnonzero(self.observed.any(axis=1))[-1])]
         return last
 
+    @property
+    def main(self) -> str:
+        """The measure that a panel is about: its events, or the first of its counts where it has none."""
+        return "events" if "events" in self.measures else next(iter(self.measures))
+
     def measure(self, name: str, fill: float | None = None) -> np.ndarray:
         """One measure, float32 or float64 (months, regions); NaN where not observed, or ``fill``."""
         if name not in self.measures:
@@ -183,14 +188,15 @@ class Panel:
         return card(title, facts, self._overview())
 
     def _overview(self) -> pd.DataFrame:
-        """Events by country: of all months and of the last twelve, the most shaken countries first."""
-        events, countries = self.measure("events", fill=0), np.array(self.countries)
+        """The main measure by country: of all months and of the last twelve, the largest first."""
+        main = self.main
+        events, countries = self.measure(main, fill=0), np.array(self.countries)
         rows = [
             (c, int(here.sum()), events[:, here].sum(), events[-12:, here].sum())
             for c, here in ((c, countries == c) for c in sorted(set(self.countries)))
         ]
-        table = pd.DataFrame(rows, columns=["country", "regions", "events", "events, last 12 months"])
-        return table.sort_values("events", ascending=False, kind="stable", ignore_index=True)
+        table = pd.DataFrame(rows, columns=["country", "regions", main, f"{main}, last 12 months"])
+        return table.sort_values(main, ascending=False, kind="stable", ignore_index=True)
 
     def to_frame(self) -> pd.DataFrame:
         """Long table: ``month, region_id, name, country, observed`` and every measure."""

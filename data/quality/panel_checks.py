@@ -96,9 +96,11 @@ def verdict(name: str, found: pd.DataFrame, bad: Status, message: str, fine: str
     return Check(name, bad if len(found) else "green", message if len(found) else fine, found)
 
 
-def _country_sums(panel: Panel, measure: str = "events") -> pd.DataFrame:
+def _country_sums(panel: Panel, measure: str | None = None) -> pd.DataFrame:
     """Months x countries, NaN where a country was not observed at all."""
-    values = pd.DataFrame(panel.measures[measure], index=panel.months, columns=list(panel.countries))
+    values = pd.DataFrame(
+        panel.measures[measure or panel.main], index=panel.months, columns=list(panel.countries)
+    )
     return values.T.groupby(level=0).sum(min_count=1).T.astype(float)
 
 
@@ -120,10 +122,10 @@ def values(panel: Panel) -> Check:
         return Check(
             "values", "red", f"{len(found)} value(s) cannot be counts or lie outside their bounds.", found
         )
-    events = np.nan_to_num(panel.measures["events"])
+    events = np.nan_to_num(panel.measures[panel.main])
     at = np.argwhere(events % 1 != 0)
     shares = pd.DataFrame(
-        [("events", str(panel.months[m]), panel.region_ids[r], float(events[m, r])) for m, r in at],
+        [(panel.main, str(panel.months[m]), panel.region_ids[r], float(events[m, r])) for m, r in at],
         columns=found.columns,
     )
     return verdict(

@@ -24,23 +24,25 @@ from ..terms import (
 )
 
 
-def default_terms() -> list[Term]:
-    """The terms, family by family."""
+def default_terms(of: str = "events") -> list[Term]:
+    """The terms, family by family, on events or on another measure of a panel that counts no events."""
     own: list[Term] = [
-        *(Lag(k) for k in range(6)),
-        Lag(11),
-        *(Sum(w) for w in (3, 6, 12, 24)),
-        *(Ewm(h) for h in (1.0, 3.0, 6.0, 12.0, 36.0)),
-        Max(12),
-        Active(12),
-        Trend(3, 12),
-        MonthsSince(),
+        *(Lag(k, of=of) for k in range(6)),
+        Lag(11, of=of),
+        *(Sum(w, of=of) for w in (3, 6, 12, 24)),
+        *(Ewm(h, of=of) for h in (1.0, 3.0, 6.0, 12.0, 36.0)),
+        Max(12, of=of),
+        Active(12, of=of),
+        Trend(3, 12, of=of),
+        MonthsSince(of=of),
+    ]
+    beside: list[Term] = [
         Ewm(3.0, of="deaths_best"),
         Ewm(12.0, of="deaths_best"),
         Sum(3, of="deaths_civilians"),
     ]
     late: list[Term] = [Lag(0, of="late_events"), Share("late_events", 1)]
-    onsets: list[Term] = [MonthsSinceSpell(), Spells()]
+    onsets: list[Term] = [MonthsSinceSpell(of=of), Spells(of=of)]
     parts: list[Term] = [
         Share("one_sided", 12),
         Share("state_based", 12),
@@ -51,25 +53,27 @@ def default_terms() -> list[Term]:
         Ratio("deaths_best", "events", 12),
     ]
     home: list[Term] = [
-        Neighbours(of=Lag(0), across_border=False),
-        Neighbours(of=Ewm(3.0), across_border=False),
-        Neighbours(of=Ewm(12.0), across_border=False),
-        Neighbours(of=Ewm(3.0), order=2, across_border=False),
+        Neighbours(of=Lag(0, of=of), across_border=False),
+        Neighbours(of=Ewm(3.0, of=of), across_border=False),
+        Neighbours(of=Ewm(12.0, of=of), across_border=False),
+        Neighbours(of=Ewm(3.0, of=of), order=2, across_border=False),
     ]
     abroad: list[Term] = [
-        Neighbours(of=Lag(0), across_border=True),
-        Neighbours(of=Ewm(3.0), across_border=True),
-        Neighbours(of=Ewm(12.0), across_border=True),
-        Neighbours(of=MonthsSince(), across_border=True),
-        Neighbours(of=Ewm(3.0), order=2, across_border=True),
-        ActiveBorder(3),
-        ActiveBorder(12),
+        Neighbours(of=Lag(0, of=of), across_border=True),
+        Neighbours(of=Ewm(3.0, of=of), across_border=True),
+        Neighbours(of=Ewm(12.0, of=of), across_border=True),
+        Neighbours(of=MonthsSince(of=of), across_border=True),
+        Neighbours(of=Ewm(3.0, of=of), order=2, across_border=True),
+        ActiveBorder(3, of=of),
+        ActiveBorder(12, of=of),
         Border(),
     ]
     wide: list[Term] = [
-        Country(of=Ewm(3.0)),
-        Country(of=Ewm(12.0)),
-        Everywhere(of=Ewm(3.0)),
-        Everywhere(of=Ewm(12.0)),
+        Country(of=Ewm(3.0, of=of)),
+        Country(of=Ewm(12.0, of=of)),
+        Everywhere(of=Ewm(3.0, of=of)),
+        Everywhere(of=Ewm(12.0, of=of)),
     ]
-    return own + late + onsets + parts + home + abroad + wide + [Calendar("month")]
+    if of != "events":
+        beside, late, parts = [], [], []
+    return own + beside + late + onsets + parts + home + abroad + wide + [Calendar("month")]

@@ -65,11 +65,22 @@ class Recipe:
         object.__setattr__(self, "features", made)
 
     @classmethod
-    def default(cls) -> Recipe:
-        """The features that the package's own models use; a panel that lacks something goes without some."""
+    def default(cls, of: str = "events") -> Recipe:
+        """The features that the package's own models use; a panel that lacks something goes without some.
+
+        Parameters
+        ----------
+        of : str
+            The measure that they are about, where a panel counts no events.
+        """
         from .default import default_terms
 
-        return cls(Feature(t.name, t, optional=True) for t in default_terms())
+        return cls(Feature(t.name, t, optional=True) for t in default_terms(of))
+
+    @classmethod
+    def usual(cls, panel: Panel) -> Recipe:
+        """What of the default features a panel can serve: about its events, or its first measure without any."""
+        return cls.default(panel.main).served(panel)[0]
 
     @property
     def names(self) -> tuple[str, ...]:

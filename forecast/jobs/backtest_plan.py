@@ -156,6 +156,7 @@ def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
         # The vault holds months, not a file: the same counts by another way are the same months.
         inputs = replace(inputs, demonstration=inputs.demonstration or _shipped(inputs.panel))
         protocol = _custom(settings, inputs)
+    inputs.panel.target(settings.target)
     unsealed = False
     if settings.benchmark or inputs.demonstration:
         unsealed = check_vault(protocol.last_target, settings.unseal)
@@ -171,6 +172,8 @@ def _shipped(panel: Panel) -> bool:
     from ...training.evaluation.protocol import LAST_OPEN
 
     ours = load_snapshot().panel
+    if "events" not in panel.measures:
+        return False
     regions = [r for r in panel.region_ids if r in set(ours.region_ids)]
     months = [m for m in panel.months if m > LAST_OPEN and m <= ours.last_month]
     if not regions or not months:

@@ -41,7 +41,7 @@ class VintageProblems:
         """The problem at one origin, with the features that the whole problem has."""
         from ...features.recipe import Recipe
 
-        recipe, _ = Recipe.default().served(problem.panel)
+        recipe = Recipe.usual(problem.panel)
         panel = self.panels[str(origin)]
         return replace(problem, panel=panel, cube=recipe.build(panel))
 

@@ -194,7 +194,7 @@ def _drift(inputs: Inputs, last: pd.Period, manifest: Mapping[str, Any] | None) 
         return pd.DataFrame(columns=COLUMNS)
     trained = (manifest.get("model") or {}).get("trained_to") or manifest["origin"]
     panel = inputs.panel.until(last)
-    return input_drift(Recipe.default().served(panel)[0].build(panel), pd.Period(str(trained), freq="M"))
+    return input_drift(Recipe.usual(panel).build(panel), pd.Period(str(trained), freq="M"))
 
 
 def _today(settings: Settings, inputs: Inputs, last: pd.Period) -> date:

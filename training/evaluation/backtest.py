@@ -189,7 +189,7 @@ def _forecasts(
 
 def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Member] | None) -> Record:
     """Weights and calibration origin by origin, each from those already scored then; scores at once."""
-    pooled = tuple(plan.members or pooled_members(problem.target))
+    pooled = tuple(plan.members or pooled_members(problem.target, problem.panel.measures))
     learner = Learner(len(pooled), horizon + plan.data_lag, plan.learns)
     values: list[dict[str, np.ndarray]] = []
     kept: list[tuple[_Forecast, np.ndarray, ScoredOrigin | None, tuple[np.ndarray, np.ndarray]]] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import pandas as pd
@@ -54,15 +54,15 @@ MEMBERS = tuple(
 )
 
 
-def pooled_members(target: str) -> tuple[str, ...]:
-    """What the pool of one target is made of.
+def pooled_members(target: str, measures: Container[str] = ("events",)) -> tuple[str, ...]:
+    """What the pool of one target is made of, on a panel with some measures.
 
     Examples
     --------
     >>> "boosted" in pooled_members("events"), "events_times_deaths" in pooled_members("deaths")
     (True, True)
     """
-    return POOLED_DEATHS if target == "deaths" else POOLED
+    return POOLED_DEATHS if target == "deaths" and "events" in measures else POOLED
 
 
 def fit_members(

@@ -32,7 +32,8 @@ class Pull:
     strength: float
 
 
-#: By target. One attack may cost a hundred lives: deaths are left more of their own spread.
+#: By target; counts of anything else are taken like deaths. One attack may cost a hundred lives: they are left more of
+#: their own spread.
 PULLS = {"events": Pull(0.6, 0.75, 0.03), "deaths": Pull(0.47, 0.5, 0.01)}
 
 
@@ -63,7 +64,7 @@ def fit_size(counts: np.ndarray, mean: np.ndarray, weights: np.ndarray, target: 
     target : str
         Which of :data:`PULLS` holds.
     """
-    pull = PULLS[target]
+    pull = PULLS.get(target, PULLS["deaths"])
     start = np.array([pull.intercept, pull.slope])
     grid = count_grid(int(counts.max(initial=0)))
     level, share = _levels(np.searchsorted(grid, counts), len(grid), mean, weights)

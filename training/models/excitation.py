@@ -56,7 +56,7 @@ def excitation(problem: Problem, lives: HalfLives) -> Excitation:
 
     Nothing known yet (no month observed, no such neighbour) excites nothing, hence zero.
     """
-    measure = TARGETS[problem.target]
+    measure = TARGETS.get(problem.target, problem.target)
     terms: list[tuple[str, Term]] = [(OWN, Ewm(h, of=measure)) for h in lives.own]
     if problem.panel.links is not None:
         terms += [(DOMESTIC, Neighbours(of=Ewm(h, of=measure), across_border=False)) for h in lives.domestic]
@@ -85,5 +85,7 @@ def border_weights(panel: Panel, crossing: bool) -> np.ndarray:
 
 def exponential_means(problem: Problem, half_lives: tuple[float, ...]) -> np.ndarray:
     """Exponential means of the target, float64 (months, regions, half-lives); zero where nothing is known."""
-    cube = Recipe([Ewm(h, of=TARGETS[problem.target]) for h in half_lives]).build(problem.panel)
+    cube = Recipe([Ewm(h, of=TARGETS.get(problem.target, problem.target)) for h in half_lives]).build(
+        problem.panel
+    )
     return np.asarray(np.nan_to_num(cube.values.astype(float)))

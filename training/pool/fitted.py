@@ -104,7 +104,7 @@ def fit_pool(
     shared: dict[Any, Member] | None = None,
 ) -> FittedPool:
     """Fit what the pool is made of, or the named members; equal weights, until a back-test has learned better ones."""
-    names = tuple(members or pooled_members(problem.target))
+    names = tuple(members or pooled_members(problem.target, problem.panel.measures))
     # One member alone is no pool but a stand-in, and speaks for itself.
     quiet = fit_quiet_chance(problem, origin, horizon) if len(names) > 1 else None
     return FittedPool(horizon, fit_members(problem, origin, horizon, names, shared), quiet=quiet)

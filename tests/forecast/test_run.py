@@ -49,6 +49,14 @@ def run_own(path: Path, **options: Any) -> ForecastResult:
     return run_forecast(replace(SHORT, panel=path, **options))
 
 
+def test_no_draw_has_deaths_and_no_event() -> None:
+    both = run_forecast(replace(SHORT, targets=("events", "deaths"), backtest_origins=0))
+    events, deaths = both.draws["events"].values, both.draws["deaths"].values
+    assert not ((deaths > 0) & (events == 0)).any()
+    assert (both.draws["deaths"].prob_at_least(1) <= both.draws["events"].prob_at_least(1)).all()
+    assert (both.countries["deaths"].prob_at_least(1) <= both.countries["events"].prob_at_least(1)).all()
+
+
 # --- on the snapshot ---------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..training.evaluation.reliability import ForecastRecord
     from ..training.models.base import Problem
     from ..training.pool.dependence import Template
+    from ..training.pool.learning import LearnedPool
     from ..training.record import PastErrors, Record
     from ..training.trained_model import TrainedModel
     from .settings import Settings
@@ -67,7 +68,10 @@ def fit_models(
     members: Sequence[str] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> TrainedModel:
-    """Fit everything at the origin, with equal weights, and judge it on ``settings.backtest_origins`` past months.
+    """Fit everything at the origin, and judge it on ``settings.backtest_origins`` past months, which teach it weights.
+
+    Each of those months was forecast with weights from months before it only, so that no skill is stated on months that
+    chose anything. A horizon that is not judged takes what the nearest one has learned.
 
     Parameters
     ----------
@@ -95,7 +99,23 @@ def fit_models(
     errors = {h: record.errors for (t, h), record in records.items() if t == target}
     scores = pd.concat(boards, ignore_index=True) if boards else pd.DataFrame(columns=NO_SCORES)
     tables = {"scores": scores, **_record_tables(forecasts, target)}
-    return _trained_model(settings, problems, recipe, done, _template(errors, problems, settings), tables)
+    learned = {} if members else _learned(settings, records)
+    template = _template(errors, problems, settings)
+    return _trained_model(settings, problems, recipe, done, template, tables, learned)
+
+
+def _learned(
+    settings: Settings, records: Mapping[tuple[str, int], Record]
+) -> dict[tuple[str, int], LearnedPool]:
+    """What each pool learns from the judged origins, by target and horizon; of two near horizons from the longer."""
+    from ..training.pool.learning import learn_pool
+
+    known = {key: learn_pool(record) for key, record in records.items()}
+    judged = {h for _, h in known}
+    if not judged:
+        return {}
+    nearest = {h: min(judged, key=lambda j: (abs(j - h), -j)) for h in settings.horizons}
+    return {(t, h): known[t, nearest[h]] for t in settings.targets for h in settings.horizons}
 
 
 def train(
@@ -242,7 +262,9 @@ def _do(
             (job.horizon,),
             members=members,
             compared=(REFERENCE,),
-            learns=False,
+            # A stand-in of one member has nothing to learn.
+            learns=members is None,
+            warm_up=0,
             draws=settings.draws,
         )
         return dict(zip(problems, records, strict=True))

@@ -291,22 +291,31 @@ def _pool_margins(
     prepared: PreparedRun, trained: TrainedModel, settings: Settings
 ) -> tuple[dict[tuple[str, int], Margins], pd.DataFrame]:
     """The pool's margins by target and horizon, and the mean of the first target taken apart by family."""
+    from ..training.pool.coherence import coherent_deaths, shares_without_deaths
     from ..training.pool.explain import explain_pool
 
-    predicted, tables = {}, []
+    tables = []
     regions = list(prepared.inputs.panel.region_ids)
-    for target, problem in prepared.problems.items():
+    each = {
+        (target, h): trained.pools[target, h].margins(problem, prepared.origin)
+        for target, problem in prepared.problems.items()
+        for h in settings.horizons
+    }
+    if {"events", "deaths"} <= set(prepared.problems):
+        without = shares_without_deaths(prepared.problems["deaths"].panel, prepared.origin)
         for h in settings.horizons:
-            pool = trained.pools[target, h]
-            margins = pool.margins(problem, prepared.origin)
-            predicted[target, h] = margins["pool"]
-            if target == settings.targets[0]:
-                parts = explain_pool(pool, problem, prepared.origin, margins)
-                tables += [
-                    pd.DataFrame({"region_id": regions, "horizon": h, "family": family, "value": values})
-                    for family, values in parts.items()
-                ]
-    return predicted, pd.concat(tables, ignore_index=True)
+            events, deaths = each["events", h]["pool"], each["deaths", h]["pool"]
+            each["deaths", h]["pool"] = coherent_deaths(deaths, events, without)
+    first = settings.targets[0]
+    for h in settings.horizons:
+        parts = explain_pool(
+            trained.pools[first, h], prepared.problems[first], prepared.origin, each[first, h]
+        )
+        tables += [
+            pd.DataFrame({"region_id": regions, "horizon": h, "family": family, "value": values})
+            for family, values in parts.items()
+        ]
+    return {key: margins["pool"] for key, margins in each.items()}, pd.concat(tables, ignore_index=True)
 
 
 def _rehearsal(prepared: PreparedRun, trained: TrainedModel) -> pd.DataFrame:

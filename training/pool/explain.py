@@ -63,13 +63,12 @@ def explain_pool(
     for name, weight in pool.shares.items():
         for family, part in explain_member(pool.members[name], problem, origin, predicted[name].mean).items():
             total[family] += weight * part
-    if pool.calibration is not None or pool.quiet is not None:
-        # Both move every count of a region alike, so each part by the same factor; where no member expects anything,
-        # all of the mean is the background's.
-        mixed, mean = np.sum(list(total.values()), axis=0), predicted["pool"].mean
-        factor = np.divide(mean, mixed, out=np.zeros_like(mixed), where=mixed > 0)
-        total = {family: part * factor for family, part in total.items()}
-        total[BASELINE] = total[BASELINE] + np.where(mixed > 0, 0.0, mean)
+    # What follows the mixture moves every count of a region alike, so each part by the same factor; where no member
+    # expects anything, all of the mean is the background's.
+    mixed, mean = np.sum(list(total.values()), axis=0), predicted["pool"].mean
+    factor = np.divide(mean, mixed, out=np.zeros_like(mixed), where=mixed > 0)
+    total = {family: part * factor for family, part in total.items()}
+    total[BASELINE] = total[BASELINE] + np.where(mixed > 0, 0.0, mean)
     return total
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from ...data.errors import ConfigError, UsageError
 from ..settings import Settings, checkout
 from .options import options
@@ -31,27 +29,16 @@ def backtest(
     dry_run: bool,
     origins: str | None,
     members: Annotated[
-        str | None,
-        typer.Option(help="Models of the pool, by name, separated by commas; the usual ones if left out."),
+        str | None, "Models of the pool, by name, separated by commas; the usual ones if left out."
     ] = None,
-    refit: Annotated[int, typer.Option(help="Months between refits: 1 or 12.")] = 12,
-    data_lag: Annotated[int, typer.Option(help="Months between the newest data and the origin: 0 to 3.")] = 0,
-    scheduler: Annotated[
-        str | None, typer.Option(help="A Dask scheduler instead, such as tcp://host:8786.")
-    ] = None,
-    benchmark: Annotated[
-        bool, typer.Option("--benchmark", help="The house benchmark: a fixed protocol on the shipped counts.")
-    ] = False,
-    unseal: Annotated[
-        bool, typer.Option("--unseal", help="Open the vault: score target months after 2022. Recorded.")
-    ] = False,
-    vintages: Annotated[
-        Path | None, typer.Option(help="A store of releases: models see what was known at each origin.")
-    ] = None,
-    leave_one_out: Annotated[
-        bool, typer.Option("--leave-one-out", help="Try the pool without each of its members as well.")
-    ] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder to write; backtests/NAME if left out.")] = None,
+    refit: Annotated[int, "Months between refits: 1 or 12."] = 12,
+    data_lag: Annotated[int, "Months between the newest data and the origin: 0 to 3."] = 0,
+    scheduler: Annotated[str | None, "A Dask scheduler instead, such as tcp://host:8786."] = None,
+    benchmark: Annotated[bool, "The house benchmark: a fixed protocol on the shipped counts."] = False,
+    unseal: Annotated[bool, "Open the vault: score target months after 2022. Recorded."] = False,
+    vintages: Annotated[Path | None, "A store of releases: models see what was known at each origin."] = None,
+    leave_one_out: Annotated[bool, "Try the pool without each of its members as well."] = False,
+    out: Annotated[Path | None, "Folder to write; backtests/NAME if left out."] = None,
 ) -> None:
     """Judge the models on past months: what they would have said, and what came.
 

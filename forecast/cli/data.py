@@ -34,12 +34,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Countries = Annotated[str | None, typer.Option(help="ISO3 codes to keep, such as MLI,BFA.")]
-Coverage = Annotated[
-    str | None, typer.Option(help="What was observed, such as MLI=1989-01:2023-12,NGA=1990-01:2021-12.")
-]
-Columns = Annotated[str | None, typer.Option(help="For table:FILE, ours=theirs,... or a TOML file.")]
-Unclear = Annotated[str, typer.Option(help="Events not marked Clear: keep or drop.")]
+Countries = Annotated[str | None, "ISO3 codes to keep, such as MLI,BFA."]
+Coverage = Annotated[str | None, "What was observed, such as MLI=1989-01:2023-12,NGA=1990-01:2021-12."]
+Columns = Annotated[str | None, "For table:FILE, ours=theirs,... or a TOML file."]
+Unclear = Annotated[str, "Events not marked Clear: keep or drop."]
 #: What --dry-run says here.
 CHECKED = "Check everything; write nothing."
 
@@ -54,16 +52,14 @@ def build(
     dry_run: bool,
     source: Annotated[
         list[str],
-        typer.Option(
-            help="ucdp:FILE, acled:FILE, table:FILE or store:FOLDER; several are combined, annual beats candidate."
-        ),
+        "ucdp:FILE, acled:FILE, table:FILE or store:FOLDER; several are combined, annual beats candidate.",
     ],
-    regions: Annotated[Path, typer.Option(help="Polygons (GeoJSON).")],
-    out: Annotated[Path | None, typer.Option(help="Where the panel goes (parquet).")] = None,
+    regions: Annotated[Path, "Polygons (GeoJSON)."],
+    out: Annotated[Path | None, "Where the panel goes (parquet)."] = None,
     countries: Countries = None,
-    month_rule: Annotated[str, typer.Option(help="end, start or spread.")] = "end",
-    place_rule: Annotated[str, typer.Option(help="Vague places: drop, keep or spread.")] = "drop",
-    date_rule: Annotated[str, typer.Option(help="Vague dates: drop or keep.")] = "drop",
+    month_rule: Annotated[str, "end, start or spread."] = "end",
+    place_rule: Annotated[str, "Vague places: drop, keep or spread."] = "drop",
+    date_rule: Annotated[str, "Vague dates: drop or keep."] = "drop",
     unclear: Unclear = "keep",
     coverage: Coverage = None,
     columns: Columns = None,
@@ -103,15 +99,13 @@ def build(
 def snapshot(
     output: Output,
     dry_run: bool,
-    source: Annotated[Path, typer.Option(help="An annual UCDP GED file.")],
-    regions: Annotated[Path, typer.Option(help="Polygons of the countries and their neighbours (GeoJSON).")],
-    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    source: Annotated[Path, "An annual UCDP GED file."],
+    regions: Annotated[Path, "Polygons of the countries and their neighbours (GeoJSON)."],
+    out: Annotated[Path, "Folder for the files."],
     countries: Countries = None,
-    training: Annotated[
-        Path | None, typer.Option(help="A UCDP GED file of countries that are only learned from.")
-    ] = None,
+    training: Annotated[Path | None, "A UCDP GED file of countries that are only learned from."] = None,
     training_coverage: Annotated[
-        str | None, typer.Option(help="What that file is complete for, such as NGA=1990-01:2021-12.")
+        str | None, "What that file is complete for, such as NGA=1990-01:2021-12."
     ] = None,
 ) -> None:
     """Make the embedded snapshot; the same input gives the same bytes.
@@ -148,7 +142,7 @@ def delay(
     output: Output,
     dry_run: bool,
     file: Annotated[Path, typer.Argument(help="Monthly deaths by country, first and final values (CSV).")],
-    out: Annotated[Path, typer.Option(help="Folder for reporting_delay.csv.")],
+    out: Annotated[Path, "Folder for reporting_delay.csv."],
 ) -> None:
     """Work out how much of the final deaths stood in the first release, by country.
 
@@ -172,13 +166,9 @@ def check(
         str,
         typer.Argument(help="A panel (parquet or CSV), or ucdp:FILE, acled:FILE, table:FILE, store:FOLDER."),
     ],
-    regions: Annotated[
-        Path | None, typer.Option(help="Polygons for incidents; the shipped ones where absent.")
-    ] = None,
-    previous: Annotated[Path | None, typer.Option(help="The panel used last time.")] = None,
-    run_date: Annotated[
-        str | None, typer.Option(help="Day against which age counts, such as 2024-01-31; today.")
-    ] = None,
+    regions: Annotated[Path | None, "Polygons for incidents; the shipped ones where absent."] = None,
+    previous: Annotated[Path | None, "The panel used last time."] = None,
+    run_date: Annotated[str | None, "Day against which age counts, such as 2024-01-31; today."] = None,
     coverage: Coverage = None,
     columns: Columns = None,
 ) -> None:
@@ -212,24 +202,16 @@ def fetch(
     output: Output,
     dry_run: bool,
     source: Annotated[str, typer.Argument(help="ucdp or acled.")],
-    version: Annotated[
-        str | None, typer.Option(help="Annual or consolidated release: 25.1, 25.01.25.09.")
-    ] = None,
-    candidate: Annotated[str | None, typer.Option(help="Monthly candidate release: 26.0.4.")] = None,
-    current: Annotated[
-        bool, typer.Option("--current", help="UCDP: the newest annual release and all candidates after it.")
-    ] = False,
-    api: Annotated[
-        bool, typer.Option("--api", help="Through UCDP's API, with HARMATTAN_UCDP_TOKEN.")
-    ] = False,
-    countries: Annotated[str | None, typer.Option(help="ACLED: names such as 'Mali,Niger'.")] = None,
-    first: Annotated[str | None, typer.Option(help="ACLED: first day.")] = None,
-    last: Annotated[str | None, typer.Option(help="ACLED: last day.")] = None,
-    cache: Annotated[Path, typer.Option(help="Folder for fetched files.")] = Path(".cache/harmattan"),
-    refresh: Annotated[bool, typer.Option("--refresh", help="Fetch again what is here already.")] = False,
-    store: Annotated[
-        Path | None, typer.Option(help="UCDP: keep what came as a vintage in this store.")
-    ] = None,
+    version: Annotated[str | None, "Annual or consolidated release: 25.1, 25.01.25.09."] = None,
+    candidate: Annotated[str | None, "Monthly candidate release: 26.0.4."] = None,
+    current: Annotated[bool, "UCDP: the newest annual release and all candidates after it."] = False,
+    api: Annotated[bool, "Through UCDP's API, with HARMATTAN_UCDP_TOKEN."] = False,
+    countries: Annotated[str | None, "ACLED: names such as 'Mali,Niger'."] = None,
+    first: Annotated[str | None, "ACLED: first day."] = None,
+    last: Annotated[str | None, "ACLED: last day."] = None,
+    cache: Annotated[Path, "Folder for fetched files."] = Path(".cache/harmattan"),
+    refresh: Annotated[bool, "Fetch again what is here already."] = False,
+    store: Annotated[Path | None, "UCDP: keep what came as a vintage in this store."] = None,
     base_url: Annotated[str | None, typer.Option(help="Another server.", hidden=True)] = None,
 ) -> None:
     """Bring a source's file, checked against what its server announces.
@@ -292,10 +274,8 @@ def diff(
     dry_run: bool,
     before: Annotated[str, typer.Argument(help="A panel, or a source such as ucdp:FILE.")],
     now: Annotated[str, typer.Argument(help="The same, later.")],
-    regions: Annotated[
-        Path | None, typer.Option(help="Polygons for sources; the shipped ones where absent.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the whole table (CSV).")] = None,
+    regions: Annotated[Path | None, "Polygons for sources; the shipped ones where absent."] = None,
+    out: Annotated[Path | None, "Write the whole table (CSV)."] = None,
     unclear: Unclear = "keep",
 ) -> None:
     """Show what a revision changed, by region and month.
@@ -330,20 +310,18 @@ def diff(
 def simulate(
     output: Output,
     dry_run: bool,
-    out: Annotated[Path, typer.Option(help="Folder for events, polygons and the truth.")],
-    months: Annotated[int, typer.Option(help="Length in months, at least 12.")] = 180,
-    start: Annotated[str, typer.Option(help="First month.")] = "2009-01",
-    seed: Annotated[int, typer.Option(help="Root of the random stream.")] = 1,
-    geometry: Annotated[str, typer.Option(help="snapshot, grid, or a GeoJSON file.")] = "snapshot",
+    out: Annotated[Path, "Folder for events, polygons and the truth."],
+    months: Annotated[int, "Length in months, at least 12."] = 180,
+    start: Annotated[str, "First month."] = "2009-01",
+    seed: Annotated[int, "Root of the random stream."] = 1,
+    geometry: Annotated[str, "snapshot, grid, or a GeoJSON file."] = "snapshot",
     countries: Countries = None,
-    permeability: Annotated[
-        str | None, typer.Option(help="Open borders, such as MLI>BFA=1.0,BFA>MLI=0.")
-    ] = None,
-    endemic: Annotated[float, typer.Option(help="Mean events per region and month of its own.")] = 0.4,
-    own: Annotated[float, typer.Option(help="Events excited per past event in the region.")] = 0.35,
-    spread: Annotated[float, typer.Option(help="Events excited per past event in the neighbours.")] = 0.3,
-    delay: Annotated[float, typer.Option(help="Mean months until an event is reported.")] = 0.0,
-    imprecise: Annotated[float, typer.Option(help="Share of events with a vague place.")] = 0.0,
+    permeability: Annotated[str | None, "Open borders, such as MLI>BFA=1.0,BFA>MLI=0."] = None,
+    endemic: Annotated[float, "Mean events per region and month of its own."] = 0.4,
+    own: Annotated[float, "Events excited per past event in the region."] = 0.35,
+    spread: Annotated[float, "Events excited per past event in the neighbours."] = 0.3,
+    delay: Annotated[float, "Mean months until an event is reported."] = 0.0,
+    imprecise: Annotated[float, "Share of events with a vague place."] = 0.0,
 ) -> None:
     """Make a world with known truth: events, polygons, expected counts, shares across borders.
 

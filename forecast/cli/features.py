@@ -24,15 +24,10 @@ app = typer.Typer(
     help="What the models see: show, build, audit.", no_args_is_help=True, rich_markup_mode=None
 )
 
-RecipeFile = Annotated[
-    Path | None, typer.Option(help="Recipe file (.toml or .json); the default recipe without one.")
-]
-StaticFile = Annotated[
-    Path | None, typer.Option(help="Static table (CSV): region_id and columns that do not change.")
-]
+RecipeFile = Annotated[Path | None, "Recipe file (.toml or .json); the default recipe without one."]
+StaticFile = Annotated[Path | None, "Static table (CSV): region_id and columns that do not change."]
 Own = Annotated[
-    list[str] | None,
-    typer.Option(help="A feature of one's own, NAME=MODULE:FUNCTION; may be repeated. Runs that module."),
+    list[str] | None, "A feature of one's own, NAME=MODULE:FUNCTION; may be repeated. Runs that module."
 ]
 #: What the options of a panel say here.
 PANEL = {
@@ -48,7 +43,7 @@ def show(
     output: Output,
     recipe: RecipeFile = None,
     function: Own = None,
-    toml: Annotated[bool, typer.Option("--toml", help="Print the recipe as a file to edit.")] = False,
+    toml: Annotated[bool, "Print the recipe as a file to edit."] = False,
 ) -> None:
     """List the features of a recipe: name, unit, family, latest month used.
 
@@ -76,14 +71,12 @@ def build(
     links: Path | None,
     regions: Path | None,
     dry_run: bool,
-    out: Annotated[
-        Path, typer.Option(help="The parquet file to write: month, region_id, one column per feature.")
-    ],
+    out: Annotated[Path, "The parquet file to write: month, region_id, one column per feature."],
     recipe: RecipeFile = None,
     static: StaticFile = None,
     function: Own = None,
-    memory: Annotated[str, typer.Option(help="Budget of memory, such as 500MB or 4GB.")] = "4GB",
-    by: Annotated[str, typer.Option(help="Cut the work by regions (faster) or months.")] = "regions",
+    memory: Annotated[str, "Budget of memory, such as 500MB or 4GB."] = "4GB",
+    by: Annotated[str, "Cut the work by regions (faster) or months."] = "regions",
     threads: Annotated[int, typer.Option(min=1, help="Features computed at once; changes no number.")] = 1,
 ) -> None:
     """Compute every feature for every month and region, and write one parquet file.
@@ -121,8 +114,7 @@ def audit(
     static: StaticFile = None,
     function: Own = None,
     delay: Annotated[
-        list[str] | None,
-        typer.Option(help="A measure that is published late, MEASURE=MONTHS; may be repeated."),
+        list[str] | None, "A measure that is published late, MEASURE=MONTHS; may be repeated."
     ] = None,
     origins: Annotated[int, typer.Option(min=1, help="How many months are tried.")] = 4,
 ) -> None:

@@ -92,17 +92,10 @@ def promote(
     version: Annotated[
         str | None, typer.Argument(help="Number of a version, or challenger (the default).")
     ] = None,
-    rollback: Annotated[
-        bool, typer.Option("--rollback", help="Make the champion before the champion again.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Go past a gate that refuses; needs --reason.")
-    ] = False,
-    refit: Annotated[
-        bool,
-        typer.Option("--refit", help="The champion's own recipe on newer months: no worse is enough."),
-    ] = False,
-    reason: Annotated[str, typer.Option(help="Why; recorded with the version.")] = "",
+    rollback: Annotated[bool, "Make the champion before the champion again."] = False,
+    force: Annotated[bool, "Go past a gate that refuses; needs --reason."] = False,
+    refit: Annotated[bool, "The champion's own recipe on newer months: no worse is enough."] = False,
+    reason: Annotated[str, "Why; recorded with the version."] = "",
 ) -> None:
     """Make a version of the model the champion, which the scheduled job uses.
 
@@ -152,8 +145,8 @@ def tune(
     output: Output,
     dry_run: bool,
     origins: str | None,
-    member: Annotated[str, typer.Option(help="Whose parameters are searched.")] = "boosted",
-    trials: Annotated[int, typer.Option(help="How many the study is to hold, earlier ones among them.")] = 20,
+    member: Annotated[str, "Whose parameters are searched."] = "boosted",
+    trials: Annotated[int, "How many the study is to hold, earlier ones among them."] = 20,
 ) -> None:
     """Search better parameters of one model over past months; nothing is changed, and the vault stays closed.
 

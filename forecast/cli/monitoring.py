@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from ..settings import Settings
 from .options import Reference, options
 from .output import Output
@@ -22,9 +20,7 @@ def report(
     output: Output,
     dry_run: bool,
     release: Reference = "latest",
-    to: Annotated[
-        Path | None, typer.Option(help="Where the page is written; report-NAME.html where absent.")
-    ] = None,
+    to: Annotated[Path | None, "Where the page is written; report-NAME.html where absent."] = None,
 ) -> None:
     """Make the page of a finished release again, from its own files.
 

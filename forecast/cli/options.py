@@ -83,7 +83,7 @@ def options(order: str, **help_texts: str) -> Callable[[Callable[..., None]], Ca
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         taken = inspect.signature(function, eval_str=True).parameters
-        own = {name: p for name, p in taken.items() if _declared(p.annotation)}
+        own = {name: _own(p) for name, p in taken.items() if _declared(p.annotation)}
         names = [name for name in own if name not in order.split()] + order.split()
 
         @functools.wraps(function)
@@ -114,6 +114,18 @@ def options(order: str, **help_texts: str) -> Callable[[Callable[..., None]], Ca
 def _declared(annotation: Any) -> bool:
     """Whether a parameter is an option of the function's own."""
     return annotation is typer.Context or get_origin(annotation) is Annotated
+
+
+def _own(parameter: inspect.Parameter) -> inspect.Parameter:
+    """An option as typer reads it; ``Annotated[int, "Help."]`` is short for one that is called like its parameter."""
+    if get_origin(parameter.annotation) is not Annotated or not isinstance(
+        parameter.annotation.__metadata__[0], str
+    ):
+        return parameter
+    kind, words = parameter.annotation.__origin__, parameter.annotation.__metadata__[0]
+    default = ... if parameter.default is parameter.empty else parameter.default
+    flags = [f"--{parameter.name.replace('_', '-')}"] if kind is bool else []
+    return parameter.replace(annotation=kind, default=typer.Option(default, *flags, help=words))
 
 
 def _shared(name: str, help_texts: Mapping[str, str]) -> inspect.Parameter:

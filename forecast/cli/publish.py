@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import typer
-
 from ..settings import Settings
 from .options import options
 from .output import Output, bar
@@ -20,14 +18,9 @@ def publish(
     settings: Settings,
     output: Output,
     dry_run: bool,
-    accept_losses: Annotated[
-        bool,
-        typer.Option(
-            "--accept-losses", help="Publish though counts are gone that the last release had seen."
-        ),
-    ] = False,
+    accept_losses: Annotated[bool, "Publish though counts are gone that the last release had seen."] = False,
     log_json: Annotated[
-        str | None, typer.Option(help="Append a line of JSON per stage to this file; - for standard error.")
+        str | None, "Append a line of JSON per stage to this file; - for standard error."
     ] = None,
 ) -> None:
     """Publish the newest forecast: checks, data, champion, release, verification, latest, word of it.

@@ -147,7 +147,7 @@ def withdraw(
     output: Output,
     dry_run: bool,
     release: Annotated[str, typer.Argument(help="A name such as 2023-12_r2, or latest.")],
-    reason: Annotated[str, typer.Option(help="Why, in a sentence that everybody will be shown.")],
+    reason: Annotated[str, "Why, in a sentence that everybody will be shown."],
 ) -> None:
     """Take a release back: its bytes stay, `latest` moves to the one before, every command refuses it.
 
@@ -194,9 +194,7 @@ def prune(settings: Settings, output: Output, dry_run: bool) -> None:
 def status(
     settings: Settings,
     output: Output,
-    write: Annotated[
-        bool, typer.Option("--write", help="Renew status.json in the folder of releases.")
-    ] = False,
+    write: Annotated[bool, "Renew status.json in the folder of releases."] = False,
 ) -> None:
     """Tell a monitor how old the latest release is, when the next is due, and what is wrong.
 

@@ -49,23 +49,13 @@ def spillover(
     settings: Settings,
     output: Output,
     dry_run: bool,
-    view: Annotated[str, typer.Option(help=f"What to print: {', '.join(VIEWS)}.")] = "pairs",
-    out: Annotated[Path | None, typer.Option(help="Folder for all tables (CSV) and the model.")] = None,
-    evaluate: Annotated[
-        bool,
-        typer.Option("--evaluate", help="Judge the method instead: simulated worlds, placebos, the record."),
-    ] = False,
+    view: Annotated[str, f"What to print: {', '.join(VIEWS)}."] = "pairs",
+    out: Annotated[Path | None, "Folder for all tables (CSV) and the model."] = None,
+    evaluate: Annotated[bool, "Judge the method instead: simulated worlds, placebos, the record."] = False,
     worlds: Annotated[int, typer.Option(min=1, help="Simulated worlds per setting, with --evaluate.")] = 100,
-    only: Annotated[
-        str | None, typer.Option(help="With --evaluate: worlds, placebos, sensitivity or record alone.")
-    ] = None,
-    history: Annotated[
-        bool,
-        typer.Option("--history", help="What it would have said each month since 2015: --evaluate's record."),
-    ] = False,
-    unseal: Annotated[
-        bool, typer.Option("--unseal", help="Open the vault: let --evaluate see months after 2022. Recorded.")
-    ] = False,
+    only: Annotated[str | None, "With --evaluate: worlds, placebos, sensitivity or record alone."] = None,
+    history: Annotated[bool, "What it would have said each month since 2015: --evaluate's record."] = False,
+    unseal: Annotated[bool, "Open the vault: let --evaluate see months after 2022. Recorded."] = False,
 ) -> None:
     """Tell how much of each region's risk the model attributes to another country.
 
@@ -123,13 +113,11 @@ def scenario(
             help="REGION=2x, REGION=+20, REGION=12 or REGION=@2012 (its level of that year); repeatable.",
         ),
     ] = None,
-    paths: Annotated[
-        Path | None, typer.Option(help="Instead: a table of paths (CSV: month, region_id, events).")
-    ] = None,
+    paths: Annotated[Path | None, "Instead: a table of paths (CSV: month, region_id, events)."] = None,
     months: Annotated[int, typer.Option(min=1, max=12, help="Months that the change lasts.")] = 6,
     ahead: Annotated[int, typer.Option(min=1, max=12, help="Months that are simulated.")] = 6,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for scenario.csv and scenario.svg, the table and the picture.")
+        Path | None, "Folder for scenario.csv and scenario.svg, the table and the picture."
     ] = None,
 ) -> None:
     """Simulate what another course of some regions would mean for all others.

@@ -104,7 +104,7 @@ def shipped_release(once: Once) -> Path:
 
     def fill(folder: Path) -> None:
         command = [Path(sys.executable).with_name("harmattan"), "forecast", "--quiet", "--mlruns", "runs"]
-        subprocess.run(command, cwd=folder, check=True, timeout=600)
+        subprocess.run(command, cwd=folder, check=True, timeout=1800)
 
     (release,) = (once("shipped", fill) / "releases").glob("20*")
     return release

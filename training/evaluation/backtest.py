@@ -12,7 +12,7 @@ import pandas as pd
 from ...data.errors import OriginError
 from ..margins import Margins, mix, stack
 from ..models.base import Member, Problem
-from ..models.catalogue import BASELINES, RIVAL, fit_members, pooled_members
+from ..models.catalogue import BASELINES, RIVAL, check_names, fit_members, pooled_members
 from ..parallel import run_tasks
 from ..pool.dependence import normal_scores
 from ..pool.learning import Learner, finished, scored_origin
@@ -105,8 +105,15 @@ def run_backtest(
     -------
     list of Record
         One per target and horizon, target by target.
+
+    Raises
+    ------
+    UsageError
+        A member that no target has; nothing is fitted then.
     """
     problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+    for problem in problems:
+        check_names((*compared, *(members or ())), problem.target)
     panel = problems[0].panel
     keep = np.array([r in set(regions or panel.region_ids) for r in panel.region_ids])
     every = tuple(origins)

@@ -65,6 +65,24 @@ def pooled_members(target: str, measures: Container[str] = ("events",)) -> tuple
     return POOLED_DEATHS if target == "deaths" and "events" in measures else POOLED
 
 
+def check_names(names: Iterable[str], target: str) -> None:
+    """An error for a name that no member of this target has, with the nearest one that does.
+
+    >>> check_names(["bosted"], "events")
+    Traceback (most recent call last):
+    ...
+    harmattan.data.errors.UsageError: there is no member 'bosted'. Did you mean 'boosted'?
+    """
+    known = (*MEMBERS, *DEATHS_ONLY) if target == "deaths" else MEMBERS
+    for name in names:
+        if name in DEATHS_ONLY and name not in known:
+            raise UsageError(
+                f"'{name}' forecasts deaths, not {target}.", remedy="Leave it out, or ask for deaths."
+            )
+        if name not in known:
+            raise UsageError(f"there is no member '{name}'.", remedy=nearest(name, known))
+
+
 def fit_members(
     problem: Problem,
     origin: pd.Period,
@@ -88,15 +106,8 @@ def fit_members(
     UsageError
         A name that is not in :data:`MEMBERS`, nor in :data:`DEATHS_ONLY` where deaths are forecast.
     """
-    known = (*MEMBERS, *DEATHS_ONLY) if problem.target == "deaths" else MEMBERS
     names = list(dict.fromkeys(names))
-    for name in names:
-        if name in DEATHS_ONLY and name not in known:
-            raise UsageError(
-                f"'{name}' forecasts deaths, not {problem.target}.", remedy="Leave it out, or ask for deaths."
-            )
-        if name not in known:
-            raise UsageError(f"there is no member '{name}'.", remedy=nearest(name, known))
+    check_names(names, problem.target)
     base, boosted = EndemicEpidemic(), BoostedEndemicEpidemic()
     if {"endemic_epidemic", "boosted", "leaf_calibrated"} & set(names):
         base.fit(problem, origin, horizon)

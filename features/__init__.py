@@ -6,7 +6,6 @@ from ..data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .cube import Design, FeatureCube
-    from .recency import with_last_day
     from .recipe import Recipe
     from .splits import RollingOrigin
     from .store import write_parquet
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
         Sum,
         Term,
         Trend,
+        with_last_day,
         with_places,
     )
 else:

@@ -6,7 +6,7 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .calendar import Calendar
-    from .composition import DaysSince, Ratio, Share
+    from .composition import DaysSince, Ratio, Share, with_last_day
     from .function import Function
     from .history import Active, Ewm, Lag, Log1p, Max, Mean, MonthsSince, Sum, Trend
     from .location import NearestActive, with_places
@@ -50,5 +50,6 @@ __all__ = [
     "decayed",
     "kernel_weights",
     "static_columns",
+    "with_last_day",
     "with_places",
 ]

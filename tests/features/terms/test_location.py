@@ -11,8 +11,7 @@ import shapely
 
 from harmattan.data.errors import RegionError, SchemaError, UsageError
 from harmattan.data.panel import Panel
-from harmattan.features import DaysSince, NearestActive, Recipe, Static
-from harmattan.features.recency import with_last_day
+from harmattan.features import DaysSince, NearestActive, Recipe, Static, with_last_day
 from harmattan.features.terms import with_places
 from harmattan.features.terms.location import places
 

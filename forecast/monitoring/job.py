@@ -125,7 +125,8 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
     for i, info in enumerate(reversed(found)):
         say("scores", 0.1 + 0.6 * i / len(found))
         table = monitor.score_releases([PastRelease.read(info.path)], panel, table)
-    table = _as_kept(table)
+    # With the digits that the CSV holds, so that a later run finds the same figures.
+    table = _parsed(StringIO(csv_text(table)))
     judged = _judged(table, {info.name for info in found}, str(last))
     months = monitor.by_month(judged)
     say("inputs", 0.7)
@@ -166,12 +167,6 @@ def _parsed(source: Path | StringIO) -> pd.DataFrame:
     kept = dict.fromkeys(("release", "origin", "model", "month", "vintage", "data_to", "reference"), str)
     table = pd.read_csv(source, dtype=kept, keep_default_na=False, na_values={"crps": ["NA"]})
     return table[monitor.COLUMNS]
-
-
-def _as_kept(table: pd.DataFrame) -> pd.DataFrame:
-    """The scores with the digits that the CSV holds, so that a later run finds the same figures."""
-
-    return _parsed(StringIO(csv_text(table)))
 
 
 def _still_good(table: pd.DataFrame, out: Path) -> pd.DataFrame:

@@ -51,17 +51,18 @@ class PastRelease:
     @classmethod
     def read(cls, folder: Path) -> PastRelease:
         """A release from its folder."""
-        path = folder / "draws.parquet"
         try:
-            draws = read_draws(path)
+            draws = read_draws(folder / "draws.parquet")
             if not draws:
                 raise ValueError("no rows")
             draws = _with_means(draws, folder / "forecast.parquet")
-            return cls(folder.name, draws, read_history(folder), _manifest(folder))
+            path = folder / "manifest.json"
+            manifest = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            return cls(folder.name, draws, read_history(folder), dict(manifest))
         except (OSError, ValueError, KeyError, SchemaError) as error:
             raise ReleaseError(
                 "the draws of the previous release cannot be read.",
-                where=str(path),
+                where=str(folder / "draws.parquet"),
                 remedy="Verify that release, or render the report without it.",
             ) from error
 
@@ -179,11 +180,6 @@ def read_history(folder: Path) -> Panel | None:
     """The counts that a release keeps; None where it keeps none."""
     path = folder / HISTORY
     return Panel.from_frame(pd.read_parquet(path), where=str(path)) if path.is_file() else None
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / "manifest.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def usable(

@@ -150,22 +150,19 @@ def _check_agreement(folder: Path, table: pd.DataFrame, draws: Mapping[str, Draw
 
 
 def read_back(folder: Path, draws: Mapping[str, Draws]) -> Iterator[Broken]:
-    """Every check of the tables made for others that finds something.
+    """Every check of the tables made for others that finds something: file, check, offending rows.
 
-    Yields
-    ------
-    tuple of (str, str, pandas.DataFrame)
-        File, check, offending rows. A file that cannot be read yields ``readable`` and the reason.
+    A file that cannot be read yields ``readable`` and the reason. Countries and maps are held against the wide table,
+    and only where that is right.
     """
     wrong = list(_run("wide.csv", lambda: {"wide agrees": check_wide(_table(folder / "wide.csv"), draws)}))
     yield from wrong
     if wrong:
-        # Countries and maps are held against the wide table, which has to be right for that.
         return
     wide = _table(folder / "wide.csv")
     groups = dict(zip(wide["region_id"], wide["country"], strict=True))
     countries = {t: d.total([groups[r] for r in d.region_ids]) for t, d in draws.items()}
-    for name, checks in {**_checks(folder, draws, countries), **_maps(folder, wide)}.items():
+    for name, checks in _checks(folder, wide, draws, countries).items():
         yield from _run(name, checks)
 
 
@@ -178,7 +175,9 @@ def _run(name: str, checks: Checks) -> Iterator[Broken]:
     yield from ((name, check, rows) for check, rows in found.items() if len(rows))
 
 
-def _checks(folder: Path, draws: Mapping[str, Draws], countries: Mapping[str, Draws]) -> dict[str, Checks]:
+def _checks(
+    folder: Path, wide: pd.DataFrame, draws: Mapping[str, Draws], countries: Mapping[str, Draws]
+) -> dict[str, Checks]:
     """What is to be done with each file, by name; nothing is read yet."""
     checks: dict[str, Checks] = {p.name: partial(_check_sheet, p) for p in sorted(folder.glob("*.csv"))}
     checks["countries.csv"] = partial(_check_sheet, folder / "countries.csv", countries)
@@ -189,16 +188,10 @@ def _checks(folder: Path, draws: Mapping[str, Draws], countries: Mapping[str, Dr
     for path in sorted(folder.glob("views/*.parquet")):
         name = path.relative_to(folder).as_posix()
         checks[name] = partial(check_challenge, path, wanted.get(name))
+    for name, check in ((GEOJSON, check_features), (WEBMAP, check_webmap)):
+        if (folder / name).is_file():
+            checks[name] = partial(_check_map, check, folder / name, wide)
     return checks
-
-
-def _maps(folder: Path, wide: pd.DataFrame) -> dict[str, Checks]:
-    found = {GEOJSON: check_features, WEBMAP: check_webmap}
-    return {
-        name: partial(_check_map, check, folder / name, wide)
-        for name, check in found.items()
-        if (folder / name).is_file()
-    }
 
 
 def _check_map(
@@ -216,12 +209,8 @@ def _check_sheet(path: Path, draws: Mapping[str, Draws] | None = None) -> dict[s
 def _table(path: Path) -> pd.DataFrame:
     """A CSV of a release; texts that read like a missing value stay as they are."""
     ids = dict.fromkeys(("output_type_id", "name", "region_id", "country", "location", "month"), str)
-    table: pd.DataFrame = pd.read_csv(
-        path,
-        dtype=ids,
-        keep_default_na=False,
-        na_values={"output_type_id": ["NA"]},
-    )
+    missing = {"output_type_id": ["NA"]}
+    table: pd.DataFrame = pd.read_csv(path, dtype=ids, keep_default_na=False, na_values=missing)
     return table
 
 

@@ -86,7 +86,12 @@ def publish_release(
     LockError
         Another job is writing here.
     """
-    check_ids(result)
+    for region in result.panel.region_ids:
+        if not region or region.startswith(".") or re.search(r"[/\\\x00-\x1f\x7f]", region):
+            raise ReleaseError(
+                f"the region id {region!r} cannot be a file's name.",
+                remedy="Rename it, for example MLI-mopti.",
+            )
     tables = release_tables(result)
     remedy = "Nothing was published; free space or permissions there, or choose another --out."
     with disk_errors("the release cannot be written", out, remedy, name_file=True):
@@ -99,16 +104,6 @@ def publish_release(
                 return _place(fresh, out, result, check or (lambda folder: None))
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
-
-
-def check_ids(result: ForecastResult) -> None:
-    """A :class:`ReleaseError` for a region id that could not be a file's name."""
-    for region in result.panel.region_ids:
-        if not region or region.startswith(".") or re.search(r"[/\\\x00-\x1f\x7f]", region):
-            raise ReleaseError(
-                f"the region id {region!r} cannot be a file's name.",
-                remedy="Rename it, for example MLI-mopti.",
-            )
 
 
 def csv_text(frame: pd.DataFrame) -> str:

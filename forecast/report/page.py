@@ -77,7 +77,9 @@ def render(result: ForecastResult, previous: PastRelease | None = None) -> str:
     outlooks = {t: region_outlook(result, t) for t in sorted(result.draws, key=lambda t: t != "events")}
     countries = {t: country_outlook(result, t) for t in outlooks}
     context = _numbers(result, outlooks, countries, previous) | _frame(result, outlooks["events"])
-    return _environment().get_template("page.html.j2").render(context)
+    pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    pages.loader = PackageLoader(str(__package__), "templates")
+    return pages.get_template("page.html.j2").render(context)
 
 
 def _as_published(result: ForecastResult) -> ForecastResult:
@@ -128,11 +130,13 @@ def _numbers(
 def _frame(result: ForecastResult, events: Outlook) -> dict[str, Any]:
     """What stands around the sections: style, script, names, and helpers of the template."""
     script = _asset("page.js")
-    due_days = int(result.settings.get("due_days", AMBER_DAYS))
+    due = next_due(str(result.origin), int(result.settings.get("due_days", AMBER_DAYS)))
+    # Counts that come with the package are never current, and the page says so anyway.
+    demonstration = result.settings.get("source") == "snapshot" and not result.settings.get("panel")
     codes = sorted(set(events.countries), key=country_name)
     return {
         "result": result,
-        "due": None if _demonstration(result) else next_due(str(result.origin), due_days),
+        "due": None if demonstration else due,
         "events": events,
         "style": Markup(_asset("style.css")),
         "script": Markup(script),
@@ -154,11 +158,6 @@ def _frame(result: ForecastResult, events: Outlook) -> dict[str, Any]:
     }
 
 
-def _demonstration(result: ForecastResult) -> bool:
-    """Made from the counts that come with the package: never current, and says so anyway."""
-    return result.settings.get("source") == "snapshot" and not result.settings.get("panel")
-
-
 def _map(
     result: ForecastResult,
     shapes: maps.MapShapes | None,
@@ -177,13 +176,3 @@ def _map(
 
 def _asset(name: str) -> str:
     return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader(str(__package__), "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

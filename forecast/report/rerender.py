@@ -13,12 +13,12 @@ import pandas as pd
 
 from ...data.errors import ReleaseError
 from ...training.diffusion.border_signal import current_names
-from ..release import HISTORY, PastRelease, newest_before
+from ..release import HISTORY, SUMS, PastRelease, disk_errors, newest_before, replace_text, verify_release
 from ..result import ForecastResult
+from .page import render
 
 if TYPE_CHECKING:
     from ...data.geography import Regions
-    from ...data.panel import Panel
 
 T = TypeVar("T")
 #: Tables of a release that the page shows, by the name of their field.
@@ -50,7 +50,11 @@ def read_result(folder: Path) -> ForecastResult:
         )
     manifest, day = past.manifest, _read(folder / "status.json", lambda p: json.loads(p.read_text("utf-8")))
     about = manifest["data"]
-    panel = _sourced(past, past.history, str(about["source"]))
+    if past.history.region_ids != next(iter(past.draws.values())).region_ids:
+        raise ReleaseError(
+            "the regions of the history are not those of the draws.", past.name, "Verify the release."
+        )
+    panel = replace(past.history, source=str(about["source"]))
     fields: dict[str, Any] = {field: _table(folder / name) for field, name in TABLES.items()}
     fields["pairs"] = current_names(fields["pairs"])
     return ForecastResult(
@@ -82,8 +86,6 @@ def render_again(folder: Path) -> str:
     ReleaseError
         The release does not verify, was withdrawn, or lacks what the page needs.
     """
-    from ..release import verify_release
-    from .page import render
 
     verify_release(folder, tables=False).require()
     result = read_result(folder)
@@ -98,25 +100,11 @@ def write_page(html: str, path: Path) -> None:
     ReleaseError
         The place cannot be written, or lies inside a finished release.
     """
-    from ..release import SUMS, replace_text
 
     if any((parent / SUMS).is_file() for parent in path.resolve().parents):
         raise ReleaseError("a finished release is never changed.", str(path), "Choose another --to.")
-    try:
+    with disk_errors("the page cannot be written", path, "Choose another --to."):
         replace_text(html, path)
-    except OSError as reason:
-        raise ReleaseError(
-            f"the page cannot be written ({reason.strerror or reason}).", str(path), "Choose another --to."
-        ) from reason
-
-
-def _sourced(past: PastRelease, kept: Panel, source: str) -> Panel:
-    """The history, whose regions are those of the draws, with its source."""
-    if kept.region_ids != next(iter(past.draws.values())).region_ids:
-        raise ReleaseError(
-            "the regions of the history are not those of the draws.", past.name, "Verify the release."
-        )
-    return replace(kept, source=source)
 
 
 def _regions(folder: Path) -> Regions | None:

@@ -57,19 +57,20 @@ def serve(trained: TrainedModel, frame: pd.DataFrame) -> pd.DataFrame:
     ModelError
         The last month lies before the month that the model was trained on.
     """
-    asked = trained.card["settings"]
+    from ..inputs import Inputs
+
     settings = Settings(
         targets=trained.targets,
         horizons=trained.horizons,
         draws=trained.draws,
         seed=trained.seed,
-        countries=tuple(asked.get("countries", ())),
+        countries=tuple(trained.card["settings"].get("countries", ())),
         backtest_origins=0,
         workers=1,
         track=False,
     )
-    panel = panel_of(trained, frame)
-    return checked_hub_table(run_forecast(settings, trained=trained, inputs=_inputs(panel)).draws)
+    inputs = Inputs(panel_of(trained, frame), None, None, pd.DataFrame(), pd.DataFrame())
+    return checked_hub_table(run_forecast(settings, trained=trained, inputs=inputs).draws)
 
 
 def panel_of(trained: TrainedModel, frame: pd.DataFrame) -> Panel:
@@ -134,13 +135,6 @@ def column_of(measure: str, columns: Iterable[str]) -> str | None:
     return next((name for name in (measure, f"events_{measure}") if name in known), None)
 
 
-def _inputs(panel: Panel) -> Any:
-    from ..inputs import Inputs
-
-    nothing = pd.DataFrame()
-    return Inputs(panel, None, None, nothing, nothing)
-
-
 def save_model(trained: TrainedModel, record: Mapping[str, str], panel: Panel, folder: Path) -> None:
     """Write a model in MLflow's format: code, text files, signature, example and requirements.
 
@@ -176,15 +170,11 @@ def save_model(trained: TrainedModel, record: Mapping[str, str], panel: Panel, f
 
 def example_of(panel: Panel) -> pd.DataFrame:
     """The last months of a panel as a model is asked: enough for a forecast, but not for the published one."""
-    frame = _as_asked(panel.to_frame())
+    frame = panel.to_frame()
+    kinds = {c: np.float64 for c in frame.columns if c not in (*NAMES, "observed")}
+    frame = frame.astype({**kinds, **dict.fromkeys(NAMES, object)})
     enough = frame[frame["month"] > str(panel.months[-1] - EXAMPLE_MONTHS)].reset_index(drop=True)
     return enough if len(enough) <= LONGEST_EXAMPLE else enough.head(100)
-
-
-def _as_asked(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns of the types that the signature names: text, numbers in double precision, yes or no."""
-    kinds = {c: np.float64 for c in frame.columns if c not in (*NAMES, "observed")}
-    return frame.astype({**kinds, **dict.fromkeys(NAMES, object)})
 
 
 def _signature(trained: TrainedModel, panel: Panel) -> Any:

@@ -82,7 +82,10 @@ def _from_files(release: Path) -> Record:
         scores, parts = (_table(release / name) for name in ("scores.csv", "contributions.csv"))
         data, settings = manifest["data"], manifest["settings"]
         made_by = "".join(f"{name}=={number}\n" for name, number in sorted(manifest["versions"].items()))
-        texts = {"configuration.json": _pretty(settings), "environment.txt": made_by}
+        texts = {
+            "configuration.json": json.dumps(settings, indent=2, sort_keys=True, default=str) + "\n",
+            "environment.txt": made_by,
+        }
         return Record(
             name=f"forecast {release.name}",
             params={**settings, "seed": manifest["seed"], "versions": manifest["versions"]},
@@ -113,10 +116,6 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values=["NA"])
-
-
-def _pretty(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, indent=2, sort_keys=True, default=str) + "\n"
 
 
 def metrics(

@@ -14,8 +14,7 @@ import pandas as pd
 
 from ..errors import GateError, MatchError, StaleError
 from ..panel import BuiltPanel, Panel
-from . import incident_checks as checks_incidents
-from . import panel_checks as checks
+from . import incident_checks, panel_checks
 from .panel_checks import Check, Limits, Status
 
 #: Red checks with an error, and so an exit code, of their own.
@@ -91,17 +90,20 @@ def check_panel(
     """
     given = limits or Limits()
     found: list[Check] = [
-        checks.values(panel),
-        checks.freshness(panel, run_date, given),
-        checks.holes(panel),
-        checks.coverage(panel),
-        checks.low_month(panel, given),
-        checks.jumps(panel, given),
-        checks.mix(panel, given),
-        checks.links(panel),
+        panel_checks.values(panel),
+        panel_checks.freshness(panel, run_date, given),
+        panel_checks.holes(panel),
+        panel_checks.coverage(panel),
+        panel_checks.low_month(panel, given),
+        panel_checks.jumps(panel, given),
+        panel_checks.mix(panel, given),
+        panel_checks.links(panel),
     ]
     if previous is not None:
-        found += [checks.missing_countries(panel, previous), checks.losses(panel, previous, given)]
+        found += [
+            panel_checks.missing_countries(panel, previous),
+            panel_checks.losses(panel, previous, given),
+        ]
     return Quality(tuple(found))
 
 
@@ -120,11 +122,11 @@ def check_build(
     given = limits or Limits()
     of_panel = check_panel(built.panel, run_date=run_date, previous=previous, limits=limits).checks
     rules: tuple[Callable[[BuiltPanel, Limits], Check], ...] = (
-        checks_incidents.repairs,
-        checks_incidents.duplicates,
-        checks_incidents.outside,
-        checks_incidents.matched,
-        checks_incidents.piled,
-        checks_incidents.left_out,
+        incident_checks.repairs,
+        incident_checks.duplicates,
+        incident_checks.outside,
+        incident_checks.matched,
+        incident_checks.piled,
+        incident_checks.left_out,
     )
     return Quality((*of_panel, *(rule(built, given) for rule in rules)))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .cube import Design, FeatureCube
+    from .cube import Design, FeatureCube, TrainingOrigins
     from .recipe import Recipe
     from .splits import RollingOrigin
     from .store import write_parquet
@@ -76,6 +76,7 @@ __all__ = [
     "Static",
     "Sum",
     "Term",
+    "TrainingOrigins",
     "Trend",
     "with_last_day",
     "with_places",

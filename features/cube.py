@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import OriginError, RegionError, SchemaError, UsageError, nearest
+from ..data.frames import read_only
+from ..data.months import month_of
 from ..data.panel import Panel
 from .series import Array
 
@@ -30,6 +32,38 @@ class Design(NamedTuple):
     X: pd.DataFrame
     y: pd.Series
     index: pd.MultiIndex  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class TrainingOrigins:
+    """Origins whose outcomes were published when a model is fitted; they carry the horizon that this holds for.
+
+    Attributes
+    ----------
+    months : pandas.PeriodIndex
+        The origins, oldest first.
+    origin : pandas.Period
+        The month at which the model is fitted.
+    horizon, data_lag : int
+        Months ahead, and months until a month is published.
+    """
+
+    months: pd.PeriodIndex
+    origin: pd.Period
+    horizon: int
+    data_lag: int
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.months)
+
+    def __iter__(self) -> Iterator[pd.Period]:
+        """The origins, oldest first."""
+        return iter(self.months)
+
+    def __getitem__(self, at: int) -> pd.Period:
+        """One of them."""
+        return self.months[at]
 
 
 @dataclass(frozen=True)
@@ -69,6 +103,11 @@ class FeatureCube:
     dropped: tuple[tuple[str, str], ...] = ()
     digest: str = ""
 
+    def __post_init__(self) -> None:
+        """Hand out arrays that cannot be written to."""
+        object.__setattr__(self, "values", read_only(self.values))
+        object.__setattr__(self, "observed", read_only(self.observed))
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(months, regions, features)."""
@@ -91,7 +130,7 @@ class FeatureCube:
 
     def position(self, month: pd.Period | str) -> int:
         """Row of a month; an :class:`OriginError` where the cube does not have it."""
-        period = pd.Period(month, freq="M")
+        period = month_of(month)
         if not self.months[0] <= period <= self.months[-1]:
             raise OriginError(
                 f"{period} is outside the cube, which runs from {self.months[0]} to {self.months[-1]}.",
@@ -146,7 +185,7 @@ class FeatureCube:
 
     def training_origins(
         self, origin: pd.Period | str, horizon: int, data_lag: int = 0, first: pd.Period | str | None = None
-    ) -> pd.PeriodIndex:
+    ) -> TrainingOrigins:
         """Origins whose target was published at ``origin``: the last is ``origin - data_lag - horizon``.
 
         Parameters
@@ -160,17 +199,18 @@ class FeatureCube:
         first : Period, optional
             The first origin wanted; by default the first that ``data_lag`` leaves a row for.
         """
+        _check_ahead(horizon, data_lag)
         stop = self.position(origin) - data_lag - horizon + 1
         start = data_lag if first is None else max(self.position(first), data_lag)
-        return self.months[start : max(stop, start)]
+        return TrainingOrigins(self.months[start : max(stop, start)], month_of(origin), horizon, data_lag)
 
     def design(
         self,
-        origins: Iterable[pd.Period | str] | pd.Period | str,
-        horizon: int,
-        target: str | Array = "events",
+        origins: TrainingOrigins | Iterable[pd.Period | str] | pd.Period | str,
+        horizon: int | None = None,
+        target: str | Array | pd.DataFrame = "events",
         *,
-        data_lag: int = 0,
+        data_lag: int | None = None,
         regions: Iterable[str] | None = None,
         known: bool = False,
     ) -> Design:
@@ -178,14 +218,15 @@ class FeatureCube:
 
         Parameters
         ----------
-        origins : Period or iterable of Period
+        origins : TrainingOrigins, Period or iterable of Period
             Last months seen.
-        horizon : int
-            Months ahead, >= 1.
-        target : str or numpy.ndarray
-            ``events``, ``deaths``, a measure of the panel, or an array (months, regions).
-        data_lag : int
-            Months until a month is published, >= 0: the row of ``origin - data_lag`` is used.
+        horizon : int, optional
+            Months ahead, >= 1; training origins carry their own, and no other may be asked for.
+        target : str, numpy.ndarray or pandas.DataFrame
+            ``events``, ``deaths``, a measure of the panel, an array (months, regions) in the order of the cube, or a
+            table with months as index and regions as columns, which is aligned by label.
+        data_lag : int, optional
+            Months until a month is published, >= 0 (0 where None): the row of ``origin - data_lag`` is used.
         regions : iterable of str, optional
             Some of the regions; default all.
         known : bool
@@ -194,7 +235,10 @@ class FeatureCube:
         Raises
         ------
         OriginError
-            If an origin or its row lies outside the cube, or the horizon is below 1.
+            If an origin or its row lies outside the cube, the horizon is below 1, or it is not that of the
+            training origins, so that outcomes after the fit would be used.
+        SchemaError, RegionError
+            The target does not have the cube's months and regions.
 
         Examples
         --------
@@ -207,13 +251,9 @@ class FeatureCube:
         >>> X["events_lag0"].tolist(), y.tolist()
         ([3.0], [5.0])
         """
-        if horizon < 1 or data_lag < 0:
-            raise OriginError(
-                f"horizon {horizon} with a data lag of {data_lag} asks for no forecast.",
-                remedy="Give a horizon of 1 or more and a lag of 0 or more.",
-            )
+        horizon, data_lag = _ahead_of(origins, horizon, data_lag)
         several = [origins] if isinstance(origins, (str, pd.Period)) else list(origins)
-        periods = pd.PeriodIndex(several, freq="M")
+        periods = pd.PeriodIndex([month_of(o) for o in several], freq="M")
         at = np.array([self.position(p) for p in periods], dtype=np.int64)
         if (at < data_lag).any():
             raise OriginError(
@@ -238,18 +278,41 @@ class FeatureCube:
         name = target if isinstance(target, str) else "target"
         return Design(frame, pd.Series(y, index=index, name=name), index)
 
-    def _ahead(self, target: str | Array, at: Array) -> Array:
+    def _ahead(self, target: str | Array | pd.DataFrame, at: Array) -> Array:
         """The target in some rows, NaN beyond the panel, float64 (rows, regions)."""
-        given = self.panel.target(target) if isinstance(target, str) else np.asarray(target)
-        if given.shape[1] != len(self.region_ids):
-            raise SchemaError(
-                f"the target has {given.shape[1]} regions, the cube {len(self.region_ids)}.",
-                remedy="Give an array (months, regions) in the order of cube.region_ids.",
-            )
+        given = self._target(target)
         ahead = np.full((len(at), given.shape[1]), np.nan)
         inside = at < len(given)
         ahead[inside] = given[at[inside]]
         return ahead
+
+    def _target(self, target: str | Array | pd.DataFrame) -> Array:
+        """The target in every month and region of the cube."""
+        if isinstance(target, str):
+            return self.panel.target(target)
+        if isinstance(target, pd.DataFrame):
+            return self._aligned(target)
+        given, shape = np.asarray(target), self.shape[:2]
+        if given.shape != shape:
+            raise SchemaError(
+                f"the target has the shape {given.shape}, the cube {shape}.",
+                remedy="Give an array (months, regions) in the order of cube.months and cube.region_ids.",
+            )
+        return given
+
+    def _aligned(self, table: pd.DataFrame) -> Array:
+        """A table of months by regions in the order of the cube."""
+        months = pd.PeriodIndex([month_of(m) for m in table.index], freq="M")
+        for region in self.region_ids:
+            if region not in table.columns:
+                raise RegionError(f"the target has no column '{region}'.", remedy="Give every region.")
+        missing = self.months.difference(months)
+        if len(missing) or months.has_duplicates:
+            what = f"lacks {missing[0]}" if len(missing) else "has a month twice"
+            raise SchemaError(f"the target {what}.", remedy="Give one row for each month of the cube.")
+        return np.asarray(
+            table.set_axis(months)[list(self.region_ids)].reindex(self.months), dtype=np.float64
+        )
 
     def _at(self, name: str) -> int:
         if name not in self.names:
@@ -263,3 +326,33 @@ class FeatureCube:
             if region not in at:
                 raise RegionError(f"'{region}' is not in this cube.", remedy=nearest(region, at))
         return np.array([at[region] for region in wanted], dtype=np.int64)
+
+
+def _check_ahead(horizon: int, data_lag: int) -> None:
+    whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in (horizon, data_lag))
+    if not whole or horizon < 1 or data_lag < 0:
+        raise OriginError(
+            f"horizon {horizon} with a data lag of {data_lag} asks for no forecast.",
+            remedy="Give a horizon of 1 or more and a lag of 0 or more, whole months.",
+        )
+
+
+def _ahead_of(origins: object, horizon: int | None, data_lag: int | None) -> tuple[int, int]:
+    """Horizon and data lag of a design; those of training origins, which nobody can contradict."""
+    if isinstance(origins, TrainingOrigins):
+        asked = (
+            origins.horizon if horizon is None else horizon,
+            origins.data_lag if data_lag is None else data_lag,
+        )
+        if asked != (origins.horizon, origins.data_lag):
+            raise OriginError(
+                f"these origins are for horizon {origins.horizon} at a data lag of {origins.data_lag}; at horizon "
+                f"{asked[0]} and lag {asked[1]} outcomes after {origins.origin} would be used.",
+                remedy=f"Ask for training_origins('{origins.origin}', {asked[0]}, {asked[1]}).",
+            )
+    else:
+        if horizon is None:
+            raise OriginError("no horizon is given.", remedy="Say how many months ahead: horizon=1.")
+        asked = (horizon, data_lag or 0)
+    _check_ahead(*asked)
+    return asked

@@ -194,3 +194,31 @@ def test_a_design_works_in_pipelines_and_cross_validation(cube: FeatureCube) -> 
     search = GridSearchCV(make_pipeline(SimpleImputer(), Ridge()), {"ridge__alpha": [0.1, 10.0]}, cv=cv)
     assert search.fit(X, y).predict(X).shape == (len(X),)
     assert list(search.best_estimator_[0].feature_names_in_) == list(cube.names)
+
+
+def test_training_origins_are_for_one_horizon(cube: FeatureCube) -> None:
+    past = cube.training_origins("2003-12", 1)
+    assert len(cube.design(past).index) == len(past) * 9
+    for asked in ({"horizon": 6}, {"data_lag": 1}):
+        assert (
+            "outcomes after 2003-12 would be used" in raised(lambda a=asked: cube.design(past, **a)).message
+        )
+    for wrong in (0, -3, 1.5, "3"):
+        assert isinstance(raised(lambda h=wrong: cube.training_origins("2003-12", h)), OriginError)
+        assert isinstance(raised(lambda h=wrong: cube.design("2003-12", h)), OriginError)
+    assert "no horizon" in raised(lambda: cube.design("2003-12")).message
+
+
+def test_a_target_with_labels_is_aligned(panel: Panel, cube: FeatureCube) -> None:
+    table = pd.DataFrame(panel.measure("events"), index=panel.months, columns=list(panel.region_ids))
+    turned = table.iloc[::-1, ::-1]
+    whole = cube.design("2003-01", 1)
+    np.testing.assert_array_equal(cube.design("2003-01", 1, turned).y, whole.y)
+    assert isinstance(raised(lambda: cube.design("2003-01", 1, table.iloc[:, 1:])), RegionError)
+    assert isinstance(raised(lambda: cube.design("2003-01", 1, table.iloc[1:])), SchemaError)
+    assert isinstance(raised(lambda: cube.design("2003-01", 1, panel.measure("events")[:-1])), SchemaError)
+
+
+def test_values_cannot_be_written_to(cube: FeatureCube) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        cube.values[0, 0, 0] = 1.0

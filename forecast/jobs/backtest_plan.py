@@ -90,20 +90,9 @@ class BacktestSettings:
 class Plan:
     """What will be computed, everything having been checked.
 
-    Attributes
-    ----------
-    protocol : Protocol
-        Origins, horizons, lag, refits, seed.
-    regions : tuple of str
-        Whose forecasts are scored.
-    panel : Panel
-        Counts up to the last target month, and nothing later.
-    unsealed : bool
-        Whether the vault is opened.
-    inputs : Inputs
-        Everything else that was read.
-    final : bool
-        Whether models see final counts although the source is a store that knows what came when.
+    ``regions`` are those that are scored, ``panel`` holds counts up to the last target month and nothing later;
+    ``unsealed`` says whether the vault is opened, ``final`` whether models see final counts although the source is a
+    store that knows what came when.
     """
 
     protocol: Protocol
@@ -129,14 +118,7 @@ class Plan:
 
 
 def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
-    """Read the data, and decide on origins, regions and the vault.
-
-    Parameters
-    ----------
-    settings : BacktestSettings
-        What is asked for.
-    inputs : Inputs, optional
-        Data that are there already, instead of those that the settings name.
+    """Read the data, unless ``inputs`` are there already, and decide on origins, regions and the vault.
 
     Raises
     ------
@@ -221,11 +203,8 @@ def _benchmark(settings: BacktestSettings) -> Protocol:
         if given:
             raise UsageError("the benchmark's protocol is fixed.", option, "Leave it out, or --benchmark.")
     if settings.data_lag > 1 or (settings.unseal and settings.data_lag):
-        raise UsageError(
-            "the benchmark has one table without a data lag and one with a lag of 1.",
-            "--data-lag",
-            "Write 0 or 1, and 0 with --unseal.",
-        )
+        what = "the benchmark has one table without a data lag and one with a lag of 1."
+        raise UsageError(what, "--data-lag", "Write 0 or 1, and 0 with --unseal.")
     if settings.unseal:
         return VAULT
     return LIVE if settings.data_lag else HOUSE
@@ -238,11 +217,8 @@ def _custom(settings: BacktestSettings, inputs: Inputs) -> Protocol:
     base, panel = settings.base, inputs.panel
     unknown = sorted(set(base.countries) - set(panel.countries))
     if unknown:
-        raise UsageError(
-            f"the panel has no region of {unknown[0]}.",
-            "--countries",
-            f"Known: {', '.join(sorted(set(panel.countries)))}.",
-        )
+        known = f"Known: {', '.join(sorted(set(panel.countries)))}."
+        raise UsageError(f"the panel has no region of {unknown[0]}.", "--countries", known)
     if settings.origins is not None:
         first, last = settings.origins
     else:
@@ -271,14 +247,8 @@ def _check_origins(protocol: Protocol, panel: Panel) -> None:
     latest = panel.last_month - max(protocol.horizons)
     room = f"Choose origins from {earliest} to {latest}." if earliest <= latest else "Bring a longer history."
     if first < earliest:
-        raise OriginError(
-            f"{first} cannot be an origin: forecasts need at least {SHORTEST} months of data up to it.",
-            "--origins",
-            room,
-        )
+        what = f"{first} cannot be an origin: forecasts need at least {SHORTEST} months of data up to it."
+        raise OriginError(what, "--origins", room)
     if protocol.last_target > panel.last_month:
-        raise OriginError(
-            f"{protocol.last_target} cannot be scored: the data end in {panel.last_month}.",
-            "--origins",
-            room,
-        )
+        what = f"{protocol.last_target} cannot be scored: the data end in {panel.last_month}."
+        raise OriginError(what, "--origins", room)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -70,22 +71,9 @@ def vintage_problems(
 ) -> tuple[VintageProblems, int]:
     """What was known at each origin, and how many origins before the first one the store can serve too.
 
-    Parameters
-    ----------
-    store : VintageStore or path
-        Releases by the day they were obtained.
-    final : Panel
-        The newest counts, which forecasts are scored with; gives regions, links and measures.
-    regions : Regions or None
-        Polygons of the panel's regions.
-    origins : sequence of pandas.Period
-        Consecutive months.
-    data_lag : int
-        Months before the origin that are not published yet at the origin.
-    warm_up : int
-        Earlier origins that would be welcome.
-    progress : callable, optional
-        Called with the share done, 0..1.
+    Outcomes stay those of ``final``, which gives regions, links and measures; ``regions`` are its polygons, ``origins``
+    consecutive months, ``data_lag`` the months before an origin that are not published yet, ``warm_up`` earlier origins
+    that would be welcome.
 
     Raises
     ------
@@ -98,42 +86,32 @@ def vintage_problems(
     """
     store = VintageStore(store) if isinstance(store, Path) else store
     if regions is None:
-        raise UsageError(
-            "vintages are incidents, and need polygons to be placed in.",
-            "--vintages",
-            "Name a GeoJSON file of regions with --regions.",
-        )
+        what = "vintages are incidents, and need polygons to be placed in."
+        raise UsageError(what, "--vintages", "Name a GeoJSON file of regions with --regions.")
     every = store.vintages()
     if not every:
-        raise SourceError(
-            "there is no release here.", str(store.root), "Add some: harmattan data fetch --store."
-        )
+        remedy = "Add some: harmattan data fetch --store."
+        raise SourceError("there is no release here.", str(store.root), remedy)
     build = lru_cache(maxsize=4)(lambda known: _build(store, known, final, regions))
     panels: dict[str, Panel] = {}
     used: set[Vintage] = set()
-    for i, origin in enumerate(origins, start=1):
-        known = _known(every, known_on(origin, data_lag))
+
+    def look(origin: pd.Period) -> None:
+        known = tuple(v for v in every if v.as_of <= known_on(origin, data_lag))
         panels[str(origin)] = _seen(build(known), origin, data_lag, store.root)
-        used |= set(known)
+        used.update(known)
+
+    for i, origin in enumerate(origins, start=1):
+        look(origin)
         if progress is not None:
             progress(i / (len(origins) + warm_up))
     served = 0
-    for back in range(1, warm_up + 1):
-        origin = origins[0] - back
-        try:
-            known = _known(every, known_on(origin, data_lag))
-            panels[str(origin)] = _seen(build(known), origin, data_lag, store.root)
-        except OriginError:
-            break
-        served = back
-        used |= set(known)
+    with suppress(OriginError):
+        for back in range(1, warm_up + 1):
+            look(origins[0] - back)
+            served = back
     seen = sorted(used, key=lambda v: (v.as_of, v.source, v.release, v.sha256))
     return VintageProblems(panels, tuple(map(_release_record, seen))), served
-
-
-def _known(every: Sequence[Vintage], day: date) -> tuple[Vintage, ...]:
-    """Releases that were out on a day."""
-    return tuple(v for v in every if v.as_of <= day)
 
 
 def _release_record(vintage: Vintage) -> dict[str, str]:
@@ -166,11 +144,9 @@ def _seen(panel: Panel | None, origin: pd.Period, data_lag: int, root: Path) -> 
     """The panel up to the newest published month; an error where that month was not known yet."""
     newest = origin - data_lag
     if panel is None or not panel.observed[panel.position(newest)].any():
-        raise OriginError(
-            f"{newest} had not been released by {known_on(origin, data_lag)}.",
-            str(root),
-            "Choose other origins, a longer --data-lag, or add the release to the store.",
-        )
+        what = f"{newest} had not been released by {known_on(origin, data_lag)}."
+        remedy = "Choose other origins, a longer --data-lag, or add the release to the store."
+        raise OriginError(what, str(root), remedy)
     return panel.until(newest)
 
 

@@ -11,7 +11,7 @@ from .options import Reference, options
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..monitoring import Scored
+    from ..monitoring import ScoredReleases
 
 
 @options("release to config out dry_run as_json quiet")
@@ -72,7 +72,7 @@ def score(settings: Settings, output: Output, dry_run: bool) -> None:
         raise scored.error
 
 
-def _lines(scored: Scored) -> Iterator[str]:
+def _lines(scored: ScoredReleases) -> Iterator[str]:
     """The last months as a small table, and every alarm."""
     if scored.months.empty:
         yield f"No release has a month that was observed since; the data end in {scored.data_to}."

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .job import Scored, run_score
+    from .job import ScoredReleases, run_score
     from .scores import with_alarms
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
-    "Scored",
+    "ScoredReleases",
     "run_score",
     "with_alarms",
 ]

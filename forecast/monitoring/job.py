@@ -44,7 +44,7 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredReleases:
     """What came of scoring a folder of releases."""
 
     out: Path  # The folder.
@@ -93,7 +93,7 @@ class Scored:
         }
 
 
-def run_score(settings: Settings, progress: Progress | None = None, write: bool = True) -> Scored:
+def run_score(settings: Settings, progress: Progress | None = None, write: bool = True) -> ScoredReleases:
     """Score every release of a folder against what is known now, write the record, and log it.
 
     Parameters
@@ -131,7 +131,7 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
     months = monitor.by_month(judged)
     say("inputs", 0.7)
     drift = _drift(inputs, last, found[0].manifest if found else None)
-    scored = Scored(
+    scored = ScoredReleases(
         out=settings.out,
         data_to=str(last),
         table=table,
@@ -198,7 +198,7 @@ def _today(settings: Settings, inputs: Inputs, last: pd.Period) -> date:
     return date.today()
 
 
-def _write(scored: Scored, settings: Settings) -> None:
+def _write(scored: ScoredReleases, settings: Settings) -> None:
     """The record and its summary, each replaced in one step; the folder's status where it keeps one."""
 
     out = scored.out
@@ -210,7 +210,7 @@ def _write(scored: Scored, settings: Settings) -> None:
         write_status(out, settings.run_date or date.today(), settings.due_days)
 
 
-def _logged(scored: Scored, settings: Settings, say: Progress) -> Scored:
+def _logged(scored: ScoredReleases, settings: Settings, say: Progress) -> ScoredReleases:
     """The record with its runs in MLflow, one per model; a failure is kept beside them and loses nothing."""
     from ...training.registry.runs import log_monitoring
 
@@ -224,7 +224,7 @@ def _logged(scored: Scored, settings: Settings, say: Progress) -> Scored:
     return replace(scored, run_ids=ids)
 
 
-def records(scored: Scored) -> list[Record]:
+def records(scored: ScoredReleases) -> list[Record]:
     """One record per model that has made releases: its scores over time.
 
     That of the newest release has the inputs' drift and the alarms as well. What stands now (``data_to, level,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Reason:
+class ChangeReason:
     """One cause of a change."""
 
     kind: str  # What changed.
@@ -30,7 +30,7 @@ class ReleaseDiff:
     before: str
     after: str
     #: Why their numbers differ; empty where nothing that they were made from does.
-    reasons: tuple[Reason, ...]
+    reasons: tuple[ChangeReason, ...]
     #: ``target, location, before, after, change``: mean per month over the months that both forecast, largest change
     #: first within each target.
     movers: pd.DataFrame
@@ -90,32 +90,34 @@ def _movers(before: Path, after: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     return sums.round({"before": 6, "after": 6, "change": 6}), months
 
 
-def _reasons(old: ReleaseInfo, new: ReleaseInfo) -> Iterator[Reason]:
+def _reasons(old: ReleaseInfo, new: ReleaseInfo) -> Iterator[ChangeReason]:
     """What differs in what two releases were made from."""
     a, b = old.manifest, new.manifest
     data = [m.get("data", {}) for m in (a, b)]
     if old.origin != new.origin:
-        yield Reason(
+        yield ChangeReason(
             "new_month", f"The data now reach {new.origin} instead of {old.origin}. {_arrived(*data)}"
         )
     digests = [d.get("month_digests", {}) for d in data]
     revised = [m for m in digests[0] if m in digests[1] and digests[0][m] != digests[1][m]]
     if revised:
-        yield Reason("data_revision", f"Months changed that were known before: {_revised(revised, *data)}.")
+        yield ChangeReason(
+            "data_revision", f"Months changed that were known before: {_revised(revised, *data)}."
+        )
     elif old.origin == new.origin and data[0].get("sha256") != data[1].get("sha256"):
-        yield Reason("data_revision", "Regions, links or earlier figures changed.")
+        yield ChangeReason("data_revision", "Regions, links or earlier figures changed.")
     countries = [d.get("countries") for d in data]
     if countries[0] != countries[1] or data[0].get("regions") != data[1].get("regions"):
-        yield Reason("regions", "Not the same regions are forecast.")
+        yield ChangeReason("regions", "Not the same regions are forecast.")
     if a.get("model") != b.get("model"):
-        yield Reason("model", f"The model was {old.model}, and is now {new.model}.")
+        yield ChangeReason("model", f"The model was {old.model}, and is now {new.model}.")
     asked = [{**m.get("settings", {}), "seed": m.get("seed"), "draws": m.get("draws")} for m in (a, b)]
     changed = _changed(asked[0], asked[1], ignore=("as_of",))
     if changed:
-        yield Reason("settings", f"Settings changed: {'; '.join(changed)}.")
+        yield ChangeReason("settings", f"Settings changed: {'; '.join(changed)}.")
     changed = _changed(a.get("versions", {}), b.get("versions", {}))
     if changed:
-        yield Reason("software", f"Versions changed: {'; '.join(changed)}.")
+        yield ChangeReason("software", f"Versions changed: {'; '.join(changed)}.")
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any], ignore: tuple[str, ...] = ()) -> list[str]:

@@ -70,14 +70,14 @@ def withdraw_release(reference: str, out: Path, reason: str, day: date) -> Withd
 
 
 @dataclass(frozen=True)
-class Pruning:
+class PruningPlan:
     """What a policy keeps and what it removes."""
 
     kept: dict[str, str]  # Why each release stays, by name.
     removed: tuple[ReleaseInfo, ...]  # What goes.
 
 
-def plan_pruning(releases: list[ReleaseInfo], months: int) -> Pruning:
+def plan_pruning(releases: list[ReleaseInfo], months: int) -> PruningPlan:
     """Keep the newest usable release of each of the newest ``months`` months, ``latest``, and what was withdrawn.
 
     Everything else goes: earlier numbers of a month, and months before. A damaged release is kept, since it is
@@ -96,10 +96,10 @@ def plan_pruning(releases: list[ReleaseInfo], months: int) -> Pruning:
             kept[r.name] = f"it is damaged: {r.problem}"
         elif r.name in recent:
             kept[r.name] = f"the newest of {r.origin}, within {months} months"
-    return Pruning(kept, tuple(r for r in releases if r.name not in kept))
+    return PruningPlan(kept, tuple(r for r in releases if r.name not in kept))
 
 
-def prune_releases(out: Path, months: int, *, dry_run: bool = False) -> Pruning:
+def prune_releases(out: Path, months: int, *, dry_run: bool = False) -> PruningPlan:
     """Remove what :func:`plan_pruning` does not keep; each release goes in one rename before it is deleted.
 
     Raises

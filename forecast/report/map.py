@@ -16,7 +16,7 @@ from ..result import ForecastResult
 from .labels import Label, broken, place
 from .number_format import count
 from .svg import drawing, tag
-from .tables import Outlook, Spill
+from .tables import Outlook, SpilloverSummary
 
 WIDTH = 1000.0
 MARGIN = 8.0
@@ -172,7 +172,7 @@ def choropleth(
     return drawing(parts, shapes.width, shapes.height, description, id="map")
 
 
-def flow_map(shapes: MapShapes, outlook: Outlook, spill: Spill, most: int = 12) -> Markup:
+def flow_map(shapes: MapShapes, outlook: Outlook, spill: SpilloverSummary, most: int = 12) -> Markup:
     """Arrows from source countries to the regions that share in their violence, wide as events attributed.
 
     The drawing is cropped to the arrows, so that a small border is not lost in a large desert.

@@ -23,7 +23,7 @@ CLASSES = 8
 
 
 @dataclass(frozen=True)
-class Measure:
+class MapMeasure:
     """One way to colour the map."""
 
     #: For the script and for people.
@@ -74,12 +74,12 @@ def _written(values: np.ndarray, write: Any) -> list[list[str]]:
     return [[write(float(v)) for v in row] for row in values]
 
 
-def _counts(key: str, label: str, values: np.ndarray) -> Measure:
+def _counts(key: str, label: str, values: np.ndarray) -> MapMeasure:
     edges = count_edges(values)
-    return Measure(key, label, values, _written(values, count), edges, "q", _ranges(edges, _plain))
+    return MapMeasure(key, label, values, _written(values, count), edges, "q", _ranges(edges, _plain))
 
 
-def _change(key: str, label: str, values: np.ndarray) -> Measure:
+def _change(key: str, label: str, values: np.ndarray) -> MapMeasure:
     largest = float(np.nanmax(np.abs(values), initial=0.0))
     step = max([s for s in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0) if s * 2 <= max(largest, 1.0)])
     edges = (-2 * step, -step, -step / 5, step / 5, step, 2 * step)
@@ -87,12 +87,12 @@ def _change(key: str, label: str, values: np.ndarray) -> Measure:
     middle = [f"{a} to {b}" for a, b in pairwise(names)]
     middle[2] = "about the same"
     legend = (f"{names[0]} or lower", *middle, f"{names[-1]} or higher")
-    return Measure(key, label, values, _written(values, signed), edges, "d", legend)
+    return MapMeasure(key, label, values, _written(values, signed), edges, "d", legend)
 
 
 def map_measures(
     result: ForecastResult, outlooks: Mapping[str, Outlook], previous: PastRelease | None = None
-) -> list[Measure]:
+) -> list[MapMeasure]:
     """All measures on offer, the default first."""
     events = outlooks["events"]
     found = [_counts("events", "Expected events", events.mean)]
@@ -100,7 +100,7 @@ def map_measures(
         word = "at least one event" if k == 1 else f"{k} events or more"
         likely, label = events.chance[k], f"Chance of {word}"
         text, legend = _written(likely, chance), _ranges(CHANCES, percent)
-        found.append(Measure(f"p{k}", label, likely, text, CHANCES, "q", legend))
+        found.append(MapMeasure(f"p{k}", label, likely, text, CHANCES, "q", legend))
     found.append(_change("change", "Change against past 12 months", events.change))
     if "deaths" in outlooks:
         found.append(_counts("deaths", "Expected deaths", outlooks["deaths"].mean))
@@ -155,7 +155,7 @@ def page_data(
     result: ForecastResult,
     outlooks: Mapping[str, Outlook],
     countries: Mapping[str, Outlook],
-    measures: Sequence[Measure],
+    measures: Sequence[MapMeasure],
     reasons: np.ndarray,
     past: int = 36,
 ) -> dict[str, Any]:

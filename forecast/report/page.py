@@ -23,7 +23,7 @@ from . import number_format as numbers
 from . import sections
 from . import sentences as words
 from .hindsight import change_sentence
-from .map_measures import Measure, map_measures, page_data, safe_json, since_release
+from .map_measures import MapMeasure, map_measures, page_data, safe_json, since_release
 from .tables import Outlook, blind_spots, country_outlook, main_reasons, region_outlook, spillover
 
 #: What a forecast must not be used for, as this page and docs/do_no_harm.md say it.
@@ -162,7 +162,7 @@ def _map(
     result: ForecastResult,
     shapes: maps.MapShapes | None,
     events: Outlook,
-    measures: Sequence[Measure],
+    measures: Sequence[MapMeasure],
     order: list[int],
 ) -> Markup | None:
     """The main map of the first month; None where there are no polygons."""

@@ -18,7 +18,7 @@ from . import hindsight as past
 from . import map as maps
 from . import number_format as numbers
 from . import sentences as words
-from .tables import RECENT, Outlook, Spill
+from .tables import RECENT, Outlook, SpilloverSummary
 
 #: Small charts of leading places; rows of tables shown at first.
 LEADING, ROWS = 6, 15
@@ -212,7 +212,7 @@ def fan_panels(
 
 
 def spill_section(
-    result: ForecastResult, spill: Spill | None, shapes: maps.MapShapes | None, events: Outlook
+    result: ForecastResult, spill: SpilloverSummary | None, shapes: maps.MapShapes | None, events: Outlook
 ) -> dict[str, Any] | None:
     """Matrix, arrows and rows of the spillover section; None where none was estimated."""
     if spill is None:

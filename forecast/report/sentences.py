@@ -14,7 +14,7 @@ from ...data.geography import country_name
 from ..result import ForecastResult
 from ..spillover.attribution import note_on
 from .number_format import chance, count, interval, listing, month_name, percent, plural, share_span
-from .tables import Outlook, Spill
+from .tables import Outlook, SpilloverSummary
 
 #: A rise or fall is named from this ratio to the mean of the last twelve months on, and from one event a month on.
 LEAST_RATIO, LEAST_EVENTS = 1.25, 1.0
@@ -141,7 +141,7 @@ def onset_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Se
     return Sentence(words, facts, "Where it is quiet")
 
 
-def border_sentence(spill: Spill | None, top: int = 2) -> Sentence:
+def border_sentence(spill: SpilloverSummary | None, top: int = 2) -> Sentence:
     """What crosses borders, in the model's own terms, or that there is no measurable signal."""
     topic = "Across borders"
     if spill is None:
@@ -191,7 +191,7 @@ def _share_interval(row: object) -> str:
 
 
 def headline(
-    result: ForecastResult, outlook: Outlook, spill: Spill | None, changed: Sentence | None = None
+    result: ForecastResult, outlook: Outlook, spill: SpilloverSummary | None, changed: Sentence | None = None
 ) -> list[Sentence]:
     """The page's headline, most important first; ``changed`` says what moved since the last release."""
     sentences = [

@@ -149,7 +149,7 @@ def reason(values: Mapping[str, float], moving: str = "") -> str:
 
 
 @dataclass(frozen=True)
-class Spill:
+class SpilloverSummary:
     """Spillover at the horizon and threshold that the page speaks of."""
 
     #: Months cumulated; events.
@@ -181,7 +181,7 @@ def _nearest(options: list[int], wanted: int) -> int:
     return min(options, key=lambda option: (abs(option - wanted), option))
 
 
-def spillover(result: ForecastResult, outlook: Outlook) -> Spill | None:
+def spillover(result: ForecastResult, outlook: Outlook) -> SpilloverSummary | None:
     """Spillover over about three months, of about five events or more; None where none was run."""
     table = result.spillover
     if table.empty:
@@ -210,7 +210,7 @@ def spillover(result: ForecastResult, outlook: Outlook) -> Spill | None:
         if declared.any() and whole > 0:
             shares[at] = part.loc[declared, "attributed"].sum() / whole
     pairs = frozenset(distinguishable_pairs(result.pairs))
-    return Spill(horizon, threshold, rows, sources, targets, shares, tested, pairs)
+    return SpilloverSummary(horizon, threshold, rows, sources, targets, shares, tested, pairs)
 
 
 def blind_spots(result: ForecastResult, outlook: Outlook) -> pd.DataFrame:

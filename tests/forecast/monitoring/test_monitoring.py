@@ -364,7 +364,7 @@ def test_each_red_alarm_has_its_own_error(world: ForecastResult, tmp_path: Path)
     blank = pd.DataFrame(columns=monitor.COLUMNS)
     for name, kind in (("skill", SkillError), ("coverage", CoverageError)):
         red = (StatusEntry(name, "red", "Too bad."),)
-        error = score_job.Scored(tmp_path, "2023-12", blank, blank, blank, 0, red, blank, 0).error
+        error = score_job.ScoredReleases(tmp_path, "2023-12", blank, blank, blank, 0, red, blank, 0).error
         assert type(error) is kind
 
 

@@ -46,13 +46,8 @@ class Job:
 class Training:
     """A trained model, and the whole record that it was judged on.
 
-    Attributes
-    ----------
-    trained : TrainedModel
-    records : mapping of str to list of Record
-        By target: the forecasts of every member at the recent origins, one record per horizon.
-    evaluation : mapping of str to Evaluation
-        By target: every table of that back-test.
+    By target, ``records`` are the forecasts of every member at the recent origins, one record per horizon, and
+    ``evaluation`` every table of that back-test.
     """
 
     trained: TrainedModel
@@ -306,12 +301,8 @@ def _known(record: Record) -> list[int]:
 def _errors(record: Record, known: Sequence[int]) -> PastErrors:
     """The pool's past errors at some origins."""
     errors, at = record.errors, list(known)
-    return replace(
-        errors,
-        origins=tuple(errors.origins[i] for i in at),
-        score=errors.score[at],
-        spread=errors.spread[at],
-    )
+    origins = tuple(errors.origins[i] for i in at)
+    return replace(errors, origins=origins, score=errors.score[at], spread=errors.spread[at])
 
 
 def _forecast_record(

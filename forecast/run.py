@@ -77,9 +77,7 @@ def run_forecast(
 
     Examples
     --------
-    >>> from harmattan.forecast.settings import Settings
-    >>> result = run_forecast(Settings.load({"draws": 200}))  # doctest: +SKIP
-    >>> result.draws["events"].mean()  # doctest: +SKIP
+    >>> run_forecast(Settings.load({"draws": 200})).draws["events"].mean()  # doctest: +SKIP
     """
     from .fitting import fit_models
 

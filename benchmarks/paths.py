@@ -12,7 +12,7 @@ from scipy import stats
 
 from harmattan.training.diffusion.design import LAG_HALF_LIVES
 from harmattan.training.diffusion.model import Diffusion
-from harmattan.training.diffusion.simulate import negative_binomial_quantile, simulate, size_at_origin
+from harmattan.training.diffusion.simulation import negative_binomial_quantile, simulate, size_at_origin
 
 PATHS, MONTHS, REGIONS, GOAL = 2000, 6, 200, 2.0
 

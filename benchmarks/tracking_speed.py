@@ -17,19 +17,19 @@ from pathlib import Path
 import pandas as pd
 
 from harmattan.training.registry import store as stores
-from harmattan.training.registry.runs import Record, log_run, write_run
+from harmattan.training.registry.runs import RunRecord, log_run, write_run
 
 MEMBERS = ("pool", "boosted", "conflictology_12", "endemic_epidemic", "exponential_nb")
 FIGURES = ("crps", "skill", "coverage_50", "coverage_80", "coverage_90")
 
 
-def record(number: int, children: bool = True) -> Record:
+def record(number: int, children: bool = True) -> RunRecord:
     """A forecast's record as large as a real one: parameters, pool metrics at three horizons, a child per member."""
     metrics = {
         f"{name}.{target}.pool": dict.fromkeys((1, 3, 6), 0.4) for name in FIGURES for target in ("e", "d")
     }
     below = {f"{name}.{target}": dict.fromkeys((1, 3, 6), 0.4) for name in FIGURES for target in ("e", "d")}
-    return Record(
+    return RunRecord(
         f"forecast {number}",
         params={f"p{i}": i for i in range(35)},
         metrics=metrics,
@@ -41,7 +41,9 @@ def record(number: int, children: bool = True) -> Record:
         profile=pd.DataFrame({"country": ["MLI"], "events": [3.0]}),
         digest="a" * 64,
         texts={"configuration.json": "{}"},
-        children=[Record(name, metrics=below, tags={"run_kind": "member"}) for name in MEMBERS if children],
+        children=[
+            RunRecord(name, metrics=below, tags={"run_kind": "member"}) for name in MEMBERS if children
+        ],
     )
 
 

@@ -333,12 +333,12 @@ def _record_tables(
     forecasts: Mapping[tuple[str, int], ForecastRecord], target: str
 ) -> dict[str, pd.DataFrame]:
     """How often what was forecast came true, and the last month as it would have been forecast."""
-    from ..training.evaluation.reliability import REHEARSED, rehearsal, reliability_table
+    from ..training.evaluation.reliability import REHEARSAL_COLUMNS, rehearsal, reliability_table
 
     leading = forecasts.get((target, 1))
     return {
         "reliability": reliability_table(forecasts.values()),
-        "rehearsal": pd.DataFrame(columns=REHEARSED) if leading is None else rehearsal(leading),
+        "rehearsal": pd.DataFrame(columns=REHEARSAL_COLUMNS) if leading is None else rehearsal(leading),
     }
 
 
@@ -389,8 +389,8 @@ def _trained_model(
 
 def _board(record: Record, pit: np.ndarray, settings: Settings) -> pd.DataFrame:
     """The recent record of every member at one horizon."""
-    from ..training.evaluation.backtest import leaderboard
+    from ..training.evaluation.backtest import score_board
 
-    return leaderboard(
+    return score_board(
         record, np.random.default_rng(np.random.SeedSequence([settings.seed, 2, record.horizon])), pit
     )

@@ -273,12 +273,12 @@ class SimulatedSpillover:
     ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
         """The spillover table, and the answers that take it apart."""
         from .fitting import events_problem
-        from .spillover.attribution import COLUMNS, SPANS, spillover_table
+        from .spillover.attribution import SPANS, SPILLOVER_COLUMNS, spillover_table
         from .spillover.breakdown import ModelAtOrigin, exact_answers
         from .spillover.stress import stress_response
 
         if self.model is None or self.worlds is None or draws is None:
-            return pd.DataFrame(columns=list(COLUMNS)), {}
+            return pd.DataFrame(columns=list(SPILLOVER_COLUMNS)), {}
         table = spillover_table(self.model, self.worlds, self.prepared.inputs.panel, draws, borders)
         view = ModelAtOrigin.at(self.model, events_problem(self.prepared.problems), self.prepared.origin)
         answers = exact_answers(view, [s for s in SPANS if s <= self.months])

@@ -17,14 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Rooms whose face is not made yet. It only shrinks.
 NOT_YET = {
     "harmattan.forecast",
-    "harmattan.forecast.spillover",
-    "harmattan.forecast.spillover.evaluation",
-    "harmattan.training",
-    "harmattan.training.diffusion",
-    "harmattan.training.evaluation",
     "harmattan.training.models",
     "harmattan.training.pool",
-    "harmattan.training.registry",
 }
 
 

@@ -1,1 +1,39 @@
 """Models, their scores, their calibration, their tracking."""
+
+from typing import TYPE_CHECKING
+
+from ..data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .distribution import Draws, independent_ranks, joint_draws, ranks_of
+    from .margins import Margins, empirical, stack
+    from .parallel import run_tasks
+    from .problems import build_problems
+    from .record import PastErrors, Record
+    from .trained_model import TrainedModel, at_horizons, make_trained_model
+    from .tuning import SEARCH_SPACE, Search, Trial, best_trial, check_searchable, search
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "SEARCH_SPACE",
+    "Draws",
+    "Margins",
+    "PastErrors",
+    "Record",
+    "Search",
+    "TrainedModel",
+    "Trial",
+    "at_horizons",
+    "best_trial",
+    "build_problems",
+    "check_searchable",
+    "empirical",
+    "independent_ranks",
+    "joint_draws",
+    "make_trained_model",
+    "ranks_of",
+    "run_tasks",
+    "search",
+    "stack",
+]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Whole:
+class IntRange:
     """Whole numbers from ``low`` to ``high``, on a logarithmic scale."""
 
     low: int
@@ -27,7 +27,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Real:
+class FloatRange:
     """Numbers from ``low`` to ``high``, on a logarithmic scale where ``log``."""
 
     low: float
@@ -36,30 +36,30 @@ class Real:
 
 
 #: What is searched, by member: every name is a parameter of its class.
-SPACE: Mapping[str, Mapping[str, Whole | Real]] = {
+SEARCH_SPACE: Mapping[str, Mapping[str, IntRange | FloatRange]] = {
     "boosted": {
-        "blend": Real(0.0, 0.8),
-        "trees": Whole(5, 80),
-        "learning_rate": Real(0.01, 0.1, log=True),
-        "leaves": Whole(4, 24),
-        "min_leaf": Whole(100, 1200),
-        "feature_share": Real(0.2, 0.9),
-        "penalty": Real(2.0, 100.0, log=True),
+        "blend": FloatRange(0.0, 0.8),
+        "trees": IntRange(5, 80),
+        "learning_rate": FloatRange(0.01, 0.1, log=True),
+        "leaves": IntRange(4, 24),
+        "min_leaf": IntRange(100, 1200),
+        "feature_share": FloatRange(0.2, 0.9),
+        "penalty": FloatRange(2.0, 100.0, log=True),
     },
     "endemic_epidemic": {
-        "recency_half_life": Real(20.0, 120.0, log=True),
-        "pooling": Real(0.1, 10.0, log=True),
+        "recency_half_life": FloatRange(20.0, 120.0, log=True),
+        "pooling": FloatRange(0.1, 10.0, log=True),
     },
     "exponential_nb": {
-        "fast": Real(1.0, 6.0, log=True),
-        "slow": Real(8.0, 36.0, log=True),
-        "recency_half_life": Real(20.0, 120.0, log=True),
-        "local": Real(0.01, 0.5, log=True),
+        "fast": FloatRange(1.0, 6.0, log=True),
+        "slow": FloatRange(8.0, 36.0, log=True),
+        "recency_half_life": FloatRange(20.0, 120.0, log=True),
+        "local": FloatRange(0.01, 0.5, log=True),
     },
     "smoothed_conflictology": {
-        "window": Whole(6, 24),
-        "pull": Real(0.005, 0.5, log=True),
-        "recency_half_life": Real(20.0, 120.0, log=True),
+        "window": IntRange(6, 24),
+        "pull": FloatRange(0.005, 0.5, log=True),
+        "recency_half_life": FloatRange(20.0, 120.0, log=True),
     },
 }
 
@@ -71,7 +71,7 @@ class Search:
     Attributes
     ----------
     member : str
-        A key of :data:`SPACE`.
+        A key of :data:`SEARCH_SPACE`.
     target : str
     horizons : tuple of int
         Months ahead; each counts the same.
@@ -99,8 +99,14 @@ class Search:
     @property
     def name(self) -> str:
         """The same for the same search, so that it can be taken up again."""
-        told = [self.target, self.horizons, [str(o) for o in self.origins], self.region_ids, self.refit_every]
-        whole = json.dumps([*told, self.seed, self.data_hash, repr(SPACE[self.member])]).encode()
+        identity = [
+            self.target,
+            self.horizons,
+            [str(o) for o in self.origins],
+            self.region_ids,
+            self.refit_every,
+        ]
+        whole = json.dumps([*identity, self.seed, self.data_hash, repr(SEARCH_SPACE[self.member])]).encode()
         return f"{self.member}-{self.target}-{hashlib.sha256(whole).hexdigest()[:12]}"
 
     @property
@@ -133,11 +139,13 @@ class Trial:
     steps: Mapping[int, float]
 
 
-def check_member(member: str) -> None:
+def check_searchable(member: str) -> None:
     """A :class:`UsageError` for a member whose parameters are not searched, or without optuna."""
-    if member not in SPACE:
+    if member not in SEARCH_SPACE:
         raise UsageError(
-            f"no parameters of '{member}' are declared for a search.", "--member", nearest(member, SPACE)
+            f"no parameters of '{member}' are declared for a search.",
+            "--member",
+            nearest(member, SEARCH_SPACE),
         )
     try:
         import optuna  # noqa: F401
@@ -154,7 +162,7 @@ def defaults(member: str) -> dict[str, float]:
     20
     """
     made = _make(member, {}).get_params(deep=False)
-    return {name: made[name] for name in SPACE[member]}
+    return {name: made[name] for name in SEARCH_SPACE[member]}
 
 
 def search(
@@ -190,11 +198,11 @@ def search(
     Raises
     ------
     UsageError
-        See :func:`check_member`.
+        See :func:`check_searchable`.
     TrackingError
         The database cannot be read or written.
     """
-    check_member(plan.member)
+    check_searchable(plan.member)
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -203,13 +211,13 @@ def search(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         study = _open(plan, where)
-        usual = _usual(problem, plan)
+        usual = _reference_scores(problem, plan)
 
         def objective(trial: Any) -> float:
             return _try(problem, plan, usual, trial, workers)
 
         while (done := len(study.trials_done)) < trials:
-            study.tell_next(objective, done)
+            study.run_next(objective, done)
             if progress:
                 progress(done + 1, trials)
         return [_trial(i, t) for i, t in enumerate(study.trials_done)]
@@ -234,7 +242,7 @@ class _Study:
         """Trials that came to an end; one that was interrupted, or that a killed process left, is forgotten."""
         return [t for t in self._load(0).trials if t.state.name in STATES]
 
-    def tell_next(self, objective: Callable[[Any], float], number: int) -> None:
+    def run_next(self, objective: Callable[[Any], float], number: int) -> None:
         study = self._load(number)
         # One that waits was left by a process that ended before it began; one that a killed process left running
         # is in nobody's hands, and does not count.
@@ -274,11 +282,11 @@ def _try(problem: Problem, plan: Search, usual: np.ndarray, trial: Any, workers:
 
     params = {
         name: trial.suggest_int(name, part.low, part.high, log=True)
-        if isinstance(part, Whole)
+        if isinstance(part, IntRange)
         else trial.suggest_float(name, part.low, part.high, log=part.log)
-        for name, part in SPACE[plan.member].items()
+        for name, part in SEARCH_SPACE[plan.member].items()
     }
-    keep = _kept(problem, plan)
+    keep = _scored(problem, plan)
     total = np.zeros(len(plan.horizons))
     score = float("nan")
     for step, block in enumerate(plan.blocks):
@@ -325,9 +333,9 @@ def block_score(
     return total
 
 
-def _usual(problem: Problem, plan: Search) -> np.ndarray:
+def _reference_scores(problem: Problem, plan: Search) -> np.ndarray:
     """The same sum for conflictology over 12 months, (blocks, horizons)."""
-    keep = _kept(problem, plan)
+    keep = _scored(problem, plan)
     sums = [
         [block_score(problem, "conflictology_12", {}, h, block, keep) for h in plan.horizons]
         for block in plan.blocks
@@ -341,7 +349,7 @@ def _usual(problem: Problem, plan: Search) -> np.ndarray:
     return np.array(sums)
 
 
-def _kept(problem: Problem, plan: Search) -> np.ndarray:
+def _scored(problem: Problem, plan: Search) -> np.ndarray:
     return np.array([region in set(plan.region_ids) for region in problem.panel.region_ids])
 
 
@@ -373,7 +381,7 @@ def _trial(number: int, found: Any) -> Trial:
     return Trial(number, dict(found.params), STATES[found.state.name], score, steps)
 
 
-def best(trials: Sequence[Trial]) -> Trial | None:
+def best_trial(trials: Sequence[Trial]) -> Trial | None:
     """The trial with the lowest score; None where none came to its end."""
     whole = [t for t in trials if t.score is not None]
     return min(whole, key=lambda t: (t.score, t.number)) if whole else None

@@ -154,8 +154,7 @@ def summary_of(
 
 def track_backtest(outcome: BacktestOutcome, settings: BacktestSettings) -> str:
     """One run for the whole back-test; its id, or a :class:`TrackingError`."""
-    from ...training.registry.runs import Record as RunRecord
-    from ...training.registry.runs import git_state, log_run
+    from ...training.registry.runs import RunRecord, git_state, log_run
     from ..tracking import POOL, children, draw_plots, metrics
 
     name, tables, board = outcome.plan.protocol.name, outcome.evaluation, outcome.evaluation.leaderboard

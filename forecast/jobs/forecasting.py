@@ -159,9 +159,9 @@ def with_targets(settings: Settings, panel: Panel) -> Settings:
 
 
 def _prepare(settings: Settings) -> subprocess.Popen[bytes] | None:
-    from ...training.registry import runs as tracking
+    from ...training.registry import prepare
 
-    return tracking.prepare(settings.mlruns, settings.tracking_uri)
+    return prepare(settings.mlruns, settings.tracking_uri)
 
 
 def track_forecast(

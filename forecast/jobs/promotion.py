@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...training.registry.gate import Verdict
-    from ...training.registry.versions import Loaded
+    from ...training.registry.versions import LoadedModel
     from ..settings import Settings
 
 
@@ -77,7 +77,7 @@ def promote(
     TrackingError
         The store cannot be used.
     """
-    from ...training.registry import versions as registry
+    from ...training import registry
 
     if force and not reason.strip():
         raise UsageError("a forced promotion needs a reason.", "--force", "Say why with --reason '...'.")
@@ -98,20 +98,20 @@ def promote(
         return Promotion(challenger.version, before, "would", verdict.reasons, rival)
     how = ("refit" if refit else "gate") if verdict.ok else "forced"
     tags = _tags(how, verdict, rival, reason)
-    with registry.registry(settings.mlruns, settings.tracking_uri) as client:
+    with registry.open_registry(settings.mlruns, settings.tracking_uri) as client:
         before = registry.make_champion(client, challenger.version, tags)
     return Promotion(challenger.version, before, how, verdict.reasons, rival)
 
 
 def _pointed_at(settings: Settings, alias: str) -> str | None:
     """The number of the version that an alias points at; None where there is none."""
-    from ...training.registry import versions as registry
+    from ...training import registry
 
-    with registry.registry(settings.mlruns, settings.tracking_uri) as client:
-        return next((v.number for v in registry.versions(client) if alias in v.aliases), None)
+    with registry.open_registry(settings.mlruns, settings.tracking_uri) as client:
+        return next((v.number for v in registry.list_versions(client) if alias in v.aliases), None)
 
 
-def _standing(settings: Settings, force: bool) -> Loaded | None:
+def _standing(settings: Settings, force: bool) -> LoadedModel | None:
     """The champion; one whose files are broken only counts as none where force is used."""
     try:
         return champion_of(settings)
@@ -122,7 +122,7 @@ def _standing(settings: Settings, force: bool) -> Loaded | None:
 
 
 def _faced(
-    scores: pd.DataFrame, champion: Loaded | None, settings: Settings, force: bool, refit: bool
+    scores: pd.DataFrame, champion: LoadedModel | None, settings: Settings, force: bool, refit: bool
 ) -> tuple[Verdict, str]:
     """What the gate says; a champion whose record is broken only counts as none where force is used."""
     try:
@@ -133,7 +133,7 @@ def _faced(
         return face(scores, None, settings.seed)
 
 
-def _check_refit(challenger: Loaded, champion: Loaded | None) -> None:
+def _check_refit(challenger: LoadedModel, champion: LoadedModel | None) -> None:
     """An error unless a version is the champion's own recipe, members and package, fitted on newer months."""
     if champion is None:
         raise UsageError("there is no champion to be refitted.", "--refit", "Leave it out.")
@@ -174,13 +174,13 @@ def roll_back(settings: Settings, reason: str = "", dry_run: bool = False) -> Pr
     TrackingError
         The store cannot be used.
     """
-    from ...training.registry import versions as registry
+    from ...training import registry
 
     earlier = registry.load_model(registry.PREVIOUS, settings.mlruns, settings.tracking_uri)
     why = reason.strip() or "rolled back"
     if dry_run:
         return Promotion(earlier.version, _pointed_at(settings, registry.CHAMPION), "would", (why,))
-    with registry.registry(settings.mlruns, settings.tracking_uri) as client:
+    with registry.open_registry(settings.mlruns, settings.tracking_uri) as client:
         tags = {"promoted_how": "rollback", "promoted_because": why}
         before = registry.make_champion(client, earlier.version, tags)
     return Promotion(earlier.version, before, "rollback", (why,))

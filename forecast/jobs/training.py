@@ -25,8 +25,8 @@ from ..tracking import card_text, children, draw_plots, metrics, profile, second
 
 if TYPE_CHECKING:
     from ...training.registry.gate import Verdict
-    from ...training.registry.runs import Record
-    from ...training.registry.versions import Loaded
+    from ...training.registry.runs import RunRecord
+    from ...training.registry.versions import LoadedModel
     from ...training.trained_model import TrainedModel
     from ..fitting import Training
 
@@ -136,15 +136,15 @@ def _open_store(settings: Settings) -> subprocess.Popen[bytes] | None:
 
     A new database is made beside the work.
     """
-    from ...training.registry import store as stores
+    from ...training import registry
 
-    if stores.is_local(settings.mlruns, settings.tracking_uri):
-        stores.check_folder(settings.mlruns)
-    preparing = stores.prepare(settings.mlruns, settings.tracking_uri)
+    if registry.is_local(settings.mlruns, settings.tracking_uri):
+        registry.check_folder(settings.mlruns)
+    preparing = registry.prepare(settings.mlruns, settings.tracking_uri)
     if preparing is not None:
         return preparing
-    with stores.connected(settings.mlruns, settings.tracking_uri) as client:
-        number = stores.experiment_of(client, settings.mlruns, settings.tracking_uri)
+    with registry.connected(settings.mlruns, settings.tracking_uri) as client:
+        number = registry.experiment_of(client, settings.mlruns, settings.tracking_uri)
         # A value that is new each time: what stays the same is not written.
         client.set_experiment_tag(number, "training_began", datetime.now(UTC).isoformat())
     return None
@@ -159,7 +159,7 @@ def scored(training: Training) -> pd.DataFrame:
 
 
 def face(
-    challenger: pd.DataFrame, champion: Loaded | None, seed: int, better: bool = True
+    challenger: pd.DataFrame, champion: LoadedModel | None, seed: int, better: bool = True
 ) -> tuple[Verdict, str]:
     """What the gate says of a challenger, and whom it faced: the champion, or the best baselines.
 
@@ -179,7 +179,7 @@ def face(
 
 def _register(
     training: Training,
-    record: Record,
+    record: RunRecord,
     scores: pd.DataFrame,
     saved: Path,
     inputs: Inputs,
@@ -187,8 +187,7 @@ def _register(
     spent: Mapping[str, float],
 ) -> TrainOutcome:
     """Log the run, register the version, let it face the gate, and set the aliases."""
-    from ...training.registry import store as stores
-    from ...training.registry import versions as registry
+    from ...training import registry
     from ...training.registry.runs import write_run
     from ..serving import save_model
 
@@ -201,14 +200,14 @@ def _register(
     }
     record = replace(record, metrics={**record.metrics, **seconds(spent)}, tags={**record.tags, **gate})
     doing = "the model could not be registered"
-    with stores.connected(settings.mlruns, settings.tracking_uri, doing=doing) as client:
-        number = stores.experiment_of(client, settings.mlruns, settings.tracking_uri)
+    with registry.connected(settings.mlruns, settings.tracking_uri, doing=doing) as client:
+        number = registry.experiment_of(client, settings.mlruns, settings.tracking_uri)
         run_id = write_run(client, number, record)
         kept = ("origin", "data_hash", "package_version", "config_hash", "model_digest")
         tags = {key: record.tags[key] for key in kept} | gate
-        version = registry.register(client, run_id, number, saved, tags)
+        version = registry.register_version(client, run_id, number, saved, tags)
         client.set_tag(run_id, "model_version", version)
-        registry.point(client, registry.CHALLENGER, version)
+        registry.point_alias(client, registry.CHALLENGER, version)
         if first and verdict.ok:
             registry.make_champion(client, version, {"promoted_because": "; ".join(verdict.reasons)})
     return TrainOutcome(training, version, run_id, verdict, rival, first and verdict.ok)
@@ -231,22 +230,21 @@ def _judge(scores: pd.DataFrame, settings: Settings) -> tuple[Verdict, str, bool
     return verdict, rival, champion is None
 
 
-def champion_of(settings: Settings) -> Loaded | None:
+def champion_of(settings: Settings) -> LoadedModel | None:
     """The champion; None where there is none yet. A champion that cannot be read is an error, not an absence."""
-    from ...training.registry import store as stores
-    from ...training.registry import versions as registry
+    from ...training import registry
 
     doing, place = "the model registry cannot be used", (settings.mlruns, settings.tracking_uri)
-    with stores.connected(*place, doing=doing, remedy=registry.REMEDY) as client:
-        there = any(registry.CHAMPION in version.aliases for version in registry.versions(client))
+    with registry.connected(*place, doing=doing, remedy=registry.REMEDY) as client:
+        there = any(registry.CHAMPION in version.aliases for version in registry.list_versions(client))
     if not there:
         return None
     return registry.load_model(registry.CHAMPION, settings.mlruns, settings.tracking_uri)
 
 
-def _record(training: Training, inputs: Inputs, settings: Settings) -> Record:
+def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord:
     """What the run holds but for the verdict: configuration, scores, data, tables, pictures, report, card."""
-    from ...training.registry.runs import Record, environment_lock, flatten
+    from ...training.registry.runs import RunRecord, environment_lock, flatten
     from ..release import csv_text
     from ..report import render
     from ..run import run_forecast
@@ -268,7 +266,7 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> Record:
     versions = dict(line.split("==", 1) for line in lock.splitlines())
     libraries = {name: versions[name] for name in LIBRARIES if name in versions}
     configuration = {**settings.published(), "recipe_hash": recipe_hash, "versions": libraries}
-    return Record(
+    return RunRecord(
         name=f"train {trained.origin}",
         params=configuration,
         metrics={**metrics(board[board["member"] == "pool"], METRICS), **_parts(tables["splits"])},

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...training.models.base import Problem
-    from ...training.registry.runs import Record
+    from ...training.registry.runs import RunRecord
     from ...training.tuning import Search, Trial
     from ..settings import Settings
 
@@ -34,9 +34,9 @@ class TuneOutcome:
 
     def summary(self) -> dict[str, Any]:
         """For JSON."""
-        from ...training.tuning import best
+        from ...training.tuning import best_trial
 
-        winner = best(self.trials)
+        winner = best_trial(self.trials)
         states = [t.state for t in self.trials]
         return {
             "study": self.search.name,
@@ -61,7 +61,7 @@ def run_tune_job(
     settings : Settings
         Source, the one target, horizons, countries, seed, workers, and the store.
     member : str
-        A key of :data:`harmattan.training.tuning.SPACE`.
+        A key of :data:`harmattan.training.tuning.SEARCH_SPACE`.
     trials : int
         How many the study is to hold, those of earlier calls among them.
     origins : tuple of pandas.Period, optional
@@ -107,9 +107,9 @@ def plan_search(
 ) -> tuple[Problem, Search]:
     """The data up to the last outcome, and what is searched on them; raises what :func:`run_tune_job` does."""
     from ...training.problems import build_problems
-    from ...training.tuning import Search, check_member
+    from ...training.tuning import Search, check_searchable
 
-    check_member(member)
+    check_searchable(member)
     if not 1 <= trials <= MOST:
         raise UsageError(f"{trials} trials are not a search.", "--trials", f"Write 1 to {MOST}.")
     target = settings.targets[0]
@@ -144,17 +144,17 @@ def _check_vault(last_target: pd.Period) -> None:
         raise UsageError(what, "--origins", remedy)
 
 
-def _record(outcome: TuneOutcome) -> Record:
-    from ...training.registry.runs import Record
-    from ...training.tuning import SPACE, best
+def _record(outcome: TuneOutcome) -> RunRecord:
+    from ...training.registry.runs import RunRecord
+    from ...training.tuning import SEARCH_SPACE, best_trial
     from ..version import version
 
-    plan, winner = outcome.search, best(outcome.trials)
+    plan, winner = outcome.search, best_trial(outcome.trials)
     shipped = outcome.trials[0].score
     metrics = {} if shipped is None else {"score_shipped": {0: shipped}}
     if winner and winner.score is not None:
         metrics = {"score_best": {len(outcome.trials): winner.score}, **metrics}
-    return Record(
+    return RunRecord(
         name=f"tune {plan.member} {plan.target}",
         params={
             "member": plan.member,
@@ -164,7 +164,7 @@ def _record(outcome: TuneOutcome) -> Record:
             "horizons": list(plan.horizons),
             "refit_every": plan.refit_every,
             "seed": plan.seed,
-            "space": {name: repr(part) for name, part in SPACE[plan.member].items()},
+            "space": {name: repr(part) for name, part in SEARCH_SPACE[plan.member].items()},
         },
         metrics=metrics,
         tags={
@@ -177,7 +177,7 @@ def _record(outcome: TuneOutcome) -> Record:
         },
         digest=plan.data_hash,
         children=[
-            Record(
+            RunRecord(
                 name=f"trial {trial.number:04d}",
                 params=trial.params,
                 metrics={"score": trial.steps},

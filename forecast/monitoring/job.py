@@ -32,7 +32,7 @@ from ..release import (
 from . import scores as monitor
 
 if TYPE_CHECKING:
-    from ...training.registry.runs import Record
+    from ...training.registry.runs import RunRecord
     from ..inputs import Inputs
     from ..settings import Settings
 
@@ -224,13 +224,13 @@ def _logged(scored: ScoredReleases, settings: Settings, say: Progress) -> Scored
     return replace(scored, run_ids=ids)
 
 
-def records(scored: ScoredReleases) -> list[Record]:
+def records(scored: ScoredReleases) -> list[RunRecord]:
     """One record per model that has made releases: its scores over time.
 
     That of the newest release has the inputs' drift and the alarms as well. What stands now (``data_to, level,
     alarms``) is left out where later months have been scored before.
     """
-    from ...training.registry.runs import Record
+    from ...training.registry.runs import RunRecord
     from ...training.registry.versions import MODEL
 
     judged, found = scored.judged, []
@@ -253,7 +253,7 @@ def records(scored: ScoredReleases) -> list[Record]:
                 "alarms": messages if model == newest else "",
             }
         texts: dict[str, str | bytes] = {SCORES: csv_text(scored.table[scored.table["model"] == model])}
-        found.append(Record(f"monitoring {model}", metrics=measured, tags=tags, texts=texts))
+        found.append(RunRecord(f"monitoring {model}", metrics=measured, tags=tags, texts=texts))
     return found
 
 

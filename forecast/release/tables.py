@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ...training.evaluation.reliability import COLUMNS, REHEARSED
+from ...training.evaluation.reliability import REHEARSAL_COLUMNS, RELIABILITY_COLUMNS
 from ..formats import checked_hub_table, draws_table, geo_files, hub_files, views_files, wide_table
 from .disclosure import WITHHELD, check_level, enough_events
 from .read import HISTORY, history_table
@@ -36,8 +36,8 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         "pairs.csv": _in_order(result.pairs),
         "scores.csv": result.scores,
         "contributions.csv": result.contributions,
-        "reliability.csv": result.reliability.reindex(columns=COLUMNS),
-        "rehearsal.csv": result.rehearsal.reindex(columns=REHEARSED),
+        "reliability.csv": result.reliability.reindex(columns=RELIABILITY_COLUMNS),
+        "rehearsal.csv": result.rehearsal.reindex(columns=REHEARSAL_COLUMNS),
         "checks.csv": result.quality,
         HISTORY: history_table(panel),
         **_breakdown(result),

@@ -12,7 +12,7 @@ from ...data.frames import rows_of
 from ...data.panel import Panel
 from ...training.diffusion.design import lag_states
 from ...training.diffusion.model import Diffusion
-from ...training.diffusion.simulate import simulate, size_at_origin
+from ...training.diffusion.simulation import simulate, size_at_origin
 from ...training.diffusion.uncertainty import Ensemble, risk_spread, size_of, spread
 from ...training.distribution import Draws
 from ...training.models.base import Problem
@@ -39,7 +39,7 @@ DISTINGUISHABLE_NOTE = (
 #: What stands beside a signal that is not told apart from a shock.
 SHARED = "not told apart from a shock on both sides"
 SHARED_NOTE = f"{SHARED}; {SHOCK_NOTE}"
-COLUMNS = (
+SPILLOVER_COLUMNS = (
     "source_country",
     "target_region",
     "target_country",
@@ -172,7 +172,7 @@ def spillover_table(
                 published = {"pool_risk": _pool_risk(pool, span, threshold)[to]}
                 tables.append(pd.DataFrame({**labels, **shares, **risks, **published}))
     if not tables:
-        return pd.DataFrame(columns=list(COLUMNS))
+        return pd.DataFrame(columns=list(SPILLOVER_COLUMNS))
     table = pd.concat(tables, ignore_index=True)
     keys = list(zip(table["source_country"], table["target_country"], strict=True))
     declared, distinguishable = declared_pairs(model.pairs), distinguishable_pairs(model.pairs)
@@ -183,7 +183,7 @@ def spillover_table(
     ]
     seen = _blindness(panel, borders)
     return table.merge(seen, left_on="target_region", right_on="region_id").drop(columns="region_id")[
-        list(COLUMNS)
+        list(SPILLOVER_COLUMNS)
     ]
 
 

@@ -19,7 +19,7 @@ from ...data.errors import SchemaError
 from ...data.frames import rows_of
 from ...training.diffusion.design import lag_states
 from ...training.diffusion.model import Diffusion
-from ...training.diffusion.simulate import mean_paths
+from ...training.diffusion.simulation import mean_paths
 from ...training.diffusion.uncertainty import Ensemble, Expected, spread
 from ...training.models.base import Problem
 from ..release import with_past_events

@@ -15,7 +15,7 @@ from ...data.errors import OriginError, RegionError, SourceError, UsageError, ne
 from ...data.panel import Panel
 from ...training.diffusion.design import lag_states
 from ...training.diffusion.model import Diffusion
-from ...training.diffusion.simulate import means_along, simulate, size_at_origin
+from ...training.diffusion.simulation import means_along, simulate, size_at_origin
 from ...training.diffusion.uncertainty import Ensemble, spread
 from ...training.models.base import Problem
 from .attribution import NO_SIGNAL, SHARED, declared_pairs, distinguishable_pairs, stratified_uniforms

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ...training.diffusion.simulate import simulate, size_at_origin
+from ...training.diffusion.simulation import simulate, size_at_origin
 from ...training.diffusion.uncertainty import risk_spread, size_of
 from .attribution import NO_SIGNAL, SPANS, THRESHOLDS, note_on
 from .breakdown import ModelAtOrigin

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...data.errors import ReleaseError
-from ...training.registry.runs import Record, environment_lock, git_state
+from ...training.registry.runs import RunRecord, environment_lock, git_state
 from ..release import csv_text, public_settings, read_sums
 from ..settings import checkout
 from ..version import version
@@ -30,7 +30,7 @@ METRICS |= {name: name for name in ("coverage_50", "coverage_80", "coverage_90")
 POOL = "pool"
 
 
-def record_of(result: ForecastResult, release: Path, settings: Settings) -> Record:
+def record_of(result: ForecastResult, release: Path, settings: Settings) -> RunRecord:
     """The record of one forecast and its release.
 
     Parameters
@@ -60,7 +60,7 @@ def record_of(result: ForecastResult, release: Path, settings: Settings) -> Reco
     )
 
 
-def record_of_release(release: Path) -> Record:
+def record_of_release(release: Path) -> RunRecord:
     """The record of a release that is there, from its own files alone.
 
     What only the day of the record knows, its code and its environment, is called ``tracked_with``: the release may
@@ -75,7 +75,7 @@ def record_of_release(release: Path) -> Record:
     )
 
 
-def _from_files(release: Path) -> Record:
+def _from_files(release: Path) -> RunRecord:
     """What the files of a release say of it; raises what :func:`record_of_release` does."""
     try:
         manifest, status = (_json(release / name) for name in ("manifest.json", "status.json"))
@@ -86,7 +86,7 @@ def _from_files(release: Path) -> Record:
             "configuration.json": json.dumps(settings, indent=2, sort_keys=True, default=str) + "\n",
             "environment.txt": made_by,
         }
-        return Record(
+        return RunRecord(
             name=f"forecast {release.name}",
             params={**settings, "seed": manifest["seed"], "versions": manifest["versions"]},
             metrics=metrics(scores[scores["member"] == POOL]) if len(scores) else {},
@@ -145,12 +145,12 @@ def metrics(
     return found
 
 
-def children(scores: pd.DataFrame, names: Mapping[str, str] = METRICS) -> list[Record]:
+def children(scores: pd.DataFrame, names: Mapping[str, str] = METRICS) -> list[RunRecord]:
     """One record per member, so that analysts can sort and compare them."""
     if scores.empty:
         return []
     return [
-        Record(
+        RunRecord(
             name=str(member),
             metrics=metrics(rows, names, member=False),
             tags={"run_kind": "member", "member": str(member)},

@@ -52,7 +52,7 @@ def own_store(world: World, folder: Path) -> World:
     folder.mkdir(exist_ok=True)
     shutil.copy(world.mlruns / "mlflow.db", folder)
     with stores.connected(folder) as client:
-        for version in registry.versions(client):
+        for version in registry.list_versions(client):
             for alias in version.aliases:
                 client.delete_registered_model_alias(registry.MODEL, alias)
             if version.number != "1":
@@ -71,7 +71,7 @@ def copy_version(
     with stores.connected(world.mlruns) as client:
         first = client.get_model_version(registry.MODEL, "1")
         model = Path(first.source.removeprefix("file://"))
-        saved = folder / f"copy-{len(registry.versions(client))}"
+        saved = folder / f"copy-{len(registry.list_versions(client))}"
         shutil.copytree(model, saved)
         if card:
             trained = TrainedModel.read(saved / registry.TRAINED)
@@ -83,7 +83,7 @@ def copy_version(
         scores(pd.read_csv(record)).to_csv(record, index=False)
         change(saved)
         number = stores.experiment_of(client, world.mlruns)
-        return registry.register(client, first.run_id, number, saved, {"model_digest": digest})
+        return registry.register_version(client, first.run_id, number, saved, {"model_digest": digest})
 
 
 def record_of_version(world: World, number: str) -> Path:

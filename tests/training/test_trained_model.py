@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,9 @@ def test_a_fallback_names_itself_and_is_never_green(settings: Settings) -> None:
     assert result.level != "green"
     assert "champion cannot be loaded" in result.banner
     assert set(result.scores.member) == {"conflictology", "pool"}
+
+
+def test_models_served_by_the_first_version_find_what_they_ask_for() -> None:
+    """MLflow keeps a copy of the code that serves a model beside it, and that names modules of the package."""
+    assert import_module("harmattan.training.trained").Trained is TrainedModel
+    assert callable(import_module("harmattan.forecast.serving").serve)

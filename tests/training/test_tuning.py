@@ -16,13 +16,13 @@ from harmattan.data.errors import TrackingError, UsageError
 from harmattan.training import tuning
 from harmattan.training.models.baselines import Conflictology
 from harmattan.training.models.smoothed_conflictology import SmoothedConflictology
-from harmattan.training.tuning import SPACE, Trial, best, block_score, defaults, search
+from harmattan.training.tuning import SEARCH_SPACE, Trial, best_trial, block_score, defaults, search
 
 pytest.importorskip("optuna")
 
 
 def test_every_declared_parameter_is_one_and_its_default_lies_inside() -> None:
-    for member, space in SPACE.items():
+    for member, space in SEARCH_SPACE.items():
         shipped = defaults(member)
         for name, part in space.items():
             assert part.low <= shipped[name] <= part.high, (member, name)
@@ -150,7 +150,7 @@ def test_another_past_is_another_study() -> None:
 @pytest.mark.parametrize("member", ["boosted_", "zero"])
 def test_a_member_without_a_space(member: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no parameters of"):
-        tuning.check_member(member)
+        tuning.check_searchable(member)
 
 
 def test_a_study_that_cannot_be_kept(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_the_best_is_the_lowest_that_was_finished() -> None:
         Trial(2, {}, "complete", 0.8, {}),
         Trial(3, {}, "complete", 0.8, {}),
     ]
-    winner = best(trials)
+    winner = best_trial(trials)
     assert winner is not None
     assert winner.number == 2
-    assert best(trials[1:2]) is None
+    assert best_trial(trials[1:2]) is None

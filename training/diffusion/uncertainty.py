@@ -14,7 +14,7 @@ import numpy as np
 
 from .kernel import LINEAR, Kernel
 from .model import LARGEST_RADIUS, Diffusion
-from .simulate import instead, step_decay
+from .simulation import instead, step_decay
 
 #: Ends of the interval that is stated, as quantiles over the versions.
 ENDS = (0.05, 0.95)

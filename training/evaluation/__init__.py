@@ -1,1 +1,66 @@
 """Rolling origins, scores, and tests of who is better."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .backtest import REFERENCE, WARM_UP, recent_origins, run_backtest, score_board
+    from .case_scores import measure
+    from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
+    from .diagnostics import BAND
+    from .leaderboard import Evaluation, border_regions, evaluate
+    from .protocol import (
+        HOUSE,
+        LAST_OPEN,
+        LIVE,
+        VAULT,
+        Protocol,
+        as_published,
+        check_vault,
+        scored_regions,
+    )
+    from .reliability import (
+        REHEARSAL_COLUMNS,
+        RELIABILITY_COLUMNS,
+        ForecastRecord,
+        rehearsal,
+        reliability_table,
+        score_forecasts,
+    )
+    from .scores import interval_coverage, randomised_pit
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "BAND",
+    "ENOUGH_MONTHS",
+    "HOUSE",
+    "LAST_OPEN",
+    "LIVE",
+    "REFERENCE",
+    "REHEARSAL_COLUMNS",
+    "RELIABILITY_COLUMNS",
+    "VAULT",
+    "WARM_UP",
+    "Evaluation",
+    "ForecastRecord",
+    "Protocol",
+    "as_published",
+    "border_regions",
+    "check_vault",
+    "diebold_mariano",
+    "evaluate",
+    "interval_coverage",
+    "measure",
+    "month_blocks",
+    "randomised_pit",
+    "recent_origins",
+    "rehearsal",
+    "reliability_table",
+    "run_backtest",
+    "score_board",
+    "score_forecasts",
+    "scored_regions",
+    "skill_from_blocks",
+]

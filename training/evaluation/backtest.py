@@ -264,7 +264,7 @@ def recent_origins(problem: Problem, last: pd.Period, horizon: int, count: int) 
     return tuple(problem.panel.months[max(stop - count + 1, 0) : stop + 1])
 
 
-def leaderboard(record: Record, rng: np.random.Generator, pit: np.ndarray) -> pd.DataFrame:
+def score_board(record: Record, rng: np.random.Generator, pit: np.ndarray) -> pd.DataFrame:
     """One row per member: CRPS, skill against conflictology with its interval, coverage by randomised PIT.
 
     Parameters

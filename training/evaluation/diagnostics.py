@@ -137,7 +137,7 @@ def _by_horizon_and_pooled(scored: Sequence[CaseScores]) -> Iterator[tuple[int, 
         yield 0, scored
 
 
-def reliability_table(scored: Sequence[CaseScores]) -> pd.DataFrame:
+def binned_reliability(scored: Sequence[CaseScores]) -> pd.DataFrame:
     """What was said against what came, pooled over horizons, by member, question and bin of probability.
 
     Returns

@@ -12,7 +12,7 @@ import pandas as pd
 from ..models.catalogue import BASELINES, RIVAL
 from .case_scores import CaseScores, score_record
 from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
-from .diagnostics import coverage, covered, pit_table, pooled_rankings, reliability_table
+from .diagnostics import binned_reliability, coverage, covered, pit_table, pooled_rankings
 from .leave_one_out import leave_one_out
 from .scores import average_precision, brier
 
@@ -106,7 +106,7 @@ def evaluate(
         splits=splits(scored, rng, border),
         onsets=pooled_rankings(scored, rng),
         coverage=coverage(scored),
-        reliability=reliability_table(scored),
+        reliability=binned_reliability(scored),
         pit=pit_table(scored),
         weights=pd.concat(weights, ignore_index=True),
         cases=pd.concat([_plain(s.to_frame()) for s in scored], ignore_index=True),

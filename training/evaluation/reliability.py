@@ -16,9 +16,18 @@ THRESHOLDS, LEVELS = (1, 5, 10), (0.5, 0.8, 0.9)
 #: Bins of the PIT histogram.
 PIT_BINS = 10
 #: Columns of the table of a record.
-COLUMNS = ["target", "question", "predicted_mean", "low", "high", "cases", "forecast", "frequency"]
+RELIABILITY_COLUMNS = [
+    "target",
+    "question",
+    "predicted_mean",
+    "low",
+    "high",
+    "cases",
+    "forecast",
+    "frequency",
+]
 #: Columns of the last month's forecast, made again.
-REHEARSED = [
+REHEARSAL_COLUMNS = [
     "origin",
     "month",
     "horizon",
@@ -149,7 +158,7 @@ def reliability_table(records: Iterable[ForecastRecord]) -> pd.DataFrame:
     for each in records:
         by_target.setdefault(each.target, []).append(each)
     tables = [_of_target(target, parts) for target, parts in by_target.items()]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=RELIABILITY_COLUMNS)
 
 
 def _of_target(target: str, parts: Sequence[ForecastRecord]) -> pd.DataFrame:
@@ -165,7 +174,7 @@ def _of_target(target: str, parts: Sequence[ForecastRecord]) -> pd.DataFrame:
     rows += [_pit(pit), _coverage(pit, mean)]
     table = pd.concat(rows, ignore_index=True)
     table.insert(0, "target", target)
-    return table[COLUMNS]
+    return table[RELIABILITY_COLUMNS]
 
 
 def _chances(k: int, happened: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
@@ -199,7 +208,7 @@ def _coverage(pit: np.ndarray, mean: np.ndarray) -> pd.DataFrame:
             inside = float(np.mean(np.abs(chosen - 0.5) <= level / 2)) if len(chosen) else np.nan
             low, high = round((1 - level) / 2, 6), round((1 + level) / 2, 6)
             rows.append(("interval", name, low, high, len(chosen), level, inside))
-    table = pd.DataFrame(rows, columns=COLUMNS[1:])
+    table = pd.DataFrame(rows, columns=RELIABILITY_COLUMNS[1:])
     return table[table["cases"] > 0]
 
 
@@ -215,7 +224,7 @@ def rehearsal(record: ForecastRecord) -> pd.DataFrame:
     last = len(record.origins) - 1
     keep = np.flatnonzero(np.isfinite(record.observed[last])) if last >= 0 else np.zeros(0, dtype=int)
     if not len(keep):
-        return pd.DataFrame(columns=REHEARSED)
+        return pd.DataFrame(columns=REHEARSAL_COLUMNS)
     origin = record.origins[last]
     return pd.DataFrame(
         {

@@ -1,1 +1,88 @@
 """Runs and versions in MLflow, and the gate in front of the champion."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .export import export_run, import_run, read_export
+    from .gate import POOL, Verdict, best_baselines, decide, origin_scores
+    from .runs import (
+        RunRecord,
+        environment_lock,
+        flatten,
+        git_state,
+        log_monitoring,
+        log_run,
+        stage,
+        write_run,
+    )
+    from .store import (
+        check_folder,
+        check_server,
+        connected,
+        experiment_of,
+        is_local,
+        prepare,
+        quiet_mlflow,
+        short_reason,
+        store_uri,
+        without_secrets,
+    )
+    from .versions import (
+        CHALLENGER,
+        CHAMPION,
+        MODEL,
+        PREVIOUS,
+        REMEDY,
+        LoadedModel,
+        list_versions,
+        load_model,
+        make_champion,
+        open_registry,
+        point_alias,
+        register_version,
+    )
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "CHALLENGER",
+    "CHAMPION",
+    "MODEL",
+    "POOL",
+    "PREVIOUS",
+    "REMEDY",
+    "LoadedModel",
+    "RunRecord",
+    "Verdict",
+    "best_baselines",
+    "check_folder",
+    "check_server",
+    "connected",
+    "decide",
+    "environment_lock",
+    "experiment_of",
+    "export_run",
+    "flatten",
+    "git_state",
+    "import_run",
+    "is_local",
+    "list_versions",
+    "load_model",
+    "log_monitoring",
+    "log_run",
+    "make_champion",
+    "open_registry",
+    "origin_scores",
+    "point_alias",
+    "prepare",
+    "quiet_mlflow",
+    "read_export",
+    "register_version",
+    "short_reason",
+    "stage",
+    "store_uri",
+    "without_secrets",
+    "write_run",
+]

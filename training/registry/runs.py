@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Record",
+    "RunRecord",
     "create_store",
     "environment_lock",
     "flatten",
@@ -35,7 +35,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Record:
+class RunRecord:
     """What is told about one run, in plain types.
 
     Attributes
@@ -60,7 +60,7 @@ class Record:
         Files that are copied as they are.
     root : Path or None
         Folder of the files, whose folders inside it are kept; None to put all of them side by side.
-    children : sequence of Record
+    children : sequence of RunRecord
         One per member of the pool, never per region.
     """
 
@@ -74,7 +74,7 @@ class Record:
     texts: Mapping[str, str | bytes] = field(default_factory=dict)
     files: Sequence[Path] = ()
     root: Path | None = None
-    children: Sequence[Record] = ()
+    children: Sequence[RunRecord] = ()
 
 
 def flatten(nested: Mapping[str, Any], stem: str = "") -> dict[str, str]:
@@ -94,7 +94,7 @@ def flatten(nested: Mapping[str, Any], stem: str = "") -> dict[str, str]:
 
 
 def log_run(
-    record: Record,
+    record: RunRecord,
     folder: Path,
     tracking_uri: str | None = None,
     preparing: subprocess.Popen[bytes] | None = None,
@@ -104,7 +104,7 @@ def log_run(
 
     Parameters
     ----------
-    record : Record
+    record : RunRecord
         What is told.
     folder : Path
         Holds ``mlflow.db`` and ``artifacts/``, unless another store is named.
@@ -144,7 +144,7 @@ def find_run(client: Any, experiment: str, tags: Mapping[str, str], finished: bo
     return str(found[0].info.run_id) if found else None
 
 
-def write_run(client: Any, experiment: str, record: Record, parent: str | None = None) -> str:
+def write_run(client: Any, experiment: str, record: RunRecord, parent: str | None = None) -> str:
     """Write a record and its children as new runs; a run that fails on the way is marked so."""
     tags = {"mlflow.parentRunId": parent} if parent else {}
     run_id = str(client.create_run(experiment, run_name=record.name, tags=tags).info.run_id)
@@ -163,7 +163,7 @@ def write_run(client: Any, experiment: str, record: Record, parent: str | None =
     return run_id
 
 
-def _write_values(client: Any, run_id: str, record: Record) -> None:
+def _write_values(client: Any, run_id: str, record: RunRecord) -> None:
     """Parameters, tags and metrics, in batches of what one call can hold."""
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.utils.time import get_current_time_millis
@@ -184,7 +184,7 @@ def _write_values(client: Any, run_id: str, record: Record) -> None:
         client.log_batch(run_id, metrics=metrics[start : start + 1000])
 
 
-def _dataset(record: Record) -> Any:
+def _dataset(record: RunRecord) -> Any:
     """The data as MLflow shows them: name, digest, schema and a small profile."""
     from mlflow.data import from_pandas
     from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -206,7 +206,7 @@ def _dataset(record: Record) -> Any:
     return DatasetInput(shown, tags=tags)
 
 
-def _write_files(client: Any, run_id: str, record: Record) -> None:
+def _write_files(client: Any, run_id: str, record: RunRecord) -> None:
     """Copy artifacts: one call for all texts, since each call to a server costs a round trip."""
     if record.texts:
         with tempfile.TemporaryDirectory() as aside:
@@ -228,7 +228,7 @@ def stage(texts: Mapping[str, str | bytes], folder: Path) -> None:
 
 
 def log_monitoring(
-    record: Record,
+    record: RunRecord,
     folder: Path,
     tracking_uri: str | None = None,
     key_tags: Sequence[str] = ("run_kind", "model_version"),
@@ -237,7 +237,7 @@ def log_monitoring(
 
     Parameters
     ----------
-    record : Record
+    record : RunRecord
         Metrics by name and step (a month's number, say). What the run holds already at a step with the same value
         is not written again; tags are brought up to date; texts and files replace those of the same name; children
         are added, but for those whose name is there already.
@@ -265,14 +265,14 @@ def log_monitoring(
         return there
 
 
-def _append(client: Any, experiment: str, run_id: str, record: Record) -> None:
+def _append(client: Any, experiment: str, run_id: str, record: RunRecord) -> None:
     """Add to a run what it does not hold yet."""
     known = {key: dict(steps) for key, steps in _steps(client, run_id, record.metrics).items()}
     fresh = {
         key: {step: value for step, value in steps.items() if known[key].get(step) != value}
         for key, steps in record.metrics.items()
     }
-    _write_values(client, run_id, Record(record.name, metrics=fresh, tags=record.tags))
+    _write_values(client, run_id, RunRecord(record.name, metrics=fresh, tags=record.tags))
     _write_files(client, run_id, record)
     if record.children:
         inside = f"tags.mlflow.parentRunId = '{run_id}'"

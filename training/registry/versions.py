@@ -37,7 +37,7 @@ REMEDY = (
 
 
 @dataclass(frozen=True)
-class Version:
+class ModelVersion:
     """One version of the model, without its files.
 
     Attributes
@@ -58,7 +58,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A trained model from the registry.
 
     Attributes
@@ -93,7 +93,7 @@ class Loaded:
         return self.read_scores()
 
 
-def load_model(reference: str, folder: Path, tracking_uri: str | None = None) -> Loaded:
+def load_model(reference: str, folder: Path, tracking_uri: str | None = None) -> LoadedModel:
     """A version of the model, its files checked against their hashes.
 
     Parameters
@@ -114,8 +114,8 @@ def load_model(reference: str, folder: Path, tracking_uri: str | None = None) ->
     """
     from ..trained_model import TrainedModel
 
-    with registry(folder, tracking_uri) as client:
-        version = find(client, reference, where=_place(folder, tracking_uri))
+    with open_registry(folder, tracking_uri) as client:
+        version = find_version(client, reference, where=_place(folder, tracking_uri))
         uri = client.get_model_version_download_uri(MODEL, version.number)
         with tempfile.TemporaryDirectory() as aside:
             files = _fetch(
@@ -127,10 +127,10 @@ def load_model(reference: str, folder: Path, tracking_uri: str | None = None) ->
     def read_scores() -> pd.DataFrame:
         return _scores(version, f"{uri.rstrip('/')}/{RECORD}", folder, tracking_uri)
 
-    return Loaded(trained, reference, version.number, version.tags, read_scores)
+    return LoadedModel(trained, reference, version.number, version.tags, read_scores)
 
 
-def registry(folder: Path, tracking_uri: str | None = None) -> Any:
+def open_registry(folder: Path, tracking_uri: str | None = None) -> Any:
     """A client of a store that is there: context manager, like :func:`harmattan.training.registry.store.connected`.
 
     Raises
@@ -145,7 +145,7 @@ def registry(folder: Path, tracking_uri: str | None = None) -> Any:
     return connected(folder, tracking_uri, doing="the model registry cannot be used", remedy=REMEDY)
 
 
-def versions(client: Any) -> list[Version]:
+def list_versions(client: Any) -> list[ModelVersion]:
     """Every version, newest first."""
     from mlflow.exceptions import MlflowException
 
@@ -160,12 +160,14 @@ def versions(client: Any) -> list[Version]:
     for alias, number in names.items():
         pointing.setdefault(str(number), []).append(alias)
     return [
-        Version(str(v.version), tuple(sorted(pointing.get(str(v.version), []))), dict(v.tags), str(v.run_id))
+        ModelVersion(
+            str(v.version), tuple(sorted(pointing.get(str(v.version), []))), dict(v.tags), str(v.run_id)
+        )
         for v in sorted(found, key=lambda v: -int(v.version))
     ]
 
 
-def find(client: Any, reference: str, where: str = "") -> Version:
+def find_version(client: Any, reference: str, where: str = "") -> ModelVersion:
     """The version that an alias or a number means.
 
     Raises
@@ -173,7 +175,7 @@ def find(client: Any, reference: str, where: str = "") -> Version:
     ModelError
         There is no model, no such alias, or no such version.
     """
-    known = versions(client)
+    known = list_versions(client)
     if not known:
         raise _no_model(where)
     for version in known:
@@ -193,7 +195,7 @@ def find(client: Any, reference: str, where: str = "") -> Version:
     raise ModelError(f"'{reference}' is no version of the model.", where, nearest(reference, ALIASES))
 
 
-def register(client: Any, run_id: str, experiment: str, saved: Path, tags: Mapping[str, str]) -> str:
+def register_version(client: Any, run_id: str, experiment: str, saved: Path, tags: Mapping[str, str]) -> str:
     """Put a saved model into the registry, as a version that nothing points at yet; its number.
 
     Parameters
@@ -225,7 +227,7 @@ def register(client: Any, run_id: str, experiment: str, saved: Path, tags: Mappi
     return str(version.version)
 
 
-def point(client: Any, alias: str, number: str) -> None:
+def point_alias(client: Any, alias: str, number: str) -> None:
     """Let an alias point at a version."""
     client.set_registered_model_alias(MODEL, alias, number)
 
@@ -241,17 +243,17 @@ def make_champion(client: Any, number: str, tags: Mapping[str, str]) -> str | No
     tags : mapping of str to str
         Why, as tags of the version.
     """
-    before = next((v.number for v in versions(client) if CHAMPION in v.aliases), None)
+    before = next((v.number for v in list_versions(client) if CHAMPION in v.aliases), None)
     # Tags first: a champion without a reason would be worse than a reason without a champion.
     for key, value in tags.items():
         client.set_model_version_tag(MODEL, number, key, value[:5000])
     if before is not None and before != number:
-        point(client, PREVIOUS, before)
-    point(client, CHAMPION, number)
+        point_alias(client, PREVIOUS, before)
+    point_alias(client, CHAMPION, number)
     return before
 
 
-def _fetch(uri: str, to: Path, version: Version, folder: Path, tracking_uri: str | None) -> Path:
+def _fetch(uri: str, to: Path, version: ModelVersion, folder: Path, tracking_uri: str | None) -> Path:
     """A folder of a version's files, fetched where the store is elsewhere."""
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
@@ -273,7 +275,7 @@ def _fetch(uri: str, to: Path, version: Version, folder: Path, tracking_uri: str
     return Path(got)
 
 
-def _check_digest(trained: TrainedModel, version: Version) -> None:
+def _check_digest(trained: TrainedModel, version: ModelVersion) -> None:
     """The files are in order among themselves; here, that they are the ones that were registered."""
     promised = version.tags.get("model_digest", "")
     if trained.digest != promised:
@@ -284,9 +286,9 @@ def _check_digest(trained: TrainedModel, version: Version) -> None:
         )
 
 
-def _scores(version: Version, uri: str, folder: Path, tracking_uri: str | None) -> pd.DataFrame:
+def _scores(version: ModelVersion, uri: str, folder: Path, tracking_uri: str | None) -> pd.DataFrame:
     """The record of a version's back-test, as it was registered."""
-    with registry(folder, tracking_uri), tempfile.TemporaryDirectory() as aside:
+    with open_registry(folder, tracking_uri), tempfile.TemporaryDirectory() as aside:
         fetched = _fetch(uri, Path(aside) / "record", version, folder, tracking_uri) / SCORES
         if not fetched.is_file():
             raise _no_record(version, "is missing")
@@ -303,7 +305,7 @@ def _scores(version: Version, uri: str, folder: Path, tracking_uri: str | None) 
     return table
 
 
-def _no_record(version: Version, how: str) -> ModelError:
+def _no_record(version: ModelVersion, how: str) -> ModelError:
     return ModelError(
         f"the record of scores of version {version.number} of the model {how}.",
         SCORES,

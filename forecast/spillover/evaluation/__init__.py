@@ -1,1 +1,22 @@
 """Whether a spillover signal can be trusted: simulated worlds, placebos, hindcasts."""
+
+from typing import TYPE_CHECKING
+
+from ....data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .history import SHOWN, history_page, history_table
+    from .run import PARTS, run_evaluation
+    from .shipped import evaluation_text, load_evaluation
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "PARTS",
+    "SHOWN",
+    "evaluation_text",
+    "history_page",
+    "history_table",
+    "load_evaluation",
+    "run_evaluation",
+]

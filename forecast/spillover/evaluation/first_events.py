@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ....training.diffusion.design import lag_states
-from ....training.diffusion.simulate import mean_paths
+from ....training.diffusion.simulation import mean_paths
 from ....training.models.excitation import border_weights
 from ..breakdown import GROUP_MEASURES, SMALLEST, ModelAtOrigin
 

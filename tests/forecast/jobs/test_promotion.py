@@ -53,8 +53,8 @@ def crown_first(world: World, folder: Path) -> str:
 
 
 def champion(world: World) -> registry.Version:
-    with registry.registry(world.mlruns) as client:
-        return registry.find(client, "champion")
+    with registry.open_registry(world.mlruns) as client:
+        return registry.find_version(client, "champion")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_broken_champion_stands_in_nobodys_way_but_by_force(mine: World, tmp_p
         (model / registry.TRAINED / "recipe.json").unlink()
 
     broken = copy_version(mine, tmp_path, change=wreck)
-    with registry.registry(mine.mlruns) as client:
+    with registry.open_registry(mine.mlruns) as client:
         registry.make_champion(client, broken, {})
     better = copy_version(mine, tmp_path, gaining(lambda row: 0.1))
     with pytest.raises(ModelError, match="missing"):

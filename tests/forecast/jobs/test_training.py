@@ -141,8 +141,8 @@ def test_nothing_of_a_run_or_model_is_pickled(world: World) -> None:
 
 
 def test_a_new_version_is_challenger_and_champion_only_through_the_gate(world: World) -> None:
-    with registry.registry(world.mlruns) as client:
-        (version,) = [v for v in registry.versions(client) if v.number == "1"]
+    with registry.open_registry(world.mlruns) as client:
+        (version,) = [v for v in registry.list_versions(client) if v.number == "1"]
     assert "challenger" in version.aliases
     assert ("champion" in version.aliases) == world.outcome.crowned == world.outcome.verdict.ok
     assert version.run_id == world.outcome.run_id
@@ -320,7 +320,7 @@ def test_a_model_that_could_not_be_registered_is_kept(
         raise TrackingError("the disk is full.", "here", "Free space.")
 
     monkeypatch.setattr("harmattan.forecast.run.train_models", lambda *given: world.outcome.training)
-    monkeypatch.setattr(registry, "register", fails)
+    monkeypatch.setattr("harmattan.training.registry.register_version", fails)
     settings = replace(own_store(world, tmp_path / "mlruns").settings)
     with pytest.raises(TrackingError, match="the disk is full") as caught:
         train(settings)
@@ -338,7 +338,7 @@ def test_a_damaged_champion_does_not_cost_the_new_model(
 
     mine = own_store(world, tmp_path / "mlruns")
     damaged = copy_version(mine, tmp_path, change=change)
-    with registry.registry(mine.mlruns) as client:
+    with registry.open_registry(mine.mlruns) as client:
         registry.make_champion(client, damaged, {})
     monkeypatch.setattr("harmattan.forecast.run.train_models", lambda *given: world.outcome.training)
     outcome = train(mine.settings)
@@ -347,9 +347,9 @@ def test_a_damaged_champion_does_not_cost_the_new_model(
         "the champion cannot be read: recipe.json: a file of the trained model has changed",
     )
     assert not outcome.crowned
-    with registry.registry(mine.mlruns) as client:
-        assert registry.find(client, "challenger").number == outcome.version
-        assert registry.find(client, "champion").number == damaged
+    with registry.open_registry(mine.mlruns) as client:
+        assert registry.find_version(client, "challenger").number == outcome.version
+        assert registry.find_version(client, "champion").number == damaged
 
 
 @pytest.mark.parametrize(

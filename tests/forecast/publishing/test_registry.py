@@ -76,7 +76,7 @@ def told_by(done: Done) -> dict[str, Any]:
 def files_of(world: World, name: str) -> Path:
     """Where the trained model of a version lies."""
     with stores.connected(world.mlruns) as client:
-        number = registry.find(client, name).number
+        number = registry.find_version(client, name).number
         place = client.get_model_version_download_uri(registry.MODEL, number)
     return Path(place.removeprefix("file://")) / registry.TRAINED
 

@@ -11,7 +11,7 @@ from small_worlds import diffusion, ladder_panel, problem_of
 
 from harmattan.forecast.release.manifest import manifest
 from harmattan.forecast.release.tables import release_tables
-from harmattan.forecast.spillover.attribution import COLUMNS
+from harmattan.forecast.spillover.attribution import SPILLOVER_COLUMNS
 from harmattan.forecast.spillover.breakdown import ModelAtOrigin, exact_answers, routes
 from harmattan.training.diffusion.border_signal import PAIR_COLUMNS
 
@@ -39,7 +39,7 @@ def published() -> dict[str, list[str]]:
     shapes = manifest(result, release_tables(result))["tables"]
     columns = {name: shape["columns"] for name, shape in shapes.items()}
     # Made by hand in this world, and by the models in a real one.
-    return columns | {"pairs.csv": list(PAIR_COLUMNS), "spillover.csv": list(COLUMNS)}
+    return columns | {"pairs.csv": list(PAIR_COLUMNS), "spillover.csv": list(SPILLOVER_COLUMNS)}
 
 
 def section_of(name: str) -> str:

@@ -21,7 +21,7 @@ from harmattan.forecast.spillover.breakdown import (
 )
 from harmattan.forecast.spillover.stress import COLUMNS, stress_response
 from harmattan.training.diffusion.model import Alternatives, Diffusion
-from harmattan.training.diffusion.simulate import mean_paths
+from harmattan.training.diffusion.simulation import mean_paths
 from harmattan.training.models.excitation import border_weights
 
 IDS = ("AAA-1", "AAA-2", "BBB-1", "BBB-2", "CCC-1", "CCC-2")

@@ -15,11 +15,11 @@ from harmattan.forecast.release.write import write_release
 from harmattan.forecast.settings import Settings
 from harmattan.forecast.tracking.runs import metrics, record_of, record_of_release
 from harmattan.forecast.version import version
-from harmattan.training.registry.runs import Record
+from harmattan.training.registry.runs import RunRecord
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
+def record(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
     result = replace(make_result(), models={"events/pool_h01.json": "{}"})
     release = write_release(result, "<p>", tmp_path_factory.mktemp("out"))
     return record_of(result, release, Settings(workers=2))
@@ -42,12 +42,12 @@ def test_no_scores_no_metrics() -> None:
     assert metrics(pd.DataFrame(columns=["target", "member", "horizon"])) == {}
 
 
-def test_the_whole_configuration_is_a_parameter(record: Record) -> None:
+def test_the_whole_configuration_is_a_parameter(record: RunRecord) -> None:
     assert {"seed", "draws", "horizons", "targets", "source", "versions"} <= set(record.params)
     assert not {"workers", "out", "mlruns"} & set(record.params)
 
 
-def test_runs_are_found_by_tags(record: Record) -> None:
+def test_runs_are_found_by_tags(record: RunRecord) -> None:
     result = make_result()
     assert record.tags["origin"] == "2023-12"
     assert record.tags["data_hash"] == record.digest == result.panel.digest()
@@ -56,13 +56,13 @@ def test_runs_are_found_by_tags(record: Record) -> None:
     assert len(record.tags["forecast_hash"]) == 64
 
 
-def test_every_file_of_the_release_is_an_artifact(record: Record) -> None:
+def test_every_file_of_the_release_is_an_artifact(record: RunRecord) -> None:
     names = {Path(path).name for path in record.files}
     assert {"forecast.parquet", "report.html", "spillover.csv", "SHA256SUMS"} <= names
     assert record.texts["models/events/pool_h01.json"] == "{}"
 
 
-def test_settings_environment_quality_and_pictures_are_artifacts(record: Record) -> None:
+def test_settings_environment_quality_and_pictures_are_artifacts(record: RunRecord) -> None:
     wanted = {"configuration.json", "environment.txt", "data_quality.csv"}
     assert wanted | {"plots/skill_by_horizon.png", "plots/feature_contributions.png"} <= set(record.texts)
     assert "numpy==" in str(record.texts["environment.txt"])
@@ -80,7 +80,7 @@ def test_files_of_a_registered_model_are_not_copied_into_every_run(tmp_path: Pat
     assert (told.tags["model_name"], told.tags["model_version"]) == ("champion", "3")
 
 
-def test_every_member_has_a_run_of_its_own(record: Record) -> None:
+def test_every_member_has_a_run_of_its_own(record: RunRecord) -> None:
     names = {child.name for child in record.children}
     assert names == {"conflictology", "endemic-epidemic", "boosting", "pool"}
     assert all(set(child.metrics) >= {"crps.events", "crps.deaths"} for child in record.children)
@@ -122,7 +122,7 @@ def test_a_folder_that_is_no_release_cannot_be_recorded(tmp_path: Path) -> None:
         record_of_release(tmp_path)
 
 
-def test_the_profile_counts_what_the_panel_holds(record: Record) -> None:
+def test_the_profile_counts_what_the_panel_holds(record: RunRecord) -> None:
     assert record.profile is not None
     panel = make_result().panel
     assert record.profile["events"].sum() == panel.measure("events", fill=0).sum()

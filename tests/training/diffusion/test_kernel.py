@@ -16,7 +16,7 @@ from harmattan.training.diffusion.design import LAG_HALF_LIVES
 from harmattan.training.diffusion.fit import fit_diffusion
 from harmattan.training.diffusion.kernel import LINEAR, Kernel, adjacency_order
 from harmattan.training.diffusion.model import Diffusion
-from harmattan.training.diffusion.simulate import mean_paths, simulate, size_at_origin
+from harmattan.training.diffusion.simulation import mean_paths, simulate, size_at_origin
 from harmattan.training.diffusion.uncertainty import Ensemble
 from harmattan.training.models.base import Problem
 

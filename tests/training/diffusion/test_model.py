@@ -19,7 +19,7 @@ from harmattan.training.diffusion.border_signal import holm
 from harmattan.training.diffusion.design import LAG_HALF_LIVES
 from harmattan.training.diffusion.fit import fit_diffusion
 from harmattan.training.diffusion.model import LARGEST_RADIUS, Diffusion, stationary
-from harmattan.training.diffusion.simulate import (
+from harmattan.training.diffusion.simulation import (
     mean_paths,
     negative_binomial_quantile,
     simulate,

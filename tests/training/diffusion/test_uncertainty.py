@@ -12,7 +12,7 @@ from scipy import stats
 from small_worlds import diffusion, ladder_links, panel_of
 
 from harmattan.training.diffusion.model import LARGEST_RADIUS, Alternatives, Diffusion, stationary
-from harmattan.training.diffusion.simulate import mean_paths, simulate, size_at_origin
+from harmattan.training.diffusion.simulation import mean_paths, simulate, size_at_origin
 from harmattan.training.diffusion.uncertainty import Ensemble, risk_spread, size_of, spread, tail
 from harmattan.training.models.excitation import border_weights
 

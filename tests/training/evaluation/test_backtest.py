@@ -15,9 +15,9 @@ from harmattan.data.panel import Panel
 from harmattan.training.evaluation import scores
 from harmattan.training.evaluation.backtest import (
     REFERENCE,
-    leaderboard,
     recent_origins,
     run_backtest,
+    score_board,
 )
 from harmattan.training.evaluation.case_scores import score_record
 from harmattan.training.evaluation.scores import block_bootstrap_skill, crps, interval_coverage
@@ -147,7 +147,7 @@ def test_recent_origins_are_those_whose_outcome_is_known(panel: Panel) -> None:
 
 
 def board_of(record: Record) -> pd.DataFrame:
-    return leaderboard(record, np.random.default_rng(2), np.full(record.observed.shape, 0.5))
+    return score_board(record, np.random.default_rng(2), np.full(record.observed.shape, 0.5))
 
 
 def test_the_leaderboard_is_made_of_the_record(record: Record) -> None:

@@ -11,7 +11,7 @@ from make_records import make_margins, make_record, record_from
 
 from harmattan.data.errors import ModelError
 from harmattan.training.evaluation.case_scores import CaseScores, score_record
-from harmattan.training.evaluation.diagnostics import coverage, pit_table, pooled_rankings, reliability_table
+from harmattan.training.evaluation.diagnostics import binned_reliability, coverage, pit_table, pooled_rankings
 from harmattan.training.evaluation.leaderboard import best_baseline, evaluate, leaderboard, splits
 
 
@@ -170,7 +170,7 @@ def test_onsets_are_asked_only_of_quiet_regions(scored: list[CaseScores]) -> Non
 
 
 def test_reliability_of_the_truth_lies_on_the_diagonal(scored: list[CaseScores]) -> None:
-    table = reliability_table(scored)
+    table = binned_reliability(scored)
     full = table[(table["member"] == "pool") & (table["question"] == "1") & (table["cases"] > 300)]
     assert len(full) >= 2
     np.testing.assert_allclose(full["frequency"], full["forecast"], atol=0.06)

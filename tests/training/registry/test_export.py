@@ -15,9 +15,9 @@ from harmattan.data.errors import ModelError, ReleaseError, SourceError, Trackin
 from harmattan.forecast.cli.entry import app
 from harmattan.training.registry import store as stores
 from harmattan.training.registry.export import export_run, import_run
-from harmattan.training.registry.runs import Record, log_run
+from harmattan.training.registry.runs import RunRecord, log_run
 
-RECORD = Record(
+RECORD = RunRecord(
     "forecast 2023-12",
     params={"seed": 7, **{f"p{i}": i for i in range(120)}},
     metrics={"crps.events.pool": {1: 0.4, 3: 0.5}},
@@ -25,7 +25,10 @@ RECORD = Record(
     profile=pd.DataFrame({"country": ["MLI"], "events": [3.0]}),
     digest="a1" * 32,
     texts={"models/a.json": "{}\n", "plots/x.png": b"\x89PNG"},
-    children=[Record("boosted", metrics={"crps.events": {1: 0.3}}), Record("../zero", params={"a": "b"})],
+    children=[
+        RunRecord("boosted", metrics={"crps.events": {1: 0.3}}),
+        RunRecord("../zero", params={"a": "b"}),
+    ],
 )
 
 

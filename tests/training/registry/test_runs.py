@@ -14,9 +14,9 @@ import pytest
 
 from harmattan.data.errors import TrackingError
 from harmattan.training.registry import runs as tracking
-from harmattan.training.registry.runs import Record
+from harmattan.training.registry.runs import RunRecord
 
-RECORD = Record(
+RECORD = RunRecord(
     name="forecast 2023-12",
     params={"seed": 7, "model": {"lags": (1, 2)}, **{f"p{i}": i for i in range(120)}},
     metrics={"crps.events.pool": {1: 0.4, 3: 0.5, 6: 0.6}, **{f"m{i}": {1: float(i)} for i in range(5)}},
@@ -42,7 +42,7 @@ def logged(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     report = folder / "report.html"
     report.write_text("<p>report", encoding="utf-8")
     shutil.copy(empty_store / "mlflow.db", folder)
-    record = Record(**{**RECORD.__dict__, "files": (report,)})
+    record = RunRecord(**{**RECORD.__dict__, "files": (report,)})
     run_id = tracking.log_run(record, folder)
     return run_id, MlflowClient(f"sqlite:///{folder}/mlflow.db"), folder
 
@@ -112,13 +112,13 @@ def test_the_environment_is_put_back(logged: tuple[str, Any, Path]) -> None:
 def test_a_run_that_is_there_is_not_written_twice(logged: tuple[str, Any, Path]) -> None:
     run_id, _, folder = logged
     assert tracking.log_run(RECORD, folder, once_by=("origin", "run_kind")) == run_id
-    other = Record("forecast 2023-11", tags={**RECORD.tags, "origin": "2023-11"})
+    other = RunRecord("forecast 2023-11", tags={**RECORD.tags, "origin": "2023-11"})
     assert tracking.log_run(other, folder, once_by=("origin", "run_kind")) != run_id
 
 
 def test_a_failing_artifact_leaves_a_run_marked_failed(logged: tuple[str, Any, Path], tmp_path: Path) -> None:
     _, client, folder = logged
-    record = Record("broken run", files=(tmp_path / "absent.csv",))
+    record = RunRecord("broken run", files=(tmp_path / "absent.csv",))
     with pytest.raises(TrackingError, match=r"absent\.csv"):
         tracking.log_run(record, folder)
     number = client.get_experiment_by_name("harmattan").experiment_id
@@ -129,7 +129,7 @@ def test_a_failing_artifact_leaves_a_run_marked_failed(logged: tuple[str, Any, P
 @pytest.mark.parametrize("name", ["../up.txt", "/etc/x", "a//b", "a b"])
 def test_an_artifact_cannot_leave_its_run(logged: tuple[str, Any, Path], name: str) -> None:
     with pytest.raises(TrackingError, match="no artifact name"):
-        tracking.log_run(Record("bad name", texts={name: "x"}), logged[2])
+        tracking.log_run(RunRecord("bad name", texts={name: "x"}), logged[2])
 
 
 def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:

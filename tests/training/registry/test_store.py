@@ -16,9 +16,9 @@ from servers import failing_server, hanging_server, mlflow_server
 
 from harmattan.data.errors import ModelError, TrackingError
 from harmattan.training.registry import store as stores
-from harmattan.training.registry.runs import Record, log_monitoring, log_run
+from harmattan.training.registry.runs import RunRecord, log_monitoring, log_run
 
-RECORD = Record("a run", params={"seed": 7}, metrics={"crps.events": {1: 0.4}}, tags={"origin": "2023-12"})
+RECORD = RunRecord("a run", params={"seed": 7}, metrics={"crps.events": {1: 0.4}}, tags={"origin": "2023-12"})
 
 
 @pytest.fixture(autouse=True)
@@ -95,9 +95,9 @@ def test_a_full_disk(tmp_path: Path, empty_store: Path) -> None:
     shutil.copy(empty_store / "mlflow.db", tmp_path)
     size = (tmp_path / "mlflow.db").stat().st_size
     code = (
-        "import sys; from pathlib import Path; from harmattan.training.registry.runs import Record, log_run\n"
+        "import sys; from pathlib import Path; from harmattan.training.registry.runs import RunRecord, log_run\n"
         "from harmattan.data.errors import TrackingError\n"
-        "try: log_run(Record('big', texts={'a.txt': 'x' * 10_000_000}), Path(sys.argv[1]))\n"
+        "try: log_run(RunRecord('big', texts={'a.txt': 'x' * 10_000_000}), Path(sys.argv[1]))\n"
         "except TrackingError as error: print(error.message); sys.exit(error.exit_code)"
     )
 
@@ -125,8 +125,8 @@ def test_a_database_of_an_unknown_mlflow(tmp_path: Path) -> None:
 
 def test_children_belong_to_their_parent(store: Callable[[], Path]) -> None:
     folder = store()
-    children = [Record("boosted", metrics={"crps.events": {1: 0.3}}), Record("zero")]
-    run_id = log_run(Record("parent", children=children), folder)
+    children = [RunRecord("boosted", metrics={"crps.events": {1: 0.3}}), RunRecord("zero")]
+    run_id = log_run(RunRecord("parent", children=children), folder)
     with stores.connected(folder) as client:
         found = client.search_runs(
             [stores.experiment_of(client, folder)], f"tags.mlflow.parentRunId = '{run_id}'"
@@ -138,11 +138,11 @@ def test_children_belong_to_their_parent(store: Callable[[], Path]) -> None:
 def test_monitoring_goes_to_one_run_and_writes_nothing_twice(store: Callable[[], Path]) -> None:
     folder = store()
     tags = {"run_kind": "monitoring", "model_version": "3"}
-    first = log_monitoring(Record("m", metrics={"crps": {1: 0.4}}, tags=tags), folder)
-    more = Record("m", metrics={"crps": {1: 0.4, 2: 0.5}}, tags={**tags, "alarm": "none"})
+    first = log_monitoring(RunRecord("m", metrics={"crps": {1: 0.4}}, tags=tags), folder)
+    more = RunRecord("m", metrics={"crps": {1: 0.4, 2: 0.5}}, tags={**tags, "alarm": "none"})
     assert log_monitoring(more, folder) == first
     assert log_monitoring(more, folder) == first
-    other = Record("m", metrics={"crps": {1: 0.4}}, tags={**tags, "model_version": "4"})
+    other = RunRecord("m", metrics={"crps": {1: 0.4}}, tags={**tags, "model_version": "4"})
     assert log_monitoring(other, folder) != first
     with stores.connected(folder) as client:
         history = client.get_metric_history(first, "crps")
@@ -152,7 +152,7 @@ def test_monitoring_goes_to_one_run_and_writes_nothing_twice(store: Callable[[],
 
 @pytest.mark.slow
 def test_a_real_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    record = Record(
+    record = RunRecord(
         RECORD.name, RECORD.params, RECORD.metrics, RECORD.tags, texts={"a/b.txt": "x"}, children=[RECORD]
     )
     with mlflow_server(tmp_path) as uri:

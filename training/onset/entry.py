@@ -79,7 +79,7 @@ class EntryModel:
     def within(self, scene: Scene, group: str, row: int, regions: Array, lag: int = 0) -> Array:
         """``P(entry within 1..6 months)`` of some regions, (6, regions), seen at ``row``."""
         numbers = columns_of(scene, group)[row, regions]
-        level = np.log(self.level.get(group, 1.0))
+        level = float(np.log(self.level.get(group, 1.0)))
 
         def log_hazard(ahead: int) -> Array:
             months = np.full(len(numbers), np.log(ahead))

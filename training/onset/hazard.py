@@ -70,7 +70,8 @@ class Hazard:
     def log_hazard(self, columns: Array) -> Array:
         """(rows,) of (rows, columns)."""
         constant, *slopes = self.coefficients
-        return np.clip(constant + columns @ np.array(slopes), LOWEST, HIGHEST)
+        clipped: Array = np.clip(constant + columns @ np.array(slopes), LOWEST, HIGHEST)
+        return clipped
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, from which :meth:`from_json` gives the same again."""

@@ -34,9 +34,9 @@ def settings(tmp_path: Path) -> BacktestSettings:
 
 def test_every_table_is_written_and_readable(calls: list[Any], settings: BacktestSettings) -> None:
     outcome = run_backtest_job(settings)
-    names = {"leaderboard", "splits", "onsets", "coverage", "reliability", "pit", "weights", "cases"}
+    names = {"leaderboard", "splits", "onsets", "coverage", "reliability", "pit", "weights", "cases", "quiet"}
     written = {p.name for p in settings.out.iterdir()}
-    csv = {"leaderboard.csv", "splits.csv", "onsets.csv", "coverage.csv"}
+    csv = {"leaderboard.csv", "splits.csv", "onsets.csv", "coverage.csv", "quiet.csv"}
     assert written == {f"{n}.parquet" for n in names} | csv | {"leaderboard.json"}
     board = pd.read_parquet(settings.out / "leaderboard.parquet")
     pd.testing.assert_frame_equal(board, outcome.evaluation.leaderboard)
@@ -69,7 +69,7 @@ def test_the_same_settings_give_the_same_bytes(calls: list[Any], settings: Backt
 
 def test_the_models_see_nothing_after_the_last_target(calls: list[Any], settings: BacktestSettings) -> None:
     run_backtest_job(settings)
-    (call,) = calls
+    call = calls[0]
     assert str(call["problems"].panel.months[-1]) == "2022-03"
     assert call["problems"].cube.values.shape[0] == len(call["problems"].panel.months)
     assert (call["refit_every"], call["data_lag"], call["as_of"]) == (12, 0, None)
@@ -148,8 +148,20 @@ def test_the_benchmark_finds_the_known_figures(calls: list[Any], settings: Backt
     board = run_backtest_job(house).evaluation.leaderboard.set_index(["member", "horizon"])
     for horizon, crps in ((1, 0.410), (3, 0.433), (6, 0.453)):
         assert board.loc[("conflictology_12", horizon), "crps"] == pytest.approx(crps, abs=0.001)
-    (call,) = calls
+    call = calls[0]
     assert (len(call["origins"]), len(call["regions"]), call["refit_every"]) == (55, 47, 12)
+
+
+def test_the_benchmark_shows_the_window_before_as_well(calls: list[Any], settings: BacktestSettings) -> None:
+    house = replace(settings, base=Settings(track=False), origins=None, benchmark=True)
+    windows = run_backtest_job(house).evaluation.windows.query("member == 'pool'")
+    assert list(dict.fromkeys(windows["window"])) == ["2012-01 to 2017-12", "2018-01 to 2022-12", "mean"]
+    skill = windows.pivot_table(index="horizon", columns="window", values="skill_vs_best")
+    two = skill[["2012-01 to 2017-12", "2018-01 to 2022-12"]]
+    np.testing.assert_allclose(skill["mean"], two.mean(axis=1))
+    targets = {str(o + h) for call in calls[1:] for h in call["horizons"] for o in call["origins"]}
+    assert (min(targets), max(targets)) == ("2012-01", "2017-12")
+    assert (settings.out / "windows.csv").is_file()
 
 
 def test_the_live_table_sees_less(calls: list[Any], settings: BacktestSettings) -> None:

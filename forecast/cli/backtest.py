@@ -137,6 +137,9 @@ def _lines(outcome: BacktestOutcome) -> Iterator[str]:
     if outcome.plan.unsealed:
         console.print("The vault was opened for this table, and the record says so.")
     console.print(leaderboard_table(outcome))
+    if outcome.evaluation.windows is not None:
+        console.print(windows_table(outcome.evaluation.windows))
+    yield from _quiet_lines(outcome.evaluation.quiet)
     if outcome.evaluation.leave_one_out is not None:
         console.print(left_out_table(outcome.evaluation.leave_one_out))
     yield from outcome.plan.notes
@@ -168,6 +171,40 @@ def leaderboard_table(outcome: BacktestOutcome) -> Any:
         cells = [_cell(str(member), by.loc[(member, h)]) if (member, h) in by.index else "" for h in horizons]
         table.add_row(str(member), *cells, style="bold" if member == "pool" else None)
     return table
+
+
+def windows_table(table: pd.DataFrame) -> Any:
+    """Skill of the pool and its members on every window, in %, for a terminal."""
+    from rich.table import Table
+
+    horizons = sorted(table["horizon"].unique())
+    shown = Table(
+        title="Skill in % against the best baseline of each window",
+        caption="Choices are made on both windows together. Last: the mean over the horizons.",
+    )
+    shown.add_column("window and member", overflow="fold")
+    for horizon in horizons:
+        shown.add_column(f"h={horizon}", justify="right", no_wrap=True)
+    shown.add_column("mean", justify="right", no_wrap=True)
+    for window, part in table.groupby("window", sort=False):
+        by = part.pivot_table(index="member", columns="horizon", values="skill_vs_best")
+        for member in sorted(by.index, key=lambda m: (m != "pool", -by.loc[m].mean())):
+            if member == "pool" or by.loc[member].mean() > 0:
+                skill = [*by.loc[member, horizons], by.loc[member].mean()]
+                style = "bold" if member == "pool" else None
+                shown.add_row(f"{window}  {member}", *(f"{100 * s:+.1f}" for s in skill), style=style)
+    return shown
+
+
+def _quiet_lines(table: pd.DataFrame) -> Iterator[str]:
+    """One sentence on the regions that were quiet for a year: predicted and observed, over all horizons."""
+    some = table[(table["member"] == "pool") & (table["quiet_months"] == 12) & (table["year"] == "all")]
+    if len(some):
+        sums = some[["predicted", "observed", "cases"]].sum()
+        yield (
+            f"Quiet for 12 months: {sums['predicted']:.0f} months with at least one predicted, "
+            f"{sums['observed']:.0f} observed, of {sums['cases']:.0f}."
+        )
 
 
 def left_out_table(table: pd.DataFrame) -> Any:

@@ -26,7 +26,7 @@ Releases = Sequence[Mapping[str, str]]
 #: The file that tells a back-test's folder from any other.
 MARK = "leaderboard.json"
 #: Tables for people, beside their parquet files.
-AS_CSV = ("leaderboard", "splits", "onsets", "coverage", "leave_one_out")
+AS_CSV = ("leaderboard", "splits", "onsets", "coverage", "quiet", "leave_one_out", "windows")
 #: Columns of the leaderboard that become metrics.
 METRICS = (
     *("crps", "crps_log", "ignorance", "interval_90", "skill_vs_conflictology", "skill_vs_best"),
@@ -148,7 +148,9 @@ def summary_of(
         "vintages": [dict(release) for release in releases],
         "leaderboard": tables.leaderboard.to_dict("records"),
         "onsets": tables.onsets.to_dict("records"),
+        "quiet": tables.quiet.to_dict("records"),
         **({} if left_out is None else {"leave_one_out": left_out.to_dict("records")}),
+        **({} if tables.windows is None else {"windows": tables.windows.to_dict("records")}),
     }
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ...data.panel import Panel
     from ...data.vintages import VintageStore
     from ...training.evaluation.leaderboard import Evaluation
+    from ...training.evaluation.protocol import Protocol
     from ...training.record import Record
 
 Progress = Callable[[str, float], None]
@@ -67,7 +68,7 @@ def run_backtest_job(settings: BacktestSettings, progress: Progress | None = Non
     records, releases = _records(settings, plan, lambda share: say("models", 0.02 + 0.88 * share))
     clock.append(time.perf_counter())
     say("scores", 0.9)
-    tables = _evaluate(settings, plan, records)
+    tables = _with_windows(settings, plan, _evaluate(settings, plan, records))
     clock.append(time.perf_counter())
     say("files", 0.97)
     summary = summary_of(settings, plan, tables, releases)
@@ -168,8 +169,8 @@ def backtest(
         leave_one_out=leave_one_out,
     )
     plan = make_plan(settings, None if panel is None else inputs_of(panel, regions))
-    records, _ = _records(settings, plan, lambda share: None)
-    return _evaluate(settings, plan, records)
+    records, _ = _records(settings, plan)
+    return _with_windows(settings, plan, _evaluate(settings, plan, records))
 
 
 def _months(origins: Sequence[Any]) -> tuple[pd.Period, pd.Period]:
@@ -194,8 +195,41 @@ def _evaluate(settings: BacktestSettings, plan: Plan, records: Sequence[Record])
     return evaluate(records, rng, border_regions(plan.panel), leave_out=settings.leave_one_out)
 
 
+def _with_windows(settings: BacktestSettings, plan: Plan, tables: Evaluation) -> Evaluation:
+    """The house benchmark with the window before it beside its own, and the mean of the two."""
+    from ...training.evaluation.protocol import EARLIER, HOUSE
+
+    if not settings.benchmark or plan.protocol != HOUSE:
+        return tables
+    before = replace(plan, protocol=EARLIER, panel=plan.panel.until(EARLIER.last_target))
+    earlier = _evaluate(replace(settings, leave_one_out=False), before, _records(settings, before)[0])
+    return replace(tables, windows=windows_table([(EARLIER, earlier), (HOUSE, tables)]))
+
+
+def windows_table(windows: Sequence[tuple[Protocol, Evaluation]]) -> pd.DataFrame:
+    """Skill of every member on each window against the best baseline there, and the mean of the windows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``window, member, horizon, crps, best_baseline, skill_vs_best, quiet_ratio``; ``mean`` is the window of means,
+        which have no score. ``quiet_ratio`` is how many times as often as the member's chances said there was an event
+        where there had been none for 12 months.
+    """
+    parts = []
+    for protocol, tables in windows:
+        board = tables.leaderboard[["member", "horizon", "crps", "best_baseline", "skill_vs_best"]]
+        quiet = tables.quiet[(tables.quiet["quiet_months"] == 12) & (tables.quiet["year"] == "all")]
+        ratio = quiet.set_index(["member", "horizon"])["ratio"].rename("quiet_ratio")
+        parts.append(board.join(ratio, on=["member", "horizon"]).assign(window=protocol.target_months))
+    whole = pd.concat(parts, ignore_index=True)
+    mean = whole.groupby(["member", "horizon"], as_index=False, sort=False)["skill_vs_best"].mean()
+    columns = ["window", "member", "horizon", "crps", "best_baseline", "skill_vs_best", "quiet_ratio"]
+    return pd.concat([whole, mean.assign(window="mean")], ignore_index=True).reindex(columns=columns)
+
+
 def _records(
-    settings: BacktestSettings, plan: Plan, progress: Callable[[float], None]
+    settings: BacktestSettings, plan: Plan, progress: Callable[[float], None] = lambda share: None
 ) -> tuple[list[Record], Releases]:
     """One record per horizon, and the releases that models saw; horizons that share origins are forecast together."""
     from ...training.evaluation.backtest import run_backtest

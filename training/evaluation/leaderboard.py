@@ -14,6 +14,7 @@ from .case_scores import CaseScores, score_record
 from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
 from .diagnostics import binned_reliability, coverage, covered, pit_table, pooled_rankings
 from .leave_one_out import leave_one_out
+from .quiet_places import quiet_table
 from .scores import average_precision, brier
 
 if TYPE_CHECKING:
@@ -46,8 +47,12 @@ class Evaluation:
         Weights of the pool: ``horizon, origin, member, weight``.
     cases : pandas.DataFrame
         One row per member, horizon, origin and region.
+    quiet : pandas.DataFrame
+        Chances where it was quiet against what was observed, by year.
     leave_one_out : pandas.DataFrame or None
         What each member is worth to the pool, where that was asked for.
+    windows : pandas.DataFrame or None
+        Skill on each window of the benchmark, and the mean of the two.
     """
 
     leaderboard: pd.DataFrame
@@ -58,7 +63,9 @@ class Evaluation:
     pit: pd.DataFrame
     weights: pd.DataFrame
     cases: pd.DataFrame
+    quiet: pd.DataFrame
     leave_one_out: pd.DataFrame | None = None
+    windows: pd.DataFrame | None = None
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the leaderboard, the best member of each horizon first."""
@@ -110,6 +117,7 @@ def evaluate(
         pit=pit_table(scored),
         weights=pd.concat(weights, ignore_index=True),
         cases=pd.concat([_plain(s.to_frame()) for s in scored], ignore_index=True),
+        quiet=quiet_table(records),
         leave_one_out=leave_one_out(records, rng) if leave_out else None,
     )
 

@@ -31,7 +31,7 @@ class Protocol:
     Attributes
     ----------
     name : str
-        ``house``, ``live`` or ``vault``.
+        ``house``, ``earlier``, ``live`` or ``vault``.
     first, last : pandas.Period
         Origins, or target months where ``by_target``.
     by_target : bool
@@ -77,6 +77,18 @@ class Protocol:
         """The last month that is forecast."""
         return self.last if self.by_target else self.last + max(self.horizons)
 
+    @property
+    def target_months(self) -> str:
+        """The months that are forecast, from the first of the shortest horizon to the last of the longest.
+
+        Examples
+        --------
+        >>> EARLIER.target_months, HOUSE.target_months
+        ('2012-01 to 2017-12', '2018-01 to 2022-12')
+        """
+        first = self.first if self.by_target else self.first + min(self.horizons)
+        return f"{first} to {self.last_target}"
+
     def published(self) -> dict[str, object]:
         """The protocol for JSON."""
         return {
@@ -94,6 +106,14 @@ class Protocol:
 
 
 HOUSE = Protocol("house", pd.Period("2017-12", freq="M"), pd.Period("2022-06", freq="M"))
+#: The window before: every horizon is judged on the same target months. Choices are made on both windows together.
+EARLIER = replace(
+    HOUSE,
+    name="earlier",
+    first=pd.Period("2012-01", freq="M"),
+    last=pd.Period("2017-12", freq="M"),
+    by_target=True,
+)
 #: What live use loses: the newest month is one old, and not all of it is known yet.
 LIVE = replace(HOUSE, name="live", data_lag=1, first_release=FIRST_RELEASE)
 #: The months that no choice has seen.

@@ -223,9 +223,10 @@ def windows_table(windows: Sequence[tuple[Protocol, Evaluation]]) -> pd.DataFram
         ratio = quiet.set_index(["member", "horizon"])["ratio"].rename("quiet_ratio")
         parts.append(board.join(ratio, on=["member", "horizon"]).assign(window=protocol.target_months))
     whole = pd.concat(parts, ignore_index=True)
-    mean = whole.groupby(["member", "horizon"], as_index=False, sort=False)["skill_vs_best"].mean()
+    mean = whole.groupby(["member", "horizon"], sort=False)["skill_vs_best"].mean().reset_index()
     columns = ["window", "member", "horizon", "crps", "best_baseline", "skill_vs_best", "quiet_ratio"]
-    return pd.concat([whole, mean.assign(window="mean")], ignore_index=True).reindex(columns=columns)
+    every: pd.DataFrame = pd.concat([whole, mean.assign(window="mean")], ignore_index=True)
+    return every[columns]
 
 
 def _records(

@@ -14,6 +14,8 @@ from .count_grid import EXACT, GRID, WIDTH, Moments, bin_of, log_moments, moment
 TAIL = 1e-7
 #: Cumulative probabilities this close to the next draw reach it.
 _TIE = 1e-9
+#: A margin that has all but so little probability by 128 has all of it: nothing is computed beyond.
+_SURE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -258,7 +260,7 @@ def negative_binomial_cdf(mean: np.ndarray, size: np.ndarray, counts: np.ndarray
         return cdf
     out = np.ones((len(mean), len(counts)))
     out[:, :run] = cdf
-    far = np.flatnonzero(cdf[:, -1] < 1 - 1e-13)
+    far = np.flatnonzero(cdf[:, -1] < 1 - _SURE)
     m, r = mean[far, None], size[far, None]
     beyond = special.betainc(r, counts[run:] + 1.0, r / (r + m))
     out[far, run:] = np.maximum.accumulate(np.maximum(beyond, cdf[far, -1:]), axis=1)

@@ -50,7 +50,7 @@ def pooled_rankings(scored: Sequence[CaseScores], rng: np.random.Generator) -> p
         pooled = {m: _pool(scored, m, question, months) for m in members}
         asked = next(iter(pooled.values()))
         point = {m: float(average_precision(hit, p)[0]) for m, (hit, p, _) in pooled.items()}
-        drawn = {m: average_precision(hit, p, blocks[:, at]) for m, (hit, p, at) in pooled.items()}
+        drawn = {m: average_precision(hit, p, blocks, at) for m, (hit, p, at) in pooled.items()}
         there = [m for m in BASELINES if m in members and np.isfinite(point[m])]
         best = max(there, key=lambda m: point[m]) if there else None
         for member in members:

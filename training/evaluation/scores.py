@@ -6,6 +6,7 @@ Every function takes what was observed, shape (...), and draws of the forecast, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -163,7 +164,10 @@ def brier(happened: np.ndarray, probability: np.ndarray) -> np.ndarray:
 
 
 def average_precision(
-    happened: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None
+    happened: np.ndarray,
+    probability: np.ndarray,
+    weights: np.ndarray | None = None,
+    group: np.ndarray | None = None,
 ) -> np.ndarray:
     """Average precision of a ranking, for many weightings of the same cases at once.
 
@@ -175,6 +179,8 @@ def average_precision(
         Shape (cases,); equal values share one step.
     weights : numpy.ndarray, optional
         Shape (weightings, cases), >= 0: how often each case counts, such as in bootstrap samples.
+    group : numpy.ndarray, optional
+        Column of ``weights`` that each case takes, int (cases,), where cases count by groups; (weightings, groups).
 
     Returns
     -------
@@ -186,17 +192,30 @@ def average_precision(
     >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.5, 0.1])).round(4).tolist()
     [0.8333]
     """
-    order = np.argsort(-np.asarray(probability, float), kind="stable")
-    p, hit = np.asarray(probability, float)[order], np.asarray(happened, bool)[order]
-    w = np.ones((1, len(p))) if weights is None else np.asarray(weights, float)[:, order]
-    last = np.flatnonzero(np.append(p[1:] != p[:-1], True)) if len(p) else np.zeros(0, dtype=int)
-    called = w.cumsum(axis=1)[:, last]
-    right = (w * hit).cumsum(axis=1)[:, last]
-    total = right[:, -1] if len(last) else np.zeros(len(w))
+    values, step = np.unique(-np.asarray(probability, float), return_inverse=True)
+    hit = np.asarray(happened, bool)
+    if group is None:
+        group = np.zeros(len(hit), dtype=int) if weights is None else np.arange(len(hit))
+    w = np.ones((1, 1)) if weights is None else np.asarray(weights, float)
+    if not len(values):
+        return np.full(len(w), np.nan)
+    # Cases of one group and one step count alike: what is summed for every weighting are their numbers.
+    called, right = (
+        np.asarray(w @ _cases(group[kept], step[kept], (w.shape[1], len(values)))).cumsum(axis=1)
+        for kept in (slice(None), hit)
+    )
+    total = right[:, -1]
     precision = np.divide(right, called, out=np.zeros_like(right), where=called > 0)
     gained = np.diff(right, axis=1, prepend=0.0)
     area = (gained * precision).sum(axis=1)
     return np.asarray(np.divide(area, total, out=np.full(len(w), np.nan), where=total > 0))
+
+
+def _cases(row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> Any:
+    """How many cases lie in each row and column, sparse."""
+    from scipy import sparse
+
+    return sparse.csr_array((np.ones(len(row)), (row, column)), shape=shape)
 
 
 def is_onset_case(history: np.ndarray, quiet: int = 6) -> np.ndarray:

@@ -109,7 +109,7 @@ class EventsTimesDeaths(Member):
         events = self.events_.margins(as_events(problem), origin)
         each = self.deaths_per_event(problem, origin)
         none, region, n, weight = _event_numbers(events)
-        given = negative_binomial(n * each[region], self.size_ * n**self.power_)
+        given = negative_binomial(n * each[region], self.size_ * n**self.power_, RARE)
         cdf = (
             none[:, None]
             + sparse.csr_array((weight, np.arange(len(n)), np.searchsorted(region, np.arange(len(each) + 1))))

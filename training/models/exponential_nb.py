@@ -80,43 +80,14 @@ class ExponentialNB(Member):
         own = np.exp(params[5]) * (share * fast + (1 - share) * slow)
         return np.asarray((1 - pull) * own + pull * pooled + 1e-6)
 
-    @staticmethod
-    def _size(log_level: np.ndarray, excess: np.ndarray, params: np.ndarray) -> np.ndarray:
-        """Size from the logarithm of the level, the local excess and the parameters of the likelihood."""
-        local = special.expit(params[2:3])[0]
-        # Bounded before the exponential: a search that strays far would overflow, and the clip below cuts it anyway.
-        log_inverse = np.minimum(-params[3] - params[4] * log_level, 50.0)
-        inverse = (1 - local) * np.exp(log_inverse) + local * excess
-        return np.asarray(1 / np.clip(inverse, 1e-3, 1e3))
-
     def fit(self, problem: Problem, origin: pd.Period, horizon: int) -> Self:
         """Maximise the likelihood of outcomes ``horizon`` months ahead."""
         sample = problem.sample(origin, horizon, self.burn_in)
         moments = np.ascontiguousarray(np.moveaxis(sample.take(self._moments), -1, 0))
         weights = sample.weights(self.recency_half_life)
-        y, w = sample.counts, weights
-        positive = np.flatnonzero(y > 0)
-        last: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
-
-        def loss(params: np.ndarray) -> float:
-            # Half of the parameters leave the mean alone: numerical derivatives by them need no new one.
-            key = params[[0, 1, 5]].tobytes()
-            if key not in last:
-                last.clear()
-                mean = self._mean(moments, params)
-                last[key] = (mean, np.log(mean + LEVEL_FLOOR))
-            mean, log_level = last[key]
-            size = self._size(log_level, moments[3], params)
-            value = -size * np.log1p(mean / size)
-            some, many = mean[positive], size[positive]
-            value[positive] += (
-                special.gammaln(y[positive] + many)
-                - special.gammaln(many)
-                + y[positive] * np.log(some / (some + many))
-            )
-            return -float(w @ value) / float(w.sum()) + 1e-4 * float(params @ params)
-
-        found = optimize.minimize(loss, np.array([0.0, -3.0, -1.0, 0.0, 0.3, 0.0]), method="L-BFGS-B")
+        y = sample.counts
+        start = np.array([0.0, -3.0, -1.0, 0.0, 0.3, 0.0])
+        found = optimize.minimize(_loss, start, (y, moments, weights), method="L-BFGS-B", jac=True)
         self.horizon_ = horizon
         self.params_ = found.x
         plain = self._mean(moments, found.x)
@@ -166,3 +137,44 @@ class ExponentialNB(Member):
         member.size_, member.account_ = SizeLaw(**stored["size"]), dict(stored["fit"])
         member.season_ = Season(**stored["season"])
         return member
+
+
+def _loss(
+    params: np.ndarray, y: np.ndarray, moments: np.ndarray, weights: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Minus the mean log-likelihood with a little of a prior, and its gradient.
+
+    The parameters are the logits of the fast mean's share, of the pull to the pooled level and of the local excess;
+    intercept and slope of the pooled size on the level; and the log of the factor on the own mean.
+    """
+    share, pull, local = special.expit(params[:3])
+    fast, slow, pooled, excess = moments
+    factor = np.exp(params[5])
+    own = factor * (share * fast + (1 - share) * slow)
+    mean = (1 - pull) * own + pull * pooled + 1e-6
+    log_level = np.log(mean + LEVEL_FLOOR)
+    # Bounded before the exponential: a search that strays far would overflow, and the clip below cuts it anyway.
+    pooled_inverse = np.exp(np.minimum(-params[3] - params[4] * log_level, 50.0))
+    inverse = (1 - local) * pooled_inverse + local * excess
+    size = 1 / np.clip(inverse, 1e-3, 1e3)
+    ratio, over = np.log1p(mean / size), (y + size) / (size + mean)
+    value, by_mean, by_size = -size * ratio, y / mean - over, 1 - ratio - over
+    some = np.flatnonzero(y > 0)
+    k, m, r = y[some], mean[some], size[some]
+    value[some] += special.gammaln(k + r) - special.gammaln(r) + k * np.log(m / (m + r))
+    by_size[some] += special.digamma(k + r) - special.digamma(r)
+    by_inverse = np.where((inverse > 1e-3) & (inverse < 1e3), -by_size * size**2, 0.0)
+    by_log = by_inverse * (1 - local) * pooled_inverse
+    by_mean = by_mean - by_log * params[4] / (mean + LEVEL_FLOOR)
+    w = weights / weights.sum()
+    slopes = np.array(
+        [
+            (w * by_mean) @ (fast - slow) * (1 - pull) * factor * share * (1 - share),
+            (w * by_mean) @ (pooled - own) * pull * (1 - pull),
+            (w * by_inverse) @ (excess - pooled_inverse) * local * (1 - local),
+            -(w @ by_log),
+            -((w * by_log) @ log_level),
+            (w * by_mean) @ own * (1 - pull),
+        ]
+    )
+    return -float(w @ value) + 1e-4 * float(params @ params), 2e-4 * params - slopes

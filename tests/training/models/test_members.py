@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 from small_worlds import ladder_links, ladder_panel, panel_of, problem_of
 
 from harmattan.data.errors import ModelError, OriginError
 from harmattan.features import Recipe
+from harmattan.training.models import exponential_nb
 from harmattan.training.models.base import Member, Problem
 from harmattan.training.models.baselines import Conflictology, LastValue, Zero
 from harmattan.training.models.boosted import BoostedEndemicEpidemic
@@ -413,3 +414,15 @@ def test_months_without_coverage_are_no_quiet_months() -> None:
     means = SmoothedConflictology(pull=0.0).fit(problem, last(panel), 1).means(problem)
     np.testing.assert_allclose(means[-1, 4:], counts[-26:-14, 4:].mean(axis=0), atol=2e-3)
     np.testing.assert_allclose(means[-1, :4], counts[-12:, :4].mean(axis=0), atol=2e-3)
+
+
+def test_the_gradient_of_the_exponential_likelihood_is_numerical() -> None:
+    rng = np.random.default_rng(3)
+    moments = np.vstack([rng.gamma(0.5, 4.0, (3, 200)), rng.uniform(0, 8, 200)])
+    y, weights = rng.negative_binomial(0.7, 0.2, 200).astype(float), rng.uniform(0, 2, 200)
+    for _ in range(5):
+        params = rng.normal(0, 0.7, 6)
+        numerical = optimize.approx_fprime(
+            params, lambda p: exponential_nb._loss(p, y, moments, weights)[0], 1e-7
+        )
+        np.testing.assert_allclose(exponential_nb._loss(params, y, moments, weights)[1], numerical, atol=2e-5)

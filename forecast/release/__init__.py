@@ -11,9 +11,7 @@ if TYPE_CHECKING:
         all_releases,
         find_release,
         newest,
-        newest_fit_for_latest,
         read_release,
-        with_bytes,
     )
     from .diff import ReleaseDiff, diff_releases
     from .disclosure import check_level, grid_warning, with_past_events
@@ -46,7 +44,7 @@ if TYPE_CHECKING:
         next_due,
         write_status,
     )
-    from .verify import Verification, verify_release
+    from .verify import Verification, newest_fit_for_latest, verify_release, with_bytes
     from .withdraw import prune_releases, withdraw_release
     from .write import Release, csv_text, publish_release, revisions, write_release
 else:

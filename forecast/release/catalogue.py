@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -180,14 +180,6 @@ def all_releases(out: Path) -> list[ReleaseInfo]:
     return sorted((read_release(p) for p in found), key=lambda r: (r.origin, r.revision))
 
 
-def with_bytes(info: ReleaseInfo) -> ReleaseInfo:
-    """The same, with damage to any of its files as its ``problem``."""
-    from .verify import verify_release
-
-    found = () if info.problem else verify_release(info.path, tables=False).findings
-    return replace(info, problem=f"it is damaged: {found[0].message}") if found else info
-
-
 def newest(out: Path, before: str | None = None) -> ReleaseInfo | None:
     """The newest release that may be used: readable, not withdrawn, not red; of an origin before ``before``."""
     if not out.is_dir():
@@ -195,15 +187,6 @@ def newest(out: Path, before: str | None = None) -> ReleaseInfo | None:
     usable = [r for r in all_releases(out) if r.level in ("green", "amber")]
     usable = [r for r in usable if before is None or r.origin < before]
     return usable[-1] if usable else None
-
-
-def newest_fit_for_latest(out: Path, besides: str = "") -> ReleaseInfo | None:
-    """The newest release that ``latest`` may point to: fit to be shown, and whole; not the one named ``besides``."""
-    from .verify import verify_release
-
-    releases = reversed(all_releases(out)) if out.is_dir() else iter(())
-    able = (r for r in releases if r.name != besides and not r.why_not_latest)
-    return next((r for r in able if verify_release(r.path, tables=False).whole), None)
 
 
 def find_release(reference: str, out: Path, *, withdrawn: bool = False) -> Path:

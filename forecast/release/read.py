@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,8 @@ from ...data.errors import ReleaseError, SchemaError
 from ...data.panel import TARGETS, Panel
 from ...training.distribution import Draws
 from .catalogue import ReleaseInfo, all_releases
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from .verify import verify_release
+from .verify_tables import read_draws
 
 #: The counts that a forecast has seen last, kept beside it: a later revision cannot change them.
 HISTORY, HISTORY_MONTHS = "history.parquet", 36
@@ -103,50 +102,6 @@ def outcome_of(past: PastRelease, target: str, horizon: int, panel: Panel) -> Ou
     return Outcome(positions, month[here].astype(np.int64), before[:, there], then)
 
 
-def read_draws(path: Path) -> dict[str, Draws]:
-    """Joint draws by target from ``draws.parquet``; rows in the order in which releases write them are not sorted."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path, read_dictionary=["target", "origin", "region_id"])
-    target = table["target"].combine_chunks()
-    found: dict[str, Draws] = {}
-    for code, name in enumerate(target.dictionary.to_pylist()):
-        rows = np.flatnonzero(target.indices.to_numpy() == code)
-        together = rows[-1] - rows[0] + 1 == len(rows)
-        part = table.slice(rows[0], len(rows)) if together else table.take(rows)
-        found[str(name)] = _draws(part, str(name))
-    return found
-
-
-def _draws(table: pa.Table, target: str) -> Draws:
-    """The draws of one target."""
-    region = table["region_id"].combine_chunks()
-    names = np.array(region.dictionary.to_pylist(), dtype=object)
-    codes = region.indices.to_numpy()
-    horizon, draw = (table[name].to_numpy() for name in ("horizon", "draw"))
-    horizons, ids = np.unique(horizon), np.unique(codes)
-    n_h, n_r = len(horizons), len(ids)
-    n = len(codes) // max(n_h * n_r, 1)
-    value, origins = table["value"].to_numpy(), table["origin"].combine_chunks().dictionary
-    whole = (
-        len(codes) == n * n_h * n_r
-        and np.issubdtype(value.dtype, np.integer)
-        and len(origins) == 1
-        and np.array_equal(codes, np.tile(codes[:n_r], n * n_h))
-        and np.array_equal(horizon, np.tile(np.repeat(horizons, n_r), n))
-        and np.array_equal(draw, np.repeat(draw[:: n_h * n_r], n_h * n_r))
-    )
-    if not whole:
-        # As plain text: a dictionary sorts its regions as they happen to come.
-        return Draws.from_frame(
-            table.to_pandas().astype(dict.fromkeys(["target", "origin", "region_id"], str))
-        )
-    origin = pd.Period(str(origins[0]), freq="M")
-    values = value.reshape(n, n_h, n_r).astype(np.int32)
-    regions = tuple(str(r) for r in names[codes[:n_r]])
-    return Draws(values, origin, tuple(int(h) for h in horizons), regions, target)
-
-
 def _with_means(draws: Mapping[str, Draws], path: Path) -> dict[str, Draws]:
     """The draws with the published means, which know the far tail that draws cut."""
     if not path.is_file():
@@ -194,8 +149,6 @@ def usable(
     before, since : pandas.Period, optional
         Only origins before the one month, and not before the other; the bytes of no others are read.
     """
-    from .verify import verify_release
-
     if not out.is_dir():
         return
     seen: set[str] = set()

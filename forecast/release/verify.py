@@ -11,12 +11,12 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ...data.errors import ReleaseError
-from .catalogue import WithdrawalNote, refuse_withdrawn, withdrawal_of
+from .catalogue import ReleaseInfo, WithdrawalNote, all_releases, refuse_withdrawn, withdrawal_of
 from .files import SUMS, sum_of
 from .verify_tables import Finding, check_tables
 
@@ -188,3 +188,16 @@ def _check_descriptions(folder: Path, changed: set[str]) -> Iterator[Finding]:
         yield Finding(
             "manifest", "manifest.json", f"its origin {manifest['origin']} is not the folder's name"
         )
+
+
+def with_bytes(info: ReleaseInfo) -> ReleaseInfo:
+    """The same, with damage to any of its files as its ``problem``."""
+    found = () if info.problem else verify_release(info.path, tables=False).findings
+    return replace(info, problem=f"it is damaged: {found[0].message}") if found else info
+
+
+def newest_fit_for_latest(out: Path, besides: str = "") -> ReleaseInfo | None:
+    """The newest release that ``latest`` may point to: fit to be shown, and whole; not the one named ``besides``."""
+    releases = reversed(all_releases(out)) if out.is_dir() else iter(())
+    able = (r for r in releases if r.name != besides and not r.why_not_latest)
+    return next((r for r in able if verify_release(r.path, tables=False).whole), None)

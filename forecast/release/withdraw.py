@@ -14,12 +14,12 @@ from .catalogue import (
     WithdrawalNote,
     all_releases,
     find_release,
-    newest_fit_for_latest,
     note_of,
     refuse_withdrawn,
 )
 from .files import SUMS, clear_leftovers, disk_errors, flush, publishing, replace_text, sum_of, writing
 from .latest import latest_name, point_latest
+from .verify import newest_fit_for_latest
 
 
 @dataclass(frozen=True)

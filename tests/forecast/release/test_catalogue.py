@@ -17,12 +17,12 @@ from harmattan.forecast.release.catalogue import (
     all_releases,
     find_release,
     newest,
-    newest_fit_for_latest,
     note_of,
     read_release,
     refuse_withdrawn,
 )
 from harmattan.forecast.release.diff import diff_releases
+from harmattan.forecast.release.verify import newest_fit_for_latest
 from harmattan.forecast.release.write import publish_release, write_release
 
 DAY = date(2024, 2, 1)

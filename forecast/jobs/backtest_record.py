@@ -154,6 +154,19 @@ def summary_of(
     }
 
 
+def quiet_metrics(table: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """Of the pool where it was quiet: how many times as often as predicted, and its log-score skill, by horizon."""
+    some = table[(table["member"] == "pool") & (table["year"] == "all")]
+    found: dict[str, dict[int, float]] = {}
+    for row in some.to_dict("records"):
+        for name in ("ratio", "log_skill"):
+            if row[name] == row[name]:
+                found.setdefault(f"quiet_{row['quiet_months']}.{name}", {})[int(row["horizon"])] = float(
+                    row[name]
+                )
+    return found
+
+
 def track_backtest(outcome: BacktestOutcome, settings: BacktestSettings) -> str:
     """One run for the whole back-test; its id, or a :class:`TrackingError`."""
     from ...training.registry.runs import RunRecord, git_state, log_run
@@ -165,7 +178,8 @@ def track_backtest(outcome: BacktestOutcome, settings: BacktestSettings) -> str:
         name=f"backtest {name} {settings.target}",
         params={**outcome.summary["protocol"], "target": settings.target},
         metrics=metrics(board[board["member"] == POOL], names)
-        | {f"seconds.{stage}": {0: spent} for stage, spent in outcome.seconds.items()},
+        | {f"seconds.{stage}": {0: spent} for stage, spent in outcome.seconds.items()}
+        | quiet_metrics(tables.quiet),
         tags={
             "run_kind": "backtest",
             "protocol": name,

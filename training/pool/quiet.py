@@ -33,8 +33,8 @@ BURN_IN = 24
 RIDGE, START = 2.0, 50.0
 #: Smallest share of active months: what stands for never.
 NEVER = 0.003
-#: Precision of the prior of a stack: level, then both slopes.
-STACK_PRECISION = (2.0, 30.0, 30.0)
+#: The normal prior of a stack, mean and precision: level, then the slopes of the history's chance and of the pool's.
+STACK_PRIOR, STACK_PRECISION = (0.0, 0.3, 0.7), (6.0, 60.0, 60.0)
 #: Half-life in origins of what a stack is learned from, and the fewest cases that it is learned from.
 STACK_HALF_LIFE, FEWEST_CASES = 60.0, 50
 
@@ -172,7 +172,7 @@ def learn_stack(history: np.ndarray, pool: np.ndarray, hit: np.ndarray, age: np.
     """
     if len(hit) < FEWEST_CASES:
         return HISTORY_ALONE
-    prior, precision = np.array([0.0, 0.5, 0.5]), np.array(STACK_PRECISION)
+    prior, precision = np.array(STACK_PRIOR), np.array(STACK_PRECISION)
     design = np.column_stack([np.ones(len(hit)), to_hazard(history), to_hazard(pool)])
     weight, law = 0.5 ** (age / STACK_HALF_LIFE), prior.copy()
     for _ in range(25):

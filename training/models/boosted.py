@@ -15,6 +15,7 @@ from .dispersion import SizeLaw, fit_size
 from .endemic_epidemic import EndemicEpidemic
 from .season import Season, season_of
 from .smoothed_conflictology import SmoothedConflictology
+from .support import supported
 
 
 class BoostedEndemicEpidemic(Member):
@@ -139,11 +140,11 @@ class BoostedEndemicEpidemic(Member):
     def mean(self, problem: Problem, origin: pd.Period) -> np.ndarray:
         """Expected counts, (regions,)."""
         row = problem.row(origin)
-        start = self.start(problem, origin)
-        if self.booster_ is None:
-            return start
-        raw = self.booster_.predict(problem.cube.values[row], raw_score=True, num_threads=self.threads)
-        return np.asarray(start * np.exp(raw))
+        mean = self.start(problem, origin)
+        if self.booster_ is not None:
+            raw = self.booster_.predict(problem.cube.values[row], raw_score=True, num_threads=self.threads)
+            mean = mean * np.exp(raw)
+        return supported(problem, np.array([row]), mean[None])[0]
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""

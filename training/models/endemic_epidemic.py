@@ -15,6 +15,7 @@ from .dispersion import SizeLaw, fit_size
 from .excitation import Excitation, HalfLives, excitation
 from .layout import Layout
 from .season import Season, season_of
+from .support import supported
 
 #: With more countries than this the indicators of a world's training rows are kept sparse: they would outgrow the rest.
 MANY_COUNTRIES = 30
@@ -112,7 +113,7 @@ class EndemicEpidemic(Member):
     def mean_size(self, problem: Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and size ``horizon`` months after each of ``rows``, shapes (rows, regions)."""
         season = self.season_.at(problem.months[rows] + self.horizon_)
-        mean = self.plain_mean(problem, rows) * season[:, None]
+        mean = supported(problem, rows, self.plain_mean(problem, rows) * season[:, None])
         return mean, self.size_.at(mean)
 
     def plain_mean(self, problem: Problem, rows: np.ndarray) -> np.ndarray:

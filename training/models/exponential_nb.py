@@ -15,6 +15,7 @@ from .base import Member, Problem
 from .dispersion import LEVEL_FLOOR, SizeLaw, fit_size
 from .excitation import exponential_means
 from .season import Season, season_of
+from .support import supported
 
 
 class ExponentialNB(Member):
@@ -105,6 +106,7 @@ class ExponentialNB(Member):
         moments = self._moments(problem)[problem.row(origin)]
         plain = self._mean(moments.T, self.params_)
         mean = plain * self.season_.at(origin.ordinal + self.horizon_)
+        mean = supported(problem, np.array([problem.row(origin)]), mean[None])[0]
         inverse = (1 - self.local) / self.size_.at(mean) + self.local * moments[:, 3]
         return negative_binomial(mean, 1 / inverse)
 

@@ -111,6 +111,13 @@ def _seasoned(parts: Parts, mean: np.ndarray) -> Parts:
     return {**parts, CALENDAR: parts.get(CALENDAR, 0.0) + mean - plain}
 
 
+def _scaled(parts: Parts, mean: np.ndarray) -> Parts:
+    """Parts that add up to ``mean``, by one factor: what a record does not support is taken from all alike."""
+    whole = np.sum(list(parts.values()), axis=0)
+    factor = np.divide(mean, whole, out=np.ones_like(whole), where=whole > 0)
+    return {family: part * factor for family, part in parts.items()}
+
+
 def _window_parts(member: SmoothedConflictology, problem: Problem, origin: pd.Period) -> Parts:
     """A region's own last months, and the level of all; they sum to the mean before the season."""
     row = problem.row(origin)
@@ -134,7 +141,7 @@ def _(member: ExponentialNB, problem: Problem, origin: pd.Period, mean: np.ndarr
 
 @explain_member.register
 def _(member: EndemicEpidemic, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
-    return member.contributions(problem, origin)
+    return _scaled(member.contributions(problem, origin), mean)
 
 
 @explain_member.register
@@ -152,14 +159,14 @@ def _(member: BoostedEndemicEpidemic, problem: Problem, origin: pd.Period, mean:
     start = member.start(problem, origin)
     parts = _seasoned(parts, start)
     if member.booster_ is None:
-        return parts
+        return _scaled(parts, mean)
     logs = member.booster_.predict(problem.cube.values[row], pred_contrib=True, num_threads=1)
     scale = logarithmic_mean(start * np.exp(logs.sum(axis=1)), start)
     # The last column is what the trees say on average.
     shown = [SHOWN_AS.get(family, BASELINE) for family in problem.cube.families] + [BASELINE]
     for family, column in zip(shown, logs.T, strict=True):
         parts[family] += scale * column
-    return parts
+    return _scaled(parts, mean)
 
 
 @explain_member.register

@@ -36,6 +36,10 @@ from ..formats import (
     views_files,
     wide_table,
 )
+<<<<<<< HEAD
+=======
+from .draws_file import read_draws
+>>>>>>> 540fa36 (Untie the rooms of releases: the withdrawing note and the reading of draws in files of their own)
 
 if TYPE_CHECKING:
     import pyarrow as pa

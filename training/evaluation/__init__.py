@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .diagnostics import BAND
     from .leaderboard import Evaluation, border_regions, evaluate
     from .protocol import (
+        EARLIER,
         HOUSE,
         LAST_OPEN,
         LIVE,
@@ -34,6 +35,7 @@ else:
 
 __all__ = [
     "BAND",
+    "EARLIER",
     "ENOUGH_MONTHS",
     "HOUSE",
     "LAST_OPEN",

@@ -7,6 +7,7 @@ from ...data.lazy import lazy_names
 if TYPE_CHECKING:
     from .catalogue import (
         ReleaseInfo,
+        WithdrawalNote,
         all_releases,
         find_release,
         newest,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     )
     from .verify import Verification, newest_fit_for_latest, verify_release, with_bytes
     from .withdraw import prune_releases, withdraw_release
-    from .withdrawal import WithdrawalNote
     from .write import Release, csv_text, publish_release, revisions, write_release
 else:
     __getattr__, __dir__ = lazy_names(__name__)

@@ -1,25 +1,74 @@
-"""The releases of a folder: which there are, how good they are, which were withdrawn, and which one a name means."""
+"""The releases of a folder: which there are, how good they are, which were withdrawn, and which one a name means.
+
+The bytes of a withdrawn release stay; a note beside its folder says that nobody may use it, and why.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-<<<<<<< HEAD
 from dataclasses import asdict, dataclass, field
-=======
-from dataclasses import dataclass, field, replace
->>>>>>> 540fa36 (Untie the rooms of releases: the withdrawing note and the reading of draws in files of their own)
 from pathlib import Path
 from typing import Any
 
-from ...data.errors import ReleaseError, UsageError, nearest
+from ...data.errors import ReleaseError, UsageError, WithdrawnError, nearest
 from .latest import LATEST, latest_name, latest_target
-from .verify import verify_release
-from .withdrawal import WithdrawalNote, refuse_withdrawn, withdrawal_of
 
 #: What a release's folder is called: its origin, and from the second on its number.
 NAME = re.compile(r"((?:19|20)\d\d-(?:0[1-9]|1[0-2]))(?:_r([2-9]|[1-9]\d+))?")
+#: Follows the name of a withdrawn release: ``2023-12.withdrawn.json`` stands beside ``2023-12``.
+SUFFIX = ".withdrawn.json"
+
+
+@dataclass(frozen=True)
+class WithdrawalNote:
+    """Why a release must not be used."""
+
+    release: str  # Its name, such as ``2023-12_r2``.
+    reason: str  # In the words of whoever withdrew it.
+    withdrawn_on: str  # The day, ``YYYY-MM-DD``; empty where the note cannot be read.
+    sums: str = ""  # SHA-256 of its ``SHA256SUMS``, so that the note can be tied to the bytes.
+
+    def text(self) -> str:
+        """The note itself."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in one clause."""
+        on = f" on {self.withdrawn_on}" if self.withdrawn_on else ""
+        return f"the release {self.release} was withdrawn{on}: {re.sub(r'[.!?]+$', '', self.reason)}."
+
+
+def note_of(folder: Path) -> Path:
+    """Where the note about a release stands, whether there is one or not."""
+    return folder.with_name(folder.name + SUFFIX)
+
+
+def withdrawal_of(folder: Path) -> WithdrawalNote | None:
+    """The note about a release; None where it was not withdrawn.
+
+    A note that cannot be read withdraws as well: doubt never brings a release back.
+    """
+    folder = folder.resolve()
+    path = note_of(folder)
+    if not path.exists():
+        return None
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return WithdrawalNote(folder.name, str(kept["reason"]), str(kept["withdrawn_on"]), str(kept["sums"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return WithdrawalNote(folder.name, f"the note {path.name} gives no reason that can be read", "")
+
+
+def refuse_withdrawn(folder: Path) -> None:
+    """A :class:`WithdrawnError` with the reason, where a release was withdrawn."""
+    note = withdrawal_of(folder)
+    if note is not None:
+        raise WithdrawnError(
+            note.sentence, str(folder), "Use another release: harmattan releases list shows them."
+        )
 
 
 @dataclass(frozen=True)
@@ -131,15 +180,6 @@ def all_releases(out: Path) -> list[ReleaseInfo]:
     return sorted((read_release(p) for p in found), key=lambda r: (r.origin, r.revision))
 
 
-<<<<<<< HEAD
-=======
-def with_bytes(info: ReleaseInfo) -> ReleaseInfo:
-    """The same, with damage to any of its files as its ``problem``."""
-    found = () if info.problem else verify_release(info.path, tables=False).findings
-    return replace(info, problem=f"it is damaged: {found[0].message}") if found else info
-
-
->>>>>>> 540fa36 (Untie the rooms of releases: the withdrawing note and the reading of draws in files of their own)
 def newest(out: Path, before: str | None = None) -> ReleaseInfo | None:
     """The newest release that may be used: readable, not withdrawn, not red; of an origin before ``before``."""
     if not out.is_dir():
@@ -149,16 +189,6 @@ def newest(out: Path, before: str | None = None) -> ReleaseInfo | None:
     return usable[-1] if usable else None
 
 
-<<<<<<< HEAD
-=======
-def newest_fit_for_latest(out: Path, besides: str = "") -> ReleaseInfo | None:
-    """The newest release that ``latest`` may point to: fit to be shown, and whole; not the one named ``besides``."""
-    releases = reversed(all_releases(out)) if out.is_dir() else iter(())
-    able = (r for r in releases if r.name != besides and not r.why_not_latest)
-    return next((r for r in able if verify_release(r.path, tables=False).whole), None)
-
-
->>>>>>> 540fa36 (Untie the rooms of releases: the withdrawing note and the reading of draws in files of their own)
 def find_release(reference: str, out: Path, *, withdrawn: bool = False) -> Path:
     """The folder that a user means: a name below ``out`` (``2023-12``, ``latest``), or a path.
 

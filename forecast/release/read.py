@@ -15,16 +15,8 @@ from ...data.errors import ReleaseError, SchemaError
 from ...data.panel import TARGETS, Panel
 from ...training.distribution import Draws
 from .catalogue import ReleaseInfo, all_releases
-<<<<<<< HEAD
 from .verify import verify_release
 from .verify_tables import read_draws
-=======
-from .draws_file import read_draws
-from .verify import verify_release
-
-if TYPE_CHECKING:
-    pass
->>>>>>> 540fa36 (Untie the rooms of releases: the withdrawing note and the reading of draws in files of their own)
 
 #: The counts that a forecast has seen last, kept beside it: a later revision cannot change them.
 HISTORY, HISTORY_MONTHS = "history.parquet", 36

@@ -16,13 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ...data.errors import ReleaseError
-<<<<<<< HEAD
 from .catalogue import ReleaseInfo, WithdrawalNote, all_releases, refuse_withdrawn, withdrawal_of
-=======
->>>>>>> 540fa36 (Untie the rooms of releases: the withdrawing note and the reading of draws in files of their own)
 from .files import SUMS, sum_of
 from .verify_tables import Finding, check_tables
-from .withdrawal import WithdrawalNote, refuse_withdrawn, withdrawal_of
 
 #: One line of ``SHA256SUMS``, as ``sha256sum`` writes it.
 LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")

@@ -36,10 +36,6 @@ from ..formats import (
     views_files,
     wide_table,
 )
-<<<<<<< HEAD
-=======
-from .draws_file import read_draws
->>>>>>> 540fa36 (Untie the rooms of releases: the withdrawing note and the reading of draws in files of their own)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -346,6 +342,6 @@ def _draws(table: pa.Table, target: str) -> Draws:
             table.to_pandas().astype(dict.fromkeys(["target", "origin", "region_id"], str))
         )
     origin = pd.Period(str(origins[0]), freq="M")
-    values = value.reshape(n, n_h, n_r).astype(np.int32)
+    values = value.reshape(n, n_h, n_r)  # as they were written: four bytes a count, or eight where one needs them
     regions = tuple(str(r) for r in names[codes[:n_r]])
     return Draws(values, origin, tuple(int(h) for h in horizons), regions, target)

@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 
 from ...data.errors import UsageError
-<<<<<<< HEAD
 from .catalogue import (
     ReleaseInfo,
     WithdrawalNote,
@@ -21,12 +20,6 @@ from .catalogue import (
 from .files import SUMS, clear_leftovers, disk_errors, flush, publishing, replace_text, sum_of, writing
 from .latest import latest_name, point_latest
 from .verify import newest_fit_for_latest
-=======
-from .catalogue import ReleaseInfo, all_releases, find_release, newest_fit_for_latest
-from .files import SUMS, clear_leftovers, disk_errors, flush, publishing, replace_text, sum_of, writing
-from .latest import latest_name, point_latest
-from .withdrawal import WithdrawalNote, note_of, refuse_withdrawn
->>>>>>> 540fa36 (Untie the rooms of releases: the withdrawing note and the reading of draws in files of their own)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from ...data.errors import ReleaseError
-from .catalogue import NAME
+from .catalogue import NAME, refuse_withdrawn
 from .files import (
     clear_leftovers,
     disk_errors,
@@ -33,7 +33,6 @@ from .files import (
 )
 from .manifest import json_text, manifest, status
 from .tables import release_tables
-from .withdrawal import refuse_withdrawn
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,9 +19,9 @@ from harmattan.data.panel import Panel
 from harmattan.forecast.monitoring import job as score_job
 from harmattan.forecast.monitoring import scores as monitor
 from harmattan.forecast.monitoring.drift import input_drift, stability
+from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
 from harmattan.forecast.release.read import PastRelease
 from harmattan.forecast.release.status import StatusEntry
-from harmattan.forecast.release.withdrawal import WithdrawalNote, note_of
 from harmattan.forecast.release.write import publish_release
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.settings import Settings

@@ -17,19 +17,12 @@ from harmattan.forecast.release.catalogue import (
     all_releases,
     find_release,
     newest,
-<<<<<<< HEAD
     note_of,
-=======
-    newest_fit_for_latest,
->>>>>>> 540fa36 (Untie the rooms of releases: the withdrawing note and the reading of draws in files of their own)
     read_release,
+    refuse_withdrawn,
 )
 from harmattan.forecast.release.diff import diff_releases
-<<<<<<< HEAD
 from harmattan.forecast.release.verify import newest_fit_for_latest
-=======
-from harmattan.forecast.release.withdrawal import note_of, refuse_withdrawn
->>>>>>> 540fa36 (Untie the rooms of releases: the withdrawing note and the reading of draws in files of their own)
 from harmattan.forecast.release.write import publish_release, write_release
 
 DAY = date(2024, 2, 1)

@@ -14,9 +14,9 @@ from make_result import make_result
 
 from harmattan.data.errors import HarmattanError, ReleaseError
 from harmattan.forecast.release import latest
+from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
 from harmattan.forecast.release.files import write_sums
 from harmattan.forecast.release.status import FolderStatus, coverage_of, folder_status, next_due, write_status
-from harmattan.forecast.release.withdrawal import WithdrawalNote, note_of
 from harmattan.forecast.release.write import write_release
 
 FRESH = date(2024, 1, 25)

@@ -15,9 +15,9 @@ import pytest
 from make_result import make_result
 
 from harmattan.data.errors import ReleaseError
+from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
 from harmattan.forecast.release.files import SUMS, files_of, write_sums
 from harmattan.forecast.release.verify import Verification, verify_release
-from harmattan.forecast.release.withdrawal import WithdrawalNote, note_of
 from harmattan.forecast.release.write import write_release
 
 Change = Callable[[Path], None]

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from harmattan.data.errors import ReleaseError, WithdrawnError
 from harmattan.forecast.cli.entry import app
 from harmattan.forecast.jobs import forecasting as main_job
+from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
 from harmattan.forecast.release.read import newest_before
-from harmattan.forecast.release.withdrawal import WithdrawalNote, note_of
 from harmattan.forecast.release.write import publish_release
 from harmattan.forecast.report.page import render
 from harmattan.forecast.report.rerender import read_result, render_again, write_page

@@ -180,6 +180,7 @@ def _jobs(settings: Settings, problems: Mapping[str, Problem], judged: bool) -> 
     """Every piece of work, the longest first."""
     jobs = [Job("diffusion")] if has_spillover(settings, problems) else []
     jobs += [Job("judge", h) for h in settings.horizons if judged and h in JUDGED]
+    jobs += [Job("watch")] if has_watch(settings, problems) else []
     return jobs + [Job("fit", h) for h in settings.horizons]
 
 
@@ -199,6 +200,11 @@ def has_spillover(settings: Settings, problems: Mapping[str, Problem]) -> bool:
     panel = next(iter(problems.values())).panel
     few = panel.shape[1] <= settings.spillover_regions
     return few and panel.links is not None and bool(panel.links["crosses_border"].any())
+
+
+def has_watch(settings: Settings, problems: Mapping[str, Problem]) -> bool:
+    """Whether onsets and entries are forecast: regions are few enough not to be cells."""
+    return next(iter(problems.values())).panel.shape[1] <= settings.spillover_regions
 
 
 def events_problem(problems: Mapping[str, Problem]) -> Problem:
@@ -238,6 +244,7 @@ def _do(
     from ..training.evaluation.backtest import REFERENCE, recent_origins, run_backtest
     from ..training.pool.fitted import fit_pool
     from .spillover.job import border_rng, kernel_of
+    from .watch import fit_watch
 
     if job.kind == "diffusion":
         try:
@@ -249,6 +256,8 @@ def _do(
             if members is None:
                 raise
             return {"events": None}
+    if job.kind == "watch":
+        return {"events": fit_watch(events_problem(problems), origin)}
     if job.kind == "judge":
         first = next(iter(problems.values()))
         records = run_backtest(
@@ -369,6 +378,9 @@ def _trained_model(
     if learned:
         pools = {key: with_learned_weights(files, learned[key]) for key, files in pools.items()}
     diffusion: Diffusion | None = done.get(("diffusion", "events", 0))
+    onset, past_lists = done.get(("watch", "events", 0), (None, None))
+    if past_lists is not None:
+        tables = {**tables, "watch_record": past_lists}
     panel = next(iter(problems.values())).panel
     others = [o.panel.digest() for o in next(iter(problems.values())).also]
     return make_trained_model(
@@ -378,6 +390,7 @@ def _trained_model(
         template,
         diffusion,
         tables,
+        onset,
         seed=settings.seed,
         draws=settings.draws,
         package_version=version(),

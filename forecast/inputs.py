@@ -42,6 +42,8 @@ class Inputs:
         Regions that models learn from and that are never forecast.
     built : BuiltPanel or None
         The build that the panel comes from, where it was built from incidents.
+    around : Regions or None
+        Places close by without a record of their own, which violence may reach.
     """
 
     panel: Panel
@@ -52,6 +54,7 @@ class Inputs:
     demonstration: bool = False
     training: tuple[Panel, ...] = ()
     built: BuiltPanel | None = None
+    around: Regions | None = None
 
     def run_date(self, settings: Settings, origin: pd.Period) -> date:
         """The day against which age is measured: as asked, else the end of the month after the origin.
@@ -131,16 +134,22 @@ def _from_snapshot(settings: Settings) -> Inputs:
         snapshot.ledger.summary(),
         demonstration=True,
         training=() if training is None else (training,),
+        around=snapshot.neighbours,
     )
 
 
 def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     """A file of incidents and polygons."""
     from ..data.panel import build_panel, coverage_of
-    from ..data.sources import read_source
+    from ..data.sources import GroupTable, read_source, with_groups
 
     polygons = Regions.read(regions)
     incidents = read_source(settings.source, columns=_mapping(settings), only=_only(polygons.countries))
+    watched = {}
+    if settings.groups is not None:
+        table = GroupTable.read(settings.groups)
+        incidents = with_groups(incidents, table)
+        watched = table.watched(incidents.groups)
     if settings.coverage:
         incidents = replace(incidents, coverage=coverage_of(spans_of(settings.coverage)))
     inside = incidents.covers(polygons.countries)
@@ -153,11 +162,13 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     borders = polygons.border_exposure(inside)
     covered = polygons.select(inside)
     built = build_panel(incidents, covered)
-    panel = built.panel
+    panel = replace(built.panel, attrs={"watched": watched}) if watched else built.panel
     if settings.links is not None:
         panel = replace(panel, links=_read_links(settings.links, panel))
     coverage = _coverage(panel)
-    return Inputs(panel, covered, borders, coverage, built.ledger.summary(), built=built)
+    others = sorted(set(polygons.countries) - set(inside))
+    around = polygons.select(others) if others else None
+    return Inputs(panel, covered, borders, coverage, built.ledger.summary(), built=built, around=around)
 
 
 def _mapping(settings: Settings) -> dict[str, str]:
@@ -180,6 +191,7 @@ def _only(countries: Sequence[str]) -> str:
 def _from_panel(settings: Settings, path: Path) -> Inputs:
     """A ready panel, with polygons or links where the user has them."""
     from ..data.geography import links_of
+    from ..data.panel import with_outlines
 
     if settings.source != "snapshot":
         what = "a ready panel and a source of incidents exclude each other."
@@ -197,6 +209,7 @@ def _from_panel(settings: Settings, path: Path) -> Inputs:
         regions = _in_order(polygons, panel.region_ids)
         if panel.links is None:
             panel = replace(panel, links=links_of(regions.frame, regions.geometry))
+        panel = with_outlines(panel, regions.geometry)
     if settings.links is not None:
         panel = replace(panel, links=_read_links(settings.links, panel))
     placed = float(pd.Series(panel.measure(panel.main, fill=0).ravel()).sum())

@@ -80,6 +80,12 @@ class ForecastResult:
     rehearsal : pandas.DataFrame
         The origin month as it would have been forecast a month before, per region; see
         :func:`harmattan.training.evaluation.reliability.rehearsal`.
+    watch : dict of str to pandas.DataFrame
+        By file: ``watchlist.csv`` (entries of armed groups), ``onsets.csv`` (violence of any kind) and
+        ``watch_record.csv`` (earlier lists and what came); see :mod:`harmattan.forecast.watch`. Empty where nothing is
+        known of them.
+    watch_notes : tuple of str
+        What the record of the lists says, and what is missing in them.
     models : dict of str to str
         The trained model's text files, by relative path (``events/h01/boosted.trees.txt``); for the run's record.
     model : dict
@@ -115,6 +121,8 @@ class ForecastResult:
     model: Mapping[str, Any] = field(default_factory=dict)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
     rehearsal: pd.DataFrame = field(default_factory=pd.DataFrame)
+    watch: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    watch_notes: tuple[str, ...] = ()
 
     @property
     def months(self) -> tuple[pd.Period, ...]:

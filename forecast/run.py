@@ -181,7 +181,10 @@ def _origin(settings: Settings, inputs: Inputs) -> pd.Period:
 def _result(
     settings: Settings, prepared: PreparedRun, trained: TrainedModel, model: Mapping[str, Any]
 ) -> ForecastResult:
-    """The trained model's forecast, as joint draws, totals, spillover and tables."""
+    """The trained model's forecast, as joint draws, totals, spillover, watch list and tables."""
+    from .fitting import events_problem
+    from .watch import list_of
+
     panel, inputs, origin = prepared.inputs.panel, prepared.inputs, prepared.origin
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
     simulated = _spillover(settings, prepared, trained, rng)
@@ -192,6 +195,8 @@ def _result(
     run_date = inputs.run_date(settings, origin)
     quality = inputs.quality(run_date)
     level, banner = _verdict(inputs, quality, model)
+    events = events_problem(prepared.problems)
+    listed = list_of(trained, events, inputs.training, inputs.around)
     result = ForecastResult(
         origin=origin,
         horizons=settings.horizons,
@@ -218,6 +223,8 @@ def _result(
         quality=quality.frame(),
         reliability=trained.table("reliability"),
         rehearsal=_rehearsal(prepared, trained),
+        watch=listed.tables if listed else {},
+        watch_notes=listed.sentences if listed else (),
         model={"trained_to": str(trained.origin), "digest": trained.digest, **model},
     )
     return _published(result, settings.countries)
@@ -396,5 +403,6 @@ def _published(result: ForecastResult, countries: Sequence[str]) -> ForecastResu
         spillover=kept(result.spillover, "target_region"),
         answers={k: t[t["target_region"].isin(ids)] for k, t in result.answers.items()},
         contributions=kept(result.contributions, "region_id"),
+        watch={k: t[t["country"].isin(countries)] if countries else t for k, t in result.watch.items()},
         rehearsal=kept(result.rehearsal, "region_id"),
     )

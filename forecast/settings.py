@@ -188,6 +188,8 @@ class Settings:
         ``snapshot`` (the shipped counts), ``ucdp:FILE``, ``acled:FILE``, ``table:FILE`` or ``store:FOLDER``.
     panel, regions, links : Path or None
         A ready panel, polygons and links instead of the shipped ones.
+    groups : Path or None
+        A table of names of armed groups (TOML) instead of the package's.
     columns, coverage : tuple of str
         ``ours=theirs`` for columns of an own table; ``MLI=1989-01:2023-12`` for months that a source observed.
     targets, horizons, as_of : tuple of str, tuple of int, str or None
@@ -232,6 +234,7 @@ class Settings:
     panel: Annotated[Path | None, Path] = None
     regions: Annotated[Path | None, Path] = None
     links: Annotated[Path | None, Path] = None
+    groups: Annotated[Path | None, Path] = None
     columns: Annotated[tuple[str, ...], _pairs(_MAPPING)] = ()
     coverage: Annotated[tuple[str, ...], _pairs(_SPAN)] = ()
     targets: Annotated[tuple[str, ...], _targets] = ("events", "deaths")

@@ -20,6 +20,7 @@ from ..data.errors import ModelError, OriginError
 from ..features.recipe import Recipe
 from .diffusion.model import Diffusion
 from .models.serialization import json_text
+from .onset import OnsetModels
 from .pool.dependence import Template
 from .pool.fitted import FittedPool
 
@@ -30,7 +31,7 @@ T = TypeVar("T")
 #: Version of the files' layout; a reader refuses any other.
 FORMAT = 1
 CARD, RECIPE, PLACES = "model.json", "recipe.json", "places.json"
-TEMPLATE, DIFFUSION = "template.json", "diffusion.json"
+TEMPLATE, DIFFUSION, ONSET = "template.json", "diffusion.json", "onset.json"
 AGAIN = "Fetch the model again, or train a new one with: harmattan train."
 
 
@@ -119,7 +120,7 @@ class TrainedModel:
         return self.table("scores")
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table of the recent record: ``scores, reliability, rehearsal``."""
+        """A table of the recent record: ``scores, reliability, rehearsal, watch_record``."""
         stored = self._read(f"{name}.json", json.loads)
         table = pd.DataFrame(stored["rows"], columns=stored["columns"])
         # JSON has no word for "not a number": a column of nothing else comes back as objects.
@@ -130,6 +131,11 @@ class TrainedModel:
         if DIFFUSION not in self.files:
             return None
         return self._read(DIFFUSION, lambda text: Diffusion.from_json(json.loads(text), panel))
+
+    @cached_property
+    def onset(self) -> OnsetModels | None:
+        """The models of onset and entry; None where there are none."""
+        return self._read(ONSET, OnsetModels.from_text) if ONSET in self.files else None
 
     @property
     def card_text(self) -> str:
@@ -290,6 +296,7 @@ def make_trained_model(
     template: Template | None,
     diffusion: Diffusion | None,
     tables: Mapping[str, pd.DataFrame],
+    onset: str | None = None,
     **card: Any,
 ) -> TrainedModel:
     """Put the pieces of a training run together.
@@ -305,6 +312,8 @@ def make_trained_model(
         Where there are any.
     tables : mapping of str to pandas.DataFrame
         The recent record: ``scores, reliability, rehearsal``.
+    onset : str, optional
+        Models of onset and entry as text.
     **card
         ``seed, draws, package_version, settings`` and whatever else is to be told.
     """
@@ -316,6 +325,8 @@ def make_trained_model(
         files[TEMPLATE] = json_text(asdict(template))
     if diffusion is not None:
         files[DIFFUSION] = json_text(diffusion.to_json())
+    if onset is not None:
+        files[ONSET] = onset
     targets = list(dict.fromkeys(target for target, _ in pools))
     about = {
         "origin": str(panel.months[-1]),

@@ -23,6 +23,7 @@ from .publish import publish
 from .releases import prune, releases, status, verify, withdraw
 from .spillover import scenario, spillover
 from .tools import config, doctor
+from .watch import watch
 
 HELP = f"""\
 Forecasts of monthly violent events by region, and of the risk that spills over a border.
@@ -146,7 +147,20 @@ def _plan(settings: Settings) -> dict[str, Any]:
     }
 
 
-for function in (backtest, spillover, scenario, train, promote, track, tune, doctor, publish, score, report):
+for function in (
+    backtest,
+    spillover,
+    scenario,
+    watch,
+    train,
+    promote,
+    track,
+    tune,
+    doctor,
+    publish,
+    score,
+    report,
+):
     app.command()(function)
 for function in (verify, status, withdraw, prune):
     app.command()(function)

@@ -22,6 +22,7 @@ SHARED: dict[str, tuple[Any, ...]] = {
     "panel": (_PATH, "A ready panel (parquet or CSV) instead of a source."),
     "regions": (_PATH, "Polygons (GeoJSON) instead of the shipped ones."),
     "links": (_PATH, "Links between regions, instead of those of --regions."),
+    "groups": (_PATH, "Names of armed groups (TOML), instead of the shipped ones."),
     "columns": (_STR, "Columns of an own table, ours=theirs,... or a TOML file."),
     "coverage": (_STR, "What the source observed, such as MLI=1989-01:2023-12."),
     "as_of": (_STR, "Origin, such as 2023-08: the last month to be seen."),

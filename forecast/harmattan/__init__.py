@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .forecast.settings import Settings
     from .forecast.spillover.job import run_spillover
     from .forecast.spillover.scenario_call import simulate_scenario
+    from .forecast.watch import run_watch as watch
     from .training.distribution import Draws
 else:
     _load, _names = lazy_names(__name__)
@@ -85,5 +86,6 @@ __all__ = [
     "run_spillover",
     "simulate_scenario",
     "train",
+    "watch",
     "write_release",
 ]

@@ -39,6 +39,7 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         "reliability.csv": result.reliability.reindex(columns=RELIABILITY_COLUMNS),
         "rehearsal.csv": result.rehearsal.reindex(columns=REHEARSAL_COLUMNS),
         "checks.csv": result.quality,
+        **result.watch,
         HISTORY: history_table(panel),
         **_breakdown(result),
         **geo_files(result, wide),

@@ -180,6 +180,9 @@ def _checks(
 ) -> dict[str, Checks]:
     """What is to be done with each file, by name; nothing is read yet."""
     checks: dict[str, Checks] = {p.name: partial(_check_sheet, p) for p in sorted(folder.glob("*.csv"))}
+    for name in ("watchlist.csv", "onsets.csv"):
+        if name in checks:
+            checks[name] = partial(_check_watch, folder / name)
     checks["countries.csv"] = partial(_check_sheet, folder / "countries.csv", countries)
     if (folder / HUB_FOLDER).is_dir():
         output = next(folder.glob(f"{HUB_FOLDER}/model-output/*/*.parquet"))
@@ -198,6 +201,20 @@ def _check_map(
     check: Callable[[str, pd.DataFrame], pd.DataFrame], path: Path, wide: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
     return {"map agrees": check(path.read_text(encoding="utf-8"), wide)}
+
+
+def _check_watch(path: Path) -> dict[str, pd.DataFrame]:
+    """What is wrong with a watch list: chances outside 0..1 or falling with the months, ranks out of their order."""
+    spans = ["p_1", "p_3", "p_6"]
+    table = pd.read_csv(path, keep_default_na=False, na_values=dict.fromkeys(spans, "NA"))
+    chances = table[spans].to_numpy(float)
+    outside = ((chances < 0) | (chances > 1)).any(axis=1)
+    falling = (np.diff(chances, axis=1) < -ROUNDING).any(axis=1)
+    ranked = table.assign(group=table.get("group", ""))
+    fallen = ranked.groupby("group")["p_6"].transform(lambda p: p.ffill().diff()) > ROUNDING
+    order = ranked.groupby("group").cumcount() + 1 != table["rank"]
+    wrong = {"chances": outside, "months agree": falling, "ranks": (fallen | order).to_numpy(bool)}
+    return {**_check_sheet(path), **{name: table[rows] for name, rows in wrong.items()}}
 
 
 def _check_sheet(path: Path, draws: Mapping[str, Draws] | None = None) -> dict[str, pd.DataFrame]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -52,19 +51,19 @@ class OnsetModels:
         pressing = pressure(scene)[scene.row(month)]
         return self.onset.within(link, pressing[scene.recorded], lag)
 
-    def to_files(self) -> dict[str, bytes]:
-        """Text, from which :meth:`from_files` gives the same again."""
+    def to_text(self) -> str:
+        """JSON, from which :meth:`from_text` gives the same again."""
         stored = {
             "end": str(self.end),
             "members": [m.to_json() for m in self.members],
             "onset": self.onset.to_json(),
             "entry": None if self.entry is None else self.entry.to_json(),
         }
-        return {"onset.json": json.dumps(stored, indent=1, sort_keys=False).encode()}
+        return json.dumps(stored, indent=1) + "\n"
 
     @classmethod
-    def from_files(cls, files: Mapping[str, bytes]) -> Self:
-        """The inverse of :meth:`to_files`.
+    def from_text(cls, text: str) -> Self:
+        """The inverse of :meth:`to_text`.
 
         Raises
         ------
@@ -72,7 +71,7 @@ class OnsetModels:
             Something is missing.
         """
         try:
-            stored: dict[str, Any] = json.loads(files["onset.json"])
+            stored: dict[str, Any] = json.loads(text)
             entry = stored["entry"]
             return cls(
                 pd.Period(stored["end"], freq="M"),

@@ -1,0 +1,33 @@
+"""The watch list: where violence may begin next, which group may enter, in tables and words, and how lists did."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .evaluation import LAST_OPEN, Evaluated, evaluate
+    from .record import RECORD_COLUMNS, record_sentences, record_table
+    from .run import WatchList, fit_watch, fits_of, list_of, run_watch, watch_list
+    from .tables import ONSET_COLUMNS, WATCHLIST_COLUMNS
+    from .words import in_words, pressing_from
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "LAST_OPEN",
+    "ONSET_COLUMNS",
+    "RECORD_COLUMNS",
+    "WATCHLIST_COLUMNS",
+    "Evaluated",
+    "WatchList",
+    "evaluate",
+    "fit_watch",
+    "fits_of",
+    "in_words",
+    "list_of",
+    "pressing_from",
+    "record_sentences",
+    "record_table",
+    "run_watch",
+    "watch_list",
+]

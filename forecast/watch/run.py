@@ -1,0 +1,184 @@
+"""The watch list of one month: data, models, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ...data.errors import ModelError, OriginError
+from ...data.panel import Panel
+from ...training.models.base import Problem
+from ...training.onset import OnsetFits, OnsetModels, Scene, armed_measures, scene_of
+from .record import RECORD_COLUMNS, record_sentences, record_table
+from .tables import answers, entry_table, onset_table, silent_groups
+
+if TYPE_CHECKING:
+    from ...data.geography import Regions
+    from ...training.trained_model import TrainedModel
+    from ..inputs import Inputs
+    from ..settings import Settings
+
+#: More regions than this are cells, and a map of risk at that scale is too weak to be published.
+MOST_REGIONS = 1500
+
+
+@dataclass(frozen=True)
+class WatchList:
+    """Who comes next, seen from one month.
+
+    Attributes
+    ----------
+    origin : pandas.Period
+    watchlist, onsets, record : pandas.DataFrame
+        Entries by group and region, onsets of any violence, earlier lists and what came.
+    sentences : tuple of str
+        What the record says, how often silent groups came back, and what is missing.
+    """
+
+    origin: pd.Period
+    watchlist: pd.DataFrame
+    onsets: pd.DataFrame
+    record: pd.DataFrame
+    sentences: tuple[str, ...] = field(default=())
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """By the name of their file."""
+        return {"watchlist.csv": self.watchlist, "onsets.csv": self.onsets, "watch_record.csv": self.record}
+
+
+def watch_list(
+    fits: OnsetFits,
+    origin: pd.Period,
+    lag: int = 0,
+    models: OnsetModels | None = None,
+    record: pd.DataFrame | None = None,
+) -> WatchList:
+    """The lists of one month.
+
+    Parameters
+    ----------
+    fits : OnsetFits
+        Of the scene and problem up to ``origin``, at least.
+    origin : pandas.Period
+        The last month that is over; the last published is ``lag`` months before.
+    models : OnsetModels, optional
+        Trained ones; fitted at the last December where None.
+    record : pandas.DataFrame, optional
+        Earlier lists and what came, where they are known already.
+    """
+    scene, month = fits.scene, origin - lag
+    models = models or fits.at(month)
+    found = answers(models, scene, fits.problem, month, lag)
+    past = record_table(fits, month) if record is None else record
+    said = record_sentences(past) if models.entry is not None else []
+    said += _silence(scene, fits.problem.panel, month)
+    if models.entry is None:
+        said.append(
+            "Which group may enter is not said: "
+            + (
+                "no armed group is told apart."
+                if not scene.groups
+                else "where inside regions events lie is unknown."
+            )
+        )
+    elif not any(models.entry.hazard.coefficients[1:]):
+        said.append(
+            "Too few entries to learn from: every region at the gates of a group gets the same chance."
+        )
+    if not any(models.onset.hazard.coefficients[1:]):
+        said.append("Too few onsets to learn from: every quiet region gets the same chance.")
+    return WatchList(
+        origin, entry_table(found, scene, month), onset_table(found, scene, month), past, tuple(said)
+    )
+
+
+def _silence(scene: Scene, panel: Panel, month: pd.Period) -> list[str]:
+    """Groups that are silent, and how often such groups came back."""
+    series = {n.removeprefix("events_"): panel.measure(n, fill=0).sum(axis=1) for n in armed_measures(panel)}
+    silent, past = silent_groups(scene, month, series)
+    if not silent or not past["spells"]:
+        return []
+    share = past["returns"] / past["spells"]
+    return [
+        f"Silent everywhere for a year: {', '.join(silent)}. Of {past['spells']} months in which a group had been so, "
+        f"{past['returns']} ({100 * share:.0f} %) saw it back within six months; no chance of its own is given."
+    ]
+
+
+def fit_watch(problem: Problem, origin: pd.Period) -> tuple[str | None, pd.DataFrame]:
+    """Models of onset and entry as text, None where the history is too short, and what earlier lists were worth."""
+    fits = OnsetFits(scene_of(problem.panel, [o.panel for o in problem.also]), problem)
+    try:
+        return fits.at(origin).to_text(), record_table(fits, origin)
+    except ModelError:
+        return None, pd.DataFrame(columns=list(RECORD_COLUMNS))
+
+
+def list_of(
+    trained: TrainedModel, problem: Problem, training: Sequence[Panel], around: Regions | None
+) -> WatchList | None:
+    """The list of a trained model at the last month of a problem of events; None where it has no such models."""
+    from threadpoolctl import threadpool_limits
+
+    if trained.onset is None:
+        return None
+    origin = problem.panel.months[-1]
+    with threadpool_limits(1):
+        others = [p.until(min(origin, p.months[-1])) for p in training]
+        fits = OnsetFits(scene_of(problem.panel, others, around), problem)
+        return watch_list(fits, origin, models=trained.onset, record=trained.table("watch_record"))
+
+
+def run_watch(
+    settings: Settings, inputs: Inputs | None = None, progress: Callable[[str, float], None] | None = None
+) -> WatchList:
+    """The watch list of the settings' origin.
+
+    Parameters
+    ----------
+    settings : Settings
+        Source, origin.
+    inputs : Inputs, optional
+        What was read already.
+
+    Raises
+    ------
+    HarmattanError
+        Input that cannot be read, or a history that is too short.
+    """
+    from threadpoolctl import threadpool_limits
+
+    say = progress or (lambda stage, share: None)
+    say("data", 0.0)
+    fits = fits_of(settings, inputs)
+    say("models", 0.2)
+    with threadpool_limits(1):
+        return watch_list(fits, fits.scene.months[-1])
+
+
+def fits_of(settings: Settings, inputs: Inputs | None = None, last: pd.Period | None = None) -> OnsetFits:
+    """Scene and problem of the settings, up to the origin, with nothing fitted yet."""
+    from ...training.problems import build_problems
+    from ..inputs import load_inputs
+
+    read = load_inputs(settings) if inputs is None else inputs
+    newest = read.panel.last_month
+    origin = newest if settings.as_of is None else pd.Period(settings.as_of, freq="M")
+    if origin > newest:
+        raise OriginError(
+            f"{origin} is after the last month of data, {newest}.", remedy="Choose an earlier month."
+        )
+    if last is not None:
+        origin = min(origin, last)
+    panel = read.panel.until(origin)
+    if panel.shape[1] > MOST_REGIONS:
+        raise ModelError(
+            f"{panel.shape[1]} regions are too fine for a watch list.", remedy="Give first-level regions."
+        )
+    training = [p.until(min(origin, p.months[-1])) for p in read.training]
+    problem = build_problems(panel, ["events"], training)["events"]
+    return OnsetFits(scene_of(panel, training, read.around), problem)

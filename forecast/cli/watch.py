@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...data.errors import UsageError, nearest
+from ...data.frames import rows_of
 from ..settings import Settings
 from .options import options
 from .output import Output, records, write_texts
@@ -98,15 +99,16 @@ def _lines(found: WatchList, lists: pd.DataFrame, onsets: pd.DataFrame) -> Itera
     from ..watch import in_words
 
     yield f"Seen from {found.origin}; chances within six months."
-    for name, table in lists.groupby("group", sort=False):
+    for name in dict.fromkeys(map(str, lists["group"])):
+        table = lists[lists["group"] == name]
         yield ""
         yield f"Where {'any of the groups' if name == 'any' else name} may enter:"
-        for row in table.head(_SHOWN).itertuples():
+        for row in rows_of(table.head(_SHOWN)):
             away = "" if row.main_source_region == "" else f", pressed from {row.main_source_region}"
             yield f"{row.rank:>4}. {row.region_id}: {in_words(row.p_6)} ({row.record}{away})"
     yield ""
     yield "Where violence of any kind may begin after six quiet months:"
-    for row in onsets.head(_SHOWN).itertuples():
+    for row in rows_of(onsets.head(_SHOWN)):
         yield f"{row.rank:>4}. {row.region_id}: {in_words(row.p_6)}"
     if found.sentences:
         yield ""

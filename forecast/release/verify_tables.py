@@ -214,7 +214,7 @@ def _check_watch(path: Path) -> dict[str, pd.DataFrame]:
     fallen = ranked.groupby("group")["p_6"].transform(lambda p: p.ffill().diff()) > ROUNDING
     order = ranked.groupby("group").cumcount() + 1 != table["rank"]
     wrong = {"chances": outside, "months agree": falling, "ranks": (fallen | order).to_numpy(bool)}
-    return {**_check_sheet(path), **{name: table[rows] for name, rows in wrong.items()}}
+    return {**_check_sheet(path), **{name: table.iloc[np.flatnonzero(rows)] for name, rows in wrong.items()}}
 
 
 def _check_sheet(path: Path, draws: Mapping[str, Draws] | None = None) -> dict[str, pd.DataFrame]:

@@ -95,15 +95,18 @@ def _evaluated(
                 say("origins", (lags.index(lag) + i / len(months)) / len(lags))
     cases = pd.concat(parts, ignore_index=True)
     rng = np.random.default_rng(seed)
-    scores, classes, years = [], [], []
-    for (of, lag, span), every in cases.groupby(["of", "data_lag", "months"]):
+    scores: list[dict[str, Any]] = []
+    classes: list[dict[str, Any]] = []
+    years: list[dict[str, Any]] = []
+    for key, every in cases.groupby(["of", "data_lag", "months"]):
+        of, lag_of, span = key
         asked = [("all", every)]
         if of == "entry":
             asked += [(str(g), part) for g, part in every.groupby("group")]
         for group, part in asked:
-            head = {"of": of, "group": group, "data_lag": lag, "months": span}
+            head = {"of": of, "group": group, "data_lag": lag_of, "months": span}
             scores += _scores(part, head, rng)
-        head = {"of": of, "data_lag": lag, "months": span}
+        head = {"of": of, "data_lag": lag_of, "months": span}
         classes += _classes(every, head)
         years += _years(every, head)
     entries = cases[cases["of"] == "entry"]
@@ -131,7 +134,7 @@ def _cases(fits: OnsetFits, origin: pd.Period, lag: int) -> Iterator[pd.DataFram
     member = -np.expm1(-np.cumsum(np.exp(link[:, regions]), axis=0))
     for span in SPANS:
         if start + span <= len(scene.months):
-            later = scene.events["all"][start : start + span][:, regions].any(axis=0)
+            later = np.asarray(scene.events["all"][start : start + span][:, regions].any(axis=0))
             yield _table("onset", "", origin, lag, span, chance, later, {**rivals, MEMBER: member[span - 1]})
     for group in scene.groups if models.entry is not None else ():
         assert models.entry is not None
@@ -144,7 +147,7 @@ def _cases(fits: OnsetFits, origin: pd.Period, lag: int) -> Iterator[pd.DataFram
         }
         for span in SPANS:
             if start + span <= len(scene.months):
-                later = scene.events[group][start : start + span][:, regions].any(axis=0)
+                later = np.asarray(scene.events[group][start : start + span][:, regions].any(axis=0))
                 yield _table("entry", group, origin, lag, span, chance, later, rivals)
 
 

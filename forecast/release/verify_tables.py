@@ -359,6 +359,8 @@ def _draws(table: pa.Table, target: str) -> Draws:
             table.to_pandas().astype(dict.fromkeys(["target", "origin", "region_id"], str))
         )
     origin = pd.Period(str(origins[0]), freq="M")
-    values = value.reshape(n, n_h, n_r)  # as they were written: four bytes a count, or eight where one needs them
+    values = value.reshape(
+        n, n_h, n_r
+    )  # as they were written: four bytes a count, or eight where one needs them
     regions = tuple(str(r) for r in names[codes[:n_r]])
     return Draws(values, origin, tuple(int(h) for h in horizons), regions, target)

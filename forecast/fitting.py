@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import ModelError
-from .version import version
+from .version import package_version
 
 if TYPE_CHECKING:
     from ..features.recipe import Recipe
@@ -393,7 +393,7 @@ def _trained_model(
         onset,
         seed=settings.seed,
         draws=settings.draws,
-        package_version=version(),
+        package_version=package_version(),
         settings=settings.published(),
         training_data=others,
         **card,

@@ -15,7 +15,7 @@ from ..data.errors import OriginError
 from .inputs import Inputs, load_inputs
 from .result import ForecastResult
 from .settings import Settings
-from .version import version
+from .version import package_version
 
 if TYPE_CHECKING:
     from ..data.panel import Panel
@@ -215,7 +215,7 @@ def _result(
         banner=banner,
         level=level,
         settings=settings.published(),
-        package_version=version(),
+        package_version=package_version(),
         data_hash=panel.digest(),
         timings=prepared.clock,
         models=trained.to_files(),

@@ -3,6 +3,6 @@
 from importlib.metadata import version as _installed
 
 
-def version() -> str:
+def package_version() -> str:
     """The installed version, such as ``0.1.0``."""
     return _installed("harmattan")

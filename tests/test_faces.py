@@ -14,12 +14,6 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Rooms whose face is not made yet. It only shrinks.
-NOT_YET = {
-    "harmattan.forecast",
-    "harmattan.training.models",
-    "harmattan.training.pool",
-}
 
 
 def name_of(path: Path) -> str:
@@ -35,7 +29,6 @@ FILES = {
     for path in sorted((ROOT / top).rglob("*.py"))
 }
 ROOMS = sorted(name for name, path in FILES.items() if path.name == "__init__.py")
-DONE = [room for room in ROOMS if room not in NOT_YET]
 
 
 class Import(NamedTuple):
@@ -74,30 +67,26 @@ def face(room: str) -> ModuleType:
     return import_module(room)
 
 
-def test_the_list_of_rooms_to_do_names_rooms_that_are_not_done() -> None:
-    assert set(ROOMS) >= NOT_YET
-
-
-@pytest.mark.parametrize("room", DONE)
+@pytest.mark.parametrize("room", ROOMS)
 def test_a_room_says_what_it_is_for_and_lists_its_names_once(room: str) -> None:
     assert face(room).__doc__
     assert len(set(face(room).__all__)) == len(face(room).__all__)
     assert [name for name in face(room).__all__ if name.startswith("_")] == []
 
 
-@pytest.mark.parametrize("room", DONE)
+@pytest.mark.parametrize("room", ROOMS)
 def test_every_listed_name_is_there_and_documented(room: str) -> None:
     listed = {name: getattr(face(room), name) for name in face(room).__all__}
     assert [n for n, value in listed.items() if callable(value) and not value.__doc__] == []
     assert set(listed) <= set(dir(face(room)))
 
 
-@pytest.mark.parametrize("room", [room for room in DONE if room != "harmattan.forecast.cli"])
+@pytest.mark.parametrize("room", [room for room in ROOMS if room != "harmattan.forecast.cli"])
 def test_a_face_is_not_hidden_by_a_module_of_the_same_name(room: str) -> None:
     assert [name for name in face(room).__all__ if f"{room}.{name}" in FILES] == []
 
 
-@pytest.mark.parametrize("room", DONE)
+@pytest.mark.parametrize("room", ROOMS)
 def test_a_name_that_is_not_there_is_an_attribute_error(room: str) -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing_of_the_kind'"):
         face(room).nothing_of_the_kind  # noqa: B018
@@ -113,7 +102,6 @@ def test_rooms_take_from_each_other_only_what_a_face_lists() -> None:
         f"{i.line}: {i.name} of {i.module}"
         for i in imports()
         if is_abroad(i)
-        and room_of(i.module) not in NOT_YET
         and i.name not in face(room_of(i.module)).__all__
         and f"{i.module}.{i.name}" not in ROOMS
     ]
@@ -122,7 +110,7 @@ def test_rooms_take_from_each_other_only_what_a_face_lists() -> None:
 
 def test_a_face_costs_nothing_to_import() -> None:
     heavy = ("numpy", "pandas", "scipy", "sklearn", "statsmodels", "lightgbm", "mlflow", "pandera", "shapely")
-    rooms = [room for room in DONE if room != "harmattan.forecast.cli"]
+    rooms = [room for room in ROOMS if room != "harmattan.forecast.cli"]
     code = f"import sys, {', '.join(rooms)}; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -58,9 +58,9 @@ else:
     def __getattr__(name: str) -> Any:
         """Load a public name on its first use."""
         if name == "__version__":
-            from .forecast.version import version
+            from .forecast.version import package_version
 
-            return version()
+            return package_version()
         return _load(name)
 
     def __dir__() -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import ReleaseError, TrackingError
-from ..version import version
+from ..version import package_version
 from .backtest_plan import BacktestSettings, Plan
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def summary_of(
         "months_in_data": [str(plan.panel.months[0]), str(plan.panel.months[-1])],
         "data": plan.panel.source,
         "data_hash": plan.panel.digest(),
-        "package_version": version(),
+        "package_version": package_version(),
         "notes": list(plan.notes),
         "vintages": [dict(release) for release in releases],
         "leaderboard": tables.leaderboard.to_dict("records"),

@@ -147,7 +147,7 @@ def _check_vault(last_target: pd.Period) -> None:
 def _record(outcome: TuneOutcome) -> RunRecord:
     from ...training.registry.runs import RunRecord
     from ...training.tuning import SEARCH_SPACE, best_trial
-    from ..version import version
+    from ..version import package_version
 
     plan, winner = outcome.search, best_trial(outcome.trials)
     shipped = outcome.trials[0].score
@@ -171,7 +171,7 @@ def _record(outcome: TuneOutcome) -> RunRecord:
             "run_kind": "tune",
             "study": plan.name,
             "data_hash": plan.data_hash,
-            "package_version": version(),
+            "package_version": package_version(),
             "best": str(winner and dict(winner.params)),
             **state_of_code(),
         },

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...data.errors import HarmattanError, TrackingError
 from ..release import LIBRARIES, public_settings
-from ..version import version as own_version
+from ..version import package_version
 
 if TYPE_CHECKING:
     from ..inputs import Inputs
@@ -106,7 +106,7 @@ def same_inputs(
     """
     manifest, panel = info.manifest, inputs.panel
     published = panel.select(countries=settings.countries) if settings.countries else panel
-    software = {"harmattan": own_version()} | {name: version(name) for name in LIBRARIES}
+    software = {"harmattan": package_version()} | {name: version(name) for name in LIBRARIES}
     same = (
         manifest.get("data", {}).get("sha256") == panel.digest()
         and manifest.get("data", {}).get("regions") == len(published.region_ids)

@@ -15,7 +15,7 @@ from ...data.errors import ReleaseError
 from ...training.registry.runs import RunRecord, environment_lock, git_state
 from ..release import csv_text, public_settings, read_sums
 from ..settings import checkout
-from ..version import version
+from ..version import package_version
 from .plots import draw_plots
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def record_of_release(release: Path) -> RunRecord:
     now = {f"tracked_with_{key}": value for key, value in state_of_code().items()}
     return replace(
         record,
-        tags={**record.tags, "tracked_with_version": version(), **now},
+        tags={**record.tags, "tracked_with_version": package_version(), **now},
         texts={**record.texts, "tracked_with_environment.txt": environment_lock()},
     )
 

@@ -1,1 +1,33 @@
 """The pool: weights, calibration, dependence, and what a forecast is made of."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .coherence import coherent_deaths, shares_without_deaths
+    from .dependence import Template, fit_template, normal_scores
+    from .explain import explain_pool
+    from .fitted import FittedPool, fit_pool, with_learned_weights
+    from .learning import LearnedPool, Learner, finished, learn_pool, scored_origin
+    from .quiet import fit_quiet_chance
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "FittedPool",
+    "LearnedPool",
+    "Learner",
+    "Template",
+    "coherent_deaths",
+    "explain_pool",
+    "finished",
+    "fit_pool",
+    "fit_quiet_chance",
+    "fit_template",
+    "learn_pool",
+    "normal_scores",
+    "scored_origin",
+    "shares_without_deaths",
+    "with_learned_weights",
+]

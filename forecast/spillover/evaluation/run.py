@@ -16,7 +16,7 @@ from ....training.diffusion.border_signal import judge_borders
 from ....training.diffusion.design import Design, Term, make_design
 from ....training.diffusion.newton import FitResult
 from ....training.diffusion.refits import permuted_estimates
-from ...version import version
+from ...version import package_version
 from ..job import check_coverage, problem_of
 from .sensitivity import sensitivity
 
@@ -68,7 +68,7 @@ def run_evaluation(
     last = last_month(settings.as_of, inputs.panel, unseal)
     panel = inputs.panel.until(last)
     check_coverage(panel)
-    about = (str(last), unseal, settings.seed, version(), panel.digest())
+    about = (str(last), unseal, settings.seed, package_version(), panel.digest())
     names = ["last_month", "unsealed", "seed", "package_version", "data_hash"]
     tables = {"about": pd.DataFrame([about], columns=names)}
     if "placebos" in parts:

@@ -14,7 +14,7 @@ from harmattan.data.errors import ReleaseError
 from harmattan.forecast.release.write import write_release
 from harmattan.forecast.settings import Settings
 from harmattan.forecast.tracking.runs import metrics, record_of, record_of_release
-from harmattan.forecast.version import version
+from harmattan.forecast.version import package_version
 from harmattan.training.registry.runs import RunRecord
 
 
@@ -107,7 +107,7 @@ def test_a_record_made_later_does_not_pass_its_own_code_for_that_of_the_release(
     assert not {"git_sha", "git_dirty"} & set(later.tags)
     assert later.tags["package_version"] == "0.0.1"
     assert later.tags["tracked_with_git_sha"] == whole.tags["git_sha"]
-    assert later.tags["tracked_with_version"] == version()
+    assert later.tags["tracked_with_version"] == package_version()
     assert "numpy==1.0.0\n" in str(later.texts["environment.txt"])
     assert "pytest==" not in str(later.texts["environment.txt"])
     assert "pytest==" in str(later.texts["tracked_with_environment.txt"])

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...data.errors import UsageError, nearest
-from ...data.frames import rows_of
 from ..settings import Settings
 from .options import options
 from .output import Output, records, write_texts
@@ -96,6 +95,7 @@ def _chosen(found: WatchList, group: str | None, country: str | None) -> tuple[p
 
 def _lines(found: WatchList, lists: pd.DataFrame, onsets: pd.DataFrame) -> Iterator[str]:
     """Both lists in words."""
+    from ...data.frames import rows_of
     from ..watch import in_words
 
     yield f"Seen from {found.origin}; chances within six months."

@@ -90,6 +90,7 @@ tuning.search(world(), plan_of(), 3, Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_a_search_that_was_killed_in_its_first_trial_begins_with_what_is_shipped(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "killed")], env=environment)

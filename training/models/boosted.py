@@ -144,7 +144,8 @@ class BoostedEndemicEpidemic(Member):
         if self.booster_ is not None:
             raw = self.booster_.predict(problem.cube.values[row], raw_score=True, num_threads=self.threads)
             mean = mean * np.exp(raw)
-        return supported(problem, np.array([row]), mean[None])[0]
+        kept: np.ndarray = supported(problem, np.array([row]), mean[None])[0]
+        return kept
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""

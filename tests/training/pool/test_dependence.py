@@ -54,6 +54,19 @@ def test_correlations_of_a_known_world_are_found_although_half_of_it_is_quiet() 
     assert found.serial[0] * found.serial[1] == pytest.approx(0.6, abs=0.06)
 
 
+def test_a_dozen_origins_say_little_about_how_months_err_together() -> None:
+    rng = np.random.default_rng(21)
+    mean = np.tile([8.0, 0.05, 1.0], 4)
+    after_one_month = []
+    for _ in range(25):
+        past = past_errors(correlated(0.3, 0.1, 12, rng, serial=0.6), mean)
+        height, decay = fit_template(past, COUNTRIES, (1, 2)).serial
+        after_one_month.append(height * decay)
+    # Taken at their word, a dozen origins answer anything between none and all.
+    assert min(after_one_month) > 0.35
+    assert max(after_one_month) < 0.8
+
+
 def test_a_world_without_dependence_has_a_template_without() -> None:
     past = past_errors(correlated(0.0, 0.0, 400, np.random.default_rng(12)), np.full(12, 3.0))
     found = fit_template(past, COUNTRIES, (1, 2), shrinkage=0.0)

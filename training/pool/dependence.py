@@ -16,7 +16,9 @@ from ..record import PastErrors
 #: more, too many fall outside of the whole (docs/joint.md).
 SHRINKAGE = 0.4
 #: What one horizon's errors keep of another's where no past origin shows both: ``SERIAL[0] * SERIAL[1] ** months``.
-SERIAL = (0.55, 0.88)
+SERIAL = (0.65, 0.92)
+#: So many shared origins count as much as that: a dozen answer anything between none and all (docs/joint.md).
+SERIAL_ORIGINS = 36.0
 #: No correlation is taken to be larger; the rest of an error is always a region's own.
 LARGEST = 0.9
 #: A single surprise says no more than this many standard deviations.
@@ -175,10 +177,11 @@ def _line(known: np.ndarray, products: np.ndarray, weights: np.ndarray, at: np.n
 
 def _serial(past: Mapping[int, PastErrors]) -> tuple[float, float]:
     """Height and decay by least squares over all pairs of horizons that share origins."""
-    lags, products, weights = [], [], []
+    lags, products, weights, most = [], [], [], 0
     for a in past:
         for b in (b for b in past if b > a):
             shared = sorted(set(past[a].origins) & set(past[b].origins))
+            most = max(most, len(shared))
             i, j = ([past[h].origins.index(o) for o in shared] for h in (a, b))
             lags.append(b - a)
             products.append(float((past[a].score[i] * past[b].score[j]).sum()))
@@ -191,4 +194,6 @@ def _serial(past: Mapping[int, PastErrors]) -> tuple[float, float]:
     height, decay = np.meshgrid(np.linspace(0, LARGEST, 19), np.linspace(0.5, 1.0, 26), indexing="ij")
     missed = (w[used] * (height[..., None] * decay[..., None] ** lag - found) ** 2).sum(axis=-1)
     best = np.unravel_index(int(missed.argmin()), missed.shape)
-    return float(height[best]), float(decay[best])
+    own = most / (most + SERIAL_ORIGINS)
+    usual = [(1 - own) * value for value in SERIAL]
+    return own * float(height[best]) + usual[0], own * float(decay[best]) + usual[1]

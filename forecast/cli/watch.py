@@ -109,7 +109,7 @@ def _lines(found: WatchList, lists: pd.DataFrame, onsets: pd.DataFrame) -> Itera
     yield ""
     yield "Where violence of any kind may begin after six quiet months:"
     for row in rows_of(onsets.head(_SHOWN)):
-        yield f"{row.rank:>4}. {row.region_id}: {in_words(row.p_6)}"
+        yield f"{row.rank:>4}. {row.region_id}: {in_words(row.p_6, supported=True)}"
     if found.sentences:
         yield ""
         yield from found.sentences

@@ -25,6 +25,7 @@ from . import sentences as words
 from .hindsight import change_sentence
 from .map_measures import MapMeasure, map_measures, page_data, safe_json, since_release
 from .tables import Outlook, blind_spots, country_outlook, main_reasons, region_outlook, spillover
+from .watch import watch_headline, watch_section
 
 #: What a forecast must not be used for, as this page and docs/do_no_harm.md say it.
 MISUSE = (
@@ -104,7 +105,11 @@ def _numbers(
         "json": safe_json(page_data(result, outlooks, countries, measures, reasons)),
         "measures": measures,
         "title": words.title(result, events),
-        "sentences": words.headline(result, events, spill, changed),
+        "sentences": [
+            *words.headline(result, events, spill, changed),
+            *filter(None, [watch_headline(result)]),
+        ],
+        "watch": watch_section(result),
         "hindsight": sections.hindsight_section(result, previous),
         "skill": sections.skill_section(result),
         "reliability": sections.reliability_section(result),

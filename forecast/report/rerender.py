@@ -31,8 +31,11 @@ TABLES = {
     "rehearsal": "rehearsal.csv",
     "quality": "checks.csv",
 }
+#: Lists of who comes next; releases of earlier versions have none.
+WATCH = ("watchlist.csv", "onsets.csv", "watch_record.csv")
 #: Columns that hold text even where every cell looks like a number.
 TEXT = {"region_id", "source_country", "target_region", "target_country", "blind_towards", "statement"}
+TEXT |= {"group", "country", "main_source_region", "record", "first_month"}
 PLAIN = {"origin", "month", "fitted", "question", "predicted_mean", "name", "status", "message"}
 
 
@@ -56,6 +59,7 @@ def read_result(folder: Path) -> ForecastResult:
         )
     panel = replace(past.history, source=str(about["source"]))
     fields: dict[str, Any] = {field: _table(folder / name) for field, name in TABLES.items()}
+    fields["watch"] = {name: _table(folder / name) for name in WATCH if (folder / name).is_file()}
     fields["pairs"] = current_names(fields["pairs"])
     return ForecastResult(
         origin=past.origin,

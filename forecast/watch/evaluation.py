@@ -25,7 +25,7 @@ MODEL, CLIMATOLOGY, NEIGHBOURS, NEXT_DOOR, MEMBER = (
     "endemic-epidemic member",
 )
 #: Classes of what was forecast.
-CLASSES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 1.0)
+CLASSES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 _RESAMPLES = 200
 #: Months of a block that is drawn as one.
 _BLOCK = 6

@@ -42,8 +42,11 @@ def columns_of(scene: Scene, group: str) -> Array:
 
 
 def at_risk(scene: Scene, group: str) -> Array:
-    """Whether the group was away and near, bool (months, regions); also in places without a record."""
-    away = scene.quiet(group, QUIET) | ~scene.recorded
+    """Whether the group was away and near, bool (months, regions).
+
+    A place without a record is at risk until an event of the group is known to have lain inside.
+    """
+    away = scene.quiet(group, QUIET) | (~scene.recorded & ~scene.seen_inside(group))
     return np.asarray(away & scene.active(group, REACH, ACTIVE))
 
 

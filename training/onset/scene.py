@@ -109,6 +109,17 @@ class Scene:
                 self._kept[key] = recent @ (self.km <= km).astype(np.float32).T > 0
         return self._kept[key]
 
+    def seen_inside(self, of: str) -> Array:
+        """Whether any cell inside the region has had such an event so far, bool (months, regions)."""
+        key = ("inside", of)
+        if key not in self._kept:
+            if self.km is None:
+                self._kept[key] = np.zeros(self.observed.shape, dtype=bool)
+            else:
+                ever = (np.cumsum(self.cells[of], axis=0) > 0).astype(np.float32)
+                self._kept[key] = ever @ (self.km == 0).astype(np.float32).T > 0
+        return self._kept[key]
+
     def quiet(self, of: str, months: int) -> Array:
         """Whether the region was seen through the last ``months`` months without such an event, bool."""
         key = ("quiet", of, months)

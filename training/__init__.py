@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .distribution import Draws, independent_ranks, joint_draws, ranks_of
+    from .distribution import Draws, independent_ranks, joint_draws, ranks_of, whole_numbers
     from .margins import Margins, empirical, stack
     from .parallel import run_tasks
     from .problems import build_problems
@@ -36,4 +36,5 @@ __all__ = [
     "run_tasks",
     "search",
     "stack",
+    "whole_numbers",
 ]

@@ -140,7 +140,7 @@ class Draws:
         names = sorted(set(of_region))
         member = np.array([[g == n for n in names] for g in of_region], dtype=np.int64)
         mean = None if self.analytic_mean is None else self.analytic_mean @ member
-        values = _slim(self.values.astype(np.int64) @ member)
+        values = whole_numbers(self.values.astype(np.int64) @ member)
         return Draws(values, self.origin, self.horizons, tuple(names), self.target, mean)
 
     def _groups(self, groups: Sequence[str] | Mapping[str, str] | pd.Series) -> list[str]:
@@ -217,7 +217,7 @@ class Draws:
         values = order["value"].to_numpy()
         if not np.issubdtype(values.dtype, np.number) or not ((values >= 0) & (values % 1 == 0)).all():
             raise SchemaError("values are not whole numbers >= 0.", "draws", "Round them at the source.")
-        shaped = _slim(values.astype(np.int64)).reshape(-1, len(horizons), len(regions))
+        shaped = whole_numbers(values.astype(np.int64)).reshape(-1, len(horizons), len(regions))
         return cls(shaped, month_of(origins[0]), horizons, regions, str(frame["target"].iloc[0]))
 
     def to_parquet(self, path: str | os.PathLike[str], **options: Any) -> None:
@@ -225,7 +225,7 @@ class Draws:
         self.to_frame().to_parquet(path, index=False, **options)
 
 
-def _slim(values: np.ndarray) -> np.ndarray:
+def whole_numbers(values: np.ndarray) -> np.ndarray:
     """The same counts as int32, or int64 where one of them needs it."""
     return values.astype(np.int32) if values.max(initial=0) <= np.iinfo(np.int32).max else values
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import ReleaseError
+from ...training import whole_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -94,7 +95,7 @@ def draws_table(draws: Mapping[str, Draws]) -> pa.Table:
             "horizon": pa.array(np.tile(np.repeat(np.array(d.horizons, dtype=np.int16), n_r), n)),
             "region_id": pa.DictionaryArray.from_arrays(region, list(d.region_ids)).cast(pa.string()),
             "draw": pa.array(np.repeat(np.arange(n, dtype=np.int16), n_h * n_r)),
-            "value": pa.array(d.values.ravel().astype(np.int32)),
+            "value": pa.array(whole_numbers(d.values.ravel())),
         }
         parts.append(pa.table(columns))
     return pa.concat_tables(parts)

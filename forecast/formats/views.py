@@ -16,6 +16,7 @@ import pandas as pd
 
 from ...data.errors import RegionError
 from ...data.geography import COUNTRY_ID, country_ids, month_id
+from ...training import whole_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,7 +82,7 @@ def challenge_table(draws: Draws, unit: str, ids: np.ndarray) -> pa.Table:
             "month_id": np.repeat(months, n_r * n),
             unit: unit_column.cast(pa.string() if ids.dtype.kind in "OUT" else pa.int32()),
             "draw": np.tile(np.arange(n, dtype=np.int32), n_h * n_r),
-            "outcome": np.ascontiguousarray(values, dtype=np.int32).ravel(),
+            "outcome": whole_numbers(np.ascontiguousarray(values)).ravel(),
         }
     )
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from harmattan.data.errors import ModelError
 from harmattan.training.count_grid import GRID
-from harmattan.training.distribution import Draws, independent_ranks, joint_draws, ranks_of
+from harmattan.training.distribution import Draws, independent_ranks, joint_draws, ranks_of, whole_numbers
 from harmattan.training.margins import Margins, empirical, mix, negative_binomial, stack
 
 ORIGIN = pd.Period("2023-12", "M")
@@ -295,3 +295,14 @@ def test_the_table_of_draws_is_read_back_from_parquet(tmp_path) -> None:
 def test_draws_of_a_wrong_shape_or_kind_are_refused(values: np.ndarray, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         Draws(values, ORIGIN, (1,), ("a", "b"), "events")
+
+
+def test_draws_beyond_what_32_bits_hold_stay_whole_in_totals_and_tables(tmp_path) -> None:
+    values = np.array([[[3_000_000_000, 1]], [[5, 2_000_000_000]]])
+    draws = Draws(values, ORIGIN, (1,), ("AAA-0", "AAA-1"), "displaced")
+    assert draws.total(["X", "X"]).values.ravel().tolist() == [3_000_000_001, 2_000_000_005]
+    assert draws.total(["X", "Y"]).quantile([1.0]).max() == 3_000_000_000
+    draws.to_parquet(tmp_path / "draws.parquet")
+    back = Draws.from_frame(pd.read_parquet(tmp_path / "draws.parquet"))
+    np.testing.assert_array_equal(back.values, values)
+    assert whole_numbers(np.array([7])).dtype == np.int32

@@ -128,7 +128,8 @@ class Ensemble:
         """
         now, growth = np.ones_like(self.own), np.ones(len(self))
         for _ in range(_LOOKED_AT):
-            grown, growth = self._grown(now)
+            grown = self._grown(now)
+            growth = (grown / now).max(axis=1) - 1
             if (growth <= LARGEST_RADIUS).all():
                 break
             now = grown / grown.sum(axis=1, keepdims=True)
@@ -139,17 +140,16 @@ class Ensemble:
         now = np.full_like(self.own, 1 / self.own.shape[1])
         total = now
         for _ in range(_ITERATIONS):
-            total, _ = self._grown(now)
+            total = self._grown(now)
             now = total / total.sum(axis=1, keepdims=True)
         return np.asarray(total.sum(axis=1) - 1)
 
-    def _grown(self, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Levels and what they excite together, and the largest growth of any region less 1.
+    def _grown(self, now: np.ndarray) -> np.ndarray:
+        """Levels and what they excite together.
 
         Adding the levels keeps an iteration from going round in circles, and adds 1 to the radius.
         """
-        grown = now + self._spreads(now, self.flow, self._arrivals)
-        return grown, (grown / now).max(axis=1) - 1
+        return np.asarray(now + self._spreads(now, self.flow, self._arrivals))
 
     @cached_property
     def _arrivals(self) -> Any:

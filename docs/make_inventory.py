@@ -7,7 +7,7 @@ their columns. A test compares the file with the program, so that every change o
 from __future__ import annotations
 
 import json
-import pkgutil
+import tomllib
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 
 from make_cli import commands
 
-import harmattan
 from harmattan.forecast.cli.exit_codes import EXIT_CODES
 from harmattan.forecast.settings import Settings
 
@@ -40,14 +39,10 @@ def _plain(value: Any) -> Any:
 
 
 def public_names() -> dict[str, list[str]]:
-    """What `__all__` of every package lists; a package without one has no public face."""
-    found = {"harmattan": sorted(harmattan.__all__)}
-    for module in pkgutil.walk_packages(harmattan.__path__, "harmattan."):
-        if module.ispkg:
-            names = getattr(import_module(module.name), "__all__", None)
-            if names is not None:
-                found[module.name] = sorted(names)
-    return dict(sorted(found.items()))
+    """What `__all__` of every room lists; a room without one has no public face."""
+    project = tomllib.loads((PAGE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    rooms = project["tool"]["setuptools"]["packages"]
+    return {room: sorted(getattr(import_module(room), "__all__", [])) for room in sorted(rooms)}
 
 
 def settings_table() -> dict[str, Any]:
@@ -79,6 +74,9 @@ def text(inventory: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    newest = sorted(Path("releases").glob("20*"))[-1]
-    PAGE.write_text(text(program() | {"release": released(newest)}), encoding="utf-8")
-    print(f"{PAGE.name} is written, with the release {newest}.")
+    made = sorted(Path("releases").glob("20*"))
+    release = released(made[-1]) if made else json.loads(PAGE.read_text(encoding="utf-8"))["release"]
+    PAGE.write_text(text(program() | {"release": release}), encoding="utf-8")
+    print(
+        f"{PAGE.name} is written, {f'with the release {made[-1]}' if made else 'its part on releases as before'}."
+    )

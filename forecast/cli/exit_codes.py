@@ -1,4 +1,7 @@
-"""The exit codes of every command: one table, from which ``--help`` and the page in the documentation are made."""
+"""The exit codes of every command: one table, from which ``--help`` and the page in the documentation are made.
+
+The numbers are those of the error classes in ``data/errors.py``; a test compares them.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import GateError, ModelError, UsageError
-from .training import champion_of, face
+from .training import champion_of, judge_challenger
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +88,7 @@ def promote(
         return Promotion(challenger.version, before, "nothing", ("it is the champion already",))
     if refit:
         _check_refit(challenger, champion)
-    verdict, rival = _faced(challenger.scores, champion, settings, force, refit)
+    verdict, rival = _judged(challenger.scores, champion, settings, force, refit)
     if not verdict.ok and not force:
         worse, reasons = "worse" if refit else "not better", "; ".join(verdict.reasons)
         what = f"version {challenger.version} is {worse} than {rival}: {reasons}."
@@ -121,16 +121,16 @@ def _standing(settings: Settings, force: bool) -> LoadedModel | None:
         return None
 
 
-def _faced(
+def _judged(
     scores: pd.DataFrame, champion: LoadedModel | None, settings: Settings, force: bool, refit: bool
 ) -> tuple[Verdict, str]:
     """What the gate says; a champion whose record is broken only counts as none where force is used."""
     try:
-        return face(scores, champion, settings.seed, better=not refit)
+        return judge_challenger(scores, champion, settings.seed, better=not refit)
     except ModelError:
         if not force:
             raise
-        return face(scores, None, settings.seed)
+        return judge_challenger(scores, None, settings.seed)
 
 
 def _check_refit(challenger: LoadedModel, champion: LoadedModel | None) -> None:

@@ -1,4 +1,4 @@
-"""Training from settings to one version in the registry: fit, back-test, record, and face the champion."""
+"""Training from settings to one version in the registry: fit, back-test, record, and judge it against the champion."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def scored(training: Training) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def face(
+def judge_challenger(
     challenger: pd.DataFrame, champion: LoadedModel | None, seed: int, better: bool = True
 ) -> tuple[Verdict, str]:
     """What the gate says of a challenger, and whom it faced: the champion, or the best baselines.
@@ -186,7 +186,7 @@ def _register(
     settings: Settings,
     spent: Mapping[str, float],
 ) -> TrainOutcome:
-    """Log the run, register the version, let it face the gate, and set the aliases."""
+    """Log the run, register the version, judge it at the gate, and set the aliases."""
     from ...training import registry
     from ...training.registry.runs import write_run
     from ..serving import save_model
@@ -222,7 +222,7 @@ def _judge(scores: pd.DataFrame, settings: Settings) -> tuple[Verdict, str, bool
 
     try:
         champion = champion_of(settings)
-        verdict, rival = face(scores, champion, settings.seed)
+        verdict, rival = judge_challenger(scores, champion, settings.seed)
     except ModelError as reason:
         place = f"{reason.where}: " if reason.where else ""
         why = f"the champion cannot be read: {place}{reason.what.rstrip('.')}"

@@ -1,6 +1,8 @@
 """Scores of probabilistic count forecasts, case by case; scoringrules' mathematics, the field's definitions.
 
-Every function takes what was observed, shape (...), and draws of the forecast, shape (draws, ...), both in counts.
+Every function takes what was observed, shape (...), and draws of the forecast, shape (draws, ...), both in counts. They
+serve draws of any origin, totals, and tests as the reference; the CRPS of our own forecasts is computed exactly from
+their distributions, by ``Margins.crps`` in ``training/margins.py``.
 """
 
 from __future__ import annotations

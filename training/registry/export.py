@@ -100,7 +100,9 @@ def _write(client: Any, run: Any, out: Path, uri: str) -> None:
     from mlflow.artifacts import download_artifacts
 
     out.mkdir(parents=True)
-    (out / FILE).write_text(json.dumps(_told(client, run), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (out / FILE).write_text(
+        json.dumps(_exported(client, run), indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
     (out / "artifacts").mkdir()
     if client.list_artifacts(run.info.run_id):
         with quiet_mlflow():
@@ -113,7 +115,7 @@ def _write(client: Any, run: Any, out: Path, uri: str) -> None:
         _write(client, child, out / "children" / f"{number:02d}_{name}", uri)
 
 
-def _told(client: Any, run: Any) -> dict[str, Any]:
+def _exported(client: Any, run: Any) -> dict[str, Any]:
     """A run in plain types; every value that a metric ever had."""
     info, data = run.info, run.data
     inputs = run.inputs.dataset_inputs if run.inputs else []
@@ -151,11 +153,11 @@ def import_run(source: Path, folder: Path, tracking_uri: str | None = None) -> s
     TrackingError
         The store cannot be used.
     """
-    told = read_export(source)
+    exported = read_export(source)
     with connected(folder, tracking_uri, doing="the run could not be imported") as client:
         number = experiment_of(client, folder, tracking_uri)
-        there = find_run(client, number, {FROM: told["run_id"]}, finished=False)
-        return there or _bring(client, number, source, told, None)
+        there = find_run(client, number, {FROM: exported["run_id"]}, finished=False)
+        return there or _bring(client, number, source, exported, None)
 
 
 def read_export(source: Path) -> dict[str, Any]:
@@ -168,28 +170,28 @@ def read_export(source: Path) -> dict[str, Any]:
     """
     path = source / FILE
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        layout = told["format"]
+        exported = json.loads(path.read_text(encoding="utf-8"))
+        layout = exported["format"]
         for key in ("run_id", "name", "status", "params", "tags", "metrics", "datasets"):
-            told[key]
+            exported[key]
     except (OSError, ValueError, KeyError, TypeError):
         raise SourceError(
             "this is no exported run.", str(path), "Name a folder that `harmattan runs export` wrote."
         ) from None
-    if layout != FORMAT or not re.fullmatch(r"[\w-]{1,64}", str(told["run_id"])):
+    if layout != FORMAT or not re.fullmatch(r"[\w-]{1,64}", str(exported["run_id"])):
         raise SourceError(
             f"this run was exported in another layout ({layout}).", str(path), "Export it again."
         )
-    if told["status"] not in STATUSES:
+    if exported["status"] not in STATUSES:
         raise SourceError(
-            f"'{told['status']}' is no status.", str(path), nearest(str(told["status"]), STATUSES)
+            f"'{exported['status']}' is no status.", str(path), nearest(str(exported["status"]), STATUSES)
         )
-    odd = next((part for part, fits in SHAPES.items() if part in told and not fits(told[part])), None)
+    odd = next((part for part, fits in SHAPES.items() if part in exported and not fits(exported[part])), None)
     if odd is not None:
         raise SourceError(f"'{odd}' of this run is of the wrong kind.", str(path), "Export it again.")
     for child in _children(source):
         read_export(child)
-    return dict(told)
+    return dict(exported)
 
 
 def _children(source: Path) -> list[Path]:
@@ -242,34 +244,36 @@ SHAPES: Mapping[str, Callable[[Any], bool]] = {
 STATUSES = ("FINISHED", "FAILED", "KILLED", "RUNNING", "SCHEDULED")
 
 
-def _bring(client: Any, experiment: str, source: Path, told: dict[str, Any], parent: str | None) -> str:
+def _bring(client: Any, experiment: str, source: Path, exported: dict[str, Any], parent: str | None) -> str:
     """One run and its children, in the order in which a reader expects them.
 
     The tag that says where it comes from is written last: an import that fails on the way is none.
     """
     tags = {"mlflow.parentRunId": parent} if parent else {}
-    run = client.create_run(experiment, start_time=told.get("start_time"), run_name=told["name"], tags=tags)
+    run = client.create_run(
+        experiment, start_time=exported.get("start_time"), run_name=exported["name"], tags=tags
+    )
     run_id = str(run.info.run_id)
     try:
-        _fill(client, run_id, source, told)
+        _fill(client, run_id, source, exported)
         for child in _children(source):
             _bring(client, experiment, child, read_export(child), run_id)
     except BaseException:
         with suppress(Exception):
             client.set_terminated(run_id, "FAILED")
         raise
-    client.set_terminated(run_id, told["status"], told.get("end_time"))
-    client.set_tag(run_id, FROM, told["run_id"])
+    client.set_terminated(run_id, exported["status"], exported.get("end_time"))
+    client.set_tag(run_id, FROM, exported["run_id"])
     return run_id
 
 
-def _fill(client: Any, run_id: str, source: Path, told: dict[str, Any]) -> None:
+def _fill(client: Any, run_id: str, source: Path, exported: dict[str, Any]) -> None:
     """Parameters, tags, metrics, data and files of one run."""
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-    params = [Param(k, str(v)) for k, v in told["params"].items()]
-    marks = [RunTag(k, str(v)) for k, v in told["tags"].items() if k != FROM]
-    values = [Metric(k, v, at, step) for k, rows in told["metrics"].items() for step, v, at in rows]
+    params = [Param(k, str(v)) for k, v in exported["params"].items()]
+    marks = [RunTag(k, str(v)) for k, v in exported["tags"].items() if k != FROM]
+    values = [Metric(k, v, at, step) for k, rows in exported["metrics"].items() for step, v, at in rows]
     for start in range(0, max(len(params), len(marks)), 100):
         client.log_batch(run_id, params=params[start : start + 100], tags=marks[start : start + 100])
     for start in range(0, len(values), 1000):
@@ -279,7 +283,7 @@ def _fill(client: Any, run_id: str, source: Path, told: dict[str, Any]) -> None:
             Dataset(**{k: v for k, v in data.items() if k != "tags"}),
             tags=[InputTag(k, v) for k, v in data.get("tags", {}).items()],
         )
-        for data in told["datasets"]
+        for data in exported["datasets"]
     ]
     if known:
         client.log_inputs(run_id, datasets=known)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_files import Write
+from small_files import BURKINA, Write
 
 from harmattan.data.errors import OriginError, SourceError
 from harmattan.data.geography import Regions
 from harmattan.data.panel import build_panel, combine
-from harmattan.data.sources import ucdp
+from harmattan.data.sources import tabular, ucdp
 from harmattan.data.vintages import VintageStore, diff_panels, panel_as_of
 from harmattan.data.vintages.store import diff_incidents
 
@@ -158,3 +158,25 @@ def test_real_april_file_holds_events_of_may(real_data: Path) -> None:
     assert (ends == "2026-05").sum() == 3
     panel = build_panel(april, regions).panel
     assert [str(m) for m in panel.months] == ["2026-04"]
+
+
+def test_an_extract_speaks_for_its_own_countries_only(ucdp_file: Write, regions: Regions, tmp_path: Path) -> None:
+    store = VintageStore(tmp_path / "store")
+    store.add(annual(ucdp_file, {**DAY, "id": 1}, {**DAY, "id": 2}), date(2022, 6, 1))
+    path = ucdp_file({**DAY, **BURKINA, "id": 3}, name="GEDEvent_v22_1.csv")
+    burkina = ucdp.read(path, coverage={"BFA": ("2021-01", "2021-12")})
+    added = store.add(burkina, date(2022, 6, 2))
+    assert (added.status, "beside" in added.message) == ("new", True)
+    assert build_panel(store.as_of(date(2022, 7, 1)), regions).panel.measure("events", fill=0).sum() == 3
+    store.add(annual(ucdp_file, {**DAY, "id": 1}), date(2022, 6, 3))
+    assert build_panel(store.as_of(date(2022, 7, 1)), regions).panel.measure("events", fill=0).sum() == 2
+
+
+def test_months_of_one_table_are_kept_beside_each_other(tmp_path: Path, regions: Regions) -> None:
+    store = VintageStore(tmp_path / "store")
+    for at, month in enumerate(("2022-03", "2023-03")):
+        path = tmp_path / str(at) / "events.csv"
+        path.parent.mkdir()
+        path.write_text(f"date,latitude,longitude,country\n{month}-10,14.5,-3.5,Mali\n")
+        store.add(tabular.read(path), date(2024, 1, 1 + at))
+    assert build_panel(store.as_of(date(2024, 2, 1)), regions).panel.measure("events", fill=0).sum() == 2

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from .errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def pandas_of(table: Any) -> pd.DataFrame:
@@ -37,8 +42,49 @@ def pandas_of(table: Any) -> pd.DataFrame:
         )
     import pyarrow as pa
 
-    read: pd.DataFrame = pa.table(table).to_pandas()
+    read: pd.DataFrame = plain_types(pa.table(table)).to_pandas(ignore_metadata=True)
     return read
+
+
+def plain_types(table: pa.Table) -> pa.Table:
+    """An Arrow table in types that every check knows: days as timestamps, decimals as numbers, codes as their values.
+
+    A column whose cells are lists or structures is left out; an index that pandas made up is no column.
+    """
+    import pyarrow as pa
+
+    kept = [
+        (name, _plain_column(column))
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        if not pa.types.is_nested(column.type) and not name.startswith("__index_level_")
+    ]
+    return pa.table([column for _, column in kept], names=[name for name, _ in kept])
+
+
+def _plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    try:
+        if pa.types.is_date(kind):
+            return column.cast(pa.timestamp("ms")).cast(pa.timestamp("us"))
+        if pa.types.is_decimal(kind):
+            return column.cast(pa.int64() if kind.scale == 0 else pa.float64())
+        if pa.types.is_null(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        return column.cast(pa.string()) if pa.types.is_decimal(kind) else column
+    return column
+
+
+def csv_frame(path: str | Path, texts: Sequence[str]) -> pd.DataFrame:
+    """A CSV whose named columns are texts to the letter: NA is a code there, and 01 is not 1."""
+    frame = pd.read_csv(path)
+    for name in frame.columns.intersection(list(texts)):
+        frame[name] = pd.read_csv(path, usecols=[name], dtype=str, keep_default_na=False)[name]
+    return frame
 
 
 def rows_of(table: pd.DataFrame) -> list[Any]:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import ConfigError, SourceError, UsageError
+from ..data.frames import csv_frame
 from ..data.geography import Regions
 from ..data.panel import Panel
 
@@ -161,7 +162,7 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
         raise UsageError(what, str(regions), f"The source has {source}; the polygons have {there}.")
     borders = polygons.border_exposure(inside)
     covered = polygons.select(inside)
-    built = build_panel(incidents, covered)
+    built = build_panel(incidents, covered, around=polygons)
     panel = replace(built.panel, attrs={"watched": watched}) if watched else built.panel
     if settings.links is not None:
         panel = replace(panel, links=_read_links(settings.links, panel))
@@ -250,7 +251,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise SourceError("there is no such file.", str(path), "Correct the path.")
     try:
-        return pd.read_csv(path)
+        return csv_frame(path, ("region_id", "month"))
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as reason:
         short = str(reason).splitlines()[0][:120]
         what = f"this is not a readable CSV ({short})."
@@ -260,9 +261,10 @@ def read_csv(path: Path) -> pd.DataFrame:
 def _read_links(path: Path, panel: Panel) -> pd.DataFrame:
     """A user's own table of links."""
     from ..data.geography import checked_links
+    from ..data.sources import read_table
 
     frame = pd.DataFrame({"region_id": list(panel.region_ids), "country": list(panel.countries)})
-    return checked_links(read_csv(path), frame, str(path))
+    return checked_links(read_table(path).frame, frame, str(path))
 
 
 def _in_order(regions: Regions, region_ids: Sequence[str]) -> Regions:

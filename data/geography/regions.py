@@ -104,8 +104,7 @@ class Regions:
         _refuse_unusable(frame, geometry, str(path))
         _refuse_overlaps(frame, geometry, str(path))
         if clean:
-            geometry = np.array(shapely.coverage_clean(geometry), dtype=object)
-            _refuse_unusable(frame, geometry, str(path))
+            geometry = _cleaned(frame, geometry, str(path))
         measured = with_gaps_closed(geometry) if clean else None
         found = (
             links_of(frame, geometry, measured)
@@ -279,12 +278,27 @@ def checked_links(links: pd.DataFrame, frame: pd.DataFrame, where: str) -> pd.Da
     return out.sort_values(["region_a", "region_b"], ignore_index=True)
 
 
+def _cleaned(frame: pd.DataFrame, geometry: np.ndarray, path: str) -> np.ndarray:
+    """Polygons with gaps and overlaps of neighbours closed, none of them lost."""
+    out = np.array(shapely.coverage_clean(geometry), dtype=object)
+    lost = np.flatnonzero(shapely.is_empty(out) | (shapely.area(out) == 0))
+    if len(lost):
+        ids = frame["region_id"].to_numpy(dtype=object)
+        close = shapely.STRtree(geometry[np.arange(len(ids)) != lost[0]]).nearest(geometry[lost[0]])
+        other = np.delete(ids, lost[0])[close]
+        raise RegionError(
+            f"{ids[lost[0]]} has no area left when the borders of neighbours are made to fit.",
+            where=path,
+            remedy=f"Look at where it meets {other}: give polygons of one boundary vintage.",
+        )
+    return out
+
+
 def _refuse_overlaps(frame: pd.DataFrame, geometry: np.ndarray, path: str) -> None:
     """Slivers between neighbours are normal and cleaned; regions that share much area are not."""
     tree = shapely.STRtree(geometry)
-    a, b = tree.query(geometry, predicate="overlaps")
-    c, d = tree.query(geometry, predicate="contains_properly")
-    a, b = np.concatenate([a, c]), np.concatenate([b, d])
+    a, b = tree.query(geometry, predicate="intersects")
+    a, b = a[a < b], b[a < b]
     smaller = np.minimum(shapely.area(geometry[a]), shapely.area(geometry[b]))
     shared = shapely.area(shapely.intersection(geometry[a], geometry[b]))
     bad = np.flatnonzero(shared > 0.05 * smaller)
@@ -304,5 +318,5 @@ def _refuse_unusable(frame: pd.DataFrame, geometry: np.ndarray, path: str) -> No
         raise RegionError(
             f"the polygon of {frame['region_id'].iloc[empty[0]]} has no area.",
             where=path,
-            remedy="Mend or drop it.",
+            remedy="Mend it, or export the polygons again.",
         )

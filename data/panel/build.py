@@ -17,6 +17,8 @@ from .coverage import coverage_of, observed_months
 from .incidents import Incidents
 from .ledger import Ledger, entries_of
 from .panel import Panel
+from .places import deep_abroad, regions_around
+from .table import EXACT_IN_FLOAT32
 
 #: Farther than this from its own country, a point is not a point of that country.
 MAX_SNAP_KM = 250.0
@@ -81,6 +83,7 @@ def build_panel(
     max_snap_km: float = MAX_SNAP_KM,
     coverage: Mapping[str, tuple[object, object]] | None = None,
     window: tuple[object, object] | None = None,
+    around: Regions | None = None,
 ) -> BuiltPanel:
     """Count incidents by month and region.
 
@@ -96,6 +99,8 @@ def build_panel(
         ISO3 to first and last month, in place of what the source claims.
     window : (month, month), optional
         First and last month of the panel; from the coverage where None.
+    around : Regions, optional
+        Polygons of other countries too, which show what lies abroad; ``regions`` alone where None.
 
     Returns
     -------
@@ -125,10 +130,13 @@ def build_panel(
     figures = _figures(frame)
     read = _read_totals(frame, figures)
     outcome, position, snap_km = _place(frame, regions, aggregates, rules)
+    inside = regions_around(frame, snap_km, outcome, around or regions)
+    abroad = deep_abroad(frame, outcome, snap_km, inside)
+    outcome[abroad], position[abroad] = "inside_another_country", -1
     parts = _parts(frame, outcome, position, aggregates, rules, months[0])
     parts, outcome = _inside(parts, outcome, observed, len(frame), frame, regions, rules)
     panel = _panel(parts, frame, figures, months, observed, incidents, regions)
-    ledger = _ledger(parts, frame, figures, outcome, incidents, regions, position, snap_km)
+    ledger = _ledger(parts, frame, figures, outcome, incidents, regions, position, snap_km, inside)
     panel_totals = {
         n: float(np.nansum(panel.measures[n], dtype=np.float64)) for n in _balanced(panel, incidents)
     }
@@ -138,6 +146,7 @@ def build_panel(
             np.array([*regions.region_ids, ""], dtype=object)[position], index=frame.index, dtype="str"
         ),
         excluded=pd.Series(outcome, index=frame.index, dtype="str"),
+        inside=pd.Series(inside, index=frame.index, dtype="str"),
     )
     return BuiltPanel(panel, ledger, placed_frame)
 
@@ -255,7 +264,8 @@ def _panel(
     def total(weights: np.ndarray, keep: np.ndarray | None = None) -> np.ndarray:
         at, w = (flat, weights) if keep is None else (flat[keep], weights[keep])
         summed = np.bincount(at, weights=w, minlength=shape[0] * shape[1]).reshape(shape)
-        return (summed.astype(np.float32) + hole).astype(np.float32)
+        exact = np.float32 if summed.max(initial=0.0) <= EXACT_IN_FLOAT32 else np.float64
+        return (summed + hole).astype(exact)
 
     weighted = {n: figures[n][parts.row] * parts.weight for n in (*FIGURES, "late_events")}
     measures = {n: total(weighted[n]) for n in ("events", "late_events", *FIGURES[1:]) if _has(frame, n)}
@@ -306,6 +316,7 @@ def _ledger(
     regions: Regions,
     position: np.ndarray,
     km: np.ndarray,
+    inside: np.ndarray,
 ) -> Ledger:
     n = len(frame)
     left = np.zeros(n)
@@ -329,6 +340,7 @@ def _ledger(
             "country": frame["country"].to_numpy(dtype=object)[moved],
             "region_id": np.asarray(regions.region_ids, dtype=object)[position[moved]],
             "snap_km": km[moved].round(3),
+            "inside": inside[moved],
         }
     )
     return Ledger(

@@ -12,6 +12,8 @@ from ..errors import SchemaError, UsageError
 
 #: Any country: the row of a coverage table that speaks for all that have none of their own.
 ANYWHERE = "*"
+#: How the source of anybody's own table begins.
+OWN = "own table "
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def combine(sources: Sequence[Incidents]) -> Incidents:
         raise UsageError("no source was given.", remedy="Name at least one, such as ucdp:FILE.")
     if len(sources) == 1:
         return sources[0]
-    kinds = {(s.source, s.types, s.groups, s.month_rule) for s in sources}
+    kinds = {_kind(s) for s in sources}
     if len(kinds) > 1:
         raise UsageError(
             "sources of different kinds cannot be added up: "
@@ -161,9 +163,10 @@ def combine(sources: Sequence[Incidents]) -> Incidents:
             + ".",
             remedy="Build a panel from each; they do not count the same things.",
         )
-    ordered = sorted(sources, key=lambda s: (max(map(release_rank, s.releases), default=()), s.releases))
+    ordered = sorted(sources, key=lambda s: (_rank(s), s.releases))
     frame = pd.concat([s.frame for s in ordered], ignore_index=True)
     strength = np.repeat(np.arange(len(ordered)), [len(s) for s in ordered])
+    _refuse_contradictions(frame, np.repeat([str(_rank(s)) for s in ordered], [len(s) for s in ordered]))
     gone = _left_out(frame, strength, ordered)
     frame = frame.assign(_strength=strength).sort_values(["incident_id", "_strength"], kind="stable")
     again = frame.duplicated("incident_id", keep="last")
@@ -173,11 +176,51 @@ def combine(sources: Sequence[Incidents]) -> Incidents:
     coverage = pd.concat([s.coverage for s in ordered], ignore_index=True).drop_duplicates()
     return replace(
         ordered[-1],
+        source=_source_of(ordered),
+        types=tuple(sorted({t for s in ordered for t in s.types}))
+        if _is_own(ordered[0])
+        else ordered[0].types,
         frame=frame.reset_index(drop=True),
         coverage=coverage.sort_values(["country", "first", "last"]).reset_index(drop=True),
         releases=tuple(sorted({r for s in ordered for r in s.releases})),
         repairs=tuple(r for s in ordered for r in s.repairs),
     )
+
+
+def _is_own(source: Incidents) -> bool:
+    return source.source.startswith(OWN)
+
+
+def _kind(source: Incidents) -> tuple[object, ...]:
+    """What has to be alike in sources that are added up; own tables are, whatever they are called."""
+    if _is_own(source):
+        return OWN, bool(source.types), source.groups, source.month_rule
+    return source.source, source.types, source.groups, source.month_rule
+
+
+def _source_of(sources: Sequence[Incidents]) -> str:
+    names = list(dict.fromkeys(s.source for s in sources))
+    return names[0] if len(names) == 1 else OWN + ", ".join(sorted(n.removeprefix(OWN) for n in names))
+
+
+def _rank(source: Incidents) -> tuple[int, ...]:
+    """How strong a source is; those of the same strength neither replace nor delete each other's events."""
+    return max(map(release_rank, source.releases), default=())
+
+
+def _refuse_contradictions(frame: pd.DataFrame, rank: np.ndarray) -> None:
+    """An id that two files of the same strength fill with different things: nobody can tell which one holds."""
+    content = ["date_start", "date_end", "latitude", "longitude", "region_id", "violence_type", "deaths_best"]
+    keyed = frame[["incident_id", *content]].assign(rank=rank)
+    distinct = keyed.drop_duplicates()
+    twice = distinct.duplicated(["incident_id", "rank"])
+    if twice.any():
+        name = distinct.loc[twice, "incident_id"].iloc[0]
+        raise SchemaError(
+            f"the id '{name}' stands for different content in two files ({int(twice.sum())} such ids).",
+            where="sources",
+            remedy="Give ids that no other file has, leave the column out, or give the newer file only.",
+        )
 
 
 def _left_out(frame: pd.DataFrame, strength: np.ndarray, sources: Sequence[Incidents]) -> pd.Series:
@@ -186,7 +229,7 @@ def _left_out(frame: pd.DataFrame, strength: np.ndarray, sources: Sequence[Incid
     month = frame["date_end"].dt.year.to_numpy() * 12 + frame["date_end"].dt.month.to_numpy() - 1
     country = frame["country"].to_numpy()
     for at, stronger in enumerate(sources):
-        weaker = strength < at
+        weaker = strength < sum(_rank(s) < _rank(stronger) for s in sources[:at])
         if not weaker.any():
             continue
         absent = weaker & ~frame["incident_id"].isin(stronger.frame["incident_id"]).to_numpy()

@@ -26,7 +26,7 @@ class Ledger:
         Counted changes made on the way.
     snapped : pandas.DataFrame
         Incidents outside their country's polygons that were placed in its nearest region:
-        ``incident_id, country, region_id, snap_km``.
+        ``incident_id, country, region_id, snap_km``, and the region of another country that they lie ``inside``.
 
     Examples
     --------
@@ -39,7 +39,9 @@ class Ledger:
     entries: pd.DataFrame
     repairs: tuple[Repair, ...] = ()
     snapped: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame(columns=["incident_id", "country", "region_id", "snap_km"])
+        default_factory=lambda: pd.DataFrame(
+            columns=["incident_id", "country", "region_id", "snap_km", "inside"]
+        )
     )
 
     def by(self, *keys: str) -> pd.DataFrame:
@@ -112,7 +114,7 @@ class Ledger:
 def _balance(what: str, a: float, a_is: str, b: float, b_is: str, rtol: float = 1e-9) -> None:
     if not np.isclose(a, b, rtol=rtol, atol=1e-6):
         raise LedgerError(
-            f"{what}: {a:g} {a_is} but {b:g} {b_is}.",
+            f"{what}: {a:.12g} {a_is} but {b:.12g} {b_is}.",
             where="ledger",
             remedy="This is a fault of the program; please report it with the input.",
         )

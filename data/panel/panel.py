@@ -253,10 +253,12 @@ class Panel:
         metadata = (table.schema.metadata or {}).get(b"harmattan")
         notes = json.loads(metadata) if metadata else {}
         links = (
-            pd.read_csv(io.StringIO(notes["links"]), keep_default_na=False) if notes.get("links") else None
+            pd.read_csv(io.StringIO(notes["links"]), dtype=str, keep_default_na=False)
+            if notes.get("links")
+            else None
         )
         source = notes.get("source", str(path))
-        panel = cls.from_frame(table.to_pandas(), links, source, str(path), fractions=bool(metadata))
+        panel = cls.from_frame(table, links, source, str(path), fractions=bool(metadata))
         cells = notes.get("cells")
         return replace(
             panel,

@@ -53,10 +53,7 @@ def arrays_of(
     if "country" in frame:
         frame["country"] = _codes(text(frame["country"]))
     if "region_id" not in frame and {"name", "country"} <= set(frame.columns):
-        names = text(frame["name"])
-        frame["region_id"] = [
-            region_slug(c, n) if n else "" for c, n in zip(frame["country"], names, strict=True)
-        ]
+        frame["region_id"] = _ids_of(frame["country"], text(frame["name"]), where)
     for column in ("month", "region_id"):
         if column not in frame:
             raise SchemaError(

@@ -125,6 +125,7 @@ def check_build(
         incident_checks.repairs,
         incident_checks.duplicates,
         incident_checks.outside,
+        incident_checks.another_country,
         incident_checks.matched,
         incident_checks.piled,
         incident_checks.left_out,

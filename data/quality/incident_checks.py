@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..frames import rows_of
 from ..panel import BuiltPanel, repairs_frame
 from ..schemas import PLACED
 from .panel_checks import Check, Limits, Status, verdict
@@ -63,6 +64,33 @@ def outside(built: BuiltPanel, limits: Limits) -> Check:
         f"{len(rows)} events ({share:.1%}) lie more than {limits.snap_km:g} km outside their country.",
         rows,
     )
+
+
+def another_country(built: BuiltPanel, limits: Limits) -> Check:
+    """No country's events lie deep inside another one: names or codes of countries may mean something else there."""
+    frame = built.incidents
+    lost = frame[frame["excluded"] == "inside_another_country"]
+    strays = built.ledger.snapped[built.ledger.snapped["inside"] != ""].reset_index(drop=True)
+    if not len(lost):
+        return verdict(
+            "another_country",
+            strays.iloc[:0],
+            "green",
+            "",
+            f"{len(strays)} events lie just over a border and were counted in their own country."
+            if len(strays)
+            else "No event lies inside another country.",
+        )
+    into = lost["inside"].str.split("-").str[0]
+    sizes = frame[~frame["excluded"].isin(NOT_OURS)].groupby("country").size()
+    pairs = lost.groupby([lost["country"], into.rename("into")]).size().reset_index(name="n")
+    parts = [
+        f"{row.n} of {sizes[row.country]} events of {row.country} lie inside {row.into}"
+        for row in rows_of(pairs)
+    ]
+    rows = lost[["incident_id", "country", "latitude", "longitude", "row", "inside"]].reset_index(drop=True)
+    message = ", ".join(parts) + ", and were left out: see what the codes of countries mean in the file."
+    return Check("another_country", "red", message, rows)
 
 
 #: Outcomes that say nothing about how well events are matched to regions.

@@ -102,10 +102,12 @@ def build_from_files(
     """
     specs = [source] if isinstance(source, str) else list(source)
     incidents = combine([read_source(spec, unclear=unclear, today=today) for spec in specs])
+    polygons = Regions.read(regions)
     return build_panel(
         incidents,
-        Regions.read(regions, countries),
+        polygons if countries is None else polygons.select(countries),
         coverage=coverage,
         window=window,
+        around=polygons,
         **vars(rules or Rules()),
     )

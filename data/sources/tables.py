@@ -8,16 +8,11 @@ from __future__ import annotations
 
 import csv
 import difflib
-import gzip
 import io
-import lzma
 import re
-import zipfile
-import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 import pandas as pd
 import pyarrow as pa
@@ -25,13 +20,9 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from ..errors import SchemaError, SourceError
+from ..frames import plain_types
 from ..panel import Repair
-
-#: Unpacked size that no incident file reaches, in bytes.
-MAX_UNPACKED = 2_000_000_000
-#: Ratio of unpacked to packed size that no real table reaches.
-MAX_RATIO = 200
-MAX_MEMBERS = 100
+from .unpack import bytes_of, unpacked
 
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2007": " ", "\ufeff": ""})
 
@@ -108,7 +99,7 @@ def read_table(
         A row has another number of fields than the header.
     """
     path = Path(path)
-    raw = _bytes_of(path)
+    raw = bytes_of(path)
     if raw[:4] == b"PAR1":
         return _select(RawTable(_parquet(raw, path), str(path)), columns, aliases or {})
     table = RawTable(pd.DataFrame(), str(path))
@@ -116,89 +107,10 @@ def read_table(
         table = table.repaired(
             "compressed_under_another_name", 1, "The file is gzip although its name says otherwise."
         )
-    raw = _unpack(raw, path)
+    raw = unpacked(raw, path)
     if raw[:4] == b"PAR1":
         return _select(replace(table, frame=_parquet(raw, path)), columns, aliases or {})
     return _select(_csv(raw, table, layouts or {}, aliases or {}, columns), columns, aliases or {})
-
-
-def _bytes_of(path: Path) -> bytes:
-    if not path.exists():
-        raise SourceError("the file does not exist.", where=str(path), remedy="Check the path.")
-    if path.is_dir():
-        raise SourceError("this is a folder, not a file.", where=str(path), remedy="Name the file inside it.")
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise SourceError(
-            f"the file cannot be read ({error.strerror}).", where=str(path), remedy="Check its permissions."
-        ) from None
-    if not raw.strip():
-        raise SourceError("the file is empty.", where=str(path), remedy="Export or download it again.")
-    return raw
-
-
-def _unpack(raw: bytes, path: Path) -> bytes:
-    """The table inside a zip or gz, within limits; anything else as it is."""
-    try:
-        if raw[:2] == b"\x1f\x8b":
-            return _bounded(gzip.GzipFile(fileobj=io.BytesIO(raw)), len(raw), path)
-        if raw[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-            return _from_zip(raw, path)
-    except (zipfile.BadZipFile, EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError):
-        raise SourceError(
-            "the archive is damaged or cut off.", where=str(path), remedy="Download it again."
-        ) from None
-    except RuntimeError:
-        # zipfile's word for a password, and for a compression that it does not know
-        raise SourceError(
-            "the archive is locked by a password, or packed in an unknown way.",
-            where=str(path),
-            remedy="Unpack it by hand and name the table.",
-        ) from None
-    return raw
-
-
-def _bounded(stream: IO[bytes] | gzip.GzipFile, packed: int, path: Path) -> bytes:
-    limit = min(MAX_UNPACKED, max(packed * MAX_RATIO, 50_000_000))
-    data = stream.read(limit + 1)
-    if len(data) > limit:
-        raise SourceError(
-            f"the archive unpacks to more than {limit // 1_000_000} MB.",
-            where=str(path),
-            remedy="Check where it comes from; unpack it by hand if you trust it.",
-        )
-    return data
-
-
-def _from_zip(raw: bytes, path: Path) -> bytes:
-    if raw[:4] == b"PK\x05\x06":
-        raise SourceError("the archive holds no file.", where=str(path), remedy="Download it again.")
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        members = [m for m in archive.infolist() if not m.is_dir()]
-        if len(members) > MAX_MEMBERS:
-            raise SourceError(
-                f"the archive holds {len(members)} files; {MAX_MEMBERS} is the limit.",
-                where=str(path),
-                remedy="Check where it comes from; unpack the one table by hand.",
-            )
-        for member in members:
-            name = member.filename.replace("\\", "/")
-            if name.startswith("/") or ".." in name.split("/") or re.match(r"^[A-Za-z]:", name):
-                raise SourceError(
-                    f"the archive's member '{member.filename[:80]}' points outside the archive.",
-                    where=str(path),
-                    remedy="Do not use this file; check where it comes from.",
-                )
-        tables = [m for m in members if m.filename.lower().endswith((".csv", ".parquet"))]
-        if len(tables) != 1:
-            raise SourceError(
-                f"the archive holds {len(tables)} tables (csv or parquet); one is expected.",
-                where=str(path),
-                remedy="Unpack it and name the table.",
-            )
-        with archive.open(tables[0]) as stream:
-            return _bounded(stream, tables[0].compress_size or len(raw), path)
 
 
 def _parquet(raw: bytes, path: Path) -> pd.DataFrame:
@@ -208,10 +120,20 @@ def _parquet(raw: bytes, path: Path) -> pd.DataFrame:
         raise SourceError(
             "the parquet file is damaged or cut off.", where=str(path), remedy="Download it again."
         ) from None
-    frame: pd.DataFrame = table.to_pandas()
-    frame.columns = [_name(str(c)) for c in frame.columns]
-    frame.index = pd.RangeIndex(2, len(frame) + 2)
-    return frame
+    frame: pd.DataFrame = plain_types(table).to_pandas(ignore_metadata=True)
+    names = [_name(str(c)) for c in frame.columns]
+    _refuse_twice(names, str(path))
+    return frame.set_axis(names, axis=1).set_axis(pd.RangeIndex(2, len(frame) + 2), axis=0)
+
+
+def _refuse_twice(names: list[str], path: str) -> None:
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise SchemaError(
+            f"the column '{twice[0]}' stands there twice.",
+            where=f"{path}, row 1",
+            remedy="Rename or drop one of them.",
+        )
 
 
 def _name(text: str) -> str:
@@ -258,15 +180,14 @@ def _csv(
     columns: Collection[str] | None,
 ) -> RawTable:
     raw, table = _text(raw, table)
-    first_line = raw.split(b"\n", 1)[0].decode().rstrip("\r")
-    delimiter = max(",;\t|", key=lambda d: (first_line.count(d), d == ","))
-    names = next(csv.reader([first_line], delimiter=delimiter))
+    raw, table, skipped, delimiter = _first_lines(raw, table)
+    names, body = _header(raw, delimiter, table.path)
     if delimiter != ",":
         table = table.repaired(
             "other_delimiter", 1, f"Columns are separated by '{delimiter}', not by commas.", [1]
         )
     header = _header_of(names, layouts, aliases)
-    offset = 2
+    offset = skipped + 2
     if header is None:
         clean = [_name(n) for n in names]
         if clean != names:
@@ -276,18 +197,18 @@ def _csv(
                 "Column names were brought to lower case without spaces.",
                 [1],
             )
-        names = clean
+        names, raw = clean, body
     else:
-        names, offset = list(header), 1
+        names, offset = list(header), skipped + 1
         table = table.repaired("header_missing", 1, "The file has no header; the known layout was used.", [1])
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise SchemaError(
-            f"the column '{twice[0]}' stands there twice.",
-            where=f"{table.path}, row 1",
-            remedy="Rename or drop one of them.",
-        )
+    _refuse_twice(names, table.path)
     wanted = names if columns is None else [n for n in names if aliases.get(n, n) in columns or n in columns]
+    if not raw.strip():
+        raise SourceError(
+            "the file has a header and no rows.",
+            where=f"{table.path}, row 1",
+            remedy="Export or download it again.",
+        )
     frame, blank = _rows(raw.rstrip() + b"\n", names, wanted or names, delimiter, offset, table.path)
     table = table.repaired("blank_lines", len(blank), "Blank lines were skipped.", blank)
     if frame.empty:
@@ -297,6 +218,32 @@ def _csv(
             remedy="Export or download it again.",
         )
     return replace(table, frame=frame, delimiter=delimiter)
+
+
+def _first_lines(raw: bytes, table: RawTable) -> tuple[bytes, RawTable, int, str]:
+    """Line ends as lines, without a spreadsheet's ``sep=`` line; how many lines went, and the separator."""
+    if b"\n" not in raw and b"\r" in raw.strip():
+        raw = raw.replace(b"\r", b"\n")
+        table = table.repaired("line_ends", 1, "Lines end as on an old Mac; they were read as lines.", [1])
+    line, _, rest = raw.partition(b"\n")
+    told = re.fullmatch(r"\"?sep=(.|\\t)\"?", line.decode().strip(" \r"))
+    if told:
+        return rest, table, 1, "\t" if told[1] == "\\t" else told[1]
+    text = line.decode()
+    return raw, table, 0, max(",;\t|", key=lambda d: (text.count(d), d == ","))
+
+
+def _header(raw: bytes, delimiter: str, path: str) -> tuple[list[str], bytes]:
+    """The first row, whose names may hold line breaks between quotation marks, and what comes after it."""
+    lines = io.StringIO(raw[:200_000].decode(errors="ignore"), newline="")
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        names = next(reader, [])
+    except csv.Error as error:
+        raise SchemaError(
+            f"the header cannot be read ({error}).", f"{path}, row 1", "Save the file as plain CSV."
+        ) from None
+    return names, raw.split(b"\n", reader.line_num)[-1]
 
 
 def _header_of(
@@ -317,15 +264,13 @@ def _rows(
     bad: list[tuple[int, int]] = []
 
     def refuse(row: pacsv.InvalidRow) -> str:
-        bad.append((int(row.number or 0), int(row.actual_columns)))
+        bad.append((int(row.number or 0) + offset - 1, int(row.actual_columns)))
         return "skip"
 
     try:
         table = pacsv.read_csv(
             io.BytesIO(raw),
-            read_options=pacsv.ReadOptions(
-                column_names=names, skip_rows=offset - 1, use_threads=False, block_size=16_000_000
-            ),
+            read_options=pacsv.ReadOptions(column_names=names, use_threads=False, block_size=16_000_000),
             parse_options=pacsv.ParseOptions(
                 delimiter=delimiter,
                 newlines_in_values=True,

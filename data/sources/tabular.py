@@ -12,12 +12,14 @@ A mapping says which of the user's columns is which of ours, in the command (``d
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..convert import Problems, dates, number, text
@@ -31,7 +33,7 @@ from .tables import RawTable, read_table
 
 #: Our columns that a user's table of incidents may have; those with a star are needed.
 INCIDENT_FIELDS = {
-    "id": "identifier; the row's number where absent",
+    "id": "identifier, the same in every file; made of the table and the row's number where absent",
     "date": "day (needed, or date_start and date_end)",
     "date_start": "first day",
     "date_end": "last day",
@@ -189,9 +191,9 @@ def read_panel(
 
 
 def is_panel(path: str | Path) -> bool:
-    """Whether a table looks like a monthly panel (``month`` and ``region_id``) rather than incidents."""
-    names = set(read_table(path, {"month", "region_id"}).frame.columns)
-    return {"month", "region_id"} <= names
+    """Whether a table looks like a monthly panel (``month``, and ``region_id`` or ``name``) rather than incidents."""
+    names = set(read_table(path, {"month", "region_id", "name"}).frame.columns)
+    return "month" in names and bool(names & {"region_id", "name"})
 
 
 def _renamed(table: RawTable, columns: Mapping[str, str], fields: Mapping[str, str]) -> RawTable:
@@ -239,7 +241,7 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...
     comma = table.delimiter == ";"
     out = empty_incidents(len(raw)).set_index(raw.index)
     out["row"] = raw.index
-    out["incident_id"] = text(raw["id"]) if "id" in raw else pd.Series(raw.index.astype(str), index=raw.index)
+    out["incident_id"] = text(raw["id"]) if "id" in raw else _numbered(raw)
     last = raw["date_end"] if "date_end" in raw else raw["date"]
     out["date_end"], us = dates(last, problems, today)
     out["date_start"] = (
@@ -286,6 +288,13 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...
     table = _deaths(raw, out, problems, table)
     problems.raise_if_any()
     return out, types, table
+
+
+def _numbered(raw: pd.DataFrame) -> pd.Series:
+    """Ids of rows that have none: what the table holds, and the row, so that only the same table repeats them."""
+    hashes = pd.util.hash_pandas_object(raw.astype("str"), index=False).to_numpy()
+    mark = hashlib.sha256(np.ascontiguousarray(hashes).tobytes()).hexdigest()[:8]
+    return pd.Series(mark + ":" + raw.index.astype(str), index=raw.index)
 
 
 def _deaths(raw: pd.DataFrame, out: pd.DataFrame, problems: Problems, table: RawTable) -> RawTable:

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from ..convert import Problems, dates, number, text
-from ..errors import UsageError
+from ..errors import SchemaError, UsageError
 from ..geography import GW_TO_ISO3
 from ..panel import ANYWHERE, Incidents, coverage_table, repeated_rows
 from ..schemas import UCDP_TYPES, empty_incidents
@@ -164,6 +164,7 @@ def read(
     """
     if unclear not in ("drop", "keep"):
         raise UsageError(f"unclear='{unclear}' is not known.", remedy="Use 'drop' or 'keep'.")
+    named = release is None
     release = release_of(Path(path).name) if release is None else release
     window = months_of(release) if release else None
     table = read_table(path, {*REQUIRED, *OPTIONAL}, aliases=ALIASES, layouts=LAYOUTS)
@@ -171,6 +172,8 @@ def read(
     if "country" not in table.frame and "country_id" not in table.frame:
         table.require(["country"])
     frame, table = _convert(table, today or date.today())
+    if named and window is not None:
+        _refuse_wrong_name(frame, release, window, str(path))
     frame["release"] = release
     twice = repeated_rows(frame, str(path), _CONTENT)
     frame["excluded"] = frame["excluded"].mask(twice, "duplicate")
@@ -185,6 +188,27 @@ def read(
         groups=GROUPS,
         repairs=table.repairs,
     )
+
+
+def _refuse_wrong_name(
+    frame: pd.DataFrame, release: str, window: tuple[pd.Period, pd.Period], path: str
+) -> None:
+    """A file whose name speaks of months that it does not hold would count them as quiet."""
+    months = frame["date_end"].dt.to_period("M")
+    world = frame["country"].nunique() >= WORLD
+    if not ((months >= window[0]) & (months <= window[1])).any():
+        what = f"the file is named after release {release}, but holds no event of {_span(window)}."
+    elif world and months.max() < window[1]:
+        what = f"the file is named after release {release}, to {window[1]}, but ends in {months.max()}."
+    else:
+        return
+    raise SchemaError(
+        what, path, f"It reaches from {months.min()} to {months.max()}: name it by what it holds."
+    )
+
+
+def _span(window: tuple[pd.Period, pd.Period]) -> str:
+    return f"{window[0]}" if window[0] == window[1] else f"{window[0]} to {window[1]}"
 
 
 def _coverage(

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pandas as pd
 
 from ..errors import OriginError, SourceError, UsageError
 from ..geography import Regions
-from ..panel import Incidents, Panel, Repair, combine, coverage_rows, coverage_table
+from ..panel import ANYWHERE, Incidents, Panel, Repair, combine, coverage_rows, coverage_table
 
 _KEY = b"harmattan_vintage"
 
@@ -91,8 +91,9 @@ class VintageStore:
             raise UsageError("a vintage is one release, not several.", remedy="Add them one by one.")
         release = incidents.releases[0] if incidents.releases else "unnamed"
         digest = content_hash(incidents)
-        earlier = [v for v in self.vintages() if (v.source, v.release) == (incidents.source, release)]
-        for vintage in earlier:
+        every = [v for v in self.vintages() if (v.source, v.release) == (incidents.source, release)]
+        earlier = [v for v in every if _overlap(self.load(v).coverage, incidents.coverage)]
+        for vintage in every:
             if vintage.sha256 == digest:
                 return AddedVintage(
                     "same", vintage, f"{release} is already in the store (of {vintage.as_of})."
@@ -107,6 +108,10 @@ class VintageStore:
                 f"{release} is not what it was on {earlier[-1].as_of}: {listed}. Both vintages are kept."
             )
             return AddedVintage("changed", vintage, message)
+        if every:
+            beside = "beside what it says of other places or months"
+            message = f"{release} is kept as of {as_of} ({len(incidents)} rows), {beside}."
+            return AddedVintage("new", vintage, message)
         return AddedVintage("new", vintage, f"{release} is kept as of {as_of} ({len(incidents)} rows).")
 
     def load(self, vintage: Vintage) -> Incidents:
@@ -129,22 +134,26 @@ class VintageStore:
     def as_of(self, day: date) -> Incidents:
         """What was known on a day: of every release the vintage of that day, combined.
 
-        Annual releases beat candidates by id; an event that a stronger release dropped is gone from then on, and still
-        there in what was known before.
+        A vintage speaks for its own countries and months only; what an earlier one of the same release says of others
+        holds on. Annual releases beat candidates by id; an event that a stronger release dropped is gone from then on,
+        and still there in what was known before.
 
         Raises
         ------
         OriginError
             Nothing was known yet.
         """
-        newest = {(v.source, v.release): v for v in self.vintages() if v.as_of <= day}
-        if not newest:
+        known: dict[tuple[str, str], list[Incidents]] = {}
+        for vintage in self.vintages():
+            if vintage.as_of <= day:
+                known.setdefault((vintage.source, vintage.release), []).append(self.load(vintage))
+        if not known:
             raise OriginError(
                 f"the store knows nothing as of {day}.",
                 where=str(self.root),
                 remedy="Add a release, or ask for later.",
             )
-        return combine([self.load(v) for v in newest.values()])
+        return combine([_newest(vintages) for vintages in known.values()])
 
     def _write(self, incidents: Incidents, release: str, as_of: date, digest: str) -> Path:
         import pyarrow as pa
@@ -175,6 +184,43 @@ class VintageStore:
         pq.write_table(table, aside)
         os.replace(aside, path)
         return path
+
+
+def _overlap(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    """Whether two coverages speak of one country in one month."""
+    return any(
+        (c == d or ANYWHERE in (c, d)) and first <= stop and start <= last
+        for c, first, last in coverage_rows(a)
+        for d, start, stop in coverage_rows(b)
+    )
+
+
+def _newest(vintages: Sequence[Incidents]) -> Incidents:
+    """One release from its vintages, the oldest first: of each country and month the newest that covers it."""
+    newest = vintages[-1]
+    frames, coverage = [newest.frame], newest.coverage
+    for older in reversed(vintages[:-1]):
+        frame = older.frame
+        month = frame["date_end"].dt.year * 12 + frame["date_end"].dt.month - 1
+        spoken = frame["incident_id"].isin(pd.concat(frames)["incident_id"])
+        for code, first, last in coverage_rows(coverage):
+            inside = month.between(first.year * 12 + first.month - 1, last.year * 12 + last.month - 1)
+            spoken |= inside if code == ANYWHERE else inside & (frame["country"] == code)
+        if not _within(older.coverage, coverage):
+            frames.append(frame[~spoken])
+            coverage = pd.concat([coverage, older.coverage], ignore_index=True).drop_duplicates()
+    if len(frames) == 1:
+        return newest
+    coverage = coverage.sort_values(["country", "first", "last"], ignore_index=True)
+    return replace(newest, frame=pd.concat(frames[::-1], ignore_index=True), coverage=coverage)
+
+
+def _within(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    """Whether each row of one coverage lies inside a row of another."""
+    return all(
+        any(d in (c, ANYWHERE) and start <= first and last <= stop for d, start, stop in coverage_rows(b))
+        for c, first, last in coverage_rows(a)
+    )
 
 
 def _read_note(path: Path) -> Vintage:

@@ -83,7 +83,7 @@ def build(
     months, ledger = built.panel.months, built.ledger
     words = [f"{len(months)} months ({months[0]} to {months[-1]}), {len(built.panel.region_ids)} regions"]
     words += [
-        f"  {row['outcome']:<16} {row['events']:>9g} events {row['deaths_best']:>9g} deaths"
+        f"  {row['outcome']:<22} {row['events']:>9.12g} events {row['deaths_best']:>9.12g} deaths"
         for row in ledger.summary().to_dict("records")
     ]
     words += [f"  repaired: {r.count} x {r.name}. {r.message}" for r in ledger.repairs]

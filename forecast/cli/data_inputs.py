@@ -35,8 +35,9 @@ def build_from(
 
     mapping = mapping_of(columns)
     incidents = combine([read_source(s, unclear=unclear, columns=mapping) for s in source])
-    polygons = Regions.read(regions, names_in(countries) or None)
-    return build_panel(incidents, polygons, coverage=coverage_of(coverage), **vars(rules))
+    every, kept = Regions.read(regions), names_in(countries)
+    polygons = every.select(kept) if kept else every
+    return build_panel(incidents, polygons, coverage=coverage_of(coverage), around=every, **vars(rules))
 
 
 def quality_of(

@@ -36,6 +36,8 @@ WATCH = ("watchlist.csv", "onsets.csv", "watch_record.csv")
 #: Columns that hold text even where every cell looks like a number.
 TEXT = {"region_id", "source_country", "target_region", "target_country", "blind_towards", "statement"}
 TEXT |= {"group", "country", "main_source_region", "record", "first_month"}
+#: Columns in which NA is a code, never a missing value.
+CODES = ("region_id", "source_country", "target_region", "target_country", "name")
 PLAIN = {"origin", "month", "fitted", "question", "predicted_mean", "name", "status", "message"}
 
 
@@ -140,6 +142,8 @@ def _table(path: Path) -> pd.DataFrame:
     def parse(path: Path) -> pd.DataFrame:
         kept: dict[str, type[str]] = dict.fromkeys(TEXT | PLAIN, str)
         table: pd.DataFrame = pd.read_csv(path, dtype=kept, keep_default_na=False, na_values=["NA"])
+        codes = [c for c in CODES if c in table]
+        table[codes] = pd.read_csv(path, usecols=codes, dtype=str, keep_default_na=False)[codes]
         for column in table.columns.intersection(list(TEXT | PLAIN)):
             table[column] = table[column].fillna("").str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
         return table

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import OriginError, RegionError, SourceError, UsageError, nearest
+from ...data.frames import csv_frame
 from ...data.panel import Panel
 from ...training.diffusion.design import lag_states
 from ...training.diffusion.model import Diffusion
@@ -209,7 +210,7 @@ def read_paths(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise SourceError("there is no such file.", str(path), "Correct the path.")
     try:
-        return pd.read_csv(path, dtype={"month": str, "region_id": str})
+        return csv_frame(path, ("month", "region_id"))
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as reason:
         raise SourceError(f"this is not a readable CSV ({reason}).", str(path), "Save it as UTF-8.") from None
 

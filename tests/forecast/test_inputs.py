@@ -173,8 +173,8 @@ def test_a_damaged_parquet_is_a_source_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "error", "says"),
     [
-        (None, SourceError, "no such file"),
-        ("", SourceError, "not a readable CSV"),
+        (None, SourceError, "does not exist"),
+        ("", SourceError, "the file is empty"),
         ("region_a,border_km\nAAA-1,3\n", RegionError, "the column 'region_b' is missing"),
         ("region_a,region_b,border_km\nAAA-1,AAA-x,3\n", RegionError, "'AAA-x' is not a known region"),
         ("region_a,region_b,border_km\nAAA-1,AAA-2,long\n", RegionError, "'long' is not a length"),

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ def prepare(folder: Path, tracking_uri: str | None = None) -> subprocess.Popen[b
     )
 
 
+#: Where MLflow's database keeps addresses of files.
+ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+
 def _database(folder: Path) -> Path:
     return folder / "mlflow.db"
 
@@ -58,6 +69,24 @@ def _database(folder: Path) -> Path:
 def artifacts_of(folder: Path) -> str:
     """Address of the files of runs, where the store is a database in ``folder``."""
     return (folder.resolve() / "artifacts").as_uri()
+
+
+def _follow_a_move(folder: Path) -> None:
+    """Addresses in the database that point to where the folder was, before it was moved or copied, point to it now."""
+    with closing(sqlite3.connect(_database(folder), timeout=60)) as base, base:
+        found = base.execute(
+            "select artifact_location from experiments where name = ? and artifact_location like 'file:%/artifacts'",
+            [EXPERIMENT],
+        ).fetchone()
+        if found is None or found[0] == artifacts_of(folder):
+            return
+        there = {name for (name,) in base.execute("select name from sqlite_master where type = 'table'")}
+        for table, column in ADDRESSES:
+            if table in there:
+                base.execute(
+                    f"update {table} set {column} = ? || substr({column}, ?) where substr({column} || '/', 1, ?) = ?",
+                    [artifacts_of(folder), len(found[0]) + 1, len(found[0]) + 1, f"{found[0]}/"],
+                )
 
 
 def create_store(folder: Path) -> None:
@@ -108,10 +137,13 @@ def connected(
     try:
         if preparing is not None:
             preparing.wait(timeout=120)
-        if is_local(folder, tracking_uri) and not _database(folder).exists():
-            if not create:
+        if is_local(folder, tracking_uri):
+            if _database(folder).exists():
+                _follow_a_move(folder)
+            elif create:
+                create_store(folder)
+            else:
                 raise FileNotFoundError("there is no such database")
-            create_store(folder)
         check_server(uri)
         with quiet_mlflow():
             from mlflow import MlflowClient

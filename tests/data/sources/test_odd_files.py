@@ -17,6 +17,7 @@ import pytest
 from small_files import SQUARES, Write
 
 from harmattan.data.errors import RegionError, SchemaError, SourceError
+from harmattan.data.frames import csv_frame
 from harmattan.data.geography import Regions
 from harmattan.data.panel import Panel, build_panel, combine
 from harmattan.data.sources import read_source
@@ -92,7 +93,11 @@ def test_a_panel_with_days_and_decimals(tmp_path: Path) -> None:
     counts = pa.array([Decimal("1"), Decimal("2")], pa.decimal128(3, 0))
     table = pa.table({"month": days, "region_id": ["MLI-a"] * 2, "events": counts})
     pq.write_table(table, tmp_path / "p.parquet")
-    panels = [Panel.read_parquet(tmp_path / "p.parquet"), read_panel(tmp_path / "p.parquet"), Panel.from_frame(table)]
+    panels = [
+        Panel.read_parquet(tmp_path / "p.parquet"),
+        read_panel(tmp_path / "p.parquet"),
+        Panel.from_frame(table),
+    ]
     assert [p.measure("events").ravel().tolist() for p in panels] == [[1, 2]] * 3
 
 
@@ -160,13 +165,17 @@ def test_a_panel_may_name_its_regions_by_name_and_country(tmp_path: Path) -> Non
 
 
 def test_two_names_that_make_one_id_are_named(tmp_path: Path) -> None:
-    path = _own(tmp_path / "p.csv", "month,name,country,events\n2023-01,Bel Air,Mali,1\n2023-01,Bel-Air,Mali,1\n")
+    path = _own(
+        tmp_path / "p.csv", "month,name,country,events\n2023-01,Bel Air,Mali,1\n2023-01,Bel-Air,Mali,1\n"
+    )
     with pytest.raises(SchemaError, match="'Bel Air' and 'Bel-Air' make the same id"):
         read_panel(path)
 
 
 def test_counts_beyond_float32_are_placed_exactly(tmp_path: Path, regions_file: Path) -> None:
-    path = _own(tmp_path / "e.csv", HEAD + "2023-01-10,14.5,-3.5,Mali,20000001\n2023-02-10,14.5,-3.5,Mali,3\n")
+    path = _own(
+        tmp_path / "e.csv", HEAD + "2023-01-10,14.5,-3.5,Mali,20000001\n2023-02-10,14.5,-3.5,Mali,3\n"
+    )
     built = build_from_files(f"table:{path}", regions_file, today=TODAY)
     built.panel.write_parquet(tmp_path / "p.parquet")
     for panel in (built.panel, Panel.read_parquet(tmp_path / "p.parquet")):
@@ -191,15 +200,42 @@ def test_events_deep_inside_another_country_are_not_moved(tmp_path: Path, region
     assert "6 of 6 events of MLI lie inside BFA" in check.message
 
 
-def test_a_stray_point_over_the_border_stays_in_its_country_and_is_listed(tmp_path: Path, regions_file: Path) -> None:
+def test_a_stray_point_over_the_border_stays_in_its_country_and_is_listed(
+    tmp_path: Path, regions_file: Path
+) -> None:
     body = HEAD + ROWS * 20 + "2023-03-10,13.5,-3.5,Mali,2\n" + "2023-03-11,13.99,-3.5,Mali,2\n" * 3
     built = build_from_files(f"table:{_own(tmp_path / 'e.csv', body)}", regions_file, today=TODAY)
     assert built.ledger.summary()["events"].tolist() == [64, 64]
     assert built.ledger.snapped["inside"].tolist() == ["BFA-nord"] * 4
 
 
-def test_polygons_that_are_not_forecast_still_show_where_points_lie(tmp_path: Path, regions_file: Path) -> None:
+def test_polygons_that_are_not_forecast_still_show_where_points_lie(
+    tmp_path: Path, regions_file: Path
+) -> None:
     path = _own(tmp_path / "e.csv", _in_niger("Mali"))
     every = Regions.read(regions_file)
     built = build_panel(read(path, today=TODAY), every.select(["MLI"]), around=every)
     assert built.ledger.summary()["outcome"].tolist() == ["inside_another_country", "read"]
+
+
+@pytest.mark.parametrize("ids", [("NA", "nan"), ("01", "1")])
+def test_codes_that_look_like_nothing_or_like_numbers(tmp_path: Path, ids: tuple[str, str]) -> None:
+    frame = pd.DataFrame({"month": ["2023-01"] * 2, "region_id": ids, "events": [1, 2], "country": "ITA"})
+    links = pd.DataFrame({"region_a": [ids[0]], "region_b": [ids[1]], "border_km": [5.0]})
+    panel = Panel.from_frame(frame, links)
+    panel.write_parquet(tmp_path / "p.parquet")
+    links.to_csv(tmp_path / "links.csv", index=False)
+    from harmattan.forecast.inputs import _read_links
+
+    for found in (
+        Panel.read_parquet(tmp_path / "p.parquet").links,
+        _read_links(tmp_path / "links.csv", panel),
+    ):
+        assert found is not None
+        assert (found["region_a"].iloc[0], found["region_b"].iloc[0]) == tuple(sorted(ids))
+
+
+def test_columns_of_codes_stay_as_they_are_written(tmp_path: Path) -> None:
+    path = _own(tmp_path / "static.csv", "region_id,population\nNA,5\n01,\n")
+    frame = csv_frame(path, ("region_id",))
+    assert (frame["region_id"].tolist(), frame["population"].isna().tolist()) == (["NA", "01"], [False, True])

@@ -160,7 +160,9 @@ def test_real_april_file_holds_events_of_may(real_data: Path) -> None:
     assert [str(m) for m in panel.months] == ["2026-04"]
 
 
-def test_an_extract_speaks_for_its_own_countries_only(ucdp_file: Write, regions: Regions, tmp_path: Path) -> None:
+def test_an_extract_speaks_for_its_own_countries_only(
+    ucdp_file: Write, regions: Regions, tmp_path: Path
+) -> None:
     store = VintageStore(tmp_path / "store")
     store.add(annual(ucdp_file, {**DAY, "id": 1}, {**DAY, "id": 2}), date(2022, 6, 1))
     path = ucdp_file({**DAY, **BURKINA, "id": 3}, name="GEDEvent_v22_1.csv")

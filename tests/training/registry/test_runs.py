@@ -116,6 +116,22 @@ def test_a_run_that_is_there_is_not_written_twice(logged: tuple[str, Any, Path])
     assert tracking.log_run(other, folder, once_by=("origin", "run_kind")) != run_id
 
 
+def test_a_store_that_was_moved_is_written_and_read_at_its_new_place(
+    logged: tuple[str, Any, Path], tmp_path: Path
+) -> None:
+    from mlflow import MlflowClient
+
+    run_id, _, folder = logged
+    moved = tmp_path / "new_place"
+    shutil.copytree(folder, moved)
+    old = sorted(folder.rglob("*"))
+    again = tracking.log_run(Record("forecast 2024-01", texts={"a.txt": "a"}), moved)
+    assert sorted(folder.rglob("*")) == old
+    assert list(moved.rglob(f"{again}/**/a.txt"))
+    uri = MlflowClient(f"sqlite:///{moved}/mlflow.db").get_run(run_id).info.artifact_uri
+    assert uri.startswith((moved / "artifacts").as_uri())
+
+
 def test_a_failing_artifact_leaves_a_run_marked_failed(logged: tuple[str, Any, Path], tmp_path: Path) -> None:
     _, client, folder = logged
     record = RunRecord("broken run", files=(tmp_path / "absent.csv",))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         WithdrawnError,
         nearest,
     )
-    from .frames import pandas_of, read_only, rows_of
+    from .frames import csv_frame, pandas_of, read_only, rows_of
     from .months import month_of
     from .show import card
 else:
@@ -58,6 +58,7 @@ __all__ = [
     "UsageError",
     "WithdrawnError",
     "card",
+    "csv_frame",
     "lazy_names",
     "month_of",
     "nearest",

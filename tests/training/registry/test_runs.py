@@ -125,7 +125,7 @@ def test_a_store_that_was_moved_is_written_and_read_at_its_new_place(
     moved = tmp_path / "new_place"
     shutil.copytree(folder, moved)
     old = sorted(folder.rglob("*"))
-    again = tracking.log_run(Record("forecast 2024-01", texts={"a.txt": "a"}), moved)
+    again = tracking.log_run(RunRecord("forecast 2024-01", texts={"a.txt": "a"}), moved)
     assert sorted(folder.rglob("*")) == old
     assert list(moved.rglob(f"{again}/**/a.txt"))
     uri = MlflowClient(f"sqlite:///{moved}/mlflow.db").get_run(run_id).info.artifact_uri

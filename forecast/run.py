@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..training.distribution import Draws
     from ..training.margins import Margins
     from ..training.models.base import Problem
+    from ..training.onset import OnsetFits
     from ..training.trained_model import TrainedModel
     from .fitting import Training
     from .spillover.attribution import Worlds
@@ -183,20 +184,20 @@ def _result(
 ) -> ForecastResult:
     """The trained model's forecast, as joint draws, totals, spillover, watch list and tables."""
     from .fitting import events_problem
-    from .watch import list_of
+    from .watch import list_of, served_fits
 
     panel, inputs, origin = prepared.inputs.panel, prepared.inputs, prepared.origin
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
     simulated = _spillover(settings, prepared, trained, rng)
-    predicted, contributions = _pool_margins(prepared, trained, settings)
+    watched = served_fits(trained, events_problem(prepared.problems), inputs.training, inputs.around)
+    predicted, contributions = _pool_margins(prepared, trained, settings, watched)
     ranks = _ranks(simulated.paths, trained, panel, settings, rng)
     draws = {t: _draws(settings, panel.region_ids, origin, t, predicted, ranks) for t in prepared.problems}
     spillover, answers = simulated.tables(draws.get("events"), inputs.borders)
     run_date = inputs.run_date(settings, origin)
     quality = inputs.quality(run_date)
     level, banner = _verdict(inputs, quality, model)
-    events = events_problem(prepared.problems)
-    listed = list_of(trained, events, inputs.training, inputs.around)
+    listed = None if watched is None else list_of(trained, watched)
     result = ForecastResult(
         origin=origin,
         horizons=settings.horizons,
@@ -293,11 +294,15 @@ class SimulatedSpillover:
 
 
 def _pool_margins(
-    prepared: PreparedRun, trained: TrainedModel, settings: Settings
+    prepared: PreparedRun, trained: TrainedModel, settings: Settings, watched: OnsetFits | None
 ) -> tuple[dict[tuple[str, int], Margins], pd.DataFrame]:
-    """The pool's margins by target and horizon, and the mean of the first target taken apart by family."""
+    """The pool's margins by target and horizon, and the mean of the first target taken apart by family.
+
+    Where a region has been quiet, the chance of any event in a month is that of the model of onsets.
+    """
     from ..training.pool.coherence import coherent_deaths, shares_without_deaths
     from ..training.pool.explain import explain_pool
+    from .watch import follow_onsets
 
     tables = []
     regions = list(prepared.inputs.panel.region_ids)
@@ -306,6 +311,8 @@ def _pool_margins(
         for target, problem in prepared.problems.items()
         for h in settings.horizons
     }
+    if watched is not None:
+        follow_onsets(each, trained, watched)
     if {"events", "deaths"} <= set(prepared.problems):
         without = shares_without_deaths(prepared.problems["deaths"].panel, prepared.origin)
         for h in settings.horizons:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from ...data.errors import ModelError, OriginError
 from ...data.panel import Panel
 from ...training.models.base import Problem
-from ...training.onset import OnsetFits, OnsetModels, Scene, armed_measures, scene_of
+from ...training.onset import QUIET, OnsetFits, OnsetModels, Scene, armed_measures, scene_of
 from .record import RECORD_COLUMNS, record_sentences, record_table
 from .tables import answers, entry_table, onset_table, silent_groups
 
 if TYPE_CHECKING:
     from ...data.geography import Regions
+    from ...training.margins import Margins
     from ...training.trained_model import TrainedModel
     from ..inputs import Inputs
     from ..settings import Settings
@@ -118,19 +120,50 @@ def fit_watch(problem: Problem, origin: pd.Period) -> tuple[str | None, pd.DataF
         return None, pd.DataFrame(columns=list(RECORD_COLUMNS))
 
 
-def list_of(
+def served_fits(
     trained: TrainedModel, problem: Problem, training: Sequence[Panel], around: Regions | None
-) -> WatchList | None:
-    """The list of a trained model at the last month of a problem of events; None where it has no such models."""
-    from threadpoolctl import threadpool_limits
-
+) -> OnsetFits | None:
+    """What a trained model's onset and entry models look at, up to a problem's last month; None where it has none."""
     if trained.onset is None:
         return None
     origin = problem.panel.months[-1]
+    others = [p.until(min(origin, p.months[-1])) for p in training]
+    return OnsetFits(scene_of(problem.panel, others, around), problem)
+
+
+def list_of(trained: TrainedModel, fits: OnsetFits) -> WatchList:
+    """The list of a trained model at the last month of what it looks at."""
+    from threadpoolctl import threadpool_limits
+
     with threadpool_limits(1):
-        others = [p.until(min(origin, p.months[-1])) for p in training]
-        fits = OnsetFits(scene_of(problem.panel, others, around), problem)
-        return watch_list(fits, origin, models=trained.onset, record=trained.table("watch_record"))
+        record = trained.table("watch_record")
+        return watch_list(fits, fits.scene.months[-1], models=trained.onset, record=record)
+
+
+def follow_onsets(
+    margins: Mapping[tuple[str, int], dict[str, Margins]], trained: TrainedModel, fits: OnsetFits
+) -> None:
+    """Give the pool of events the onset model's chance of any event, where a region has been quiet.
+
+    Parameters
+    ----------
+    margins : mapping of (str, int) to dict of str to Margins
+        By target and months ahead: of every member and of ``pool``, which is replaced.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from ...training.pool.quiet import with_chance
+
+    if trained.onset is None:
+        return
+    scene = fits.scene
+    with threadpool_limits(1):
+        within = trained.onset.onset_within(scene, fits.problem, scene.months[-1])
+    quiet = scene.quiet("all", QUIET)[-1, : within.shape[1]]
+    for h, chance in enumerate(trained.onset.onset.monthly(within), start=1):
+        if ("events", h) in margins and trained.pools["events", h].quiet is not None:
+            each = margins["events", h]
+            each["pool"] = with_chance(each["pool"], np.where(quiet, chance, np.nan))
 
 
 def run_watch(

@@ -129,6 +129,39 @@ def test_the_list_of_a_month_is_the_same_from_every_door(
     pd.testing.assert_frame_equal(run_watch(Settings.load(settings)).onsets, now.onsets)
 
 
+def test_the_forecast_follows_the_list_and_not_without_it(panel: Panel, tmp_path: Path) -> None:
+    """Where it has been quiet, a month's chance of any event is the onset model's; leaving it out changes the draws."""
+    from harmattan.forecast.report import render
+    from harmattan.forecast.run import run_forecast
+    from harmattan.training.trained_model import ONSET, TrainedModel
+
+    panel.write_parquet(tmp_path / "panel.parquet")
+    regions_of(panel).to_geojson(tmp_path / "regions.geojson")
+    asked = {
+        "panel": tmp_path / "panel.parquet",
+        "regions": tmp_path / "regions.geojson",
+        "targets": "events",
+    }
+    settings = Settings.load({**asked, "horizons": "1,3", "draws": 400, "backtest_origins": 0, "workers": 1})
+    result = run_forecast(settings)
+    onsets = result.watch["onsets.csv"].set_index("region_id")
+    assert len(onsets) > 3
+    chance = dict(zip(panel.region_ids, result.draws["events"].prob_at_least(1)[0], strict=True))
+    for region, row in onsets.iterrows():
+        assert chance[region] == pytest.approx(row["p_1"], abs=1.5 / 400)
+    parts = result.contributions[result.contributions["horizon"] == 1].groupby("region_id")["value"].sum()
+    mean = dict(zip(panel.region_ids, result.draws["events"].mean()[0], strict=True))
+    assert all(parts[r] == pytest.approx(mean[r], abs=1e-6) for r in panel.region_ids)
+    whole = TrainedModel.from_files(result.models)
+    card = {k: v for k, v in whole.card.items() if k != "files"}
+    without = TrainedModel(card, {n: t for n, t in whole.files.items() if n != ONSET})
+    bare = run_forecast(settings, trained=without)
+    assert bare.watch == {}
+    assert (bare.draws["events"].values != result.draws["events"].values).any()
+    assert "Who comes next" in render(result)
+    assert "Who comes next" not in render(bare)
+
+
 def test_the_record_counts_what_came(found: WatchList, fits: OnsetFits) -> None:
     scene = fits.scene
     for row in found.record.itertuples():

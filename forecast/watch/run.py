@@ -152,7 +152,7 @@ def follow_onsets(
     """
     from threadpoolctl import threadpool_limits
 
-    from ...training.pool.quiet import with_chance
+    from ...training.pool import with_chance
 
     if trained.onset is None:
         return

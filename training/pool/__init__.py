@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .explain import explain_pool
     from .fitted import FittedPool, fit_pool, with_learned_weights
     from .learning import LearnedPool, Learner, finished, learn_pool, scored_origin
-    from .quiet import fit_quiet_chance
+    from .quiet import fit_quiet_chance, with_chance
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -29,5 +29,6 @@ __all__ = [
     "normal_scores",
     "scored_origin",
     "shares_without_deaths",
+    "with_chance",
     "with_learned_weights",
 ]

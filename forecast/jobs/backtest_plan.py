@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ...data.errors import OriginError, UsageError
+from ...data.errors import OriginError, UsageError, nearest
 from ..settings import Settings
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
         # The vault holds months, not a file: the same counts by another way are the same months.
         inputs = replace(inputs, demonstration=inputs.demonstration or _shipped(inputs.panel))
         protocol = _custom(settings, inputs)
-    inputs.panel.target(settings.target)
+    _check_target(settings.target, inputs.panel)
     unsealed = False
     if settings.benchmark or inputs.demonstration:
         unsealed = check_vault(protocol.last_target, settings.unseal)
@@ -146,6 +146,15 @@ def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
     panel = inputs.panel.until(protocol.last_target)
     final = settings.vintages is None and not settings.benchmark and settings.base.source.startswith("store:")
     return Plan(protocol, scored_regions(panel, protocol), panel, unsealed, inputs, final)
+
+
+def _check_target(target: str, panel: Panel) -> None:
+    """A :class:`UsageError` where the panel counts nothing of that name."""
+    from ...data.panel import TARGETS
+
+    if TARGETS.get(target, target) not in panel.measures:
+        known = {*panel.measures} | {name for name, measure in TARGETS.items() if measure in panel.measures}
+        raise UsageError(f"'{target}' is not a target of these data.", "--target", nearest(target, known))
 
 
 def _shipped(panel: Panel) -> bool:

@@ -95,7 +95,9 @@ def test_a_back_test_shows_its_leaderboard() -> None:
         {"horizon": [1, 1], "member": ["zero", "pool"], "crps": [0.5, 0.25], "verdict": ["worse", "better"]}
     )
     empty = pd.DataFrame()
-    html = Evaluation(board, empty, empty, empty, empty, empty, empty, pd.DataFrame({"x": [1]}))._repr_html_()
+    html = Evaluation(
+        board, empty, empty, empty, empty, empty, empty, pd.DataFrame({"x": [1]}), empty
+    )._repr_html_()
     assert cells(html) == ["1", "pool", "0.250", "better", "1", "zero", "0.500", "worse"]
 
 

@@ -475,12 +475,11 @@ def test_a_release_of_another_make_never_costs_a_forecast(
 
 def test_releases_too_old_to_matter_are_not_even_read(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harmattan.forecast.release import read as past
-    from harmattan.forecast.release import verify
 
     read: list[str] = []
-    check = verify.verify_release
+    check = past.verify_release
     monkeypatch.setattr(
-        verify, "verify_release", lambda folder, **how: read.append(folder.name) or check(folder, **how)
+        past, "verify_release", lambda folder, **how: read.append(folder.name) or check(folder, **how)
     )
     found = [info.name for info in past.usable(shelf, pd.Period("2023-12", "M"), pd.Period("2023-10", "M"))]
     assert found == read == ["2023-11"]

@@ -14,10 +14,10 @@ from small_worlds import diffusion, ladder_panel, problem_of
 
 from harmattan.data.panel import Panel
 from harmattan.forecast.spillover.attribution import (
-    COLUMNS,
     NO_SIGNAL,
     SHOCK_NOTE,
     SPANS,
+    SPILLOVER_COLUMNS,
     THRESHOLDS,
     Worlds,
     simulate_worlds,
@@ -65,7 +65,7 @@ def table(problem: Problem, borders: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_one_row_per_source_target_span_and_threshold(table: pd.DataFrame) -> None:
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == SPILLOVER_COLUMNS
     assert len(table) == 2 * 4 * len(SPANS) * len(THRESHOLDS)
     keys = ["source_country", "target_region", "horizon", "threshold"]
     assert not table.duplicated(keys).any()
@@ -173,7 +173,7 @@ def test_the_pools_risk_is_missing_where_its_horizons_have_holes(problem: Proble
 def test_closed_borders_give_an_empty_table_with_its_columns(problem: Problem) -> None:
     model = diffusion(a_to_b=0.0, b_to_a=0.0)
     rows = spillover_table(model, worlds_of(model, problem), problem.panel, pool_of(problem.panel), None)
-    assert tuple(rows.columns) == COLUMNS
+    assert tuple(rows.columns) == SPILLOVER_COLUMNS
     assert rows.empty
 
 

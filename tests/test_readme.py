@@ -88,7 +88,7 @@ def test_the_skill_stated_is_that_of_the_page_about_skill() -> None:
     cells = [[cell.strip(" +") for cell in row.split("|")[2:-2]] for row in rows]
     text = " ".join(README.split())
     stated = re.search(
-        r"the pool gains ([\d., and]+) % \(2012-2017\) and ([\d., and]+) % \(2018-2022\).* tuned, ([\d., and]+) %\.",
+        r"the pool gains ([\d., and]+) % \(2012-2017\) and ([\d., and]+) % \(2018-2022\).* as well, ([\d., and]+) %\.",
         text,
     )
     assert stated

@@ -96,6 +96,7 @@ def fit_models(
     tables = {"scores": scores, **_record_tables(forecasts, target)}
     learned = {} if members else _learned(settings, records)
     template = _template(errors, problems, settings)
+    tables["judged"] = _judged(records.get((target, 1)), template, settings)
     return _trained_model(settings, problems, recipe, done, template, tables, learned)
 
 
@@ -158,13 +159,16 @@ def train(
         if known[t, r.horizon]
     }
     board = pd.concat([e.leaderboard for e in evaluation.values()], ignore_index=True)
+    template = _template(errors, problems, settings)
+    first = next((r for r in records[target] if r.horizon == 1 and known[target, 1]), None)
+    judged = _judged(first, template, settings)
     trained = _trained_model(
         settings,
         problems,
         recipe,
         done,
-        _template(errors, problems, settings),
-        {"scores": board, **_record_tables(forecasts, target)},
+        template,
+        {"scores": board, **_record_tables(forecasts, target), "judged": judged},
         learned,
         backtest={"origins": origins, "first": str(records[target][0].origins[0])},
     )
@@ -349,6 +353,26 @@ def _record_tables(
         "reliability": reliability_table(forecasts.values()),
         "rehearsal": pd.DataFrame(columns=REHEARSAL_COLUMNS) if leading is None else rehearsal(leading),
     }
+
+
+def _judged(record: Record | None, template: Template | None, settings: Settings) -> pd.DataFrame:
+    """The last month with an outcome against the pool's joint forecast of it; empty where there is none."""
+    from .outlook import JUDGED_COLUMNS, judge_margins
+
+    if record is None or record.latest is None or template is None:
+        return pd.DataFrame(columns=list(JUDGED_COLUMNS))
+    last = _known(record)[-1]
+    origin = record.origins[last]
+    rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 3]))
+    return judge_margins(
+        record.latest,
+        template,
+        settings.draws,
+        (record.region_ids, record.countries),
+        record.observed[last],
+        (origin, origin + 1),
+        rng,
+    )
 
 
 def _template(

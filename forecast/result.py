@@ -86,6 +86,13 @@ class ForecastResult:
         known of them.
     watch_notes : tuple of str
         What the record of the lists says, and what is missing in them.
+    judged : pandas.DataFrame
+        The origin month against its forecast: all places together, each country, each region; see
+        :func:`harmattan.forecast.outlook.judge`. Empty where no forecast of it is known.
+    outlook : pandas.DataFrame
+        The next three months beside the last three and the last twelve, by target and place.
+    warnings : pandas.DataFrame
+        At most eight places to look at first, in four classes.
     models : dict of str to str
         The trained model's text files, by relative path (``events/h01/boosted.trees.txt``); for the run's record.
     model : dict
@@ -123,6 +130,9 @@ class ForecastResult:
     rehearsal: pd.DataFrame = field(default_factory=pd.DataFrame)
     watch: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     watch_notes: tuple[str, ...] = ()
+    judged: pd.DataFrame = field(default_factory=pd.DataFrame)
+    outlook: pd.DataFrame = field(default_factory=pd.DataFrame)
+    warnings: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def months(self) -> tuple[pd.Period, ...]:

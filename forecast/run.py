@@ -185,6 +185,7 @@ def _result(
     """The trained model's forecast, as joint draws, totals, spillover, watch list and tables."""
     from .fitting import events_problem
     from .watch import list_of, served_fits
+    from .outlook import with_outlook
 
     panel, inputs, origin = prepared.inputs.panel, prepared.inputs, prepared.origin
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
@@ -226,9 +227,10 @@ def _result(
         rehearsal=_rehearsal(prepared, trained),
         watch=listed.tables if listed else {},
         watch_notes=listed.sentences if listed else (),
+        judged=_judged(settings, prepared, trained),
         model={"trained_to": str(trained.origin), "digest": trained.digest, **model},
     )
-    return _published(result, settings.countries)
+    return with_outlook(_published(result, settings.countries))
 
 
 def _verdict(inputs: Inputs, quality: Any, model: Mapping[str, Any]) -> tuple[Any, str]:
@@ -355,6 +357,30 @@ def _rehearsal(prepared: PreparedRun, trained: TrainedModel) -> pd.DataFrame:
     )
 
 
+def _judged(settings: Settings, prepared: PreparedRun, trained: TrainedModel) -> pd.DataFrame:
+    """The last month against the joint forecast of it: by this very model, where that is older."""
+    from ..training.trained_model import at_horizons
+    from .outlook import JUDGED_COLUMNS, judge_margins
+
+    before = prepared.origin - 1
+    if trained.origin > before:
+        known = trained.has_table("judged")
+        return trained.table("judged") if known else pd.DataFrame(columns=list(JUDGED_COLUMNS))
+    if trained.template is None or ("events", 1) not in trained.pools or "events" not in prepared.problems:
+        return pd.DataFrame(columns=list(JUDGED_COLUMNS))
+    problem = prepared.problems["events"]
+    row, panel = problem.row(prepared.origin), problem.panel
+    return judge_margins(
+        trained.pools["events", 1].margins(problem, before)["pool"],
+        at_horizons(trained.template, (1,)),
+        settings.draws,
+        (panel.region_ids, panel.countries),
+        np.where(problem.observed[row], problem.counts[row], np.nan),
+        (before, prepared.origin),
+        np.random.default_rng(np.random.SeedSequence([settings.seed, 3])),
+    )
+
+
 def _ranks(
     paths: np.ndarray | None,
     trained: TrainedModel,
@@ -412,4 +438,10 @@ def _published(result: ForecastResult, countries: Sequence[str]) -> ForecastResu
         contributions=kept(result.contributions, "region_id"),
         watch={k: t[t["country"].isin(countries)] if countries else t for k, t in result.watch.items()},
         rehearsal=kept(result.rehearsal, "region_id"),
+        judged=_of_countries(result.judged, countries, ids),
     )
+
+
+def _of_countries(judged: pd.DataFrame, countries: Sequence[str], region_ids: Sequence[str]) -> pd.DataFrame:
+    """The rows of some countries and regions; the total of all is that of others, too."""
+    return judged[judged["location"].isin({*countries, *region_ids})] if countries else judged

@@ -1,13 +1,16 @@
-"""What is kept of the forecasts from past origins: a few numbers per case, and never a distribution."""
+"""What is kept of past forecasts: a few numbers per case, and a distribution of the latest month alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from .margins import Margins
 
 
 class ScoredOrigin(NamedTuple):
@@ -78,6 +81,8 @@ class Record:
         Of how many draws the scores are.
     fitted : pandas.Period or None
         The last month that the parameters of the last forecast have seen.
+    latest : Margins or None
+        The pool's forecast at the last origin whose outcome is known, (regions,).
     """
 
     target: str
@@ -94,6 +99,7 @@ class Record:
     errors: PastErrors
     draws: int
     fitted: pd.Period | None = None
+    latest: Margins | None = None
 
     def of(self, member: str, measure: str) -> np.ndarray:
         """One number of one member in every case, (origins, regions)."""

@@ -119,8 +119,12 @@ class TrainedModel:
         """The recent record of every member, one row per target, member and horizon."""
         return self.table("scores")
 
+    def has_table(self, name: str) -> bool:
+        """Whether a table of the recent record is kept; models trained by an earlier version keep fewer."""
+        return f"{name}.json" in self.files
+
     def table(self, name: str) -> pd.DataFrame:
-        """A table of the recent record: ``scores, reliability, rehearsal, watch_record``."""
+        """A table of the recent record: ``scores, reliability, rehearsal, judged, watch_record``."""
         stored = self._read(f"{name}.json", json.loads)
         table = pd.DataFrame(stored["rows"], columns=stored["columns"])
         # JSON has no word for "not a number": a column of nothing else comes back as objects.
@@ -311,7 +315,7 @@ def make_trained_model(
     template, diffusion
         Where there are any.
     tables : mapping of str to pandas.DataFrame
-        The recent record: ``scores, reliability, rehearsal``.
+        The recent record: ``scores, reliability, rehearsal, judged``.
     onset : str, optional
         Models of onset and entry as text.
     **card

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         draws_table,
         hub_rows,
         wide_table,
+        with_sums,
     )
     from .maps import GEOJSON, WEBMAP, check_features, check_webmap, drawn, geo_files
     from .views import check_views, unit_of, views_files
@@ -43,4 +44,5 @@ __all__ = [
     "unit_of",
     "views_files",
     "wide_table",
+    "with_sums",
 ]

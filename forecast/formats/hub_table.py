@@ -120,7 +120,9 @@ def wide_table(draws: Mapping[str, Draws], names: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``target, region_id, name, country, month, horizon, mean, p10, p50, p90, p_ge_1, p_ge_5, p_ge_10``.
+        ``target, region_id, name, country, month, horizon, mean, p10, p50, p90, p_ge_1, p_ge_5, p_ge_10``, and of the
+        sums over the next 3 and 6 months, the same on every row of a region, ``sum_3, sum_3_p10, sum_3_p90, sum_6,
+        sum_6_p10, sum_6_p90``; NaN where not every one of these months is forecast.
     """
     known = names.set_index("region_id")
     parts = []
@@ -132,11 +134,78 @@ def wide_table(draws: Mapping[str, Draws], names: pd.DataFrame) -> pd.DataFrame:
         months = [str(d.origin + h) for h in d.horizons] * n_r
         case = {"target": target, "region_id": regions, "month": months, "horizon": list(d.horizons) * n_r}
         values = {name: v.T.ravel().round(DECIMALS) for name, v in figures.items()}
+        values |= {name: np.repeat(v, n_h) for name, v in _sums(d).items()}
         parts.append(pd.DataFrame(case | values))
     wide = pd.concat(parts, ignore_index=True)
     wide.insert(2, "name", known["name"].reindex(wide["region_id"]).to_numpy())
     wide.insert(3, "country", known["country"].reindex(wide["region_id"]).to_numpy())
     return wide
+
+
+#: Months that sums are published over.
+SUMS = (3, 6)
+
+
+def sum_draws(draws: Draws, months: int) -> np.ndarray | None:
+    """Joint draws of the sum over the next months, (draws, regions); None where one of them is not forecast."""
+    if not set(range(1, months + 1)) <= set(draws.horizons):
+        return None
+    rows = [draws.horizons.index(h) for h in range(1, months + 1)]
+    return np.asarray(draws.values[:, rows].sum(axis=1, dtype=np.int64))
+
+
+def _sum_mean(draws: Draws, months: int) -> np.ndarray:
+    rows = [draws.horizons.index(h) for h in range(1, months + 1)]
+    return np.asarray(draws.mean()[rows].sum(axis=0).round(DECIMALS))
+
+
+def _sums(draws: Draws) -> dict[str, np.ndarray]:
+    """Means and 80 % intervals of the sums, each (regions,)."""
+    found = {}
+    for months in SUMS:
+        drawn, name = sum_draws(draws, months), f"sum_{months}"
+        nothing = np.full(len(draws.region_ids), np.nan)
+        low, high = (
+            (nothing, nothing) if drawn is None else np.quantile(drawn, [0.1, 0.9], 0, method="inverted_cdf")
+        )
+        mean = nothing if drawn is None else _sum_mean(draws, months)
+        found |= {name: mean, f"{name}_p10": low, f"{name}_p90": high}
+    return found
+
+
+def with_sums(table: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
+    """A hub table with the columns ``sum_3`` and ``sum_6``: each row's mean, quantile or probability, of these sums.
+
+    The same for every month of a place; NaN where not every one of the months is forecast.
+
+    >>> from harmattan.training.distribution import Draws
+    >>> values = np.array([[[0], [1], [2]], [[3], [0], [1]]])
+    >>> d = {"events": Draws(values, pd.Period("2023-12", "M"), (1, 2, 3), ("MLI",), "events")}
+    >>> table = with_sums(hub_rows(d), d)
+    >>> table.query("output_type == 'mean'")["sum_3"].tolist(), bool(table["sum_6"].isna().all())
+    ([3.5, 3.5, 3.5], True)
+    """
+    keys = ["target", "location", "output_type", "output_type_id"]
+    ids = table["output_type_id"].fillna("")
+    for months in SUMS:
+        values: dict[tuple[str, str, str, str], float] = {}
+        for target, d in draws.items():
+            drawn = sum_draws(d, months)
+            if drawn is None:
+                continue
+            quantiles = np.quantile(drawn, LEVELS, axis=0, method="inverted_cdf")
+            below = np.stack([(drawn <= k).mean(axis=0) for k in THRESHOLDS]).round(DECIMALS)
+            for i, (region, mean) in enumerate(zip(d.region_ids, _sum_mean(d, months), strict=True)):
+                values[target, region, "mean", ""] = float(mean)
+                values |= {
+                    (target, region, "quantile", str(p)): float(quantiles[j, i]) for j, p in enumerate(LEVELS)
+                }
+                values |= {
+                    (target, region, "cdf", str(k)): float(below[j, i]) for j, k in enumerate(THRESHOLDS)
+                }
+        rows = zip(*(table[name].astype(str) for name in keys[:3]), ids.astype(str), strict=True)
+        table = table.assign(**{f"sum_{months}": [values.get(row, np.nan) for row in rows]})
+    return table
 
 
 def check_no_missing(table: pd.DataFrame) -> pd.DataFrame:

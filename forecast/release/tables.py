@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ...training.evaluation.reliability import REHEARSAL_COLUMNS, RELIABILITY_COLUMNS
-from ..formats import checked_hub_table, draws_table, geo_files, hub_files, views_files, wide_table
+from ..formats import checked_hub_table, draws_table, geo_files, hub_files, views_files, wide_table, with_sums
 from .disclosure import WITHHELD, check_level, enough_events
 from .read import HISTORY, history_table
 
@@ -31,7 +31,7 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         "forecast.csv": forecast,
         "draws.parquet": draws_table(result.draws),
         "wide.csv": wide,
-        "countries.csv": countries,
+        "countries.csv": with_sums(countries, result.countries),
         "spillover.csv": result.spillover,
         "pairs.csv": _in_order(result.pairs),
         "scores.csv": result.scores,
@@ -40,6 +40,7 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         "rehearsal.csv": result.rehearsal.reindex(columns=REHEARSAL_COLUMNS),
         "checks.csv": result.quality,
         **result.watch,
+        **{f"{name}.csv": table for name, table in _first_page(result).items()},
         HISTORY: history_table(panel),
         **_breakdown(result),
         **geo_files(result, wide),
@@ -53,6 +54,12 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         ),
         **views_files(result.draws, result.countries),
     }
+
+
+def _first_page(result: ForecastResult) -> dict[str, pd.DataFrame]:
+    """What the page says first; nothing where no outlook was made."""
+    tables = {"judged": result.judged, "outlook": result.outlook, "warnings": result.warnings}
+    return {name: table for name, table in tables.items() if len(table.columns)}
 
 
 def _in_order(pairs: pd.DataFrame) -> pd.DataFrame:

@@ -275,7 +275,9 @@ def check_wide(wide: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
     ``target, region_id, month, problem``.
     """
     keys = ["target", "region_id", "month"]
-    figures = ["p10", "p50", "p90", "p_ge_1", "p_ge_5", "p_ge_10"]
+    sums = [f"sum_{months}{end}" for months in (3, 6) for end in ("_p10", "_p90")]
+    # Releases of an earlier make have no sums.
+    figures = ["p10", "p50", "p90", "p_ge_1", "p_ge_5", "p_ge_10", *(s for s in sums if s in wide)]
     names = pd.DataFrame({"region_id": wide["region_id"], "name": wide["name"], "country": wide["country"]})
     again = wide_table(draws, names.drop_duplicates("region_id"))
     joined = wide[[*keys, *figures]].merge(
@@ -283,7 +285,9 @@ def check_wide(wide: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
     )
     here, drawn = joined[figures].to_numpy(float), joined[[f"{f}_drawn" for f in figures]].to_numpy(float)
     with np.errstate(invalid="ignore"):
-        differ = (np.abs(here - drawn) > ROUNDING).any(axis=1) | np.isnan(here).any(axis=1)
+        differ = (np.abs(here - drawn) > ROUNDING).any(axis=1) | (np.isnan(here) != np.isnan(drawn)).any(
+            axis=1
+        )
     problem = np.select(
         [joined["side"] == "right_only", joined["side"] == "left_only", joined.duplicated(keys), differ],
         ["missing", "unknown", "more than once", "not as drawn"],

@@ -33,12 +33,15 @@ TABLES = {
 }
 #: Lists of who comes next; releases of earlier versions have none.
 WATCH = ("watchlist.csv", "onsets.csv", "watch_record.csv")
+#: Tables that stand only in releases that know of them.
+OPTIONAL = {"judged": "judged.csv", "outlook": "outlook.csv", "warnings": "warnings.csv"}
 #: Columns that hold text even where every cell looks like a number.
 TEXT = {"region_id", "source_country", "target_region", "target_country", "blind_towards", "statement"}
 TEXT |= {"group", "country", "main_source_region", "record", "first_month"}
 #: Columns in which NA is a code, never a missing value.
 CODES = ("region_id", "source_country", "target_region", "target_country", "name")
 PLAIN = {"origin", "month", "fitted", "question", "predicted_mean", "name", "status", "message"}
+PLAIN |= {"location", "level", "release", "target", "country", "class", "group", "source_region"}
 
 
 def read_result(folder: Path) -> ForecastResult:
@@ -62,6 +65,8 @@ def read_result(folder: Path) -> ForecastResult:
     panel = replace(past.history, source=str(about["source"]))
     fields: dict[str, Any] = {field: _table(folder / name) for field, name in TABLES.items()}
     fields["watch"] = {name: _table(folder / name) for name in WATCH if (folder / name).is_file()}
+    optional = {field: folder / name for field, name in OPTIONAL.items()}
+    fields |= {field: _table(path) for field, path in optional.items() if path.is_file()}
     fields["pairs"] = current_names(fields["pairs"])
     return ForecastResult(
         origin=past.origin,

@@ -201,6 +201,7 @@ def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Membe
     values: list[dict[str, np.ndarray]] = []
     kept: list[tuple[_Forecast, np.ndarray, ScoredOrigin | None, tuple[np.ndarray, np.ndarray]]] = []
     members: tuple[str, ...] = ()
+    latest: Margins | None = None
     for i, made in enumerate(_forecasts(plan, problem, horizon, pooled, shared)):
         each = [made.margins[n] for n in pooled]
         state = learner.now()
@@ -216,6 +217,7 @@ def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Membe
             measure(stack(list(of.values())), made.observed, escalation_level(made.history), plan.draws)
         )
         seen = np.isfinite(made.observed)
+        latest = pool if seen.any() else latest
         errors = normal_scores(pool, np.where(seen, made.observed, 0), seen)
         kept.append((_without_margins(made), state.weights, taught, errors))
     origins = plan.origins[plan.warm_up :]
@@ -242,6 +244,7 @@ def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Membe
         PastErrors(origins, *(np.stack([e[i] for _, _, _, e in kept]) for i in (0, 1))),
         plan.draws,
         kept[-1][0].fitted,
+        latest,
     )
 
 

@@ -1,0 +1,29 @@
+"""What the months ahead mean beside the months behind: totals judged, every place's outlook, and the warnings."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .groups import group_name
+    from .judged import JUDGED_COLUMNS, judge, judge_margins, judged_totals, totals_check
+    from .places import OUTLOOK_COLUMNS, sums_of, within
+    from .warnings import CLASSES, WARNING_COLUMNS
+    from .whole import with_outlook
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "CLASSES",
+    "JUDGED_COLUMNS",
+    "OUTLOOK_COLUMNS",
+    "WARNING_COLUMNS",
+    "group_name",
+    "judge",
+    "judge_margins",
+    "judged_totals",
+    "sums_of",
+    "totals_check",
+    "with_outlook",
+    "within",
+]

@@ -1,0 +1,60 @@
+"""A finished forecast with everything that its first page says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from .judged import JUDGED_COLUMNS, of_release, totals_check
+from .places import OUTLOOK_COLUMNS, outlook_table
+from .warnings import warnings_table
+
+if TYPE_CHECKING:
+    from ...data.panel import Panel
+    from ..release import PastRelease
+    from ..result import ForecastResult
+
+#: The check that the forecast's own probability of so few events replaces.
+LOW_MONTH = "low_month"
+
+
+def with_outlook(result: ForecastResult, previous: PastRelease | None = None) -> ForecastResult:
+    """The result with its outlook, the last month judged, and the places to look at first.
+
+    Parameters
+    ----------
+    previous : PastRelease, optional
+        The release before: it is judged in place of the forecast that the run has made again.
+    """
+    panel = result.panel.until(result.origin)
+    judged = None if previous is None else of_release(previous, panel, result.origin)
+    if judged is None:
+        judged = result.judged if len(result.judged) else pd.DataFrame(columns=list(JUDGED_COLUMNS))
+    parts = [outlook_table(draws, _aligned(panel, draws.region_ids)) for _, draws in _events_first(result)]
+    outlook = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(OUTLOOK_COLUMNS))
+    warnings = warnings_table(outlook, judged, panel, result.watch)
+    return replace(
+        result, judged=judged, outlook=outlook, warnings=warnings, quality=_with_check(result.quality, judged)
+    )
+
+
+def _events_first(result: ForecastResult) -> list[tuple[str, object]]:
+    return sorted(result.draws.items(), key=lambda item: item[0] != "events")
+
+
+def _aligned(panel: Panel, regions: tuple[str, ...]) -> Panel:
+    at = {region: i for i, region in enumerate(panel.region_ids)}
+    return panel if panel.region_ids == regions else panel.take(regions=[at[r] for r in regions])
+
+
+def _with_check(quality: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
+    """The checks with that of the totals, once."""
+    check = totals_check(judged)
+    kept = quality[quality["name"] != "totals"] if len(quality) else quality
+    if check is None:
+        return quality
+    return pd.concat(
+        [kept, pd.DataFrame([check], columns=["name", "status", "message", "rows"])], ignore_index=True
+    )

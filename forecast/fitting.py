@@ -81,6 +81,8 @@ def fit_models(
     progress : callable, optional
         Called with the share done, 0..1.
     """
+    from .last_month import judged_record, record_tables
+
     judged = settings.backtest_origins > 0
     done = _run(_jobs(settings, problems, judged), problems, origin, settings, members, progress)
     numbers = _streams(settings, problems, judged)
@@ -93,10 +95,10 @@ def fit_models(
         forecasts[t, h] = _forecast_record(record, range(len(record.origins)), rng, record.fitted)
     errors = {h: record.errors for (t, h), record in records.items() if t == target}
     scores = pd.concat(boards, ignore_index=True) if boards else pd.DataFrame(columns=NO_SCORES)
-    tables = {"scores": scores, **_record_tables(forecasts, target)}
+    tables = {"scores": scores, **record_tables(forecasts, target)}
     learned = {} if members else _learned(settings, records)
     template = _template(errors, problems, settings)
-    tables["judged"] = _judged(records.get((target, 1)), template, settings)
+    tables["judged"] = judged_record(records.get((target, 1)), template, settings)
     return _trained_model(settings, problems, recipe, done, template, tables, learned)
 
 
@@ -133,6 +135,7 @@ def train(
     """
     from ..training.evaluation.leaderboard import border_regions, evaluate
     from ..training.pool.learning import learn_pool
+    from .last_month import judged_record, record_tables
 
     say = progress or (lambda share: None)
     done = _run(
@@ -160,15 +163,15 @@ def train(
     }
     board = pd.concat([e.leaderboard for e in evaluation.values()], ignore_index=True)
     template = _template(errors, problems, settings)
-    first = next((r for r in records[target] if r.horizon == 1 and known[target, 1]), None)
-    judged = _judged(first, template, settings)
+    first = next((r for r in records[target] if r.horizon == 1), None)
+    judged = judged_record(first, template, settings)
     trained = _trained_model(
         settings,
         problems,
         recipe,
         done,
         template,
-        {"scores": board, **_record_tables(forecasts, target), "judged": judged},
+        {"scores": board, **record_tables(forecasts, target), "judged": judged},
         learned,
         backtest={"origins": origins, "first": str(records[target][0].origins[0])},
     )
@@ -339,39 +342,6 @@ def _forecast_record(
         record.observed[at],
         rng,
         fitted,
-    )
-
-
-def _record_tables(
-    forecasts: Mapping[tuple[str, int], ForecastRecord], target: str
-) -> dict[str, pd.DataFrame]:
-    """How often what was forecast came true, and the last month as it would have been forecast."""
-    from ..training.evaluation.reliability import REHEARSAL_COLUMNS, rehearsal, reliability_table
-
-    leading = forecasts.get((target, 1))
-    return {
-        "reliability": reliability_table(forecasts.values()),
-        "rehearsal": pd.DataFrame(columns=REHEARSAL_COLUMNS) if leading is None else rehearsal(leading),
-    }
-
-
-def _judged(record: Record | None, template: Template | None, settings: Settings) -> pd.DataFrame:
-    """The last month with an outcome against the pool's joint forecast of it; empty where there is none."""
-    from .outlook import JUDGED_COLUMNS, judge_margins
-
-    if record is None or record.latest is None or template is None:
-        return pd.DataFrame(columns=list(JUDGED_COLUMNS))
-    last = _known(record)[-1]
-    origin = record.origins[last]
-    rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 3]))
-    return judge_margins(
-        record.latest,
-        template,
-        settings.draws,
-        (record.region_ids, record.countries),
-        record.observed[last],
-        (origin, origin + 1),
-        rng,
     )
 
 

@@ -184,8 +184,9 @@ def _result(
 ) -> ForecastResult:
     """The trained model's forecast, as joint draws, totals, spillover, watch list and tables."""
     from .fitting import events_problem
-    from .watch import list_of, served_fits
+    from .last_month import judged_month, rehearsed_month
     from .outlook import with_outlook
+    from .watch import list_of, served_fits
 
     panel, inputs, origin = prepared.inputs.panel, prepared.inputs, prepared.origin
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
@@ -224,10 +225,10 @@ def _result(
         answers=answers,
         quality=quality.frame(),
         reliability=trained.table("reliability"),
-        rehearsal=_rehearsal(prepared, trained),
+        rehearsal=rehearsed_month(prepared.problems, origin, trained),
         watch=listed.tables if listed else {},
         watch_notes=listed.sentences if listed else (),
-        judged=_judged(settings, prepared, trained),
+        judged=judged_month(settings, prepared.problems, origin, trained),
         model={"trained_to": str(trained.origin), "digest": trained.digest, **model},
     )
     return with_outlook(_published(result, settings.countries))
@@ -330,55 +331,6 @@ def _pool_margins(
             for family, values in parts.items()
         ]
     return {key: margins["pool"] for key, margins in each.items()}, pd.concat(tables, ignore_index=True)
-
-
-def _rehearsal(prepared: PreparedRun, trained: TrainedModel) -> pd.DataFrame:
-    """The last month as it would have been forecast: by this very model, where that is older."""
-    from ..training.evaluation.case_scores import measure
-    from ..training.evaluation.reliability import rehearsal, score_forecasts
-    from ..training.margins import stack
-    from ..training.models.baselines import Conflictology
-
-    before = prepared.origin - 1
-    target = "events" if "events" in prepared.problems else next(iter(prepared.problems))
-    if trained.origin > before or (target, 1) not in trained.pools:
-        return trained.table("rehearsal")
-    problem = prepared.problems[target]
-    row = problem.row(prepared.origin)
-    observed = np.where(problem.observed[row], problem.counts[row], np.nan)[None]
-    nothing = np.full(observed.shape[1], np.nan)
-    predicted = stack([trained.pools[target, 1].margins(problem, before)["pool"]])
-    usual = stack([Conflictology(12).margins(problem, before)])
-    values, reference = (measure(m, observed[0], nothing) for m in (predicted, usual))
-    score, regions = reference["crps_exact"], problem.panel.region_ids
-    rng = np.random.default_rng(trained.seed)
-    return rehearsal(
-        score_forecasts(target, 1, [before], regions, values, score, observed, rng, trained.origin)
-    )
-
-
-def _judged(settings: Settings, prepared: PreparedRun, trained: TrainedModel) -> pd.DataFrame:
-    """The last month against the joint forecast of it: by this very model, where that is older."""
-    from ..training.trained_model import at_horizons
-    from .outlook import JUDGED_COLUMNS, judge_margins
-
-    before = prepared.origin - 1
-    if trained.origin > before:
-        known = trained.has_table("judged")
-        return trained.table("judged") if known else pd.DataFrame(columns=list(JUDGED_COLUMNS))
-    if trained.template is None or ("events", 1) not in trained.pools or "events" not in prepared.problems:
-        return pd.DataFrame(columns=list(JUDGED_COLUMNS))
-    problem = prepared.problems["events"]
-    row, panel = problem.row(prepared.origin), problem.panel
-    return judge_margins(
-        trained.pools["events", 1].margins(problem, before)["pool"],
-        at_horizons(trained.template, (1,)),
-        settings.draws,
-        (panel.region_ids, panel.countries),
-        np.where(problem.observed[row], problem.counts[row], np.nan),
-        (before, prepared.origin),
-        np.random.default_rng(np.random.SeedSequence([settings.seed, 3])),
-    )
 
 
 def _ranks(

@@ -103,6 +103,7 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
         Anything but a failing MLflow: nothing is written then.
     """
     from ..monitoring import with_alarms
+    from ..outlook import with_outlook
     from ..release import check_level, newest_before, publish_release
     from ..report import render
     from ..run import run_forecast
@@ -126,6 +127,7 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     watch("report", 0.92)
     result = with_alarms(result, settings.out)
     before = newest_before(settings.out, result.origin, result.panel.region_ids)
+    result = with_outlook(result, before)
     html = render(result, before)
     watch("release", 0.95)
     release = publish_release(result, html, settings.out)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ...data.panel import Panel
     from ...training.margins import Margins
-    from ...training.pool.dependence import Template
+    from ...training.pool import Template
     from ..release import PastRelease
 
 JUDGED_COLUMNS = (

@@ -12,9 +12,8 @@ from ...data.panel import Panel
 from .groups import group_measures
 from .places import HALF_MORE, YEAR
 
-#: The classes in the order of the page, and how many places each may name before others leave it more.
+#: The classes in the order of the page, and how many places each names at most: eight in all.
 CLASSES = {"breaking out": 3, "likely to worsen": 2, "could begin": 2, "easing": 1}
-MOST = 8
 #: Fewer events than this, in the month or the months that a class is about, are nothing to name a place for.
 FEWEST = 3
 #: A class names places whose chance is at least this, and that many times the usual share.
@@ -102,25 +101,20 @@ def warnings_table(
     }
     rows = _chosen(found)
     table = pd.DataFrame(rows, columns=list(WARNING_COLUMNS))
-    return table.assign(rank=np.arange(1, len(table) + 1), group=table["group"].fillna(""))
+    return table.assign(rank=np.arange(1, len(table) + 1))
 
 
 def _chosen(found: Mapping[str, Rows]) -> Rows:
-    """Every class's first places, no place twice; what a class leaves over goes to the others in turn."""
+    """Every class's first places, no place twice."""
     named: set[str] = set()
     queues: dict[str, Rows] = {}
     for kind, rows in found.items():
         queues[kind] = []
         for row in rows:
-            if row["region_id"] not in named and len(queues[kind]) < MOST:
+            if row["region_id"] not in named and len(queues[kind]) < CLASSES[kind]:
                 named.add(row["region_id"])
                 queues[kind].append({"class": kind, **row})
-    take = {kind: min(CLASSES[kind], len(rows)) for kind, rows in queues.items()}
-    while sum(take.values()) < MOST and any(take[k] < len(queues[k]) for k in take):
-        for kind in take:
-            if take[kind] < len(queues[kind]) and sum(take.values()) < MOST:
-                take[kind] += 1
-    return [row for kind, rows in queues.items() for row in rows[: take[kind]]]
+    return [row for rows in queues.values() for row in rows]
 
 
 def _shared(row: Any, cases: tuple[int, int], chance: float = np.nan, **more: Any) -> dict[str, Any]:
@@ -129,8 +123,10 @@ def _shared(row: Any, cases: tuple[int, int], chance: float = np.nan, **more: An
     names += ("expected", "low_90", "high_90", "highest_months", "record_months", "year_highest")
     usual = cases[1] / cases[0] if cases[0] else np.nan
     kept = {name: getattr(row, name) for name in names}
+    blank = {"group": "", "away_months": np.nan, "source_region": "", "source_country": ""}
     return {
         "region_id": row.location,
+        **blank,
         **kept,
         "chance": chance,
         "usual": usual,
@@ -152,15 +148,9 @@ def _breaking_out(regions: pd.DataFrame, panel: Panel, cases: tuple[int, int]) -
         worst = bool(row.year_highest) and row.last >= max(FEWEST, HALF_MORE * row.year)
         signs = int(above) + int(high) + int(bool(group)) + int(worst)
         if signs:
-            tail = 1.0 if np.isnan(row.p_as_high) else float(row.p_as_high)
-            order = (
-                -signs,
-                not above,
-                tail,
-                -int(row.highest_months),
-                -float(np.nan_to_num(away)),
-                row.location,
-            )
+            tail = float(row.p_as_high) if above else 1.0
+            away_first = -float(np.nan_to_num(away))
+            order = (-signs, not above, tail, -int(row.highest_months), away_first, -row.last, row.location)
             rows.append((order, _shared(row, cases, group=group, away_months=away)))
     return [row for _, row in sorted(rows, key=lambda each: each[0])]
 
@@ -205,7 +195,9 @@ def _easing(regions: pd.DataFrame, cases: tuple[int, int]) -> Rows:
     """Expected a quarter or more below both the last months and the year, the largest fall first."""
     least = regions[["last", "year"]].min(axis=1)
     down = regions[(least >= FEWEST) & (regions["next"] <= FALL * least)]
-    down = down.assign(fall=least.loc[down.index] - down["next"]).sort_values(["fall", "location"], ascending=[False, True])
+    down = down.assign(fall=least.loc[down.index] - down["next"]).sort_values(
+        ["fall", "location"], ascending=[False, True]
+    )
     return [_shared(row, cases, float(row.p_fewer)) for row in down.itertuples()]
 
 

@@ -254,6 +254,7 @@ class _Job:
 
     def _write(self, result: ForecastResult, before: PastRelease | None) -> Release:
         """Render the page and put the release in its place, unless recent intervals were out of band."""
+        from ..outlook import with_outlook
         from ..release import publish_release
 
         coverage = coverage_of(result.scores.to_dict("records"))
@@ -261,6 +262,7 @@ class _Job:
             remedy = f"Nothing was published; look at {HELD}/, and train again."
             error = CoverageError(coverage.message, f"forecast from {result.origin}", remedy)
             raise self._write_held(result, error, before)
+        result = with_outlook(result, before)
         html = self._page(result, before)
         with self.log.stage("release"):
             self.say("release", 0.88)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
 from markupsafe import Markup
 
 from ...data.frames import rows_of
-from ...data.geography import country_name, joined_at_date_line
+from ...data.geography import CAPITALS, country_name, joined_at_date_line
 from ..formats import drawn
 from ..result import ForecastResult
 from .labels import Label, broken, place
 from .number_format import count
-from .svg import drawing, tag
+from .svg import drawing, number, tag
 from .tables import Outlook, SpilloverSummary
 
 WIDTH = 1000.0
@@ -38,6 +38,7 @@ class MapShapes:
     #: Size of the drawing.
     width: float
     height: float
+    capitals: dict[str, tuple[float, float]] = field(default_factory=dict)  # Where they lie, by country.
 
     def anchor(self, region_id: str) -> tuple[float, float]:
         """A point well inside a region."""
@@ -86,7 +87,10 @@ def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
         for c in sorted(set(owners))
     }
     height = 2 * MARGIN + (north - south) * scale
-    return MapShapes(tuple(ids), owners, placed, outlines, WIDTH, float(height))
+    seats = {c: CAPITALS[c] for c in outlines if c in CAPITALS}
+    points = to_page(np.array(list(seats.values()), dtype=float).reshape(-1, 2))
+    capitals = {c: (float(x), float(y)) for c, (x, y) in zip(seats, points, strict=True)}
+    return MapShapes(tuple(ids), owners, placed, outlines, WIDTH, float(height), capitals)
 
 
 def path(shape: shapely.Geometry) -> str:
@@ -170,6 +174,44 @@ def choropleth(
         tag("g", *phone, class_="names small", aria_hidden="true"),
     ]
     return drawing(parts, shapes.width, shapes.height, description, id="map")
+
+
+def overview(shapes: MapShapes, outlook: Outlook, marks: Mapping[str, int]) -> Markup:
+    """The first screen's map: the main map's coloured areas once more, countries, capitals, and numbered places.
+
+    Parameters
+    ----------
+    marks : mapping of str to int
+        The number that stands on each region of the list.
+    """
+    numbers = []
+    for region, rank in marks.items():
+        if region in shapes.region_ids:
+            x, y = shapes.anchor(region)
+            numbers += [
+                tag("circle", cx=number(x), cy=number(y), r=19, class_="mark"),
+                tag("text", str(rank), x=number(x), y=number(y + 8), class_="marked"),
+            ]
+    taken = [Label(("00",), *shapes.anchor(r), 30.0, "mark") for r in marks if r in shapes.region_ids]
+    wanted = []
+    for code, outline in shapes.outlines.items():
+        largest = max(shapely.get_parts(outline), key=lambda part: part.area)
+        x, y = shapely.get_coordinates(shapely.maximum_inscribed_circle(largest, tolerance=4.0))[0]
+        wanted.append(Label(broken(country_name(code)), float(x), float(y), 25.0, "country"))
+    names = place([*taken, *wanted], (0, 0, shapes.width, shapes.height), len(taken) + len(wanted))
+    dots = [
+        tag("circle", cx=number(x), cy=number(y), r=4, class_="seat") for x, y in shapes.capitals.values()
+    ]
+    lines = [tag("use", href=f"#land-{i}", class_="border") for i in range(len(shapes.outlines))]
+    parts = [
+        tag("use", href="#areas"),
+        tag("g", *lines),
+        tag("g", *dots),
+        tag("g", *[at.svg() for at in names if at.kind == "country"], aria_hidden="true"),
+        tag("g", *numbers, aria_hidden="true"),
+    ]
+    words = "Map of expected events by region; the numbers are those of the list."
+    return drawing(parts, shapes.width, shapes.height, words, class_="overview")
 
 
 def flow_map(shapes: MapShapes, outlook: Outlook, spill: SpilloverSummary, most: int = 12) -> Markup:

@@ -182,3 +182,56 @@ def p_value(value: float, least: float = 0.001) -> str:
     if math.isnan(value):
         return "–"
     return f"{value:.3f}" if value >= least else f"<{least:.3f}"
+
+
+#: Odds that people can picture.
+_ODDS = (
+    2,
+    3,
+    4,
+    5,
+    6,
+    8,
+    10,
+    12,
+    15,
+    20,
+    25,
+    30,
+    40,
+    50,
+    60,
+    80,
+    100,
+    150,
+    200,
+    250,
+    300,
+    400,
+    500,
+    600,
+    800,
+    1000,
+)
+
+
+def one_in(value: float) -> str:
+    """A small chance as odds, from a limited number of draws.
+
+    >>> one_in(0.0017), one_in(0.05), one_in(0.0), one_in(0.5)
+    ('1 in 600', '1 in 20', 'below 1 in 1,000', '1 in 2')
+    """
+    if value < 0.8 / _ODDS[-1]:
+        return f"below 1 in {_ODDS[-1]:,}"
+    return f"1 in {min(_ODDS, key=lambda n: abs(math.log(n * value))):,}"
+
+
+def in_ten(value: float) -> str:
+    """A chance in tenths; a small one as odds.
+
+    >>> in_ten(0.57), in_ten(0.03), in_ten(0.99)
+    ('about 6 in 10', 'about 1 in 30', 'more than 9 in 10')
+    """
+    if value < 0.15:
+        return f"about {one_in(value)}".replace("about below", "below")
+    return f"about {10 * value:.0f} in 10" if value < 0.95 else "more than 9 in 10"

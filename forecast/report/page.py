@@ -22,6 +22,7 @@ from . import map as maps
 from . import number_format as numbers
 from . import sections
 from . import sentences as words
+from .first_page import first_page
 from .hindsight import change_sentence
 from .map_measures import MapMeasure, map_measures, page_data, safe_json, since_release
 from .tables import Outlook, blind_spots, country_outlook, main_reasons, region_outlook, spillover
@@ -101,7 +102,10 @@ def _numbers(
     changed = change_sentence(result, events, previous)
     measures = map_measures(result, outlooks, previous)
     shapes, order = maps.project(result, events), words.ranking_order(events)
+    first = first_page(result)
     return {
+        "first": first,
+        "overview": None if shapes is None else maps.overview(shapes, events, _marks(first)),
         "json": safe_json(page_data(result, outlooks, countries, measures, reasons)),
         "measures": measures,
         "title": words.title(result, events),
@@ -177,6 +181,11 @@ def _map(
     read_out = f"Map of expected events by region in {month}; the ranking holds the same numbers."
     leading = [events.ids[i] for i in order[:8]]
     return maps.choropleth(shapes, events, measures[0].classes(0), leading, read_out)
+
+
+def _marks(first: Mapping[str, Any]) -> dict[str, int]:
+    """The number of each place of the list, by region."""
+    return {place["id"]: place["rank"] for each in first["classes"] for place in each.places}
 
 
 def _asset(name: str) -> str:

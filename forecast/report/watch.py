@@ -9,6 +9,7 @@ import pandas as pd
 
 from ...data.frames import rows_of
 from ...data.geography import country_name
+from ..outlook import group_name
 from ..result import ForecastResult
 from ..watch import in_words, record_sentences
 from .sentences import Sentence
@@ -58,16 +59,7 @@ def _lists(result: ForecastResult) -> Iterator[tuple[str, pd.DataFrame]]:
     for group in dict.fromkeys(map(str, table["group"])):
         part = table[(table["group"] == group) & table["p_6"].notna()]
         if group != _ANY and len(part):
-            yield group_label(group), part
-
-
-def group_label(group: str) -> str:
-    """A group as people write it.
-
-    >>> group_label("jnim"), group_label("islamic_state")
-    ('JNIM', 'Islamic State')
-    """
-    return group.upper() if len(group) <= 4 else group.replace("_", " ").title()
+            yield group_name(group), part
 
 
 def _rows(result: ForecastResult, table: pd.DataFrame, supported: bool = False) -> list[dict[str, str]]:

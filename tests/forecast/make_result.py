@@ -11,6 +11,7 @@ import pandas as pd
 import shapely
 
 from harmattan.data.panel import Panel
+from harmattan.forecast.outlook import judge, with_outlook
 from harmattan.forecast.result import ForecastResult
 from harmattan.training.diffusion.border_signal import SHARED, WEAK
 from harmattan.training.distribution import Draws
@@ -190,6 +191,16 @@ def make_told(panel: Panel, target: str, horizon: int, rng: np.random.Generator)
     return score_forecasts(target, horizon, origins, panel.region_ids, values, plain, observed, rng)
 
 
+def make_judged(panel: Panel, rng: np.random.Generator) -> pd.DataFrame:
+    """The last month against draws around the year before it."""
+    mean = panel.target("events")[-13:-1].mean(axis=0)
+    values = rng.poisson(mean * rng.gamma(8.0, 1 / 8.0, size=(200, 1)))
+    last = panel.last_month
+    return judge(
+        values, mean, panel.region_ids, panel.countries, panel.target("events")[-1], (last - 1, last)
+    )
+
+
 def make_contributions(draws: Draws, rng: np.random.Generator) -> pd.DataFrame:
     """Each region's mean, split at random into families, own history the largest on the whole."""
     weight = np.array([4.0, 1.5, 1.0, 0.5, 0.2, 0.8])
@@ -251,4 +262,5 @@ def _made(seed: int, origin: str, declared: bool, hostile: bool) -> ForecastResu
         "rehearsal": rehearsal(told["events", 1]),
         "model": {"name": "fitted at the origin", "trained_to": origin},
     }
-    return ForecastResult(**fields)
+    fields["judged"] = make_judged(panel, np.random.default_rng(seed))
+    return with_outlook(ForecastResult(**fields))

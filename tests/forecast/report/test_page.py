@@ -21,7 +21,7 @@ from harmattan.forecast.release.read import PastRelease
 from harmattan.forecast.report.page import MISUSE, render
 
 VOID = {"meta", "link", "input", "br", "path", "use", "line", "circle", "img"}
-SECTIONS = ["past", "headline", "place", "ranking", "fans", "spillover", "skill", "misuse", "data"]
+SECTIONS = ["first", "place", "headline", "ranking", "fans", "spillover", "past", "skill", "misuse", "data"]
 
 
 class Page(HTMLParser):
@@ -77,7 +77,7 @@ def test_sections_stand_in_order(page: Page) -> None:
 
 
 def test_banner_comes_before_everything_else(html: str) -> None:
-    assert html.index("Demonstration on data to 2023-12") < html.index('id="past"')
+    assert html.index("Demonstration on data to 2023-12") < html.index('id="first"')
     assert 'class="banner amber"' in html
 
 
@@ -212,11 +212,11 @@ def test_partly_blind_regions_are_named(page: Page) -> None:
     assert "partly blind: no data for Nigeria" in text
 
 
-def test_previous_release_comes_first_and_gives_a_revision(html: str) -> None:
+def test_previous_release_is_judged_and_gives_a_revision(html: str) -> None:
     result = make_result()
     earlier = make_draws(result.panel.until("2023-11"), "events", np.random.default_rng(5))
     with_past = render(result, PastRelease("2023-11", {"events": earlier}))
-    assert with_past.index("the release of 2023-11 expected") < with_past.index('id="headline"')
+    assert with_past.index('id="past"') < with_past.index("the release of 2023-11 expected")
     measure = {m["key"]: m for m in data_of(with_past)["measures"]}["revision"]  # type: ignore[attr-defined]
     expected = result.draws["events"].mean()[:5] - earlier.mean()[1:]
     assert np.allclose(np.array(measure["values"][:5], dtype=float), expected, rtol=6e-3, atol=1e-6)

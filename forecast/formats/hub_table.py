@@ -161,7 +161,7 @@ def _sum_mean(draws: Draws, months: int) -> np.ndarray:
 
 def _sums(draws: Draws) -> dict[str, np.ndarray]:
     """Means and 80 % intervals of the sums, each (regions,)."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for months in SUMS:
         drawn, name = sum_draws(draws, months), f"sum_{months}"
         nothing = np.full(len(draws.region_ids), np.nan)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...data.frames import rows_of
 from ...training.distribution import joint_draws
 from ...training.margins import stack
 from ..release import outcome_of
@@ -82,7 +83,7 @@ def judge(
     owners = np.asarray(countries, dtype=object)[keep]
     known = sorted(set(owners))
     groups = [keep, *(keep[owners == c] for c in known), *(keep[i : i + 1] for i in range(len(keep)))]
-    names = [ALL, *known, *(region_ids[i] for i in keep)]
+    names = [ALL, *known, *(region_ids[i] for i in keep.tolist())]
     levels = [ALL, *["country"] * len(known), *["region"] * len(keep)]
     rows = []
     for name, level, at in zip(names, levels, groups, strict=True):
@@ -166,7 +167,7 @@ def totals_check(judged: pd.DataFrame) -> tuple[str, str, str, int] | None:
     out = totals[totals["outside"]]
     named = ", ".join(
         f"{row.location} {row.observed:.0f} against {row.low_90:.0f} to {row.high_90:.0f}"
-        for row in out.itertuples()
+        for row in rows_of(out)
     )
     found = f"Outside: {named}." if named else f"All {len(totals)} do."
     return "totals", "amber" if named else "green", f"{rule} {found}", len(out)

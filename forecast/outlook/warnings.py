@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...data.frames import rows_of
 from ...data.panel import Panel
 from .groups import group_measures
 from .places import HALF_MORE, YEAR
@@ -119,8 +120,10 @@ def _chosen(found: Mapping[str, Rows]) -> Rows:
 
 def _shared(row: Any, cases: tuple[int, int], chance: float = np.nan, **more: Any) -> dict[str, Any]:
     """What every class says of a place."""
-    names = ("name", "country", "months", "last_month", "last", "year", "next", "next_low", "next_high")
-    names += ("expected", "low_90", "high_90", "highest_months", "record_months", "year_highest")
+    names = (
+        *("name", "country", "months", "last_month", "last", "year", "next", "next_low", "next_high"),
+        *("expected", "low_90", "high_90", "highest_months", "record_months", "year_highest"),
+    )
     usual = cases[1] / cases[0] if cases[0] else np.nan
     kept = {name: getattr(row, name) for name in names}
     blank = {"group": "", "away_months": np.nan, "source_region": "", "source_country": ""}
@@ -141,7 +144,7 @@ def _breaking_out(regions: pd.DataFrame, panel: Panel, cases: tuple[int, int]) -
     them by half of late, or with a group back; most signs first."""
     back = returned(panel)
     rows = []
-    for row in regions.itertuples():
+    for row in rows_of(regions):
         above = row.last_month >= FEWEST and row.last_month > row.high_90
         high = row.last_month >= FEWEST and row.highest_months >= YEAR
         group, away = back.get(str(row.location), ("", np.nan))
@@ -188,7 +191,7 @@ def _worsening(regions: pd.DataFrame, cases: tuple[int, int]) -> Rows:
         & (regions["next"] > regions[["last", "year"]].max(axis=1))
     ]
     up = up.sort_values(["p_half_more", "next", "location"], ascending=[False, False, True])
-    return [_shared(row, cases, float(row.p_half_more)) for row in up.itertuples()]
+    return [_shared(row, cases, float(row.p_half_more)) for row in rows_of(up)]
 
 
 def _easing(regions: pd.DataFrame, cases: tuple[int, int]) -> Rows:
@@ -198,12 +201,12 @@ def _easing(regions: pd.DataFrame, cases: tuple[int, int]) -> Rows:
     down = down.assign(fall=least.loc[down.index] - down["next"]).sort_values(
         ["fall", "location"], ascending=[False, True]
     )
-    return [_shared(row, cases, float(row.p_fewer)) for row in down.itertuples()]
+    return [_shared(row, cases, float(row.p_fewer)) for row in rows_of(down)]
 
 
 def _beginning(watch: Mapping[str, pd.DataFrame], regions: pd.DataFrame) -> Rows:
     """The likeliest entries of a group and the likeliest onsets, in turn."""
-    place = {str(row.location): row for row in regions.itertuples()}
+    place = {str(row.location): row for row in rows_of(regions)}
     record = watch.get("watch_record.csv", pd.DataFrame())
     known = record[record["p_6"].notna()] if len(record) else record
     listed = known[known["listed"].astype(str) == "True"] if len(known) else known
@@ -214,7 +217,7 @@ def _beginning(watch: Mapping[str, pd.DataFrame], regions: pd.DataFrame) -> Rows
     def of(
         table: pd.DataFrame, past: tuple[int, int], usual: Callable[[Any], float]
     ) -> Iterable[dict[str, Any]]:
-        for row in table.itertuples():
+        for row in rows_of(table):
             if row.region_id in place and row.p_6 > usual(row):
                 yield _shared(
                     place[row.region_id],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from .judged import JUDGED_COLUMNS, of_release, totals_check
@@ -13,6 +14,7 @@ from .warnings import warnings_table
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
+    from ...training.distribution import Draws
     from ..release import PastRelease
     from ..result import ForecastResult
 
@@ -40,13 +42,17 @@ def with_outlook(result: ForecastResult, previous: PastRelease | None = None) ->
     )
 
 
-def _events_first(result: ForecastResult) -> list[tuple[str, object]]:
+def _events_first(result: ForecastResult) -> list[tuple[str, Draws]]:
     return sorted(result.draws.items(), key=lambda item: item[0] != "events")
 
 
 def _aligned(panel: Panel, regions: tuple[str, ...]) -> Panel:
     at = {region: i for i, region in enumerate(panel.region_ids)}
-    return panel if panel.region_ids == regions else panel.take(regions=[at[r] for r in regions])
+    return (
+        panel
+        if panel.region_ids == regions
+        else panel.take(regions=np.array([at[r] for r in regions], dtype=int))
+    )
 
 
 def _with_check(quality: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:

@@ -44,7 +44,10 @@ class World:
     own : float
         Expected events next months per past event in the same region, >= 0.
     spread : float
-        The same per past event in all neighbours (border shares add up to one).
+        The same per past event in all neighbours (border shares add up to one, border lengths do on average).
+    by_length : bool
+        Neighbours count by the length of the common border, over the mean region's whole land border; else by its share
+        of the receiving region's own.
     permeability : mapping of (str, str) to float
         By (source country, target country): how much of ``spread`` passes their border; 0 where not given.
     lags : int
@@ -76,6 +79,7 @@ class World:
     season: float = 0.2
     own: float = 0.35
     spread: float = 0.3
+    by_length: bool = False
     permeability: Mapping[tuple[str, str], float] = field(default_factory=dict)
     lags: int = 6
     decay: float = 0.6
@@ -225,7 +229,10 @@ def propagation_matrix(world: World, regions: Regions) -> np.ndarray:
     a = [ids[r] for r in regions.links["region_a"]]
     b = [ids[r] for r in regions.links["region_b"]]
     km[a, b] = km[b, a] = regions.links["border_km"].to_numpy(float)
-    shares = km / np.maximum(km.sum(axis=1, keepdims=True), 1e-9)
+    whole = km.sum(axis=1, keepdims=True)
+    if world.by_length:
+        whole = np.full_like(whole, whole[whole > 0].mean() if (whole > 0).any() else 1.0)
+    shares = km / np.maximum(whole, 1e-9)
     of = np.asarray(regions.countries, dtype=object)
     passing = np.where(of[:, None] == of[None, :], 1.0, 0.0)
     unknown = {c for pair in world.permeability for c in pair} - set(of)

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from ...data.panel import Panel
+from ...features.series import border_km, side
 from ..models.excitation import border_weights
 
 #: Neighbours of neighbours count up to this order of adjacency.
 FARTHEST = 5
+LENGTH, SHARE = "length", "share"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Kernel:
     Attributes
     ----------
     decay : float or None
-        None: the weight of a neighbour is its share of the region's land border. A number: ``order ** -decay``, where
+        None: the weight of a neighbour is as ``common_border`` says. A number: ``order ** -decay``, where
         ``order`` counts the borders between two regions (1 for those that touch) up to :data:`FARTHEST`, scaled to
         sum to 1 over all neighbours of a region; countries without a common border stay apart. A power law of
         adjacency order, after Meyer & Held 2014 (doi:10.1214/14-AOAS743); the decay is fixed, since counts hardly
@@ -30,6 +32,10 @@ class Kernel:
     saturation : float or None
         None: what a region excites is proportional to its level L. A number c > 0: ``c log(1 + L / c)``, about L
         where L is far below c events a month, and ever less per event above.
+    common_border : {"length", "share"}
+        ``length``: kilometres of common border over the mean region's whole land border, so that a small region inside
+        one violent neighbour does not get that neighbour's full force. ``share``: the share of the receiving region's
+        own land border, as in the first version.
 
     Examples
     --------
@@ -41,6 +47,7 @@ class Kernel:
 
     decay: float | None = None
     saturation: float | None = None
+    common_border: str = LENGTH
 
     def excites(self, lag: np.ndarray) -> np.ndarray:
         """What a level excites, per unit of coefficient; never falls when the level rises, and never above it."""
@@ -56,10 +63,12 @@ class Kernel:
     def weights(self, panel: Panel, crossing: bool) -> np.ndarray:
         """Weights of neighbours inside the country, or across its borders, (receivers, senders).
 
-        Both share one denominator: a region's weights over all its neighbours sum to 1.
+        Both share one denominator. Lengths average 1 over regions with a neighbour; all others sum to 1 in each.
         """
         if self.decay is None:
-            return border_weights(panel, crossing)
+            return (
+                _lengths(panel, crossing) if self.common_border == LENGTH else border_weights(panel, crossing)
+            )
         order = adjacency_order(panel)
         of = np.array(panel.countries)
         reached = (order > 0) & (order <= FARTHEST) & _joined(order, of)
@@ -67,18 +76,26 @@ class Kernel:
         share = power / np.maximum(power.sum(axis=1, keepdims=True), 1e-300)
         return np.where((of[:, None] != of[None, :]) == crossing, share, 0.0)
 
-    def to_json(self) -> dict[str, float | None]:
-        """Plain numbers."""
-        return {"decay": self.decay, "saturation": self.saturation}
+    def to_json(self) -> dict[str, float | str | None]:
+        """Plain values."""
+        return {"decay": self.decay, "saturation": self.saturation, "common_border": self.common_border}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> Kernel:
-        """What :meth:`to_json` gave; the default where there is none."""
-        return cls(**stored) if stored else LINEAR
+        """What :meth:`to_json` gave, in this version or the first, which knew shares only."""
+        return cls(**{"common_border": SHARE, **(stored or {})})
 
 
 #: Proportional to the level, over shared land borders.
 LINEAR = Kernel()
+
+
+def _lengths(panel: Panel, crossing: bool) -> np.ndarray:
+    """Kilometres of common border over the mean whole border of a region that has any, (regions, regions)."""
+    km = border_km(panel)
+    whole = np.asarray(km.sum(axis=1)).ravel()
+    mean = float(whole[whole > 0].mean()) if (whole > 0).any() else 1.0
+    return np.asarray(side(km, panel, crossing).toarray()) / mean
 
 
 def adjacency_order(panel: Panel) -> np.ndarray:

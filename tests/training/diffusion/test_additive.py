@@ -61,7 +61,7 @@ def test_the_value_and_optimum_are_those_of_the_other_likelihood(design: Design)
     assert model.loglike(same) == pytest.approx(found.loglike, abs=1e-6)
     start = np.concatenate([[design.start()[0]], np.zeros(8), np.full(len(design.terms), 0.1), [0.0, 0.5]])
     params, account = model.fit_bounded(start)
-    assert found.loglike == pytest.approx(account["loglike"], abs=1e-3)
+    assert found.loglike == pytest.approx(account["loglike"], abs=2e-3)
     np.testing.assert_allclose(found.params[9:-2], params[9:-2], atol=5e-3)
 
 

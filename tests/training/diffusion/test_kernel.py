@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_worlds import diffusion, ladder_links, panel_of, problem_of
+from small_worlds import diffusion, ladder_links, ladder_panel, panel_of, problem_of
 
+from harmattan.features.series import border_km
 from harmattan.training.diffusion.design import LAG_HALF_LIVES
 from harmattan.training.diffusion.fit import fit_diffusion
 from harmattan.training.diffusion.kernel import LINEAR, Kernel, adjacency_order
@@ -175,3 +176,21 @@ def test_months_after_the_origin_change_nothing(kernel: Kernel) -> None:
         problem = problem_of(panel_of(counts, links=ladder_links()))
         fits.append(fit_diffusion(problem, problem.panel.months[69], kernel=kernel).to_json())
     assert json.dumps(fits[0]) == json.dumps(fits[1])
+
+
+def test_a_small_region_inside_one_neighbour_does_not_get_its_full_force() -> None:
+    panel = ladder_panel(2, 60)
+    whole = {
+        kind: sum(Kernel(common_border=kind).weights(panel, c) for c in (False, True))
+        for kind in ("length", "share")
+    }
+    km = border_km(panel).toarray()
+    np.testing.assert_allclose(np.sum(whole["share"], axis=1), 1.0)
+    np.testing.assert_allclose(whole["length"], km / km.sum(axis=1).mean())
+    np.testing.assert_allclose(whole["length"], np.transpose(whole["length"]))
+
+
+def test_a_model_stored_before_lengths_keeps_its_shares() -> None:
+    assert Kernel.from_json(None) == Kernel.from_json({"decay": None, "saturation": None})
+    assert Kernel.from_json(None).common_border == "share"
+    assert Kernel.from_json(Kernel(saturation=3.0).to_json()) == Kernel(saturation=3.0)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: What can be printed, and the columns that are shown of it.
 VIEWS = {
-    "pairs": "source_country target_country permeability permeability_low permeability_high p_holm p_permuted verdict",
+    "pairs": "source_country target_country permeability permeability_low permeability_high p_holm p_permuted grade",
     "countries": "source_country target_region horizon threshold share_total risk_difference statement",
     "regions": "source_region target_region horizon share statement",
     "groups": "group source_country target_region horizon share statement",
@@ -32,7 +32,7 @@ VIEWS = {
     "chains": "source_country via_country target_region horizon events statement",
     "stress": "source_country target_region horizon threshold stress_response statement",
 }
-#: Columns that hold a number about a border, which is not shown in words or tables without a declared signal.
+#: Columns that hold a number about a border: the first that a table has puts its rows in order.
 _NUMBERS = ("share", "share_total", "risk_difference", "events", "share_of_border", "stress_response")
 
 #: What an option of a path model says.
@@ -59,7 +59,7 @@ def spillover(
 ) -> None:
     """Tell how much of each region's risk the model attributes to another country.
 
-    Nothing is said in words about a border without a declared signal. Model-attributed is not caused.
+    Every border has a grade of evidence and the robust end of its interval. Model-attributed is not caused.
 
     \b
     Examples:
@@ -204,33 +204,30 @@ def _until(settings: Settings) -> Panel:
 
 
 def _lines(found: Spillover, view: str, out: Path | None, files: Sequence[str]) -> Iterator[str]:
-    """One table, its most important rows, and no number of a border without a declared signal."""
-    from ..spillover.attribution import (
-        DISTINGUISHABLE_NOTE,
-        NO_SIGNAL,
-        SHOCK_NOTE,
-        SHOCK_RATE_DISTINGUISHABLE,
-    )
+    """One table: every border, or the most important rows of those with some evidence or more."""
+    from ...training.diffusion import GRADES
+    from ..spillover.words import SHOCK_NOTE, SHOCK_RATE_DISTINGUISHABLE
 
     table, pairs = found.tables[view], found.tables["pairs"]
-    declared = int(pairs["declared"].sum())
-    yield f"Origin {found.origin}: {declared} of {len(pairs)} borders carry a declared signal."
+    graded = int(pairs["grade"].isin(GRADES[:2]).sum())
+    yield f"Origin {found.origin}: {graded} of {len(pairs)} borders show some evidence or more that violence crosses."
     if "horizon" in table:
-        table = table[(table["horizon"] == table["horizon"].max()) & table["declared"]]
+        table = table[(table["horizon"] == table["horizon"].max()) & table["grade"].isin(GRADES[:2])]
         if "threshold" in table:
             table = table[table["threshold"] == 5]
         by = next((c for c in _NUMBERS if c in table), None)
         table = table.sort_values(by, ascending=False).head(20) if by else table
     if "horizon" in table and not len(table):
-        yield NO_SIGNAL
+        yield "No evidence shown that anything crosses."
     else:
         if "statement" in table:
             # Beside every number in the files; here once is enough.
-            for note in (SHOCK_NOTE, DISTINGUISHABLE_NOTE):
-                table = table.assign(statement=table["statement"].str.replace(f"; {note}", "", regex=False))
+            table = table.assign(statement=table["statement"].str.replace(f"; {SHOCK_NOTE}", "", regex=False))
         yield _text(table, VIEWS[view])
-        rate = f"{SHOCK_RATE_DISTINGUISHABLE:.0%}"
-        yield f"Model-attributed, not caused: {SHOCK_NOTE}, and be told apart from one in {rate}."
+        yield (
+            f"Evidence some: {SHOCK_NOTE}. Strong: in at most {SHOCK_RATE_DISTINGUISHABLE:.0%}. "
+            "Model-attributed is not caused."
+        )
     if files:
         yield f"Wrote {len(files)} files: {out}"
 

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 import shapely
 from markupsafe import Markup
 
 from ...data.frames import rows_of
 from ...data.geography import CAPITALS, country_name, joined_at_date_line
+from ...training.diffusion import GRADES
 from ..formats import drawn
 from ..result import ForecastResult
 from .labels import Label, broken, place
 from .number_format import count
 from .svg import drawing, number, tag
-from .tables import Outlook, SpilloverSummary
+from .tables import Outlook
 
 WIDTH = 1000.0
 MARGIN = 8.0
@@ -214,35 +216,30 @@ def overview(shapes: MapShapes, outlook: Outlook, marks: Mapping[str, int]) -> M
     return drawing(parts, shapes.width, shapes.height, words, class_="overview")
 
 
-def flow_map(shapes: MapShapes, outlook: Outlook, spill: SpilloverSummary, most: int = 12) -> Markup:
-    """Arrows from source countries to the regions that share in their violence, wide as events attributed.
+def flow_map(shapes: MapShapes, outlook: Outlook, routes: pd.DataFrame, most: int = 12) -> Markup:
+    """Corridors from region to region, wide as the events that take them, dashed where no evidence is shown.
 
     The drawing is cropped to the arrows, so that a small border is not lost in a large desert.
     """
-    rows = spill.declared.head(most)
-    rows = rows[rows["target_region"].isin(shapes.region_ids)]
-    starts = {
-        c: _centre(shapes, outlook, c) for c in dict.fromkeys(rows["source_country"]) if c in shapes.outlines
-    }
-    rows = rows[rows["source_country"].isin(starts)]
-    ends = {r: shapes.anchor(r) for r in dict.fromkeys(rows["target_region"])}
-    box = _crop([*starts.values(), *ends.values()], shapes)
+    known = set(shapes.region_ids)
+    rows = routes[routes["source_region"].isin(known) & routes["target_region"].isin(known)].head(most)
+    ends = {r: shapes.anchor(r) for r in dict.fromkeys([*rows["source_region"], *rows["target_region"]])}
+    box = _crop([*ends.values()], shapes)
     unit = (box[2] - box[0]) / 520
     names = dict(zip(outlook.ids, outlook.names, strict=True))
-    largest = max(float(rows["attributed"].max()) if len(rows) else 0.0, 1e-9)
+    largest = max(float(rows["events"].max()) if len(rows) else 0.0, 1e-9)
     arrows = [
         _arrow(
-            starts[row.source_country],
+            ends[row.source_region],
             ends[row.target_region],
-            unit * (2 + 9 * float(np.sqrt(row.attributed / largest))),
-            f"{country_name(row.source_country)} to {row.target_name}: {count(row.attributed)} attributed",
+            unit * (2 + 9 * float(np.sqrt(row.events / largest))),
+            f"{names[row.source_region]} to {names[row.target_region]}: {count(row.events)} expected to cross, "
+            f"evidence {row.grade}",
+            dashed=row.grade not in GRADES[:2],
         )
         for row in rows_of(rows)
     ]
-    wanted = [
-        Label((country_name(c),), x, y - 12 * unit, 15 * unit, "country") for c, (x, y) in starts.items()
-    ]
-    wanted += [Label(broken(names[r]), x, y + 14 * unit, 12 * unit, "leading") for r, (x, y) in ends.items()]
+    wanted = [Label(broken(names[r]), x, y + 14 * unit, 12 * unit, "leading") for r, (x, y) in ends.items()]
     return tag(
         "svg",
         tag("g", *[tag("use", href=f"#land-{i}", class_="land") for i in range(len(shapes.outlines))]),
@@ -250,7 +247,7 @@ def flow_map(shapes: MapShapes, outlook: Outlook, spill: SpilloverSummary, most:
         tag("g", *[at.svg() for at in place(wanted, box, 40)], aria_hidden="true"),
         viewBox=f"{box[0]:.0f} {box[1]:.0f} {box[2] - box[0]:.0f} {box[3] - box[1]:.0f}",
         role="img",
-        aria_label="Map of model-attributed spillover; the table below holds the same numbers.",
+        aria_label="Map of corridors across borders; spillover_routes.csv holds the same numbers.",
         class_="flow",
     )
 
@@ -268,17 +265,9 @@ def _crop(points: Sequence[tuple[float, float]], shapes: MapShapes) -> tuple[flo
     return left, top, right, bottom
 
 
-def _centre(shapes: MapShapes, outlook: Outlook, country: str) -> tuple[float, float]:
-    """Where a country's violence is expected: its regions' places, weighted by expected events."""
-    mean = dict(zip(outlook.ids, outlook.mean[0], strict=True))
-    inside = [r for r, c in zip(shapes.region_ids, shapes.countries, strict=True) if c == country]
-    points = np.array([shapes.anchor(r) for r in inside])
-    weight = np.array([mean[r] + 1e-6 for r in inside])
-    x, y = (points * (weight / weight.sum())[:, None]).sum(axis=0)
-    return float(x), float(y)
-
-
-def _arrow(start: tuple[float, float], end: tuple[float, float], width: float, words: str) -> Markup:
+def _arrow(
+    start: tuple[float, float], end: tuple[float, float], width: float, words: str, dashed: bool
+) -> Markup:
     """A tapered, slightly bent wedge with its point on the target."""
     a, b = np.array(start), np.array(end)
     along = b - a
@@ -294,4 +283,4 @@ def _arrow(start: tuple[float, float], end: tuple[float, float], width: float, w
         f"M{at(a + out * 0.25)}Q{at(bend + out)} {at(neck + out)}L{at(neck + out * 2.2)}L{at(tip)}"
         f"L{at(neck - out * 2.2)}L{at(neck - out)}Q{at(bend - out)} {at(a - out * 0.25)}z"
     )
-    return tag("path", tag("title", words), d=d, class_="arrow")
+    return tag("path", tag("title", words), d=d, class_="arrow unshown" if dashed else "arrow")

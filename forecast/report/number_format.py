@@ -92,15 +92,6 @@ def interval(low: float, high: float) -> str:
     return f"{low:,.0f}–{high:,.0f}"
 
 
-def share_span(low: float, high: float) -> str:
-    """Both ends of a share's interval, in per cent; empty where there is none.
-
-    >>> share_span(0.653, 0.886), share_span(float("nan"), 0.5)
-    ('65–89%', '')
-    """
-    return "" if math.isnan(low) or math.isnan(high) else band(low, high)
-
-
 def listing(items: Sequence[str]) -> str:
     """Items as English lists them.
 

@@ -16,8 +16,7 @@ from ...data.errors import ModelError
 from ...data.geography import country_name
 from ..release import AMBER_DAYS, PastRelease, next_due
 from ..result import ForecastResult
-from ..spillover.attribution import SHOCK_RATE_DISTINGUISHABLE, SHOCK_RATES
-from ..spillover.evaluation.shipped import load_evaluation
+from ..spillover.words import SHOCK_RATE_DISTINGUISHABLE, SHOCK_RATES
 from . import map as maps
 from . import number_format as numbers
 from . import sections
@@ -131,7 +130,6 @@ def _numbers(
         "country_names": countries["events"].names,
         "spill": sections.spill_section(result, spill, shapes, events),
         "blind": blind_spots(result, events),
-        "evaluation": sections.evaluation_section(load_evaluation()) if spill else None,
         "data": sections.data_section(result),
     }
 
@@ -156,11 +154,9 @@ def _frame(result: ForecastResult, events: Outlook) -> dict[str, Any]:
         "country_list": sections.countries_in_words(codes),
         "rows": sections.ROWS,
         "words": numbers,
-        "span": numbers.share_span,
         "questions": sections.QUESTIONS,
         "member_name": sections.member_name,
         "against_best": sections.against_best,
-        "border_verdict": sections.border_verdict,
         "country": country_name,
         "misuse": MISUSE,
         "contact": result.settings.get("contact"),

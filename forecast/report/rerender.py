@@ -35,11 +35,12 @@ TABLES = {
 WATCH = ("watchlist.csv", "onsets.csv", "watch_record.csv")
 #: Tables that stand only in releases that know of them.
 OPTIONAL = {"judged": "judged.csv", "outlook": "outlook.csv", "warnings": "warnings.csv"}
+ROUTES = "spillover_routes.csv"
 #: Columns that hold text even where every cell looks like a number.
 TEXT = {"region_id", "source_country", "target_region", "target_country", "blind_towards", "statement"}
-TEXT |= {"group", "country", "main_source_region", "record", "first_month"}
+TEXT |= {"source_region", "grade", "group", "country", "main_source_region", "record", "first_month"}
 #: Columns in which NA is a code, never a missing value.
-CODES = ("region_id", "source_country", "target_region", "target_country", "name")
+CODES = ("region_id", "source_country", "source_region", "target_region", "target_country", "name")
 PLAIN = {"origin", "month", "fitted", "question", "predicted_mean", "name", "status", "message"}
 PLAIN |= {"location", "level", "release", "target", "country", "class", "group", "source_region"}
 
@@ -47,7 +48,8 @@ PLAIN |= {"location", "level", "release", "target", "country", "class", "group",
 def read_result(folder: Path) -> ForecastResult:
     """What a release knows, as far as its page shows it.
 
-    Histories are those 36 months that a release keeps; fitted models and the breakdown of spillover are left out.
+    Histories are those 36 months that a release keeps; fitted models are left out, and of spillover's breakdown all but
+    the routes.
     """
     past = PastRelease.read(folder)
     if past.history is None:
@@ -68,6 +70,9 @@ def read_result(folder: Path) -> ForecastResult:
     optional = {field: folder / name for field, name in OPTIONAL.items()}
     fields |= {field: _table(path) for field, path in optional.items() if path.is_file()}
     fields["pairs"] = current_names(fields["pairs"])
+    routes = _table(folder / ROUTES) if (folder / ROUTES).is_file() else pd.DataFrame()
+    if "grade" in routes:
+        fields["answers"] = {"routes": routes}
     return ForecastResult(
         origin=past.origin,
         horizons=tuple(manifest["horizons"]),

@@ -10,7 +10,8 @@ import shapely
 from markupsafe import Markup
 
 from ...data.frames import rows_of
-from ..spillover.attribution import NO_SIGNAL
+from ...training.diffusion import GRADES
+from ..spillover.words import NO_BORDER
 from .svg import ALONE, GREY, INK, alone_text, document, tag
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ MORE = ("#fddbc7", "#f4a582", "#d6604d", "#b2182b")
 _NONE, _SET, _ROW, _BARS = "#f4f2ee", "#c9c4bb", 22.0, 14
 _TITLE = "Expected events, scenario minus baseline, all months together"
 _CAPTION = (
-    "Grey: set by the scenario. Lines: 90 % intervals. Dashed, and blank on the map: no measurable signal across the "
-    "border."
+    "Grey: set by the scenario. Lines: 90 % intervals. Dashed, and blank on the map: no evidence shown "
+    "that the border carries it."
 )
 _NO_FILL = {"fill": "none", "stroke": GREY, "stroke_dasharray": "3 2"}
 
@@ -88,7 +89,8 @@ def _map(rows: pd.DataFrame, regions: Regions, largest: float, top: float) -> tu
 
 def _silent(row: Any) -> bool:
     """Whether no number of this row may be put in words."""
-    return str(row.statement).startswith(NO_SIGNAL)
+    unshown = (f"evidence: {grade}" in row.statement for grade in GRADES[2:])
+    return row.statement == NO_BORDER or any(unshown)
 
 
 def _path(shape: shapely.Geometry) -> str:

@@ -9,16 +9,16 @@ import pandas as pd
 
 from ...data.frames import rows_of
 from ...data.geography import country_name
-from ...training.diffusion.border_signal import WEAK
+from ...training.diffusion import with_grades
 from ..release import PastRelease
 from ..result import ForecastResult
-from ..spillover.attribution import NO_SIGNAL
+from ..spillover.words import robust_share
 from . import charts
 from . import hindsight as past
 from . import map as maps
 from . import number_format as numbers
 from . import sentences as words
-from .tables import RECENT, Outlook, SpilloverSummary
+from .tables import LEAST_EVENTS, RECENT, Outlook, SpilloverSummary
 
 #: Small charts of leading places; rows of tables shown at first.
 LEADING, ROWS = 6, 15
@@ -214,51 +214,40 @@ def fan_panels(
 def spill_section(
     result: ForecastResult, spill: SpilloverSummary | None, shapes: maps.MapShapes | None, events: Outlook
 ) -> dict[str, Any] | None:
-    """Matrix, arrows and rows of the spillover section; None where none was estimated."""
+    """Borders, corridors and rows of the spillover section; None where none was estimated."""
     if spill is None:
         return None
-    declared = spill.declared
-    gap = (declared["risk_factual"].astype(float) - declared["pool_risk"].astype(float)).abs().max()
-    spans = dict.fromkeys(("share_low", "share_high", "risk_low", "risk_high"), np.nan)
+    shown, routes = spill.shown, corridors(result, spill)
+    absent = {"models_disagree": False} if "models_disagree" not in shown else {}
     return {
         "horizon": spill.horizon,
         "threshold": spill.threshold,
         "sentence": words.border_sentence(spill, top=3),
-        "matrix": [
-            (source, list(zip(tested, shares, strict=True)))
-            for source, tested, shares in zip(spill.sources, spill.tested, spill.shares, strict=True)
+        "borders": [
+            (row, robust_share(row.grade, row.share_low, row.share_high)) for row in rows_of(spill.borders)
         ],
-        "targets": spill.targets,
-        "rows": rows_of(declared.assign(**{k: v for k, v in spans.items() if k not in declared})),
-        "more": int(spill.rows["declared"].astype(bool).sum()) - min(len(declared), ROWS),
-        "flow": maps.flow_map(shapes, events, spill) if shapes is not None and len(declared) else None,
-        "gap": None if np.isnan(gap) else f"{100 * gap:.0f}",
-        "measurable": bool((~np.isnan(spill.shares)).any()),
-        "pairs": result.pairs.to_dict("records"),
+        "rows": [
+            (row, robust_share(row.grade, row.share_low, row.share_high))
+            for row in rows_of(shown.assign(**absent))
+        ],
+        "more": max(len(shown) - ROWS, 0),
+        "flow": maps.flow_map(shapes, events, routes) if shapes is not None and len(routes) else None,
+        "pairs": with_grades(result.pairs).to_dict("records"),
     }
 
 
-def border_verdict(pair: dict[str, Any]) -> str:
-    """One border's tests in words."""
-    if not pair["declared"]:
-        return NO_SIGNAL if pair["verdict"] == WEAK else f"{NO_SIGNAL}: {pair['verdict']}"
-    prefix = "" if pair.get("distinguishable_from_shock", False) else "not "
-    return f"signal, model-attributed; {prefix}told apart from a shock on both sides"
+def corridors(result: ForecastResult, spill: SpilloverSummary) -> pd.DataFrame:
+    """Routes from region to region over the page's months, most events first: ``share_of_border`` and more.
 
-
-def evaluation_section(table: pd.DataFrame | None) -> dict[str, Any] | None:
-    """How spillover numbers were tried before anybody was shown one, one row per statement; None where none is kept."""
-    if table is None or table.empty:
-        return None
-    about = table.attrs.get("about", {})
-    judged = table["as_expected"].dropna().astype(bool)
-    verdicts = {True: "as expected", False: "not as expected"}
-    return {
-        "judged": len(judged),
-        "fine": int(judged.sum()),
-        "month": str(about.get("last_month") or about.get("origin") or ""),
-        "rows": rows_of(table.assign(verdict=judged.map(verdicts).reindex(table.index).fillna("–"))),
-    }
+    Empty where the release does not keep its routes, or none carries a twentieth of an event.
+    """
+    routes = result.answers.get("routes", pd.DataFrame())
+    if routes.empty:
+        return routes
+    routes = routes[(routes["horizon"] == spill.horizon) & (routes["events"] >= LEAST_EVENTS / 2)]
+    return routes.sort_values(
+        ["events", "target_region", "source_region"], ascending=[False, True, True], ignore_index=True
+    )
 
 
 def _cell(value: object) -> str:

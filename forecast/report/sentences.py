@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ...data.frames import rows_of
 from ...data.geography import country_name
+from ...training.diffusion import GRADES
 from ..result import ForecastResult
-from ..spillover.attribution import note_on
-from .number_format import chance, count, interval, listing, month_name, percent, plural, share_span
+from ..spillover.words import robust_share
+from .number_format import chance, count, interval, listing, month_name, percent, plural
 from .tables import Outlook, SpilloverSummary
 
 #: A rise or fall is named from this ratio to the mean of the last twelve months on, and from one event a month on.
@@ -142,52 +144,41 @@ def onset_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Se
 
 
 def border_sentence(spill: SpilloverSummary | None, top: int = 2) -> Sentence:
-    """What crosses borders, in the model's own terms, or that there is no measurable signal."""
+    """What crosses borders anew, from the end of the interval that holds, with how good the evidence is."""
     topic = "Across borders"
     if spill is None:
         return Sentence("Spillover across borders was not estimated in this run.", {}, topic)
-    rows = spill.declared.head(top)
-    borders = int((~np.isnan(spill.shares)).sum())
-    if rows.empty and borders:
-        words = (
-            f"The link across {plural(borders, 'border')} is measurable, but over the next "
-            f"{plural(spill.horizon, 'month')} it is expected to carry less than a tenth of an event to any "
-            "region (model-attributed)."
-        )
-        return Sentence(words, {"declared": 0, "borders": borders}, topic)
+    rows = spill.shown.head(top)
+    span = plural(spill.horizon, "month")
     if rows.empty:
-        words = "There is no measurable signal of violence crossing a border between these countries."
-        return Sentence(words, {"declared": 0}, topic)
-    clauses = []
-    for source, part in rows.groupby("source_country", sort=False):
-        shares = [
-            f"{percent(row.share_total)}{_share_interval(row)} of the events expected in {row.target_name} "
-            f"({country_name(row.target_country)})"
-            for row in rows_of(part)
-        ]
-        clauses.append(f"{listing(shares)} to violence in {country_name(str(source))}")
-    pairs = set(zip(rows["source_country"], rows["target_country"], strict=True))
-    distinguishable = pairs <= spill.distinguishable
-    bounded = "share_low" in rows and bool(rows["share_low"].notna().all())
-    words = (
-        f"Over the next {plural(spill.horizon, 'month')} the model attributes {'; and '.join(clauses)} "
-        f"(model-attributed shares{', with 90% intervals' if bounded else ''}, not proof of cause: "
-        f"{note_on(distinguishable)})."
-    )
+        graded = int(spill.borders["grade"].isin(GRADES[:2]).sum())
+        words = (
+            f"The evidence that anything crosses holds for {plural(graded, 'border')}, but over {span} less than a "
+            "tenth of an event is expected to reach any region."
+            if graded
+            else "No border between these countries shows evidence that violence crosses it."
+        )
+        return Sentence(words, {"shown": 0, "borders": graded}, topic)
+    clauses = [_crossing(row, span) for row in rows_of(rows)]
     facts = {
         "sources": rows["source_country"].tolist(),
         "targets": rows["target_region"].tolist(),
-        "shares": rows["share_total"].tolist(),
-        "declared": len(spill.declared),
-        "distinguishable": distinguishable,
+        "shares": rows["share_high"].tolist(),
+        "grades": rows["grade"].tolist(),
+        "shown": len(spill.shown),
     }
-    return Sentence(words, facts, topic)
+    return Sentence(" ".join(clauses), facts, topic)
 
 
-def _share_interval(row: object) -> str:
-    """The interval of a share in brackets, where the table has one."""
-    span = share_span(*(float(getattr(row, name, math.nan)) for name in ("share_low", "share_high")))
-    return f" ({span})" if span else ""
+def _crossing(row: Any, span: str) -> str:
+    """One region's share of what one country sends, in a sentence of at most 30 words."""
+    share = robust_share(row.grade, float(row.share_low), float(row.share_high))
+    share = share or f"about {percent(row.share_total)}"
+    return (
+        f"{share[:1].upper()}{share[1:]} of the events expected in {row.target_name} "
+        f"({country_name(row.target_country)}) over {span} cross anew from {country_name(row.source_country)} "
+        f"(model-attributed; evidence: {row.grade})."
+    )
 
 
 def headline(

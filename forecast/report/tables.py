@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ...data.geography import country_name
+from ...training.diffusion import GRADES, NONE_SHOWN
 from ...training.distribution import Draws
 from ..result import ForecastResult
-from ..spillover.attribution import distinguishable_pairs
+from ..spillover.attribution import grades_of
 
 #: Quantile levels that charts draw: the 50, 80 and 90 % intervals and the median.
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -156,22 +157,16 @@ class SpilloverSummary:
     horizon: int
     threshold: int
     #: One row per source country and target region, with ``expected`` (events over the horizon), ``attributed``
-    #: (``share_total`` of them), ``target_name`` and ``declared``.
+    #: (``share_total`` of them), ``target_name`` and ``grade``.
     rows: pd.DataFrame
-    #: Countries that stand as rows and columns of the matrix.
-    sources: tuple[str, ...]
-    targets: tuple[str, ...]
-    #: Share of each target country's expected events attributed to each source, (sources, targets), NaN where no
-    #: signal is declared.
-    shares: np.ndarray
-    tested: np.ndarray  # bool, same shape: the pair shares a border, so that it was tested.
-    #: Borders, source and target country, whose signal is distinguishable from a shock on both sides.
-    distinguishable: frozenset[tuple[str, str]] = frozenset()
+    #: One row per directed border: ``source_country, target_country, grade, share, share_low, share_high, attributed``;
+    #: shares of all events expected in the target country, interval ends added up over its regions.
+    borders: pd.DataFrame
 
     @property
-    def declared(self) -> pd.DataFrame:
-        """Rows with a declared signal and a tenth of an event or more, most attributed events first."""
-        rows = self.rows[self.rows["declared"].astype(bool) & (self.rows["attributed"] >= LEAST_EVENTS)]
+    def shown(self) -> pd.DataFrame:
+        """Rows with some evidence or more and a tenth of an event or more, most attributed events first."""
+        rows = self.rows[self.rows["grade"].isin(GRADES[:2]) & (self.rows["attributed"] >= LEAST_EVENTS)]
         return rows.sort_values(
             ["attributed", "target_region", "source_country"], ascending=[False, True, True]
         )
@@ -192,25 +187,39 @@ def spillover(result: ForecastResult, outlook: Outlook) -> SpilloverSummary | No
     within = [i for i, h in enumerate(result.horizons) if h <= horizon] or [0]
     expected = pd.Series(outlook.mean[within].mean(axis=0) * horizon, index=list(outlook.ids), dtype=float)
     names = dict(zip(outlook.ids, outlook.names, strict=True))
+    grades = grades_of(result.pairs)
     rows = table[(table["horizon"] == horizon) & (table["threshold"] == threshold)]
     rows = rows[rows["target_region"].isin(outlook.ids)].reset_index(drop=True)
+    keys = zip(rows["source_country"], rows["target_country"], strict=True)
+    ends = {end: rows.get(end, np.nan) for end in ("share_low", "share_high")}
     rows = rows.assign(
         target_name=rows["target_region"].map(names),
         expected=rows["target_region"].map(expected).astype(float),
         attributed=lambda r: r["expected"] * r["share_total"].astype(float),
+        grade=[grades.get(key, NONE_SHOWN) for key in keys],
+        **ends,
     )
-    sources, targets = (tuple(sorted(rows[c].unique())) for c in ("source_country", "target_country"))
-    shares = np.full((len(sources), len(targets)), np.nan)
-    tested = np.zeros(shares.shape, dtype=bool)
-    for (source, target), part in rows.groupby(["source_country", "target_country"]):
-        at = sources.index(source), targets.index(target)
-        tested[at] = source != target
-        whole = sum(e for e, c in zip(expected, outlook.countries, strict=True) if c == target)
-        declared = part["declared"].astype(bool)
-        if declared.any() and whole > 0:
-            shares[at] = part.loc[declared, "attributed"].sum() / whole
-    pairs = frozenset(distinguishable_pairs(result.pairs))
-    return SpilloverSummary(horizon, threshold, rows, sources, targets, shares, tested, pairs)
+    whole = expected.groupby(list(outlook.countries)).sum()
+    borders = [
+        _border(key, part, float(whole[key[1]]), grades.get(key, NONE_SHOWN))
+        for key, part in _by_border(rows)
+    ]
+    columns = ["source_country", "target_country", "grade", "share", "share_low", "share_high", "attributed"]
+    return SpilloverSummary(horizon, threshold, rows, pd.DataFrame(borders, columns=columns))
+
+
+def _by_border(rows: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
+    """Rows by source and target country, both in the order of their names."""
+    grouped = rows.groupby(["target_country", "source_country"])
+    return [((str(source), str(target)), part) for (target, source), part in grouped]
+
+
+def _border(key: tuple[str, str], part: pd.DataFrame, whole: float, grade: str) -> tuple[object, ...]:
+    """One directed border: its share of what is expected in the target country, with both ends."""
+    attributed = float(part["attributed"].sum())
+    ends = [float((part["expected"] * part[end]).sum(skipna=False)) for end in ("share_low", "share_high")]
+    shares = [value / whole if whole > 0 else np.nan for value in (attributed, *ends)]
+    return (*key, grade, *shares, attributed)
 
 
 def blind_spots(result: ForecastResult, outlook: Outlook) -> pd.DataFrame:

@@ -6,16 +6,10 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .attribution import (
-        DISTINGUISHABLE_NOTE,
-        NO_SIGNAL,
-        SHOCK_NOTE,
-        SHOCK_RATE_DISTINGUISHABLE,
-        SHOCK_RATES,
         SPANS,
         SPILLOVER_COLUMNS,
         Worlds,
-        distinguishable_pairs,
-        note_on,
+        grades_of,
         simulate_worlds,
         spillover_table,
     )
@@ -24,12 +18,19 @@ if TYPE_CHECKING:
     from .scenario import Plan, effects, parse_change, plan_from_table, plan_of, read_paths, run_scenario
     from .scenario_call import simulate_scenario
     from .stress import stress_response
+    from .words import (
+        NO_BORDER,
+        SHOCK_NOTE,
+        SHOCK_RATE_DISTINGUISHABLE,
+        SHOCK_RATES,
+        robust_share,
+        shock_words,
+    )
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
-    "DISTINGUISHABLE_NOTE",
-    "NO_SIGNAL",
+    "NO_BORDER",
     "SHOCK_NOTE",
     "SHOCK_RATES",
     "SHOCK_RATE_DISTINGUISHABLE",
@@ -40,18 +41,19 @@ __all__ = [
     "Spillover",
     "Worlds",
     "border_rng",
-    "distinguishable_pairs",
     "effects",
     "exact_answers",
+    "grades_of",
     "kernel_of",
-    "note_on",
     "parse_change",
     "plan_from_table",
     "plan_of",
     "prepare",
     "read_paths",
+    "robust_share",
     "run_scenario",
     "run_spillover",
+    "shock_words",
     "simulate_scenario",
     "simulate_worlds",
     "spillover_table",

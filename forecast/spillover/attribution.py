@@ -10,35 +10,24 @@ import pandas as pd
 
 from ...data.frames import rows_of
 from ...data.panel import Panel
+from ...training.diffusion.border_signal import with_grades
 from ...training.diffusion.design import lag_states
 from ...training.diffusion.model import Diffusion
 from ...training.diffusion.simulation import simulate, size_at_origin
 from ...training.diffusion.uncertainty import Ensemble, risk_spread, size_of, spread
 from ...training.distribution import Draws
 from ...training.models.base import Problem
+from .words import share_statement
 
 #: Months over which events are added up, and the counts whose probability is asked.
 SPANS = (1, 3, 6)
 THRESHOLDS = (1, 5, 25)
 #: Below this share of observed international border a region's row is "partly blind".
 SEEING = 0.6
-NO_SIGNAL = "no measurable signal"
-#: Shares of simulated worlds in which a strong, lasting shock shared by both sides of a border, with nothing crossing,
-#: was declared a signal (least and most, over all shocks that fail), and the largest share, over all shocks tried, that
-#: was told apart from one as well (docs/spillover.md). Either stands beside every number that is put in words.
-SHOCK_RATES = (0.28, 0.52)
-SHOCK_RATE_DISTINGUISHABLE = 0.02
-SHOCK_NOTE = (
-    f"a strong shock shared by both sides would pass for this in {100 * SHOCK_RATES[0]:.0f} to {SHOCK_RATES[1]:.0%} "
-    "of simulated worlds"
-)
-DISTINGUISHABLE_NOTE = (
-    f"a shock shared by both sides would pass for this in at most {SHOCK_RATE_DISTINGUISHABLE:.0%} "
-    "of simulated worlds"
-)
-#: What stands beside a signal that is not told apart from a shock.
-SHARED = "not told apart from a shock on both sides"
-SHARED_NOTE = f"{SHARED}; {SHOCK_NOTE}"
+#: Beyond this ratio of the probabilities of at least one event the path model and the published forecast disagree ...
+DISAGREE_FACTOR = 1.5
+#: ... where they are more than this apart: below it the ratio is one of a few draws.
+DISAGREE_LEAST = 0.01
 SPILLOVER_COLUMNS = (
     "source_country",
     "target_region",
@@ -55,7 +44,10 @@ SPILLOVER_COLUMNS = (
     "risk_low",
     "risk_high",
     "pool_risk",
+    "model_risk",
+    "models_disagree",
     "declared",
+    "grade",
     "statement",
     "observed_border_share",
     "partly_blind",
@@ -108,18 +100,21 @@ def simulate_worlds(
     size, ensemble = size_at_origin(model, states), Ensemble.of(model)
     uniforms = stratified_uniforms(paths, months, len(states), rng)
     whole = ensemble.expect(states, months)
-    country = np.array(model.countries)
+    country, factual = np.array(model.countries), simulate(model, states, size, uniforms)
     cut, cut_mean, direct, cut_totals = {}, {}, {}, {}
-    for source in sorted(set(model.countries)):
+    for source in sorted({source for source, _ in grades_of(model.pairs)}):
         sender = country == source
         arriving = np.where(sender[None, :], model.across, 0.0)
         if not arriving.any():
+            # Nothing is fitted to leave it: its rows say so, and both worlds are one.
+            closed = np.zeros_like(whole.mean[:, 0])
+            cut[source], cut_mean[source] = factual, whole.mean[:, 0]
+            cut_totals[source], direct[source] = whole.totals, closed
             continue
         cut[source] = simulate(model.cut(source), states, size, uniforms)
         without = ensemble.expect(states, months, closed=ensemble.closed(sender))
         cut_mean[source], cut_totals[source] = without.mean[:, 0], without.totals
         direct[source] = whole.lag[:, 0] @ arriving.T
-    factual = simulate(model, states, size, uniforms)
     return Worlds(factual, cut, whole.mean[:, 0], cut_mean, direct, whole.totals, cut_totals, uniforms)
 
 
@@ -154,10 +149,14 @@ def spillover_table(
         lies towards countries with data.
     """
     country = np.array(panel.countries)
-    tables = []
+    grades, tables = grades_of(model.pairs), []
+    mapping = PublishedMargins.of(worlds, pool)
+    disagree = _disagree(worlds, pool)
     for source in worlds.cut:
-        reached = {str(r.target_country) for r in rows_of(model.pairs) if r.source_country == source}
+        reached = {target for origin, target in grades if origin == source}
         to = np.flatnonzero(np.isin(country, sorted(reached)))
+        paths = (worlds.paths[:, :, to], worlds.cut[source][:, :, to])
+        mapped = None if mapping is None else mapping.both(*paths, to)
         for span in (s for s in spans if s <= worlds.paths.shape[1]):
             shares = _share_columns(worlds, source, span, to)
             for threshold in thresholds:
@@ -168,23 +167,116 @@ def spillover_table(
                     "horizon": span,
                     "threshold": threshold,
                 }
+                published = _pool_risk(pool, span, threshold)[to]
                 risks = _risk_columns(worlds, source, span, threshold, to)
-                published = {"pool_risk": _pool_risk(pool, span, threshold)[to]}
-                tables.append(pd.DataFrame({**labels, **shares, **risks, **published}))
+                risks = _as_published(risks, published, mapped, span, threshold)
+                tables.append(pd.DataFrame({**labels, **shares, **risks, "models_disagree": disagree[to]}))
     if not tables:
         return pd.DataFrame(columns=list(SPILLOVER_COLUMNS))
     table = pd.concat(tables, ignore_index=True)
     keys = list(zip(table["source_country"], table["target_country"], strict=True))
-    declared, distinguishable = declared_pairs(model.pairs), distinguishable_pairs(model.pairs)
+    declared = declared_pairs(model.pairs)
     table["declared"] = [key in declared for key in keys]
-    table["statement"] = [
-        _statement(key in declared, key in distinguishable, share, risk)
-        for key, share, risk in zip(keys, table["share_total"], table["risk_difference"], strict=True)
-    ]
+    table["grade"] = [grades[key] for key in keys]
+    columns = ("grade", "source_country", "share_low", "share_high", "models_disagree")
+    table["statement"] = [share_statement(*row) for row in zip(*(table[c] for c in columns), strict=True)]
     seen = _blindness(panel, borders)
     return table.merge(seen, left_on="target_region", right_on="region_id").drop(columns="region_id")[
         list(SPILLOVER_COLUMNS)
     ]
+
+
+@dataclass(frozen=True)
+class PublishedMargins:
+    """Maps counts of simulated paths onto the published distribution of each region and month.
+
+    Attributes
+    ----------
+    simulated : numpy.ndarray
+        Factual counts of the paths, sorted, (paths, months, regions).
+    published : numpy.ndarray
+        Published draws, sorted, (draws, months, regions).
+    within : numpy.ndarray
+        One number in [0, 1) per path, month and region, which orders equal counts, (paths, months, regions).
+    """
+
+    simulated: np.ndarray
+    published: np.ndarray
+    within: np.ndarray
+
+    @classmethod
+    def of(cls, worlds: Worlds, pool: Draws) -> PublishedMargins | None:
+        """None where the published forecast has not every month of the paths."""
+        paths, months, _ = worlds.paths.shape
+        if list(pool.horizons[:months]) != list(range(1, months + 1)):
+            return None
+        # Inside its stratum a stratified number is random by itself.
+        return cls(
+            np.sort(worlds.paths, axis=0),
+            np.sort(pool.values[:, :months], axis=0),
+            (worlds.uniforms * paths) % 1.0,
+        )
+
+    def both(self, factual: np.ndarray, cut: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Counts of some regions in two worlds under one map, so that no count is larger in the lesser world.
+
+        The ranks of the factual paths are kept (Schaake shuffle; Clark and others 2004), and so are the published
+        margins; a lesser count gets the rank that it has among the factual ones.
+        """
+        out = np.zeros((2, *factual.shape), dtype=np.int64)
+        draws = len(self.published)
+        for month in range(factual.shape[1]):
+            for column, region in enumerate(to):
+                known, within = self.simulated[:, month, region], self.within[:, month, region]
+                target = self.published[:, month, region]
+                for world, counts in enumerate((factual[:, month, column], cut[:, month, column])):
+                    low, high = (np.searchsorted(known, counts, side=side) for side in ("left", "right"))
+                    rank = (low + within * (high - low)) / len(known)
+                    out[world, :, month, column] = target[np.minimum(rank * draws, draws - 1).astype(np.intp)]
+        return out[0], out[1]
+
+
+def _as_published(
+    risks: dict[str, np.ndarray],
+    published: np.ndarray,
+    mapped: tuple[np.ndarray, np.ndarray] | None,
+    span: int,
+    threshold: int,
+) -> dict[str, np.ndarray]:
+    """The path model's risks scaled to the published one: with the border it is that, without it as much less.
+
+    Where the published forecast lacks months the path model's own numbers stand.
+    """
+    own = {**risks, "pool_risk": published, "model_risk": risks["risk_factual"]}
+    if mapped is None or np.isnan(published).any():
+        return own
+    with_, without = ((world[:, :span].sum(axis=1) >= threshold).mean(axis=0) for world in mapped)
+    left = np.where(with_ > 0, without / np.where(with_ > 0, with_, 1.0), 1.0)
+    cut = published * left
+    difference = published - cut
+    # The interval keeps its width relative to the difference, or to the risk where nothing differs.
+    whole = np.where(risks["risk_factual"] > 0, risks["risk_factual"], 1.0)
+    scale = np.where(
+        risks["risk_difference"] > 0,
+        difference / np.where(risks["risk_difference"] > 0, risks["risk_difference"], 1.0),
+        published / whole,
+    )
+    return {
+        **own,
+        "risk_factual": published,
+        "risk_cut": cut,
+        "risk_difference": difference,
+        "risk_low": np.minimum(risks["risk_low"] * scale, difference),
+        "risk_high": np.clip(risks["risk_high"] * scale, difference, np.maximum(published, difference)),
+    }
+
+
+def _disagree(worlds: Worlds, pool: Draws) -> np.ndarray:
+    """Whether path model and forecast differ on at least one event within all months, bool (regions,)."""
+    own = (worlds.paths.sum(axis=1) >= 1).mean(axis=0)
+    published = _pool_risk(pool, worlds.paths.shape[1], 1)
+    larger, smaller = np.maximum(own, published), np.minimum(own, published)
+    return np.asarray((larger > DISAGREE_FACTOR * smaller) & (larger - smaller > DISAGREE_LEAST))
 
 
 def _share_columns(worlds: Worlds, source: str, span: int, to: np.ndarray) -> dict[str, np.ndarray]:
@@ -225,23 +317,9 @@ def declared_pairs(pairs: pd.DataFrame) -> set[tuple[str, str]]:
     return {(str(r.source_country), str(r.target_country)) for r in rows_of(pairs) if r.declared}
 
 
-def distinguishable_pairs(pairs: pd.DataFrame) -> set[tuple[str, str]]:
-    """Those of them whose signal is told apart from a shock on both sides."""
-    column = "distinguishable_from_shock"
-    return declared_pairs(pairs[pairs[column].astype(bool)]) if column in pairs else set()
-
-
-def note_on(distinguishable: bool) -> str:
-    """How often a shock would pass for a signal, for the words of a declared border."""
-    return DISTINGUISHABLE_NOTE if distinguishable else SHARED_NOTE
-
-
-def _statement(declared: bool, distinguishable: bool, share: float, risk: float) -> str:
-    """One row in words; without a declared signal there is no number in them."""
-    if not declared:
-        return NO_SIGNAL
-    note = note_on(distinguishable)
-    return f"{share:.0%} of expected events model-attributed; {100 * risk:.1f} points of risk; {note}"
+def grades_of(pairs: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """How good the evidence is, by source and target country."""
+    return {(str(r.source_country), str(r.target_country)): str(r.grade) for r in rows_of(with_grades(pairs))}
 
 
 def _blindness(panel: Panel, borders: pd.DataFrame | None) -> pd.DataFrame:

@@ -10,20 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ...data.errors import SchemaError
 from ...data.frames import rows_of
+from ...training.diffusion.border_signal import GRADES, NONE_SHOWN
 from ...training.diffusion.design import lag_states
 from ...training.diffusion.model import Diffusion
 from ...training.diffusion.simulation import mean_paths
 from ...training.diffusion.uncertainty import Ensemble, Expected, spread
 from ...training.models.base import Problem
 from ..release import with_past_events
-from .attribution import NO_SIGNAL, SPANS, declared_pairs, distinguishable_pairs, note_on
+from .attribution import SPANS, declared_pairs, grades_of
+from .words import share_statement
 
 #: Armed groups whose events are counted apart; every other event is "other".
 GROUP_MEASURES = {
@@ -88,9 +89,9 @@ class ModelAtOrigin:
         return declared_pairs(self.model.pairs)
 
     @cached_property
-    def distinguishable_borders(self) -> set[tuple[str, str]]:
-        """Borders whose signal is told apart from a shock."""
-        return distinguishable_pairs(self.model.pairs)
+    def grades(self) -> dict[tuple[str, str], str]:
+        """How good the evidence of each border is."""
+        return grades_of(self.model.pairs)
 
     def declared(self, source: str, target: str) -> bool:
         """Whether the border from one country into another carries a declared signal."""
@@ -231,13 +232,13 @@ def chains(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame:
             view.expect(max(longer), links).totals for links in (None, into, on, into | on)
         )
         declared = view.declared(source, via) and view.declared(via, target)
-        distinguishable = {(source, via), (via, target)} <= view.distinguishable_borders
+        grade = max((view.grades[source, via], view.grades[via, target]), key=GRADES.index)
         for span in longer:
             at = span - 1
             through = whole[at] - first[at] - second[at] + both[at]
             rows = _rows(view, through, whole[at], source, span, via_country=via)
             rows = rows[rows["target_country"] == target]
-            tables.append(rows.assign(declared=declared, distinguishable=distinguishable))
+            tables.append(rows.assign(declared=declared, grade=grade))
     return _table(tables, ["via_country"])
 
 
@@ -275,7 +276,7 @@ def _rows(
             "share_low": low,
             "share_high": high,
             "declared": np.array([k in view.declared_borders for k in keys], dtype=bool),
-            "distinguishable": np.array([k in view.distinguishable_borders for k in keys], dtype=bool),
+            "grade": [view.grades.get(k, NONE_SHOWN) for k in keys],
         }
     )
 
@@ -285,21 +286,12 @@ def _table(tables: Sequence[pd.DataFrame], labels: Sequence[str]) -> pd.DataFram
     columns = [*labels, "source_country", "target_region", "target_country", "horizon", "events"]
     columns += ["share", "share_low", "share_high", "declared"]
     some = [t for t in tables if len(t)]
-    table = (
-        pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=[*columns, "distinguishable"])
-    )
+    table = pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=[*columns, "grade"])
     table["statement"] = [
-        f"{row.share:.0%} of expected events model-attributed{_between(row)}; {note_on(row.distinguishable)}"
-        if row.declared
-        else NO_SIGNAL
+        share_statement(row.grade, row.source_country, row.share_low, row.share_high)
         for row in rows_of(table)
     ]
-    return table[[*columns, "statement"]]
-
-
-def _between(row: Any) -> str:
-    """The interval in words, where there is one."""
-    return "" if np.isnan(row.share_low) else f" ({row.share_low:.0%} to {row.share_high:.0%})"
+    return table[[*columns, "grade", "statement"]]
 
 
 def exact_answers(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> dict[str, pd.DataFrame]:

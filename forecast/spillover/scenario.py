@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,14 @@ import pandas as pd
 from ...data.errors import OriginError, RegionError, SourceError, UsageError, nearest
 from ...data.frames import csv_frame
 from ...data.panel import Panel
+from ...training.diffusion.border_signal import GRADES
 from ...training.diffusion.design import lag_states
 from ...training.diffusion.model import Diffusion
 from ...training.diffusion.simulation import means_along, simulate, size_at_origin
 from ...training.diffusion.uncertainty import Ensemble, spread
 from ...training.models.base import Problem
-from .attribution import NO_SIGNAL, SHARED, declared_pairs, distinguishable_pairs, stratified_uniforms
+from .attribution import grades_of, stratified_uniforms
+from .words import NO_BORDER, shock_words
 
 COLUMNS = (
     "level",
@@ -286,8 +288,8 @@ def run_scenario(
         tables.append(_compare(label, labels, sums[0], sums[1], sums[2]))
     table = pd.concat(tables, ignore_index=True)
     touched = {str(c) for c in of[plan.touched]}
-    declared, distinguishable = declared_pairs(model.pairs), distinguishable_pairs(model.pairs)
-    statements = {c: _may_be_said(c, touched, declared, distinguishable) for c in set(model.countries)}
+    grades = grades_of(model.pairs)
+    statements = {c: _may_be_said(c, touched, grades) for c in set(model.countries)}
     return table.assign(statement=table["country"].map(statements))[list(COLUMNS)]
 
 
@@ -334,18 +336,12 @@ def effects(table: pd.DataFrame, most: int = 12) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def _may_be_said(
-    country: str,
-    touched: AbstractSet[str],
-    declared: AbstractSet[tuple[str, str]],
-    distinguishable: AbstractSet[tuple[str, str]],
-) -> str:
+def _may_be_said(country: str, touched: AbstractSet[str], grades: Mapping[tuple[str, str], str]) -> str:
     """What may be said of a difference in a country, given where the scenario sets something."""
-    into = {(source, country) for source in touched}
     if country in touched:
         return "inside the country"
-    if into & distinguishable:
-        return "model-attributed"
-    if into & declared:
-        return f"model-attributed, {SHARED}"
-    return f"{NO_SIGNAL} across the border"
+    into = [grades[source, country] for source in sorted(touched) if (source, country) in grades]
+    if not into:
+        return NO_BORDER
+    best = min(into, key=GRADES.index)
+    return f"model-attributed; evidence: {best}{shock_words(best)}"

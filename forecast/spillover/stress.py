@@ -9,8 +9,9 @@ import pandas as pd
 
 from ...training.diffusion.simulation import simulate, size_at_origin
 from ...training.diffusion.uncertainty import risk_spread, size_of
-from .attribution import NO_SIGNAL, SPANS, THRESHOLDS, note_on
+from .attribution import SPANS, THRESHOLDS
 from .breakdown import ModelAtOrigin
+from .words import stress_statement
 
 #: Months whose median and 90th percentile the stress test takes, and those percentiles.
 STRESS_MONTHS = 60
@@ -27,6 +28,7 @@ COLUMNS = (
     "response_low",
     "response_high",
     "declared",
+    "grade",
     "statement",
 )
 
@@ -52,7 +54,7 @@ def stress_response(
     -------
     pandas.DataFrame
         ``source_country, target_region, target_country, horizon, threshold, risk_calm, risk_stress, stress_response,
-        response_low, response_high, declared, statement``.
+        response_low, response_high, declared, grade, statement``.
     """
     months, levels, tables = uniforms.shape[1], stress_levels(view), []
     size = size_at_origin(view.model, view.states)
@@ -107,12 +109,8 @@ def _responses(
 ) -> pd.DataFrame:
     """Rows of one source, span and threshold, with their words."""
     keys = [(source, str(c)) for c in view.country[to]]
-    words = [
-        f"{100 * value:.1f} points of risk model-attributed to stress; {note_on(key in view.distinguishable_borders)}"
-        if key in view.declared_borders
-        else NO_SIGNAL
-        for key, value in zip(keys, columns["stress_response"], strict=True)
-    ]
+    grades = [view.grades[key] for key in keys]
+    words = [stress_statement(*row) for row in zip(grades, columns["stress_response"], strict=True)]
     return pd.DataFrame(
         {
             "source_country": source,
@@ -120,6 +118,7 @@ def _responses(
             "target_country": view.country[to],
             **columns,
             "declared": np.array([k in view.declared_borders for k in keys], dtype=bool),
+            "grade": grades,
             "statement": words,
         }
     )

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .border_signal import PAIR_COLUMNS, WEAK, current_names, judge_borders
+    from .border_signal import (
+        GRADES,
+        NONE_SHOWN,
+        PAIR_COLUMNS,
+        SOME,
+        STRONG,
+        TOO_FEW,
+        current_names,
+        judge_borders,
+        with_grades,
+    )
     from .design import Design, Term, lag_states, make_design
     from .fit import PERMUTATIONS, assemble, fit_diffusion
     from .kernel import Kernel
@@ -18,9 +28,13 @@ else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "GRADES",
+    "NONE_SHOWN",
     "PAIR_COLUMNS",
     "PERMUTATIONS",
-    "WEAK",
+    "SOME",
+    "STRONG",
+    "TOO_FEW",
     "Design",
     "Diffusion",
     "Ensemble",
@@ -42,4 +56,5 @@ __all__ = [
     "size_at_origin",
     "size_of",
     "spread",
+    "with_grades",
 ]

@@ -45,6 +45,7 @@ PAIR_COLUMNS = (
     "declared",
     "distinguishable_from_shock",
     "verdict",
+    "grade",
 )
 #: What columns were called in releases and stored models of the first version.
 _FORMER = {"apart": "distinguishable_from_shock"}
@@ -58,11 +59,45 @@ FEW = "too few events"
 #: Nothing is declared of a border unless both of its countries have had so many events.
 FEWEST = 10
 UNCHECKED = "permutation check not run"
+#: How good the evidence for a border is, whatever its size; the best first.
+STRONG, SOME, NONE_SHOWN, TOO_FEW = GRADES = ("strong", "some", "none shown", "too few data")
 
 
 def current_names(pairs: pd.DataFrame) -> pd.DataFrame:
-    """A stored table of pairs, whichever version wrote it, with the names that columns have today."""
-    return pairs.rename(columns=_FORMER)
+    """A stored table of pairs, whichever version wrote it, with the names and the grades that it has today."""
+    return with_grades(pairs.rename(columns=_FORMER))
+
+
+def with_grades(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The pairs with a column ``grade``, one of :data:`GRADES`; what a smaller table lacks counts as not passed.
+
+    *strong*: declared, and distinguishable from a shock on both sides; *some*: declared, or significantly open without
+    passing the permuted borders; *too few data*: too few events on either side; *none shown*: all others.
+
+    Examples
+    --------
+    >>> columns = ["coefficient", "p_holm", "declared"]
+    >>> table = pd.DataFrame([(0.3, 0.001, True), (0.2, 0.02, False), (0.0, 1.0, False)], columns=columns)
+    >>> with_grades(table)["grade"].tolist()
+    ['some', 'some', 'none shown']
+    """
+    if "grade" in pairs:
+        return pairs
+
+    def column(name: str, absent: object) -> pd.Series:
+        return pairs[name] if name in pairs else pd.Series([absent] * len(pairs), index=pairs.index)
+
+    declared = column("declared", False).astype(bool)
+    distinguishable = column("distinguishable_from_shock", False).astype(bool)
+    significant = (column("p_holm", 1.0).astype(float) < SIGNIFICANT) & (
+        column("coefficient", 0.0).astype(float) > 0
+    )
+    graded = {
+        TOO_FEW: column("verdict", "") == FEW,
+        STRONG: declared & distinguishable,
+        SOME: declared | significant,
+    }
+    return pairs.assign(grade=np.select(list(graded.values()), list(graded), NONE_SHOWN))
 
 
 def judge_borders(
@@ -205,7 +240,7 @@ def _permuted(
         CLOSE: close,
     }
     pairs["verdict"] = np.select(list(reasons.values()), list(reasons), ANYWHERE)
-    return pairs[list(PAIR_COLUMNS)]
+    return with_grades(pairs)[list(PAIR_COLUMNS)]
 
 
 def _with_events(design: Design) -> list[str]:

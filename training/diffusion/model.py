@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: The propagation matrix is scaled back when its largest eigenvalue passes this; above 1 paths would explode.
 LARGEST_RADIUS = 0.98
-_NO_NUMBERS = ("declared", "distinguishable_from_shock", "verdict", "permutations")
+_NO_NUMBERS = ("declared", "distinguishable_from_shock", "verdict", "permutations", "grade")
 
 
 #: Significant digits that a stored coefficient keeps; it is drawn with no more, so that storing loses nothing.

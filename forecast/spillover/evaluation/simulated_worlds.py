@@ -15,6 +15,8 @@ from ....data.simulation import Truth, World, propagation_matrix, simulate_count
 #: The border on trial, and the last months of a world that its shares are asked for.
 PAIR = ("MLI", "BFA")
 SPAN = 6
+#: What an event excites in domestic neighbours: large regions have twice the mean border, and may not explode.
+SPREAD = 0.15
 #: Correlation of a border's shared shock from one month to the next.
 PERSISTENCE = 0.8
 
@@ -53,7 +55,14 @@ class Setting:
     def world(self, months: int) -> World:
         """The truth to simulate from."""
         open_ = {PAIR: self.permeability, PAIR[::-1]: self.back}
-        return World(months, permeability=open_, common_shock=self.common_shock, season=self.season)
+        return World(
+            months,
+            spread=SPREAD,
+            by_length=True,
+            permeability=open_,
+            common_shock=self.common_shock,
+            season=self.season,
+        )
 
 
 SETTINGS = (
@@ -125,6 +134,7 @@ def evaluate_worlds(
 def judge_world(trial: Trial, setting: int, number: int) -> dict[str, Any]:
     """Simulate one world, fit it, and compare with the truth."""
     from ....features import Lag, Recipe
+    from ....training.diffusion.border_signal import SOME, STRONG
     from ....training.diffusion.fit import fit_diffusion
     from ....training.models.base import Problem
 
@@ -141,6 +151,7 @@ def judge_world(trial: Trial, setting: int, number: int) -> dict[str, Any]:
         problem, panel.months[-1], permutations=trial.permutations, rng=rng, intervals=[PAIR]
     )
     pairs = model.pairs.set_index(["source_country", "target_country"])
+    graded = pairs["grade"].isin([STRONG, SOME])
     there: Any = pairs.loc[PAIR]
     back: Any = pairs.loc[PAIR[::-1]]
     true = world.spread * chosen.permeability
@@ -152,6 +163,8 @@ def judge_world(trial: Trial, setting: int, number: int) -> dict[str, Any]:
         "back": bool(back.declared),
         "there_distinguishable": bool(there.distinguishable_from_shock),
         "back_distinguishable": bool(back.distinguishable_from_shock),
+        "there_graded": bool(graded[PAIR]),
+        "back_graded": bool(graded[PAIR[::-1]]),
         "others": int(others),
         "estimate": float(there.coefficient),
         "covered": bool(there.coefficient_low <= true <= there.coefficient_high),
@@ -241,12 +254,15 @@ def summarise(rows: pd.DataFrame, trial: Trial) -> pd.DataFrame:
                 "distinguishable_either": (
                     part["there_distinguishable"] | part["back_distinguishable"]
                 ).mean(),
+                "graded_there": part["there_graded"].mean(),
+                "graded_back": part["back_graded"].mean(),
+                "graded_either": (part["there_graded"] | part["back_graded"]).mean(),
                 "exactly_so": rate.mean(),
                 "rate_low": low,
                 "rate_high": high,
                 "exactly_so_distinguishable": _as_expected(part, setting, "_distinguishable").mean(),
                 "other_pairs_declared": (part["others"] > 0).mean(),
-                "true_coefficient": 0.3 * setting.permeability,
+                "true_coefficient": SPREAD * setting.permeability,
                 "mean_estimate": part["estimate"].mean(),
                 "coefficient_covered": part["covered"].mean(),
                 "shares_covered": part["shares_inside"].sum() / part["shares"].sum(),

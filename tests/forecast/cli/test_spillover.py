@@ -24,7 +24,7 @@ def data(tmp_path: Path) -> list[str]:
 def test_spillover_writes_every_table_and_prints_one(run: Run, data: list[str], tmp_path: Path) -> None:
     code, out, _ = run("spillover", *data, "--out", "found")
     assert code == 0
-    assert "of 2 borders carry a declared signal" in out
+    assert "of 2 borders show some evidence or more" in out
     names = {p.name for p in (tmp_path / "found").iterdir()}
     assert names >= {"pairs.csv", "countries.csv", "regions.csv", "routes.csv", "chains.csv", "stress.csv"}
     assert len(json.loads((tmp_path / "found" / "diffusion.json").read_text())["endemic"]) == 8
@@ -40,7 +40,7 @@ def test_without_a_signal_no_number_is_printed(run: Run, data: list[str]) -> Non
     code, out, _ = run("spillover", *data, "--view", "routes")
     assert code == 0
     assert "0 of 2 borders" in out
-    assert out.splitlines()[1:] == ["no measurable signal"]
+    assert out.splitlines()[1:] == ["No evidence shown that anything crosses."]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_another_kernel_gives_another_answer(run: Run, data: list[str], tmp_path
         assert plain[1] != other[1]
     assert run("spillover", *data, "--saturation", "3", "--out", "found")[0] == 0
     stored = json.loads((tmp_path / "found" / "diffusion.json").read_text())
-    assert stored["kernel"] == {"decay": None, "saturation": 3.0}
+    assert stored["kernel"] == {"decay": None, "saturation": 3.0, "common_border": "length"}
 
 
 def test_a_scenario_prints_and_writes_its_difference(run: Run, data: list[str], tmp_path: Path) -> None:

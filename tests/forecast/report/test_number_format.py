@@ -123,7 +123,7 @@ def test_across_borders(out: Path, files: Files, said: dict[str, str]) -> None:
     expected = files.mean.loc[:3].sum()
     attributed = (table.target_region.map(expected) * table.share_total).rename("attributed")
     first = table.join(attributed).sort_values("attributed").iloc[-1]
-    assert f"attributes {percent(first.share_total)} of the events expected in" in said["Across borders"]
+    assert f"bout {percent(first.share_total)} of the events expected in" in said["Across borders"]
 
 
 def test_a_calm_world_is_told_without_a_number() -> None:

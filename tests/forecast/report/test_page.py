@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -189,22 +190,35 @@ def test_ids_are_unique_and_references_resolve(page: Page) -> None:
     assert described <= set(ids)
 
 
-def test_no_signal_is_said_and_no_arrow_drawn() -> None:
-    html = render(make_result(declared=False))
-    assert "no measurable signal" in html
-    assert 'class="arrow"' not in html
-    assert "Where it is expected to go" not in html
-    assert 'class="arrow"' in render(make_result())
+def with_routes(made: Any, grade: str) -> Any:
+    ids, of = made.panel.region_ids, made.panel.countries
+    here, there = ids[of.index("MLI")], ids[of.index("BFA")]
+    row = {"source_region": here, "target_region": there, "horizon": 3, "events": 2.0, "grade": grade}
+    return dataclasses.replace(made, answers={"routes": pd.DataFrame([row])})
 
 
-def test_every_border_says_whether_it_is_told_apart_from_a_shock() -> None:
+def test_corridors_are_drawn_and_dashed_where_no_evidence_is_shown() -> None:
     made = make_result()
-    for distinguishable, words in (
-        (False, "not told apart from a shock"),
-        (True, "; told apart from a shock"),
-    ):
+    assert "No corridor to draw" in render(made)
+    assert 'class="arrow"' in render(with_routes(made, "some"))
+    html = render(with_routes(made, "none shown"))
+    assert 'class="arrow unshown"' in html
+    assert 'class="arrow"' not in html
+
+
+def test_every_border_has_its_row_and_its_grade() -> None:
+    made = make_result()
+    for distinguishable, grade in ((False, "some"), (True, "strong")):
         told = dataclasses.replace(made, pairs=made.pairs.assign(distinguishable_from_shock=distinguishable))
-        assert render(told).count(f"{words} on both sides</td>") == made.pairs.declared.sum() > 0
+        table = render(told).split("What presses on each country")[1].split("</table>")[0]
+        assert table.count("<tr><td>") == len(made.pairs)
+        assert table.count(f"<td>{grade}</td>") == made.pairs.declared.sum() > 0
+
+
+def test_false_alarms_of_grades_stand_in_one_footnote() -> None:
+    section = render(make_result()).split('<section id="spillover"')[1].split("</section>")[0]
+    assert section.count("simulated worlds") == 1
+    assert section.count('href="#grades"') == section.count('id="grades"') == 1
 
 
 def test_partly_blind_regions_are_named(page: Page) -> None:
@@ -352,33 +366,3 @@ def test_countries_anywhere_are_named() -> None:
     for name in ("Colombia", "Indonesia", "Ukraine", "Philippines"):
         assert name in text
     assert "Mali" not in text
-
-
-def test_trials_of_spillover_stand_with_their_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harmattan.forecast.report import page as pages
-
-    found = pd.DataFrame(
-        [
-            (
-                "simulated worlds",
-                "open",
-                "at least 90 %",
-                0.93,
-                0.9,
-                0.95,
-                100,
-                True,
-                "Open: 93 % of worlds.",
-            ),
-            ("history", "TGO", "a signal before 2021", None, None, None, 30, False, "Into TGO none."),
-            ("power", "weak", "no claim", 0.4, None, None, 100, None, "Weak: 40 %."),
-        ],
-        columns=["part", "what", "expected", "found", "low", "high", "cases", "as_expected", "words"],
-    )
-    found["as_expected"] = found["as_expected"].astype(object)
-    monkeypatch.setattr(pages, "load_evaluation", lambda: found)
-    text = " ".join(Page(render(make_result())).text)
-    assert "1 of 2 statements came out as expected" in text
-    assert "Into TGO none." in text
-    monkeypatch.setattr(pages, "load_evaluation", lambda: None)
-    assert "How these numbers were tried" not in render(make_result())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 
 import numpy as np
@@ -18,7 +19,6 @@ from harmattan.forecast.report import tables
 from harmattan.forecast.report.hindsight import hindsight, rehearsed, revisions
 from harmattan.forecast.report.number_format import count, month_name, percent, signed
 from harmattan.forecast.result import ForecastResult
-from harmattan.forecast.spillover.attribution import DISTINGUISHABLE_NOTE, SHARED_NOTE
 from harmattan.training.distribution import Draws
 
 
@@ -126,53 +126,54 @@ def test_border_sentence_gives_the_declared_shares(result: ForecastResult) -> No
     first = table.sort_values("events").iloc[-1]
     sentence = words.border_sentence(spill)
     assert sentence.facts["targets"][0] == first.target_region  # type: ignore[index]
-    assert f"attributes {percent(first.share_total)} of the events expected in" in sentence.text
+    assert sentence.text.startswith(f"About {percent(first.share_total)} of the events expected in")
     assert "model-attributed" in sentence.text
     assert "caused" not in sentence.text
 
 
-def test_border_sentence_gives_the_interval_of_a_share(result: ForecastResult) -> None:
+def bounded(result: ForecastResult, low: float, high: float) -> tables.SpilloverSummary:
     table = result.spillover
-    bounded = table.assign(share_low=0.8 * table.share_total, share_high=1.2 * table.share_total)
-    changed = dataclasses.replace(result, spillover=bounded)
+    table = table.assign(share_low=low * table.share_total, share_high=high * table.share_total)
+    changed = dataclasses.replace(result, spillover=table)
     spill = tables.spillover(changed, tables.region_outlook(changed, "events"))
     assert spill is not None
-    first = spill.declared.iloc[0]
-    told = f"{percent(first.share_total)} ({80 * first.share_total:.0f}–{120 * first.share_total:.0f}%) of"
-    text = words.border_sentence(spill).text
-    assert told in text
-    assert f"(model-attributed shares, with 90% intervals, not proof of cause: {SHARED_NOTE})" in text
+    return spill
 
 
-def test_border_sentence_says_how_often_a_shock_would_pass(result: ForecastResult) -> None:
-    told = dataclasses.replace(
-        result, pairs=result.pairs.assign(distinguishable_from_shock=result.pairs.declared)
-    )
-    for changed, note in ((result, SHARED_NOTE), (told, DISTINGUISHABLE_NOTE)):
-        spill = tables.spillover(changed, tables.region_outlook(changed, "events"))
-        sentence = words.border_sentence(spill)
-        assert sentence.text.endswith(f"not proof of cause: {note}).")
-        assert sentence.facts["distinguishable"] == (changed is told)
+def test_border_sentence_says_at_most_always_and_at_least_only_where_strong(result: ForecastResult) -> None:
+    strong = result.pairs.assign(distinguishable_from_shock=result.pairs.declared)
+    for changed, grade in ((result, "some"), (dataclasses.replace(result, pairs=strong), "strong")):
+        spill = bounded(changed, 0.8, 1.2)
+        sentence, first = words.border_sentence(spill), spill.shown.iloc[0]
+        assert f"at most {math.ceil(120 * first.share_total)} % of the events" in sentence.text.lower()
+        assert ("at least" in sentence.text.lower()) == (grade == "strong")
+        assert sentence.facts["grades"] == [grade, grade]
+        assert sentence.text.count(f"evidence: {grade})") == 2
 
 
-def test_border_sentence_without_signal_has_no_number() -> None:
+def test_no_sentence_about_a_border_is_longer_than_thirty_words(result: ForecastResult) -> None:
+    text = words.border_sentence(bounded(result, 0.8, 1.2), top=3).text
+    assert max(len(part.split()) for part in text.split(". ")) <= 30
+
+
+def test_border_sentence_without_evidence_has_no_number() -> None:
     result = make_result(declared=False)
+    result = dataclasses.replace(result, pairs=result.pairs.assign(p_holm=1.0))
     spill = tables.spillover(result, tables.region_outlook(result, "events"))
     sentence = words.border_sentence(spill)
-    assert "no measurable signal" in sentence.text
+    assert sentence.text.startswith("No border between these countries shows evidence")
     assert not re.search(r"\d", sentence.text)
 
 
-def test_a_signal_that_carries_next_to_nothing_is_called_that(result: ForecastResult) -> None:
+def test_a_border_that_carries_next_to_nothing_is_called_that(result: ForecastResult) -> None:
     table = result.spillover.assign(share_total=1e-6)
     tiny = dataclasses.replace(result, spillover=table)
     spill = tables.spillover(tiny, tables.region_outlook(tiny, "events"))
     sentence = words.border_sentence(spill)
-    assert sentence.text.startswith("The link across 2 borders is measurable, but over the next 3 months")
-    assert "no measurable signal" not in sentence.text
+    assert "holds for 2 borders, but over 3 months less than a tenth of an event" in sentence.text
 
 
-def test_matrix_adds_up_attributed_events(result: ForecastResult) -> None:
+def test_borders_add_up_attributed_events(result: ForecastResult) -> None:
     outlook = tables.region_outlook(result, "events")
     spill = tables.spillover(result, outlook)
     assert spill is not None
@@ -183,9 +184,8 @@ def test_matrix_adds_up_attributed_events(result: ForecastResult) -> None:
         expected[country]
         * of_pair.set_index("target_region").share_total.reindex(np.array(result.panel.region_ids)[country])
     ).sum() / expected[country].sum()
-    got = spill.shares[spill.sources.index("MLI"), spill.targets.index("BFA")]
-    assert got == pytest.approx(share)
-    assert np.isnan(spill.shares[spill.sources.index("BFA"), spill.targets.index("MLI")])
+    got = spill.borders.set_index(["source_country", "target_country"]).share
+    assert got["MLI", "BFA"] == pytest.approx(share)
 
 
 @pytest.mark.parametrize(

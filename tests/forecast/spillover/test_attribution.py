@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,16 +13,16 @@ from small_worlds import diffusion, ladder_panel, problem_of
 
 from harmattan.data.panel import Panel
 from harmattan.forecast.spillover.attribution import (
-    NO_SIGNAL,
-    SHOCK_NOTE,
     SPANS,
     SPILLOVER_COLUMNS,
     THRESHOLDS,
+    PublishedMargins,
     Worlds,
     simulate_worlds,
     spillover_table,
     stratified_uniforms,
 )
+from harmattan.forecast.spillover.words import DISAGREE, SHOCK_NOTE
 from harmattan.training.diffusion.model import Diffusion
 from harmattan.training.distribution import Draws
 from harmattan.training.models.base import Problem
@@ -98,7 +97,7 @@ def test_shares_and_risks_are_coherent(
     np.testing.assert_allclose(one.share_total, one.share_direct, atol=1e-9)
 
 
-def test_risks_are_counts_of_paths(problem: Problem) -> None:
+def test_with_the_border_a_risk_is_the_published_one_and_without_it_as_much_less(problem: Problem) -> None:
     model = diffusion(a_to_b=0.6)
     worlds, panel, pool = worlds_of(model, problem), problem.panel, pool_of(problem.panel)
     table = spillover_table(model, worlds, panel, pool, None).set_index(
@@ -107,32 +106,51 @@ def test_risks_are_counts_of_paths(problem: Problem) -> None:
     at = panel.region_ids.index("BBB-2")
     for span, threshold in ((1, 1), (3, 5), (6, 25)):
         row = table.loc[("BBB-2", span, threshold)]
-        factual, cut = worlds.paths[:, :span, at], worlds.cut["AAA"][:, :span, at]
-        assert row.risk_factual == np.mean([sum(path) >= threshold for path in factual.tolist()])
-        assert row.risk_cut == np.mean([sum(path) >= threshold for path in cut.tolist()])
-        inside = pool.values[:, :span, at].tolist()
-        assert row.pool_risk == np.mean([sum(draw) >= threshold for draw in inside])
+        factual = worlds.paths[:, :span, at].sum(axis=1)
+        assert row.model_risk == np.mean(factual >= threshold)
+        published = np.mean(pool.values[:, :span, at].sum(axis=1) >= threshold)
+        assert row.risk_factual == row.pool_risk == published
+        assert 0 <= row.risk_cut <= published
         share = 1 - worlds.cut_mean["AAA"][:span, at].sum() / worlds.mean[:span, at].sum()
         assert row.share_total == pytest.approx(share)
+    assert (table.risk_difference > 0).any()
 
 
-def test_without_a_declared_signal_no_statement_holds_a_digit(table: pd.DataFrame) -> None:
-    quiet = table[~table.declared]
-    assert set(quiet.source_country) == {"BBB"}
-    assert (quiet.statement == NO_SIGNAL).all()
-    assert not quiet.statement.str.contains(r"\d").any()
+def test_mapped_paths_have_the_published_margins_and_never_rise_by_a_cut(problem: Problem) -> None:
+    worlds, pool = worlds_of(diffusion(a_to_b=0.6), problem), pool_of(problem.panel)
+    mapping = PublishedMargins.of(worlds, pool)
+    assert mapping is not None
+    to = np.arange(4, 8)
+    with_, without = mapping.both(worlds.paths[:, :, to], worlds.cut["AAA"][:, :, to], to)
+    assert (without <= with_).all()
+    assert (without < with_).any()
+    same = worlds.paths[:, :, to] == worlds.cut["AAA"][:, :, to]
+    np.testing.assert_array_equal(with_[same], without[same])
+    np.testing.assert_allclose(with_.mean(axis=0), pool.values[:, :, to].mean(axis=0), atol=0.25)
 
 
-def test_a_declared_statement_tells_its_own_columns(table: pd.DataFrame) -> None:
-    loud = table[table.declared]
+def test_a_row_says_where_path_model_and_forecast_disagree(problem: Problem) -> None:
+    model, panel = diffusion(a_to_b=0.6, endemic=0.01), problem.panel
+    worlds = worlds_of(model, problem)
+    same = Draws(worlds.paths, panel.months[-1], (1, 2, 3, 4, 5, 6), panel.region_ids, "events")
+    assert not spillover_table(model, worlds, panel, same, None).models_disagree.any()
+    none = replace(same, values=np.zeros_like(worlds.paths))
+    rows = spillover_table(model, worlds, panel, none, None)
+    assert rows.models_disagree.all()
+    assert rows.statement.str.endswith(DISAGREE).all()
+
+
+def test_statements_say_the_robust_end_and_the_grade(table: pd.DataFrame) -> None:
+    loud, quiet = table[table.declared], table[~table.declared]
     assert set(loud.source_country) == {"AAA"}
-    for row in loud.itertuples():
-        share, points = (float(x) for x in re.findall(r"\d+(?:\.\d+)?", row.statement)[:2])
-        assert share == pytest.approx(100 * row.share_total, abs=0.51)
-        assert points == pytest.approx(100 * row.risk_difference, abs=0.051)
-        assert "model-attributed" in row.statement
-        assert "caused" not in row.statement
-        assert SHOCK_NOTE in row.statement
+    assert set(quiet.source_country) == {"BBB"}
+    assert set(loud.grade) == {"some"}
+    assert loud.statement.str.contains(SHOCK_NOTE, regex=False).all()
+    assert set(quiet.grade) == {"none shown"}
+    assert quiet.statement.str.contains("evidence: none shown", regex=False).all()
+    assert not table.statement.str.contains("caused").any()
+    longest = max(len(part.split()) for text in table.statement for part in text.split(". "))
+    assert longest <= 30
 
 
 def test_a_region_that_sees_less_than_three_fifths_of_its_border_is_partly_blind(table: pd.DataFrame) -> None:
@@ -170,17 +188,18 @@ def test_the_pools_risk_is_missing_where_its_horizons_have_holes(problem: Proble
     assert rows.risk_factual.notna().all()
 
 
-def test_closed_borders_give_an_empty_table_with_its_columns(problem: Problem) -> None:
+def test_a_border_that_nothing_crosses_has_its_rows_all_the_same(problem: Problem) -> None:
     model = diffusion(a_to_b=0.0, b_to_a=0.0)
     rows = spillover_table(model, worlds_of(model, problem), problem.panel, pool_of(problem.panel), None)
     assert tuple(rows.columns) == SPILLOVER_COLUMNS
-    assert rows.empty
+    assert set(rows.source_country) == {"AAA", "BBB"}
+    assert (rows[["share_direct", "share_total", "risk_difference"]] == 0).all(axis=None)
 
 
 def test_past_imports_stay_in_every_world(problem: Problem) -> None:
     model = diffusion(a_to_b=0.6, b_to_a=0.0)
     worlds = worlds_of(model, problem)
-    assert set(worlds.cut) == {"AAA"}
+    np.testing.assert_array_equal(worlds.cut["BBB"], worlds.paths)
     home = np.array(model.countries) == "AAA"
     np.testing.assert_array_equal(worlds.cut["AAA"][:, :, home], worlds.paths[:, :, home])
     own = model.endemic + (np.diag(model.own) + model.domestic) @ _lag(problem)
@@ -203,7 +222,7 @@ def test_more_events_at_the_source_mean_more_spillover() -> None:
         table = spillover_table(model, worlds_of(model, problem), problem.panel, pool_of(panel), None)
         rows.append(table.query("target_region == 'BBB-2' and horizon == 3 and threshold == 5").iloc[0])
     assert rows[1].share_total > rows[0].share_total
-    assert rows[1].risk_factual > rows[0].risk_factual
+    assert rows[1].model_risk > rows[0].model_risk
 
 
 def test_uniforms_are_evenly_spread_over_the_paths() -> None:

@@ -20,6 +20,7 @@ from harmattan.forecast.spillover.scenario import (
     read_paths,
     run_scenario,
 )
+from harmattan.forecast.spillover.words import SHOCK_NOTE
 from harmattan.training.models.base import Problem
 
 
@@ -174,12 +175,13 @@ def test_a_missing_file_is_named(tmp_path: object) -> None:
 def test_effects_say_what_may_be_said(problem: Problem) -> None:
     def said(declared: bool, distinguishable: bool) -> pd.Series:
         pairs = diffusion().pairs.assign(declared=declared, distinguishable_from_shock=distinguishable)
+        pairs = pairs.assign(p_holm=np.where(declared, 0.002, 1.0))
         return effects(table_of(problem, "AAA-2=3x", pairs=pairs)).set_index("place").statement
 
-    assert said(True, False)["BBB-2"] == "model-attributed, not told apart from a shock on both sides"
+    assert said(True, False)["BBB-2"] == f"model-attributed; evidence: some; {SHOCK_NOTE}"
     assert said(True, True)["AAA-1"] == "inside the country"
-    assert said(True, True)["BBB-2"] == "model-attributed"
-    assert said(False, False)["BBB-2"] == "no measurable signal across the border"
+    assert said(True, True)["BBB-2"] == "model-attributed; evidence: strong"
+    assert said(False, False)["BBB-2"] == "model-attributed; evidence: none shown"
 
 
 def test_twice_is_twice_the_baseline_month_by_month(problem: Problem) -> None:
@@ -195,11 +197,13 @@ def test_the_picture_is_plain_svg(problem: Problem) -> None:
 
     from harmattan.data.simulation import grid_regions
 
-    table = table_of(problem, "AAA-2=3x")
+    unshown = diffusion().pairs.assign(declared=False, p_holm=1.0)
+    table = table_of(problem, "AAA-2=3x", pairs=unshown)
     bars = ElementTree.fromstring(scenario_picture(table, None))
     assert bars.tag.endswith("svg")
     regions = grid_regions(("AAA", "BBB"), rows=2, columns=2)
     renamed = table.replace({"place": dict(zip(LADDER, regions.region_ids, strict=True))})
     drawn = scenario_picture(renamed, regions)
     assert drawn.count("<path") == 8
-    assert "no measurable signal" in drawn
+    assert "no evidence shown" in drawn
+    assert "stroke-dasharray" in drawn

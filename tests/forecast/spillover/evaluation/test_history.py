@@ -10,12 +10,12 @@ import pytest
 from small_worlds import ladder_panel, panel_of
 
 from harmattan.data.snapshot import load_snapshot
-from harmattan.forecast.spillover.attribution import SHOCK_RATE_DISTINGUISHABLE, SHOCK_RATES
 from harmattan.forecast.spillover.evaluation import shipped as spillover_stored
 from harmattan.forecast.spillover.evaluation.hindcast import load_evaluation
 from harmattan.forecast.spillover.evaluation.history import first_signals, history_page, history_table
 from harmattan.forecast.spillover.evaluation.sensitivity import changed, joined, neighbour_links
 from harmattan.forecast.spillover.evaluation.shipped import COLUMNS, evaluation_text, stored_tables, summary
+from harmattan.forecast.spillover.words import SHOCK_RATE_DISTINGUISHABLE, SHOCK_RATES
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_the_rate_beside_every_number_is_the_stored_one() -> None:
     assert stored is not None
     worlds = stored["worlds"].set_index("setting")
     shocks = worlds[worlds.index.str.contains("shock")]
-    passed = shocks.declared_either[shocks.declared_either > 0.1]
+    passed = shocks.graded_either[shocks.graded_either > 0.1]
     assert (passed.min(), passed.max()) == pytest.approx(SHOCK_RATES, abs=0.005)
     assert shocks.distinguishable_either.max() == pytest.approx(SHOCK_RATE_DISTINGUISHABLE, abs=0.005)
     table = load_evaluation()

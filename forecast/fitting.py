@@ -203,15 +203,16 @@ def _streams(
 
 
 def has_spillover(settings: Settings, problems: Mapping[str, Problem]) -> bool:
-    """Whether there is a border to cross, and the regions are few enough to judge it."""
+    """Whether there are events and a border to cross, and the regions are few enough to judge it."""
     panel = next(iter(problems.values())).panel
-    few = panel.shape[1] <= settings.spillover_regions
+    few = "events" in panel.measures and panel.shape[1] <= settings.spillover_regions
     return few and panel.links is not None and bool(panel.links["crosses_border"].any())
 
 
 def has_watch(settings: Settings, problems: Mapping[str, Problem]) -> bool:
-    """Whether onsets and entries are forecast: regions are few enough not to be cells."""
-    return next(iter(problems.values())).panel.shape[1] <= settings.spillover_regions
+    """Whether onsets and entries are forecast: there are events, and regions few enough not to be cells."""
+    panel = next(iter(problems.values())).panel
+    return "events" in panel.measures and panel.shape[1] <= settings.spillover_regions
 
 
 def events_problem(problems: Mapping[str, Problem]) -> Problem:

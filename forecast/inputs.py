@@ -15,7 +15,7 @@ import pandas as pd
 from ..data.errors import ConfigError, SourceError, UsageError
 from ..data.frames import csv_frame
 from ..data.geography import Regions
-from ..data.panel import Panel
+from ..data.panel import TARGETS, Panel
 
 if TYPE_CHECKING:
     from ..data.panel import BuiltPanel
@@ -216,6 +216,26 @@ def _from_panel(settings: Settings, path: Path) -> Inputs:
     placed = float(pd.Series(panel.measure(panel.main, fill=0).ravel()).sum())
     ledger = pd.DataFrame([("placed", placed), ("read", placed)], columns=["outcome", "events"])
     return Inputs(panel, regions, None, _coverage(panel), ledger)
+
+
+def with_targets(settings: Settings, panel: Panel) -> Settings:
+    """The settings with the targets that a panel has counts for: of the usual ones, those that are there.
+
+    Raises
+    ------
+    UsageError
+        A target is asked for by name and not in the data, or the data have neither events nor deaths and none is named.
+    """
+    absent = [t for t in settings.targets if TARGETS.get(t, t) not in panel.measures]
+    if not absent:
+        return settings
+    there = tuple(t for t in settings.targets if t not in absent)
+    if there and settings.targets == type(settings).targets:
+        return replace(settings, targets=there)
+    names = {measure: target for target, measure in TARGETS.items()}
+    counts = [names.get(m, m) for m in panel.measures]
+    remedy = f"They count {', '.join(counts)}: write --targets {counts[0]}, or bring a column {absent[0]}."
+    raise UsageError(f"there are no {absent[0]} in these data.", "--targets", remedy)
 
 
 def _coverage(panel: Panel) -> pd.DataFrame:

@@ -60,7 +60,9 @@ def backtest(
     from ..jobs import BacktestSettings
 
     if len(settings.targets) != 1:
-        raise ConfigError("a back-test has one target.", "--target", "Write events or deaths.")
+        raise ConfigError(
+            "a back-test has one target.", "--target", "Write events, deaths or another count of the panel."
+        )
     name = "backtest"
     if benchmark:
         name = "vault" if unseal else "live" if data_lag else "house"

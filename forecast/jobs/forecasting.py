@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...data.errors import ReleaseError, TrackingError, UsageError
-from ..inputs import load_inputs
+from ...data.errors import ReleaseError, TrackingError
+from ..inputs import load_inputs, with_targets
 from ..settings import Settings
 
 if TYPE_CHECKING:
-    from ...data.panel import Panel
     from ...training.trained_model import TrainedModel
     from ..release import Release
     from ..result import ForecastResult
@@ -139,25 +138,6 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
         except TrackingError as failure:
             error = failure
     return Outcome(result, release, run_id, error)
-
-
-def with_targets(settings: Settings, panel: Panel) -> Settings:
-    """The settings with the targets that a panel has counts for.
-
-    Raises
-    ------
-    UsageError
-        Deaths are asked for by name and not in the data, or asked for alone.
-    """
-    if "events" not in settings.targets:
-        remedy = "Write events or events,deaths; backtest judges deaths alone."
-        raise UsageError("a release needs events.", "--targets", remedy)
-    if "deaths" not in settings.targets or "deaths_best" in panel.measures:
-        return settings
-    if settings.targets == Settings().targets:
-        return replace(settings, targets=("events",))
-    remedy = "Write --targets events, or bring a column deaths_best."
-    raise UsageError("there are no deaths in these data.", "--targets", remedy)
 
 
 def _prepare(settings: Settings) -> subprocess.Popen[bytes] | None:

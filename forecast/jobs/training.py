@@ -19,7 +19,7 @@ import pandas as pd
 
 from ...data.errors import HarmattanError, ModelError, TrackingError
 from ...training.registry.store import short_reason
-from ..inputs import Inputs, load_inputs
+from ..inputs import Inputs, load_inputs, with_targets
 from ..settings import Settings
 from ..tracking import card_text, children, draw_plots, metrics, profile, seconds, state_of_code
 
@@ -112,6 +112,7 @@ def train(settings: Settings, progress: Progress | None = None) -> TrainOutcome:
     preparing = _open_store(settings)
     clock = [time.perf_counter()]
     inputs = load_inputs(settings)
+    settings = with_targets(settings, inputs.panel)
     training = train_models(settings, lambda stage, share: say(stage, 0.9 * share), inputs)
     inputs = replace(inputs, panel=inputs.panel.until(training.trained.origin))
     clock.append(time.perf_counter())

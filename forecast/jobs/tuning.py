@@ -114,7 +114,9 @@ def plan_search(
         raise UsageError(f"{trials} trials are not a search.", "--trials", f"Write 1 to {MOST}.")
     target = settings.targets[0]
     if len(settings.targets) != 1:
-        raise UsageError("a search has one target.", "--target", "Write events or deaths.")
+        raise UsageError(
+            "a search has one target.", "--target", "Write events, deaths or another count of the panel."
+        )
     if origins is not None:
         _check_vault(origins[1] + max(settings.horizons))
     plan = make_plan(BacktestSettings(base=settings, target=target, origins=origins))

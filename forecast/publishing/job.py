@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import CoverageError, GateError, HarmattanError, ModelError, NotifyError, TrackingError
+from ..inputs import with_targets
 from ..jobs import check_writable
 from ..release import (
     coverage_of,
@@ -149,7 +150,8 @@ class _Job:
         with log.stage("data"):
             self.say("data", 0.02)
             inputs = read_inputs(settings, self.day, accept_losses=self.accept_losses)
-        release, result, about = self._release(inputs)
+        job = replace(self, settings=with_targets(settings, inputs.panel))
+        release, result, about = job._release(inputs)
         with log.stage("verify"):
             self.say("verify", 0.93)
             # The tables of a new release were read back before it got its name; its bytes are enough now.
@@ -157,7 +159,7 @@ class _Job:
         with log.stage("latest"):
             was, why_not = latest_name(settings.out), self._point_latest(release.path)
             _remove_held(settings.out)
-        run_id, failure = self._record(result, release)
+        run_id, failure = job._record(result, release)
         with log.stage("status"):
             info = read_release(release.path)
             record = _job_record(self.day, release, failure)

@@ -70,9 +70,9 @@ def _shapes(tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def recent_counts(panel: Panel) -> dict[str, dict[str, float]]:
-    """Events by country in each of the last twelve months that were observed."""
+    """Events (the first count of a panel without) by country, in each of the last twelve observed months."""
     events = pd.DataFrame(
-        panel.target("events"), index=panel.months.astype(str), columns=list(panel.countries)
+        panel.measure(panel.main), index=panel.months.astype(str), columns=list(panel.countries)
     )
     sums = events.T.groupby(level=0).sum(min_count=1).T.tail(12)
     return {str(c): {str(m): float(v) for m, v in sums[c].dropna().items()} for c in sums}

@@ -116,17 +116,20 @@ def _with_means(draws: Mapping[str, Draws], path: Path) -> dict[str, Draws]:
     return found
 
 
-def history_table(panel: Panel, months: int = HISTORY_MONTHS) -> pd.DataFrame:
+def history_table(
+    panel: Panel, months: int = HISTORY_MONTHS, targets: Iterable[str] = tuple(TARGETS)
+) -> pd.DataFrame:
     """The last months of a panel as a release keeps them.
 
-    ``month, region_id, name, country, observed, events[, deaths_best]``: counts a month, missing where not
-    observed.
+    ``month, region_id, name, country, observed, events[, deaths_best ...]``: counts a month of events, of deaths
+    and of other ``targets``, missing where not observed.
 
     >>> frame = pd.DataFrame({"month": ["2023-01", "2023-02"], "region_id": "MLI-gao", "events": [3, 0]})
     >>> history_table(Panel.from_frame(frame), months=1).to_dict("records")[0]["events"]
     0.0
     """
-    measures = [name for name in TARGETS.values() if name in panel.measures]
+    asked = dict.fromkeys([*TARGETS.values(), *(TARGETS.get(t, t) for t in targets)])
+    measures = [name for name in asked if name in panel.measures]
     table = panel.to_frame().tail(min(months, panel.shape[0]) * panel.shape[1]).reset_index(drop=True)
     return table[["month", "region_id", "name", "country", "observed", *measures]]
 

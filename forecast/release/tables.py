@@ -41,7 +41,7 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         "checks.csv": result.quality,
         **result.watch,
         **{f"{name}.csv": table for name, table in _first_page(result).items()},
-        HISTORY: history_table(panel),
+        HISTORY: history_table(panel, targets=result.draws),
         **_breakdown(result),
         **geo_files(result, wide),
         **hub_files(

@@ -54,7 +54,7 @@ def sparkline(values: np.ndarray, width: float = 72, height: float = 20) -> Mark
         for i, v in enumerate(values)
         if not np.isnan(v)
     )
-    words = ", ".join("not observed" if np.isnan(v) else f"{v:.0f}" for v in values)
+    words = ", ".join("not observed" if np.isnan(v) else f"{v:,.0f}" for v in values)
     size = {"viewBox": f"0 0 {width:.0f} {height:.0f}", "width": int(width), "height": int(height)}
     aria_label = f"Last {len(values)} months: {words}"
     mark = tag("path", d=bars) if bars else ""
@@ -75,11 +75,13 @@ def fan(
     outlook: Outlook, place: int, months: pd.PeriodIndex, ahead: Sequence[pd.Period], past: int = 24
 ) -> Markup:
     """One place: recorded counts as bars, then bands of 90, 80 and 50 % and the mean, month by month."""
-    width, height, left, bottom, head = 300.0, 150.0, 26.0, 18.0, 8.0
+    width, height, bottom, head = 300.0, 150.0, 18.0, 8.0
     history = outlook.history[-past:, place]
     q = outlook.quantiles[:, :, place]
     seen = float(np.nanmax(history)) if not np.isnan(history).all() else 0.0
     top = nice_ceiling(max(seen, float(q[-1].max()), float(outlook.mean[:, place].max())))
+    # Wide enough for the labels: "20,000,000" is not cut.
+    left = max(26.0, 8.0 + 5.5 * max(len(count_axis(v)) for v in (top / 2, top)))
     slot = (width - left) / (len(history) + len(ahead))
 
     def y(value: float) -> float:

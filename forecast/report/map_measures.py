@@ -17,7 +17,7 @@ from ..result import ForecastResult
 from .number_format import chance, count, interval, month_name, percent, signed
 from .tables import THRESHOLDS, Outlook
 
-ROUND = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+ROUND = (0.1, 0.2, 0.5, *(step * 10**power for power in range(9) for step in (1, 2, 5)))
 CHANCES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 CLASSES = 8
 
@@ -81,9 +81,9 @@ def _counts(key: str, label: str, values: np.ndarray) -> MapMeasure:
 
 def _change(key: str, label: str, values: np.ndarray) -> MapMeasure:
     largest = float(np.nanmax(np.abs(values), initial=0.0))
-    step = max([s for s in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0) if s * 2 <= max(largest, 1.0)])
+    step = max(s for s in ROUND if 0.5 <= s <= max(largest, 1.0) / 2)
     edges = (-2 * step, -step, -step / 5, step / 5, step, 2 * step)
-    names = [("+" if e > 0 else "−") + f"{abs(e):g}" for e in edges]
+    names = [("+" if e > 0 else "−") + _plain(abs(e)) for e in edges]
     middle = [f"{a} to {b}" for a, b in pairwise(names)]
     middle[2] = "about the same"
     legend = (f"{names[0]} or lower", *middle, f"{names[-1]} or higher")

@@ -45,6 +45,15 @@ def count(value: float) -> str:
     return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}"
 
 
+def score(value: float) -> str:
+    """A mean score: three decimals below a thousand, none above.
+
+    >>> score(0.81249), score(5476745.538)
+    ('0.812', '5,476,746')
+    """
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
 def percent(value: float) -> str:
     """A probability or share; never a false 0 or 100 %.
 

@@ -24,6 +24,7 @@ from . import sentences as words
 from .first_page import first_page
 from .hindsight import change_sentence
 from .map_measures import MapMeasure, map_measures, page_data, safe_json, since_release
+from .other_counts import call_by_name, in_place_of_events, leading_target
 from .tables import Outlook, blind_spots, country_outlook, main_reasons, region_outlook, spillover
 from .watch import watch_headline, watch_section
 
@@ -58,7 +59,7 @@ def render(result: ForecastResult, previous: PastRelease | None = None) -> str:
     Parameters
     ----------
     result : ForecastResult
-        A finished forecast with draws of ``events``; ``deaths`` are shown where there are any.
+        A finished forecast; the page is about its ``events``, else about its first target.
     previous : PastRelease, optional
         The release before, to be held against what has been observed since.
 
@@ -70,17 +71,18 @@ def render(result: ForecastResult, previous: PastRelease | None = None) -> str:
     Raises
     ------
     ModelError
-        Where the result holds no draws of ``events``.
+        Where the result holds no draws.
     """
-    if "events" not in result.draws:
-        raise ModelError("there are no draws of 'events' to report.", remedy="Forecast that target as well.")
-    result = _as_published(result)
+    if not result.draws:
+        raise ModelError("there are no draws to report.", remedy="Forecast a target.")
+    target = leading_target(result)
+    result, previous = in_place_of_events(_as_published(result), previous, target)
     outlooks = {t: region_outlook(result, t) for t in sorted(result.draws, key=lambda t: t != "events")}
     countries = {t: country_outlook(result, t) for t in outlooks}
     context = _numbers(result, outlooks, countries, previous) | _frame(result, outlooks["events"])
     pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.loader = PackageLoader(str(__package__), "templates")
-    return pages.get_template("page.html.j2").render(context)
+    return call_by_name(pages.get_template("page.html.j2").render(context), target)
 
 
 def _as_published(result: ForecastResult) -> ForecastResult:

@@ -114,8 +114,8 @@ def panel_of(trained: TrainedModel, frame: pd.DataFrame) -> Panel:
 
 def measures_read(trained: TrainedModel) -> set[str]:
     """Measures that the features and the targets of a model are made of, as its recipe calls them."""
-    targets = {TARGETS[target] for target in trained.targets}
-    return targets.union({"events"}, *(_read_by(feature.term) for feature in trained.recipe.features))
+    targets = {TARGETS.get(target, target) for target in trained.targets}
+    return targets.union(*(_read_by(feature.term) for feature in trained.recipe.features))
 
 
 def _read_by(term: Term) -> set[str]:

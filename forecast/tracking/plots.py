@@ -49,7 +49,7 @@ def skill_by_horizon(scores: pd.DataFrame) -> Figure | None:
             if pooled:
                 low, high = 100 * rows["skill_low"], 100 * rows["skill_high"]
                 axis.fill_between(horizon, low, high, color=colour, alpha=0.12)
-        low, high = 100 * mine["skill_vs_conflictology"].clip(-0.25, 0.5).agg(["min", "max"])
+        low, high = 100 * mine["skill_vs_conflictology"].clip(lower=-0.25).agg(["min", "max"])
         axis.set_ylim(min(low, 100 * max(mine["skill_low"].min(), -0.3)) - 2, high + 8)
         _label(axis, target, "months ahead", "skill against conflictology, %")
         axis.axhline(0, color="#666666", linewidth=0.8)
@@ -120,6 +120,9 @@ def contributions(table: pd.DataFrame) -> Figure | None:
         start = start.where(wide >= 0, below)
         for colour, family in zip(COLOURS[1:] + COLOURS, wide.columns, strict=False):
             axis.bar(wide.index, wide[family], bottom=start[family], color=colour, label=str(family))
+        axis.yaxis.set_major_formatter(
+            lambda value, _: f"{value:,g}" if abs(value) < 1e3 else f"{value:,.0f}"
+        )
         _label(axis, "", "months ahead", "expected counts, all regions")
     return figure
 

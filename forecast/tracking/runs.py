@@ -193,7 +193,7 @@ def state_of_code() -> dict[str, str]:
 def profile(panel: Panel) -> pd.DataFrame:
     """The panel in a dozen rows: what each country holds."""
     table = pd.DataFrame({"country": list(panel.countries), "months": panel.observed.sum(axis=0)})
-    for name in ("events", "deaths_best"):
+    for name in dict.fromkeys(("events", "deaths_best", panel.main)):
         if name in panel.measures:
             table[name] = panel.measure(name, fill=0).sum(axis=0)
     return table.groupby("country").sum().reset_index()

@@ -64,7 +64,7 @@
     box.appendChild(el("h3", D.labels[i]));
     box.appendChild(el("div", D.months[month], "soft"));
     var t = el("table");
-    line(t, "Expected events", by.events.text[month][i]);
+    line(t, D.measures[0].label, by.events.text[month][i]);
     line(t, "80% interval", D.spans[month][i]);
     D.measures.forEach(function (m) { if (/^p\d+$/.test(m.key)) line(t, m.label, m.text[month][i]); });
     if (by.deaths) line(t, "Expected deaths", by.deaths.text[month][i]);
@@ -165,13 +165,15 @@
     var target = at("fantarget") ? at("fantarget").value : "events", F = D.fans[target][chosen[0]];
     var name = chosen[0] === "regions" ? D.labels[i] : D.places[i];
     var narrow = window.innerWidth < 620;
-    var W = narrow ? 420 : 1060, H = narrow ? 260 : 300, left = 40, right = narrow ? 8 : 92, foot = 24, head = 12;
+    var W = narrow ? 420 : 1060, H = narrow ? 260 : 300, right = narrow ? 8 : 92, foot = 24, head = 12;
     var past = F.history[i].slice(narrow ? -24 : -36), first = D.past.slice(narrow ? -24 : -36), q = F.q[i], mean = F.mean[i];
     var top = ceiling(Math.max.apply(null, past.concat(q[q.length - 1], mean)));
+    var left = Math.max(40, 12 + 6.5 * Math.max(top.toLocaleString("en").length, (top / 2).toLocaleString("en").length));
     var slot = (W - left - right) / (past.length + mean.length);
     var y = function (v) { return Math.round((head + (1 - v / top) * (H - head - foot)) * 10) / 10; };
     var x = function (k) { return Math.round((left + k * slot) * 10) / 10; };
-    var words = name + ", " + target + " expected in " + D.months[0] + ": " + F.words[i] + ".";
+    var counted = target === "events" ? D.measures[0].label.replace("Expected ", "") : target;
+    var words = name + ", " + counted + " expected in " + D.months[0] + ": " + F.words[i] + ".";
     var svg = shape("svg", { viewBox: "0 0 " + W + " " + H, role: "img", "aria-label": words });
     [0, top / 2, top].forEach(function (v) {
       svg.appendChild(shape("line", { x1: left, x2: W - right, y1: y(v), y2: y(v), "class": "grid" }));

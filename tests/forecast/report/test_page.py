@@ -269,11 +269,19 @@ def test_one_target_is_enough() -> None:
     assert ">Expected deaths<" not in render(only)
 
 
-def test_without_events_the_error_says_what_to_do() -> None:
+def test_without_events_the_page_is_about_the_first_target() -> None:
     result = make_result()
-    only = dataclasses.replace(result, draws={"deaths": result.draws["deaths"]})
-    with pytest.raises(ModelError, match="no draws of 'events'"):
-        render(only)
+    only = dataclasses.replace(
+        result, draws={"deaths": result.draws["deaths"]}, countries={"deaths": result.countries["deaths"]}
+    )
+    page = render(only)
+    assert "<title>Forecast of deaths, " in page
+    assert data_of(page)["measures"][0]["label"] == "Expected deaths"  # type: ignore[index]
+
+
+def test_without_any_draws_there_is_no_page() -> None:
+    with pytest.raises(ModelError, match="no draws to report"):
+        render(dataclasses.replace(make_result(), draws={}))
 
 
 def test_regions_without_polygons_leave_the_tables() -> None:

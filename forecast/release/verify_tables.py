@@ -226,7 +226,9 @@ def _check_sheet(path: Path, draws: Mapping[str, Draws] | None = None) -> dict[s
 def _table(path: Path) -> pd.DataFrame:
     """A CSV of a release; texts that read like a missing value stay as they are."""
     ids = dict.fromkeys(("output_type_id", "name", "region_id", "country", "location", "month"), str)
-    missing = {"output_type_id": ["NA"]}
+    numbers = pd.read_csv(path, nrows=0).columns.difference(list(ids))
+    # Sums over three months are missing where fewer are forecast.
+    missing = dict.fromkeys(["output_type_id", *numbers], ["NA"])
     table: pd.DataFrame = pd.read_csv(path, dtype=ids, keep_default_na=False, na_values=missing)
     return table
 

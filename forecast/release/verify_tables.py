@@ -228,7 +228,7 @@ def _table(path: Path) -> pd.DataFrame:
     ids = dict.fromkeys(("output_type_id", "name", "region_id", "country", "location", "month"), str)
     numbers = pd.read_csv(path, nrows=0).columns.difference(list(ids))
     # Sums over three months are missing where fewer are forecast.
-    missing = dict.fromkeys(["output_type_id", *numbers], ["NA"])
+    missing = {name: ["NA"] for name in ("output_type_id", *numbers)}
     table: pd.DataFrame = pd.read_csv(path, dtype=ids, keep_default_na=False, na_values=missing)
     return table
 

@@ -38,8 +38,15 @@ def in_place_of_events(
     draws, countries = (
         {"events" if t == target else t: d for t, d in of.items()} for of in (result.draws, result.countries)
     )
-    tables = {name: renamed(getattr(result, name)) for name in ("scores", "reliability", "rehearsal")}
-    result = replace(result, panel=_counted(result.panel, target), draws=draws, countries=countries, **tables)
+    result = replace(
+        result,
+        panel=_counted(result.panel, target),
+        draws=draws,
+        countries=countries,
+        scores=renamed(result.scores),
+        reliability=renamed(result.reliability),
+        rehearsal=renamed(result.rehearsal),
+    )
     if previous is not None:
         before = {"events" if t == target else t: d for t, d in previous.draws.items()}
         previous = replace(previous, draws=before)

@@ -304,10 +304,20 @@ class _Job:
         out = self.settings.out
         able = newest_fit_for_latest(out)
         point_latest(out, able.name if able else None)
+        self._write_archive(out)
         if latest_name(out) == folder.name:
             return ""
         own = read_release(folder).why_not_latest
         return own or f"{latest_name(out)} is newer"
+
+    def _write_archive(self, out: Path) -> None:
+        """Make the folder's own page and feed anew; one that cannot be written loses no release."""
+        from ..report import write_archive
+
+        try:
+            write_archive(out)
+        except HarmattanError as error:
+            self.log.write("archive", "note", message=error.message)
 
     def _record(
         self, result: ForecastResult | None, release: Release

@@ -66,7 +66,7 @@ def told_by(done: Done) -> dict[str, Any]:
 
 def check_untouched(world: Path) -> None:
     """The first month is published, whole and the latest; nothing else is there."""
-    assert visible(world) == {OLD, "latest", "status.json"}
+    assert visible(world) == {OLD, "latest", "status.json", "index.html", "feed.xml"}
     assert list((world / "out").glob(".tmp-*")) == []
     assert verify_release(world / "out" / OLD).whole
     assert latest.latest_name(world / "out") == OLD
@@ -302,7 +302,7 @@ def test_intervals_out_of_band_are_held_back(publish: Publish, world: Path) -> N
     done = publish("new")
     assert done.code == 12
     assert "the 90 % intervals of events held 60% of what happened" in done.err
-    assert visible(world) == {OLD, "latest", "status.json", "held"}
+    assert visible(world) == {OLD, "latest", "status.json", "index.html", "feed.xml", "held"}
     assert latest.latest_name(world / "out") == OLD
     held = (world / "out" / "held" / NEW / "report.html").read_text(encoding="utf-8")
     assert 'class="banner red"' in held

@@ -105,7 +105,7 @@ def check(yard: Yard, out: Path) -> None:
     assert led is not None
     assert led.name in found
     strange = {p.name for p in out.iterdir() if not NAME.fullmatch(p.name) and not p.name.startswith(".")}
-    assert strange == {"latest", "status.json"}
+    assert strange == {"latest", "status.json", "index.html", "feed.xml"}
     assert json.loads((out / "status.json").read_text(encoding="utf-8"))["exit_code"] == 0
 
 

@@ -138,3 +138,20 @@ def test_about_lists_the_files_that_are_there(whole: Path) -> None:
         "harmattan_admin1_deaths.parquet",
         "harmattan_admin1_events.parquet",
     ]
+
+
+def test_sums_that_are_not_forecast_are_missing_and_still_verify(tmp_path: Path) -> None:
+    result = make_result()
+    draws = {t: d.select(horizons=[1, 2]) for t, d in result.draws.items()}
+    short = replace(
+        result,
+        horizons=(1, 2),
+        draws=draws,
+        countries={t: d.total(result.panel.countries) for t, d in draws.items()},
+        contributions=result.contributions[result.contributions["horizon"] <= 2],
+    )
+    folder = publish.write_release(short, "<p></p>", tmp_path)
+    assert list(read_back(folder, read_draws(folder / "draws.parquet"))) == []
+    wide = pd.read_csv(folder / "wide.csv")
+    assert wide["sum_3"].isna().all()
+    assert pd.read_csv(folder / "countries.csv")["sum_6"].isna().all()

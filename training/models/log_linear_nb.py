@@ -78,7 +78,8 @@ class LogLinearNB(Member):
         return self
 
     def _mean(self, level: np.ndarray, x: np.ndarray) -> np.ndarray:
-        return np.asarray(np.minimum(np.exp(np.clip(level + x @ self.params_, -12, 12)), self.most_))
+        highest = max(12.0, np.log(self.most_))
+        return np.asarray(np.minimum(np.exp(np.clip(level + x @ self.params_, -12, highest)), self.most_))
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""

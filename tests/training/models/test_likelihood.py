@@ -81,6 +81,29 @@ def test_a_fit_ends_where_the_gradient_vanishes_or_points_out_of_bounds() -> Non
             assert slope <= 1e-6
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_optimum_is_that_of_statsmodels() -> None:
+    from statsmodels.base.model import GenericLikelihoodModel
+
+    rng = np.random.default_rng(11)
+    excitation = rng.gamma(1.0, 2.0, size=(600, 1))
+    mean = np.exp(-0.5) + 0.6 * excitation[:, 0]
+    counts = rng.negative_binomial(1.5, 1.5 / (1.5 + mean)).astype(float)
+    one = np.ones((600, 1))
+
+    class Same(GenericLikelihoodModel):  # type: ignore[misc]
+        def loglikeobs(self, params: np.ndarray) -> np.ndarray:
+            level = np.exp(params[0]) + params[1] * self.exog[:, 1]
+            size = np.exp(params[2] + params[3] * np.log(level + LEVEL_FLOOR))
+            return np.asarray(stats.nbinom.logpmf(self.endog, size, size / (size + level)))
+
+    start = np.array([0.0, 0.3, 0.0, 0.0])
+    theirs = Same(counts, np.column_stack([one, excitation])).fit(start, method="bfgs", disp=0)
+    ours, account = AdditiveMeanNB(counts, one, excitation, one, np.ones(600)).fit_bounded(start)
+    assert account["loglike"] == pytest.approx(theirs.llf, abs=1e-4)
+    np.testing.assert_allclose(ours, theirs.params, atol=2e-3)
+
+
 def test_a_strong_prior_holds_a_parameter_at_its_centre() -> None:
     free, params = some_model("dense", 9, ridge=False)
     tight, centre = np.zeros(len(params)), np.zeros(len(params))

@@ -16,12 +16,17 @@ from ..data.errors import ConfigError, SourceError, UsageError
 from ..data.frames import csv_frame
 from ..data.geography import Regions
 from ..data.panel import TARGETS, Panel
+from ..data.quality import NEWEST
 
 if TYPE_CHECKING:
     from ..data.panel import BuiltPanel
     from ..data.quality import Quality
     from .result import Level
     from .settings import Settings
+
+
+#: Checks whose doubts a reader has to know first: data that are late, and a newest month that is not like any expected.
+AT_THE_TOP = {"freshness", *NEWEST}
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,10 @@ class Inputs:
         The build that the panel comes from, where it was built from incidents.
     around : Regions or None
         Places close by without a record of their own, which violence may reach.
+    expected : pandas.DataFrame or None
+        What the last release expected of the newest month: ``measure, place, low, high``.
+    accepted, masked : str
+        Why the newest month is believed whatever the gate says of it; what was masked, and why.
     """
 
     panel: Panel
@@ -56,6 +65,9 @@ class Inputs:
     training: tuple[Panel, ...] = ()
     built: BuiltPanel | None = None
     around: Regions | None = None
+    expected: pd.DataFrame | None = None
+    accepted: str = ""
+    masked: str = ""
 
     def run_date(self, settings: Settings, origin: pd.Period) -> date:
         """The day against which age is measured: as asked, else the end of the month after the origin.
@@ -75,19 +87,23 @@ class Inputs:
         if self.demonstration:
             run_date = (self.panel.last_month + 1).end_time.date()
         if self.built is None:
-            return check_panel(self.panel, run_date=run_date, previous=previous)
-        return check_build(replace(self.built, panel=self.panel), run_date=run_date, previous=previous)
+            found = check_panel(self.panel, run_date=run_date, previous=previous, expected=self.expected)
+        else:
+            build = replace(self.built, panel=self.panel)
+            found = check_build(build, run_date=run_date, previous=previous, expected=self.expected)
+        return found.accept(self.accepted)
 
     def verdict(self, quality: Quality) -> tuple[Level, str]:
         """How far the run can be trusted, and what a reader has to know first."""
         first = f"Demonstration on data to {self.panel.last_month}, not current."
-        notes = [first] if self.demonstration else []
+        notes = [text for text in (first if self.demonstration else "", self.masked) if text]
         notes += [
             check.message
             for check in quality.checks
-            if check.status == "red" or (check.name == "freshness" and check.status == "amber")
+            if check.status == "red" or (check.name in AT_THE_TOP and check.status == "amber")
         ]
-        return "amber" if self.demonstration else quality.status, " ".join(notes)
+        amber = self.demonstration or (quality.status == "green" and bool(self.masked))
+        return "amber" if amber else quality.status, " ".join(notes)
 
 
 def load_inputs(settings: Settings) -> Inputs:

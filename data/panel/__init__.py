@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         combine,
         coverage_rows,
         coverage_table,
+        release_rank,
         repairs_frame,
         repeated_rows,
     )
@@ -41,6 +42,7 @@ __all__ = [
     "coverage_rows",
     "coverage_table",
     "located",
+    "release_rank",
     "repairs_frame",
     "repeated_rows",
     "with_outlines",

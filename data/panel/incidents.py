@@ -168,11 +168,15 @@ def combine(sources: Sequence[Incidents]) -> Incidents:
     strength = np.repeat(np.arange(len(ordered)), [len(s) for s in ordered])
     _refuse_contradictions(frame, np.repeat([str(_rank(s)) for s in ordered], [len(s) for s in ordered]))
     gone = _left_out(frame, strength, ordered)
-    frame = frame.assign(_strength=strength).sort_values(["incident_id", "_strength"], kind="stable")
+    first = (frame["excluded"] != "duplicate").astype(int)
+    frame = frame.assign(_strength=strength, _first=first)
+    frame = frame.sort_values(["incident_id", "_strength", "_first"], kind="stable")
     again = frame.duplicated("incident_id", keep="last")
     frame["excluded"] = frame["excluded"].mask(again & (frame["excluded"] == ""), "superseded")
     frame["excluded"] = frame["excluded"].mask(gone.loc[frame.index] & (frame["excluded"] == ""), "deleted")
-    frame = frame.sort_values(["incident_id", "_strength", "row"], kind="stable").drop(columns="_strength")
+    frame = frame.sort_values(["incident_id", "_strength", "row"], kind="stable").drop(
+        columns=["_strength", "_first"]
+    )
     coverage = pd.concat([s.coverage for s in ordered], ignore_index=True).drop_duplicates()
     return replace(
         ordered[-1],

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..errors import GateError, MatchError, StaleError
 from ..panel import BuiltPanel, Panel
-from . import incident_checks, panel_checks
+from . import incident_checks, newest, panel_checks
 from .panel_checks import Check, Limits, Status
 
 #: Red checks with an error, and so an exit code, of their own.
@@ -50,6 +50,10 @@ class Quality:
         """Everything for JSON."""
         return {"status": self.status, "checks": [c.to_dict() for c in self.checks]}
 
+    def accept(self, reason: str) -> Quality:
+        """The same checks; red ones of the newest month are amber, with the reason why it is believed."""
+        return Quality(newest.accepted(self.checks, reason.strip().rstrip("."))) if reason.strip() else self
+
     def require(self) -> Quality:
         """The same object, or a :class:`GateError` naming the red checks."""
         red = [c for c in self.checks if c.status == "red"]
@@ -63,7 +67,12 @@ class Quality:
 
 
 def check_panel(
-    panel: Panel, *, run_date: date, previous: Panel | None = None, limits: Limits | None = None
+    panel: Panel,
+    *,
+    run_date: date,
+    previous: Panel | None = None,
+    limits: Limits | None = None,
+    expected: pd.DataFrame | None = None,
 ) -> Quality:
     """Check a panel, whatever it came from.
 
@@ -77,6 +86,8 @@ def check_panel(
         What was used last time.
     limits : Limits, optional
         Thresholds.
+    expected : pandas.DataFrame, optional
+        What the last release expected of the newest month: ``measure, place, low, high``.
 
     Returns
     -------
@@ -98,17 +109,26 @@ def check_panel(
         panel_checks.jumps(panel, given),
         panel_checks.mix(panel, given),
         panel_checks.links(panel),
+        newest.composition(panel),
+        newest.repeated_month(panel),
     ]
+    if expected is not None:
+        found.append(newest.surprise(panel, expected))
     if previous is not None:
         found += [
             panel_checks.missing_countries(panel, previous),
             panel_checks.losses(panel, previous, given),
         ]
-    return Quality(tuple(found))
+    return Quality(newest.together(tuple(found)))
 
 
 def check_build(
-    built: BuiltPanel, *, run_date: date, previous: Panel | None = None, limits: Limits | None = None
+    built: BuiltPanel,
+    *,
+    run_date: date,
+    previous: Panel | None = None,
+    limits: Limits | None = None,
+    expected: pd.DataFrame | None = None,
 ) -> Quality:
     """Check a build: its panel, and the incidents it was made from.
 
@@ -116,11 +136,13 @@ def check_build(
     ----------
     built : BuiltPanel
         From :func:`harmattan.data.panel.build.build_panel`.
-    run_date, previous, limits
+    run_date, previous, limits, expected
         See :func:`check_panel`.
     """
     given = limits or Limits()
-    of_panel = check_panel(built.panel, run_date=run_date, previous=previous, limits=limits).checks
+    of_panel = check_panel(
+        built.panel, run_date=run_date, previous=previous, limits=limits, expected=expected
+    ).checks
     rules: tuple[Callable[[BuiltPanel, Limits], Check], ...] = (
         incident_checks.repairs,
         incident_checks.duplicates,
@@ -130,4 +152,5 @@ def check_build(
         incident_checks.piled,
         incident_checks.left_out,
     )
-    return Quality((*of_panel, *(rule(built, given) for rule in rules)))
+    of_delivery = (rule(built) for rule in (newest.delivery, newest.alike, newest.ids))
+    return Quality(newest.together((*of_panel, *(rule(built, given) for rule in rules), *of_delivery)))

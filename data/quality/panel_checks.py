@@ -33,9 +33,10 @@ class Limits:
     month_loss : float
         The same for one month alone, where it had ten or more.
     low_month : float
-        A country's last month below this share of its 12-month mean is doubted; see ``low_month_mean``.
+        A country's last month below this share of its mean is doubted: of the 12 months before, or of the last three
+        of them where that is lower.
     low_month_mean : float
-        Only where the 12-month mean is at least this many events.
+        Only where that mean is at least this many events.
     snap_km : float
         Farther from its own country than this, an event is listed.
     outside_share : float
@@ -196,12 +197,14 @@ def low_month(panel: Panel, limits: Limits) -> Check:
         values = series.dropna()
         if len(values) < 13:
             continue
-        mean, last = float(values.iloc[-13:-1].mean()), float(values.iloc[-1])
+        # A wave that has ebbed for months is no fault of the newest one.
+        mean = min(float(values.iloc[-13:-1].mean()), float(values.iloc[-4:-1].mean()))
+        last = float(values.iloc[-1])
         if mean >= limits.low_month_mean and last < limits.low_month * mean:
             rows.append((country, str(values.index[-1]), last, round(mean, 1)))
-    found = pd.DataFrame(rows, columns=["country", "month", "events", "mean_of_12_months"])
+    found = pd.DataFrame(rows, columns=["country", "month", "events", "mean_before"])
     message = "The last month has implausibly few events: " + ", ".join(
-        f"{c} {int(n)} (12-month mean {m:g})" for c, _, n, m in rows
+        f"{c} {int(n)} (mean of the months before {m:g})" for c, _, n, m in rows
     )
     return verdict(
         "low_month", found, "red", message + ".", "The last month has as many events as is plausible."

@@ -11,7 +11,7 @@ from .output import Output, bar
 
 @options(
     "config out model source panel regions as_of run_date mlruns tracking_uri track allow_grid notify workers "
-    "accept_losses log_json dry_run as_json quiet",
+    "accept_losses accept_month mask_month mask_reason mask_country log_json dry_run as_json quiet",
     model="champion (default), another alias or version, or a folder of a trained model.",
 )
 def publish(
@@ -19,6 +19,14 @@ def publish(
     output: Output,
     dry_run: bool,
     accept_losses: Annotated[bool, "Publish though counts are gone that the last release had seen."] = False,
+    accept_month: Annotated[
+        str, "Publish though the newest month looks like a faulty delivery: why it is to be believed."
+    ] = "",
+    mask_month: Annotated[
+        str, "Leave out this month and all after it, such as 2023-12; needs --mask-reason."
+    ] = "",
+    mask_reason: Annotated[str, "Why that month is not believed."] = "",
+    mask_country: Annotated[str, "ISO3 of the country whose month it is, where it is one country's."] = "",
     log_json: Annotated[
         str | None, "Append a line of JSON per stage to this file; - for standard error."
     ] = None,
@@ -33,17 +41,22 @@ def publish(
       harmattan publish --config /etc/harmattan.toml
       harmattan publish --out /srv/forecasts --json --log-json /var/log/harmattan.jsonl
       harmattan publish --dry-run
+      harmattan publish --accept-month "the source confirmed the quiet month"
+      harmattan publish --mask-month 2023-12 --mask-country BFA --mask-reason "half of the file is missing"
     """
+    from ..publishing import Judgement
+
+    judgement = Judgement(accept_losses, accept_month, mask_month, mask_reason, mask_country)
     if dry_run:
         from ..publishing import plan
 
-        found = plan(settings, accept_losses=accept_losses)
+        found = plan(settings, judgement)
         return output.show(found, _sentence(found), ensure_ascii=False)
     from ..publishing import JobLog
     from ..publishing import publish as run
 
     with JobLog(log_json) as log, bar(output.quiet or log_json == "-") as progress:
-        done = run(settings, log, progress, accept_losses=accept_losses)
+        done = run(settings, log, progress, judgement)
     output.show(done.to_dict(), done.sentence, ensure_ascii=False)
     for error in (done.tracking_error, done.notify_error):
         if error is not None:

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .checks import Judgement
     from .job import plan, publish
     from .job_log import JobLog
     from .outcome import Published
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
-__all__ = ["JobLog", "Published", "plan", "publish"]
+__all__ = ["JobLog", "Judgement", "Published", "plan", "publish"]

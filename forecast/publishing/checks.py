@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ...data.errors import ReleaseError
-from ..release import clear_leftovers, newest, writing
+from ...data import month_of
+from ...data.errors import ReleaseError, UsageError, nearest
+from ..release import clear_leftovers, newest, newest_before, writing
+from .expected import expected_of
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
@@ -26,20 +28,83 @@ if TYPE_CHECKING:
 FREE, TIMES = 20_000_000, 3
 
 
-def read_inputs(settings: Settings, day: date, *, accept_losses: bool = False) -> Inputs:
+@dataclass(frozen=True)
+class Judgement:
+    """What whoever runs the job says of the data.
+
+    Attributes
+    ----------
+    accept_losses : bool
+        Counts may have gone that the last release had seen.
+    accept_month : str
+        Why the newest month is believed, whatever the gate says of it; empty where the gate decides.
+    mask_month, mask_reason, mask_country : str
+        A month that is not believed, from which on data are left out; why; and whose, where it is one country's.
+    """
+
+    accept_losses: bool = False
+    accept_month: str = ""
+    mask_month: str = ""
+    mask_reason: str = ""
+    mask_country: str = ""
+
+    def masks(self) -> tuple[pd.Period, str] | None:
+        """The last month to use, and the sentence that says so; None where nothing is masked."""
+        if not self.mask_month:
+            if self.mask_reason or self.mask_country:
+                raise UsageError("no month is masked.", "--mask-month", "Name it: --mask-month 2023-12.")
+            return None
+        if not self.mask_reason.strip():
+            raise UsageError(
+                "a month is masked for a reason.", "--mask-month", "Give it: --mask-reason TEXT."
+            )
+        month = month_of(self.mask_month)
+        whose = f" of {self.mask_country}" if self.mask_country else ""
+        why = self.mask_reason.strip().rstrip(".")
+        return (
+            month - 1,
+            f"The data{whose} for {month} are masked ({why}): this forecast starts from {month - 1}.",
+        )
+
+
+def read_inputs(settings: Settings, day: date, judgement: Judgement | None = None) -> Inputs:
     """The newest data, which have passed the gate on this day, and hold what the last release had seen.
 
-    With ``accept_losses`` counts may have gone that the last release had seen, as when provisional data are replaced.
-    A check that is red is a :class:`GateError`: :class:`StaleError`, :class:`MatchError`, or the gate's own.
+    A masked month, and all after it, are left out. A check that is red is a :class:`GateError`: :class:`StaleError`,
+    :class:`MatchError`, or the gate's own.
     """
     from ..inputs import load_inputs
     from ..release import check_level
 
     inputs = load_inputs(settings)
     check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
-    inputs = replace(inputs, panel=inputs.panel.until(settings.as_of or inputs.panel.last_month))
-    inputs.quality(day, None if accept_losses else _known(settings.out)).require()
+    judged = judgement or Judgement()
+    masks, last = judged.masks(), pd.Period(settings.as_of or inputs.panel.last_month, freq="M")
+    if masks is not None:
+        if masks[0] not in inputs.panel.months[:-1] or masks[0] >= last:
+            raise UsageError(
+                f"{masks[0] + 1} is not a month of these data.", "--mask-month", f"They end in {last}."
+            )
+        if judged.mask_country and judged.mask_country not in inputs.panel.countries:
+            raise UsageError(
+                f"'{judged.mask_country}' is not in these data.",
+                "--mask-country",
+                nearest(judged.mask_country, set(inputs.panel.countries)),
+            )
+        last, inputs = masks[0], replace(inputs, masked=masks[1])
+    inputs = replace(inputs, panel=inputs.panel.until(last), accepted=judged.accept_month)
+    inputs = replace(inputs, expected=_expected(settings.out, inputs.panel))
+    known = _known(settings.out)
+    if known is not None and masks is not None and known.last_month > last:
+        known = known.until(last)
+    inputs.quality(day, None if judged.accept_losses else known).require()
     return inputs
+
+
+def _expected(out: Path, panel: Panel) -> pd.DataFrame | None:
+    """What the newest usable release before the newest month expected of it; None where there is none."""
+    past = newest_before(out, panel.last_month, panel.region_ids) if out.is_dir() else None
+    return None if past is None else expected_of(past, panel.last_month)
 
 
 def _known(out: Path) -> Panel | None:

@@ -27,7 +27,7 @@ from ..release import (
     verify_release,
     write_status,
 )
-from .checks import check_space, problems_of, read_inputs, remove_leftovers
+from .checks import Judgement, check_space, problems_of, read_inputs, remove_leftovers
 from .fallback import Candidate, chain, reason_of, same_inputs, why
 from .job_log import JobLog
 from .outcome import Published, notify
@@ -49,8 +49,7 @@ def publish(
     settings: Settings,
     log: JobLog | None = None,
     progress: Progress | None = None,
-    *,
-    accept_losses: bool = False,
+    judgement: Judgement | None = None,
 ) -> Published:
     """Publish the newest forecast, or refuse with an error that says why.
 
@@ -62,8 +61,8 @@ def publish(
         Is written every stage.
     progress : callable, optional
         Called with a stage and the share done, 0..1.
-    accept_losses : bool
-        Whether counts may have gone that the last release had seen.
+    judgement : Judgement, optional
+        What is said of the data: losses or a newest month that are accepted, a month that is masked.
 
     Returns
     -------
@@ -88,14 +87,14 @@ def publish(
         # Jobs of earlier versions called it otherwise.
         pending = before.get("pending_notification", before.get("owed"))
         try:
-            done = _Job(settings, day, log, say, accept_losses).run()
+            done = _Job(settings, day, log, say, judgement or Judgement()).run()
         except Exception as error:
             _report_failure(settings, day, log, error)
             raise
         return _notify(settings, day, log, done, pending == done.release.path.name)
 
 
-def plan(settings: Settings, *, accept_losses: bool = False) -> dict[str, Any]:
+def plan(settings: Settings, judgement: Judgement | None = None) -> dict[str, Any]:
     """What :func:`publish` would do, having looked at folder, data and models, and written nothing.
 
     Raises
@@ -107,7 +106,7 @@ def plan(settings: Settings, *, accept_losses: bool = False) -> dict[str, Any]:
     check_writable(settings.out)
     if settings.out.is_dir():
         check_space(settings.out)
-    inputs = read_inputs(replace(settings, run_date=day), day, accept_losses=accept_losses)
+    inputs = read_inputs(replace(settings, run_date=day), day, judgement)
     tried: list[str] = []
     for candidate in chain(settings):
         try:
@@ -138,7 +137,7 @@ class _Job:
     day: date
     log: JobLog
     say: Progress
-    accept_losses: bool
+    judgement: Judgement
 
     def run(self) -> Published:
         """Every stage from the checks before to the status after."""
@@ -149,7 +148,7 @@ class _Job:
             check_space(settings.out)
         with log.stage("data"):
             self.say("data", 0.02)
-            inputs = read_inputs(settings, self.day, accept_losses=self.accept_losses)
+            inputs = read_inputs(settings, self.day, self.judgement)
         job = replace(self, settings=with_targets(settings, inputs.panel))
         release, result, about = job._release(inputs)
         with log.stage("verify"):
@@ -219,13 +218,20 @@ class _Job:
         out, origin = self.settings.out, str(inputs.panel.last_month)
         for folder in reversed(revisions(out, origin) if out.is_dir() else []):
             info = read_release(folder)
-            if info.withdrawn or info.problem:
+            if info.withdrawn or info.problem or inputs.masked not in str(info.manifest.get("banner", "")):
                 continue
-            same = same_inputs(info, self.settings, inputs, candidate, selected)
+            same = same_inputs(info, self._settings(inputs, selected), inputs, candidate, selected)
             return (
                 Release(folder, "identical") if same and verify_release(folder, tables=False).whole else None
             )
         return None
+
+    def _settings(self, inputs: Inputs, selected: SelectedModel) -> Settings:
+        """The settings, with one more month ahead where the newest is masked and the model can tell."""
+        horizons = self.settings.horizons
+        longer = (*horizons, horizons[-1] + 1)
+        serves = selected.trained is None or set(longer) <= set(selected.trained.horizons)
+        return replace(self.settings, horizons=longer) if inputs.masked and serves else self.settings
 
     def _forecast(
         self, inputs: Inputs, candidate: Candidate, selected: SelectedModel, tried: list[str]
@@ -235,7 +241,7 @@ class _Job:
         about = {**selected.about, **reason_of(candidate.label, tried)}
         with self.log.stage("forecast"):
             return run_forecast(
-                self.settings,
+                self._settings(inputs, selected),
                 lambda stage, share: self.say(stage, 0.1 + 0.7 * share),
                 selected.trained,
                 candidate.members,

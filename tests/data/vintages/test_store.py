@@ -182,3 +182,12 @@ def test_months_of_one_table_are_kept_beside_each_other(tmp_path: Path, regions:
         path.write_text(f"date,latitude,longitude,country\n{month}-10,14.5,-3.5,Mali\n")
         store.add(tabular.read(path), date(2024, 1, 1 + at))
     assert build_panel(store.as_of(date(2024, 2, 1)), regions).panel.measure("events", fill=0).sum() == 2
+
+
+def test_a_row_that_stands_twice_in_a_release_still_counts_once(ucdp_file: Write, regions: Regions) -> None:
+    before = candidate(ucdp_file, {**DAY, "id": 9})
+    april = {"date_start": "2021-04-05", "date_end": "2021-04-05"}
+    twice = candidate(ucdp_file, {**april, "id": 1}, {**april, "id": 1}, month=4)
+    built = build_panel(combine([before, twice]), regions)
+    outcomes = built.ledger.summary().set_index("outcome")["events"].to_dict()
+    assert outcomes == {"placed": 2, "duplicate": 1, "read": 3}

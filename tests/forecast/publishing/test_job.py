@@ -427,3 +427,47 @@ def test_counts_of_a_panel_are_only_read(publish: Publish, world: Path) -> None:
     publish("old")
     assert (world / "old" / "counts.parquet").read_bytes() == before
     assert pd.read_csv(world / "out" / OLD / "wide.csv")["region_id"].nunique() == len(IDS)
+
+
+def test_a_month_that_is_not_believed_is_masked_until_it_comes(publish: Publish, world: Path) -> None:
+    publish("old")
+    words = ("--mask-month", NEW, "--mask-country", "BBB", "--mask-reason", "half of it is missing", "--json")
+    done = told_by(publish("new", *words))
+    assert (Path(done["release"]).name, done["level"]) == (f"{OLD}_r2", "amber")
+    sentence = (
+        f"The data of BBB for {NEW} are masked (half of it is missing): this forecast starts from {OLD}."
+    )
+    assert sentence in manifest(world, f"{OLD}_r2")["banner"]
+    assert told_by(publish("new", *words))["status"] == "identical"
+    assert told_by(publish("new", "--json"))["latest"] == NEW
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--mask-month", NEW), "a month is masked for a reason"),
+        (("--mask-month", "1999-01", "--mask-reason", "x"), "is not a month of these data"),
+        (("--mask-month", NEW, "--mask-reason", "x", "--mask-country", "ZZZ"), "'ZZZ' is not in these data"),
+        (("--mask-reason", "x"), "no month is masked"),
+    ],
+)
+def test_a_mask_that_makes_no_sense_is_refused(publish: Publish, words: tuple[str, ...], says: str) -> None:
+    done = publish("new", *words)
+    assert done.code == 2
+    assert says in done.err
+
+
+def test_a_month_that_looks_like_the_one_before_is_refused_until_accepted(
+    publish: Publish, world: Path
+) -> None:
+    panel = Panel.read_parquet(world / "new" / "counts.parquet")
+    counts = panel.measure("events").copy()
+    counts[-1] = counts[-2] = np.maximum(counts[-2], 2)
+    again = panel_of(counts.astype(int), ids=IDS, links=panel.links)
+    again.write_parquet(world / "new" / "counts.parquet")
+    refused = publish("new")
+    assert refused.code == 6
+    assert f"has in every region the count of {OLD}" in refused.err
+    done = told_by(publish("new", "--accept-month", "the source says so", "--json"))
+    assert done["level"] == "amber"
+    assert "Accepted: the source says so." in manifest(world, NEW)["banner"]

@@ -40,7 +40,7 @@ def main_file(ucdp_file: Write) -> Path:
 
 def burkina(ucdp_file: Write, *changes: dict[str, Any]) -> Path:
     events = [{**BURKINA, **change} for change in changes or ({},)]
-    return ucdp_file(*events, name="GEDEvent_v20_1.csv")
+    return ucdp_file(*events, name="GEDEvent_v22_1.csv")
 
 
 def test_shipped_panel_to_learn_from() -> None:

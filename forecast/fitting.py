@@ -36,10 +36,14 @@ WARM_UP = 12
 
 @dataclass(frozen=True)
 class Job:
-    """One independent piece of a run, done by one worker for all targets: they share what they can."""
+    """One independent piece of a run, done by one worker for all targets: they share what they can.
+
+    ``origins`` is on how many past lists a watch list is scored.
+    """
 
     kind: str
     horizon: int = 0
+    origins: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ def train(
 
     say = progress or (lambda share: None)
     done = _run(
-        _jobs(settings, problems, judged=False),
+        _jobs(settings, problems, judged=False, lists=origins),
         problems,
         origin,
         settings,
@@ -183,11 +187,11 @@ def _leading(settings: Settings) -> str:
     return "events" if "events" in settings.targets else settings.targets[0]
 
 
-def _jobs(settings: Settings, problems: Mapping[str, Problem], judged: bool) -> list[Job]:
+def _jobs(settings: Settings, problems: Mapping[str, Problem], judged: bool, lists: int = 0) -> list[Job]:
     """Every piece of work, the longest first."""
     jobs = [Job("diffusion")] if has_spillover(settings, problems) else []
     jobs += [Job("judge", h) for h in settings.horizons if judged and h in JUDGED]
-    jobs += [Job("watch")] if has_watch(settings, problems) else []
+    jobs += [Job("watch", origins=lists)] if has_watch(settings, problems) else []
     return jobs + [Job("fit", h) for h in settings.horizons]
 
 
@@ -265,7 +269,7 @@ def _do(
                 raise
             return {"events": None}
     if job.kind == "watch":
-        return {"events": fit_watch(events_problem(problems), origin)}
+        return {"events": fit_watch(events_problem(problems), origin, job.origins)}
     if job.kind == "judge":
         first = next(iter(problems.values()))
         records = run_backtest(
@@ -373,9 +377,8 @@ def _trained_model(
     if learned:
         pools = {key: with_learned_weights(files, learned[key]) for key, files in pools.items()}
     diffusion: Diffusion | None = done.get(("diffusion", "events", 0))
-    onset, past_lists = done.get(("watch", "events", 0), (None, None))
-    if past_lists is not None:
-        tables = {**tables, "watch_record": past_lists}
+    onset, past_lists = done.get(("watch", "events", 0), (None, {}))
+    tables = {**tables, **past_lists}
     panel = next(iter(problems.values())).panel
     others = [o.panel.digest() for o in next(iter(problems.values())).also]
     return make_trained_model(

@@ -32,6 +32,8 @@ T = TypeVar("T")
 FORMAT = 1
 CARD, RECIPE, PLACES = "model.json", "recipe.json", "places.json"
 TEMPLATE, DIFFUSION, ONSET = "template.json", "diffusion.json", "onset.json"
+#: Columns of the scores of recent watch lists.
+LIST_SCORES = ("of", "months", "origin", "cases", "happened", "log_score")
 AGAIN = "Fetch the model again, or train a new one with: harmattan train."
 
 
@@ -124,7 +126,7 @@ class TrainedModel:
         return f"{name}.json" in self.files
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table of the recent record: ``scores, reliability, rehearsal, judged, watch_record``."""
+        """A table of the record: ``scores, reliability, rehearsal, judged`` and ``watch_record, _scores, _origins``."""
         stored = self._read(f"{name}.json", json.loads)
         table = pd.DataFrame(stored["rows"], columns=stored["columns"])
         # JSON has no word for "not a number": a column of nothing else comes back as objects.
@@ -140,6 +142,17 @@ class TrainedModel:
     def onset(self) -> OnsetModels | None:
         """The models of onset and entry; None where there are none."""
         return self._read(ONSET, OnsetModels.from_text) if ONSET in self.files else None
+
+    @cached_property
+    def past_lists(self) -> pd.DataFrame | None:
+        """Scores of recent watch lists by month (``of, months, origin, cases, happened, log_score``).
+
+        None where there are no models of onset; empty where they were trained by a version that did not score them.
+        """
+        if ONSET not in self.files:
+            return None
+        known = self.has_table("watch_origins")
+        return self.table("watch_origins") if known else pd.DataFrame(columns=list(LIST_SCORES))
 
     @property
     def card_text(self) -> str:

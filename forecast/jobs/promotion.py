@@ -9,8 +9,6 @@ from ...data.errors import GateError, ModelError, UsageError
 from .training import champion_of, judge_challenger
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ...training.registry.gate import Verdict
     from ...training.registry.versions import LoadedModel
     from ..settings import Settings
@@ -88,7 +86,7 @@ def promote(
         return Promotion(challenger.version, before, "nothing", ("it is the champion already",))
     if refit:
         _check_refit(challenger, champion)
-    verdict, rival = _judged(challenger.scores, champion, settings, force, refit)
+    verdict, rival = _judged(challenger, champion, settings, force, refit)
     if not verdict.ok and not force:
         worse, reasons = "worse" if refit else "not better", "; ".join(verdict.reasons)
         what = f"version {challenger.version} is {worse} than {rival}: {reasons}."
@@ -122,15 +120,16 @@ def _standing(settings: Settings, force: bool) -> LoadedModel | None:
 
 
 def _judged(
-    scores: pd.DataFrame, champion: LoadedModel | None, settings: Settings, force: bool, refit: bool
+    challenger: LoadedModel, champion: LoadedModel | None, settings: Settings, force: bool, refit: bool
 ) -> tuple[Verdict, str]:
     """What the gate says; a champion whose record is broken only counts as none where force is used."""
+    scores, trained = challenger.scores, challenger.trained
     try:
-        return judge_challenger(scores, champion, settings.seed, better=not refit)
+        return judge_challenger(scores, trained, champion, settings.seed, better=not refit)
     except ModelError:
         if not force:
             raise
-        return judge_challenger(scores, None, settings.seed)
+        return judge_challenger(scores, trained, None, settings.seed)
 
 
 def _check_refit(challenger: LoadedModel, champion: LoadedModel | None) -> None:

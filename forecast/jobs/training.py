@@ -38,6 +38,8 @@ METRICS = {
 }
 #: Columns of the parts (countries, border and interior) that become metrics.
 PARTS = {"crps": "crps", "skill_vs_best": "skill_vs_best"}
+#: Columns of the scores of watch lists that become metrics; ``ratio`` is observed over forecast.
+LIST_METRICS = {name: name for name in ("auc", "ap", "log_skill", "ratio")}
 #: Files of a version's scored record.
 SCORES = "origin_scores.csv"
 
@@ -160,14 +162,19 @@ def scored(training: Training) -> pd.DataFrame:
 
 
 def judge_challenger(
-    challenger: pd.DataFrame, champion: LoadedModel | None, seed: int, better: bool = True
+    challenger: pd.DataFrame,
+    trained: TrainedModel,
+    champion: LoadedModel | None,
+    seed: int,
+    better: bool = True,
 ) -> tuple[Verdict, str]:
     """What the gate says of a challenger, and whom it faced: the champion, or the best baselines.
 
-    ``challenger`` holds the scores of :func:`scored`, ``seed`` draws the blocks of months, ``better`` asks for a gain;
-    see :func:`harmattan.training.registry.gate.decide`.
+    ``challenger`` holds the scores of :func:`scored`, ``trained`` is its model, whose watch lists are compared with the
+    champion's; ``seed`` draws the blocks of months, ``better`` asks for a gain; see
+    :func:`harmattan.training.registry.gate.decide` and ``with_lists`` there.
     """
-    from ...training.registry.gate import POOL, best_baselines, decide
+    from ...training.registry.gate import POOL, best_baselines, decide, with_lists
 
     rng = np.random.default_rng(np.random.SeedSequence([seed, 4]))
     mine = challenger[challenger["member"] == POOL]
@@ -175,6 +182,7 @@ def judge_challenger(
         return decide(best_baselines(challenger), mine, rng), "the best baselines"
     theirs = champion.scores
     verdict = decide(theirs[theirs["member"] == POOL], mine, rng, better=better)
+    verdict = with_lists(verdict, champion.trained.past_lists, trained.past_lists, rng)
     return verdict, f"version {champion.version}"
 
 
@@ -193,7 +201,7 @@ def _register(
     from ..serving import save_model
 
     trained = training.trained
-    verdict, rival, first = _judge(scores, settings)
+    verdict, rival, first = _judge(scores, trained, settings)
     save_model(trained, {SCORES: scores.to_csv(index=False, lineterminator="\n")}, inputs.panel, saved)
     gate = {
         "gate": "passes" if verdict.ok else "refuses",
@@ -214,7 +222,7 @@ def _register(
     return TrainOutcome(training, version, run_id, verdict, rival, first and verdict.ok)
 
 
-def _judge(scores: pd.DataFrame, settings: Settings) -> tuple[Verdict, str, bool]:
+def _judge(scores: pd.DataFrame, trained: TrainedModel, settings: Settings) -> tuple[Verdict, str, bool]:
     """The gate's verdict, whom the model faced, and whether it would be the first champion.
 
     A champion that is damaged costs the new model its verdict, never its version.
@@ -223,7 +231,7 @@ def _judge(scores: pd.DataFrame, settings: Settings) -> tuple[Verdict, str, bool
 
     try:
         champion = champion_of(settings)
-        verdict, rival = judge_challenger(scores, champion, settings.seed)
+        verdict, rival = judge_challenger(scores, trained, champion, settings.seed)
     except ModelError as reason:
         place = f"{reason.where}: " if reason.where else ""
         why = f"the champion cannot be read: {place}{reason.what.rstrip('.')}"
@@ -260,6 +268,8 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord
     tables["weights"] = pd.concat(
         [e.weights.assign(target=target) for target, e in training.evaluation.items()], ignore_index=True
     )
+    stored = trained.has_table("watch_scores")
+    tables["watch_scores"] = trained.table("watch_scores") if stored else pd.DataFrame()
     board = tables["leaderboard"]
     pictures = draw_plots({**tables, "scores": board, "contributions": result.contributions})
     recipe_hash = hashlib.sha256(trained.recipe.to_json().encode()).hexdigest()
@@ -270,13 +280,17 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord
     return RunRecord(
         name=f"train {trained.origin}",
         params=configuration,
-        metrics={**metrics(board[board["member"] == "pool"], METRICS), **_parts(tables["splits"])},
+        metrics={
+            **metrics(board[board["member"] == "pool"], METRICS),
+            **_parts(tables["splits"]),
+            **_lists(tables["watch_scores"]),
+        },
         tags=_tags(trained, inputs, settings, recipe_hash),
         profile=profile(inputs.panel),
         digest=trained.data_hash,
         source=inputs.panel.source,
         texts={
-            **{f"tables/{name}.csv": csv_text(table) for name, table in tables.items()},
+            **{f"tables/{name}.csv": csv_text(table) for name, table in tables.items() if len(table.columns)},
             **pictures,
             "report.html": render(result),
             "data_quality.csv": csv_text(result.quality),
@@ -305,6 +319,14 @@ def _parts(splits: pd.DataFrame) -> dict[str, dict[int, float]]:
     """CRPS and skill of the pool by country, at borders and inside."""
     kept = splits[(splits["member"] == "pool") & splits["split"].isin(["country", "place"])]
     return metrics(kept.assign(member=kept["part"]), PARTS)
+
+
+def _lists(scores: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """Scores of past watch lists as ``auc.onset`` and so on; the step is the months that a list is good for."""
+    if scores.empty:
+        return {}
+    named = scores.rename(columns={"of": "target", "months": "horizon"})
+    return metrics(named, LIST_METRICS, member=False)
 
 
 def _tags(trained: TrainedModel, inputs: Inputs, settings: Settings, recipe_hash: str) -> dict[str, str]:

@@ -90,7 +90,7 @@ def _evaluated(
     parts = []
     for lag in lags:
         for i, origin in enumerate(months):
-            parts += list(_cases(fits, origin, lag))
+            parts += list(cases_of(fits, origin, lag))
             if i % 12 == 0:
                 say("origins", (lags.index(lag) + i / len(months)) / len(lags))
     cases = pd.concat(parts, ignore_index=True)
@@ -119,8 +119,8 @@ def _evaluated(
     )
 
 
-def _cases(fits: OnsetFits, origin: pd.Period, lag: int) -> Iterator[pd.DataFrame]:
-    """Forecasts of one origin and what came, with every rival."""
+def cases_of(fits: OnsetFits, origin: pd.Period, lag: int) -> Iterator[pd.DataFrame]:
+    """Forecasts of one origin and what came, with every rival: a table for each kind of list and months ahead."""
     scene, month = fits.scene, origin - lag
     row, start, own = scene.row(month), scene.row(origin) + 1, int(scene.recorded.sum())
     models = fits.at(month)
@@ -183,22 +183,38 @@ def _scores(part: pd.DataFrame, head: dict[str, Any], rng: np.random.Generator) 
     names = [
         n for n in (MODEL, MEMBER, CLIMATOLOGY, NEIGHBOURS, NEXT_DOOR) if n in part and part[n].notna().all()
     ]
-    base = _log_loss(np.full(len(part), happened.mean()), happened)
-    spread = float(np.mean((happened - happened.mean()) ** 2))
     for name in names:
         values = part[name].to_numpy(float)
         row = {**head, "forecast": name, "cases": len(part), "happened": int(happened.sum())}
-        row |= {"auc": area(values, happened), "ap": average_precision(values, happened)}
-        if name in (MODEL, MEMBER, CLIMATOLOGY):
-            row |= {
-                "log_skill": 1 - _log_loss(values, happened) / base,
-                "brier_skill": 1 - float(np.mean((values - happened) ** 2)) / spread,
-                "ratio": float(happened.sum() / values.sum()),
-            }
+        row |= figures(values, happened, chances=name in (MODEL, MEMBER, CLIMATOLOGY))
         if name == MODEL:
             rival = NEXT_DOOR if NEXT_DOOR in names else NEIGHBOURS
             row |= {"against": rival, **_gains(part, rival, rng)}
         yield row
+
+
+def figures(values: Array, happened: Array, chances: bool = True) -> dict[str, float]:
+    """AUC and average precision of a forecast; of chances also skill over a constant, and observed over forecast.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        What was forecast, (cases,); the higher the likelier.
+    happened : numpy.ndarray
+        bool, (cases,), of both kinds.
+    chances : bool
+        Whether values are probabilities.
+    """
+    found = {"auc": area(values, happened), "ap": average_precision(values, happened)}
+    if chances:
+        share = happened.mean()
+        found |= {
+            "log_skill": 1 - _log_loss(values, happened) / _log_loss(np.full(len(values), share), happened),
+            "brier_skill": 1
+            - float(np.mean((values - happened) ** 2)) / float(np.mean((happened - share) ** 2)),
+            "ratio": float(happened.sum() / values.sum()),
+        }
+    return found
 
 
 def _gains(part: pd.DataFrame, rival: str, rng: np.random.Generator) -> dict[str, float]:
@@ -255,9 +271,18 @@ def average_precision(score: Array, happened: Array) -> float:
     return float((gained * found / (last + 1)).sum() / hit.sum())
 
 
-def _log_loss(chance: Array, happened: Array) -> float:
+def log_losses(chance: Array, happened: Array) -> Array:
+    """Negative logarithm of the chance of what came, (cases,).
+
+    >>> log_losses(np.array([0.5, 0.5]), np.array([True, False])).round(3).tolist()
+    [0.693, 0.693]
+    """
     p = np.clip(chance, 1e-6, 1 - 1e-6)
-    return float(-np.mean(np.where(happened, np.log(p), np.log1p(-p))))
+    return np.asarray(-np.where(happened, np.log(p), np.log1p(-p)))
+
+
+def _log_loss(chance: Array, happened: Array) -> float:
+    return float(np.mean(log_losses(chance, happened)))
 
 
 def _classes(part: pd.DataFrame, head: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from ...data.errors import ModelError, OriginError
 from ...data.panel import Panel
 from ...training.models.base import Problem
 from ...training.onset import QUIET, OnsetFits, OnsetModels, Scene, armed_measures, scene_of
+from .past import score_recent
 from .record import RECORD_COLUMNS, record_sentences, record_table
 from .tables import answers, entry_table, onset_table, silent_groups
 
@@ -111,13 +112,25 @@ def _silence(scene: Scene, panel: Panel, month: pd.Period) -> list[str]:
     ]
 
 
-def fit_watch(problem: Problem, origin: pd.Period) -> tuple[str | None, pd.DataFrame]:
-    """Models of onset and entry as text, None where the history is too short, and what earlier lists were worth."""
+def fit_watch(
+    problem: Problem, origin: pd.Period, scored: int = 0
+) -> tuple[str | None, dict[str, pd.DataFrame]]:
+    """Models of onset and entry as text, None where the history is too short, and what earlier lists were worth.
+
+    Returns
+    -------
+    tuple of (str or None, dict)
+        The models, and tables by name: ``watch_record``, and where ``scored`` past lists are asked for also those of
+        :func:`score_recent`.
+    """
     fits = OnsetFits(scene_of(problem.panel, [o.panel for o in problem.also]), problem)
     try:
-        return fits.at(origin).to_text(), record_table(fits, origin)
+        text, tables = fits.at(origin).to_text(), {"watch_record": record_table(fits, origin)}
     except ModelError:
-        return None, pd.DataFrame(columns=list(RECORD_COLUMNS))
+        return None, {"watch_record": pd.DataFrame(columns=list(RECORD_COLUMNS))}
+    if scored:
+        tables |= score_recent(fits, origin, scored)
+    return text, tables
 
 
 def served_fits(

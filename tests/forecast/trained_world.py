@@ -48,9 +48,8 @@ def train_world(folder: Path, mlruns: Path, tracking_uri: str | None = None) -> 
 
 
 def own_store(world: World, folder: Path) -> World:
-    """The world with a registry of its own, in which nothing is named yet; files stay where they are."""
-    folder.mkdir(exist_ok=True)
-    shutil.copy(world.mlruns / "mlflow.db", folder)
+    """The world with a registry of its own, in which nothing is named yet."""
+    shutil.copytree(world.mlruns, folder, dirs_exist_ok=True)
     with stores.connected(folder) as client:
         for version in registry.list_versions(client):
             for alias in version.aliases:
@@ -66,8 +65,12 @@ def copy_version(
     scores: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table,
     change: Callable[[Path], None] = lambda model: None,
     card: dict[str, object] | None = None,
+    rewrite: Callable[[Path], None] = lambda model: None,
 ) -> str:
-    """Register the world's first version again, its scores, files or card changed; the new number."""
+    """Register the world's first version again, its scores, files or card changed; the new number.
+
+    ``rewrite`` changes the model before its digest is taken, ``change`` after.
+    """
     with stores.connected(world.mlruns) as client:
         first = client.get_model_version(registry.MODEL, "1")
         model = Path(first.source.removeprefix("file://"))
@@ -78,6 +81,7 @@ def copy_version(
             shutil.rmtree(saved / registry.TRAINED)
             trained = replace(trained, card={**trained.card, **card})
             trained.write(saved / registry.TRAINED)
+        rewrite(saved)
         digest = _digest(saved / registry.TRAINED)
         record = saved / registry.RECORD / registry.SCORES
         scores(pd.read_csv(record)).to_csv(record, index=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ MARGIN = 0.005
 LARGEST_LOSS = 0.02
 #: Central intervals whose coverage is held to its band.
 LEVELS = (0.5, 0.8, 0.9)
+#: Watch lists that are compared, what they are called, and the months ahead that count.
+LISTS, LIST_MONTHS = {"onset": "onsets", "entry": "entries"}, 3
 #: What one row of a scored record is about.
 KEYS = ["target", "horizon", "origin"]
 COLUMNS = (*KEYS, "member", "cases", "observed", "crps", *(f"inside_{int(100 * level)}" for level in LEVELS))
@@ -136,6 +138,64 @@ def decide(
         return Verdict(False, tuple(reasons), figures)
     gained = f"CRPS of {leading} {figures['skill']:+.1%}, 95 % interval {figures['low']:+.1%} to {figures['high']:+.1%}"
     return Verdict(True, (f"{gained}, {figures['months']:.0f} origins",), figures)
+
+
+def with_lists(
+    verdict: Verdict, champion: pd.DataFrame | None, challenger: pd.DataFrame | None, rng: np.random.Generator
+) -> Verdict:
+    """The verdict once watch lists have been compared too: they must not be clearly worse.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Of the counts.
+    champion, challenger : pandas.DataFrame or None
+        ``of, months, origin, cases, happened, log_score`` (sums over places at risk); None of a model without lists,
+        empty of one that was trained before lists were scored. Months count where cases and outcomes are the same.
+    rng : numpy.random.Generator
+        Draws the blocks of months.
+
+    Returns
+    -------
+    Verdict
+        Refused where the challenger has no lists and the champion has, and where the log score of onsets or of entries
+        within three months is more than 2 % worse on at least 24 common months with its whole 95 % interval below
+        zero. What was not compared is said with a verdict that passes.
+    """
+    if champion is None:
+        return verdict
+    if challenger is None:
+        return _refused(verdict, ["the challenger does not forecast onsets"])
+    worse, notes, figures = [], [], dict(verdict.figures)
+    for of, name in LISTS.items():
+        theirs, mine = (t[(t["of"] == of) & (t["months"] == LIST_MONTHS)] for t in (champion, challenger))
+        if theirs.empty:
+            notes += [f"{name} are not compared: the champion has no record of them"]
+            continue
+        if mine.empty:
+            worse += [f"the challenger has no record of {name}"]
+            continue
+        both = mine.merge(theirs, on=["origin", "cases", "happened"], suffixes=("", "_champion"))
+        both = both.sort_values("origin")
+        if len(both) < ENOUGH_MONTHS:
+            notes += [f"{name} are not compared: {_few(len(both))}"]
+            continue
+        blocks = month_blocks(len(both), rng)
+        own, other = both["log_score"].to_numpy(float), both["log_score_champion"].to_numpy(float)
+        skill, low, high = skill_from_blocks(own, other, blocks)
+        figures |= {f"{name}_skill": skill, f"{name}_low": low, f"{name}_high": high}
+        if skill < -LARGEST_LOSS and high < 0:
+            within = f"within {LIST_MONTHS} months"
+            worse += [f"the log score of {name} {within} is {-skill:.1%} worse, at least {-high:.1%}"]
+    judged = replace(verdict, figures=figures)
+    if worse:
+        return _refused(judged, worse)
+    return replace(judged, reasons=(*judged.reasons, *notes)) if judged.ok else judged
+
+
+def _refused(verdict: Verdict, reasons: Sequence[str]) -> Verdict:
+    """The verdict with more reasons to refuse; what was gained is none."""
+    return replace(verdict, ok=False, reasons=(*(() if verdict.ok else verdict.reasons), *reasons))
 
 
 def _not_compared(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from harmattan.data.errors import GateError, ModelError, UsageError
 from harmattan.forecast.jobs.promotion import promote, roll_back
 from harmattan.training.registry import store as stores
 from harmattan.training.registry import versions as registry
+from harmattan.training.trained_model import TrainedModel
 
 Scores = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -87,6 +89,52 @@ def test_a_better_challenger_becomes_champion_with_its_reasons(mine: World, tmp_
     assert now.tags["promoted_how"] == "gate"
     assert "CRPS of events +10.0%" in now.tags["promoted_because"]
     assert float(now.tags["gate_skill"]) == pytest.approx(0.1)
+
+
+def change_model(change: Callable[[dict[str, str]], dict[str, str]]) -> Callable[[Path], None]:
+    """Rewrite the files of a saved model."""
+
+    def rewrite(saved: Path) -> None:
+        folder = saved / registry.TRAINED
+        trained = TrainedModel.read(folder)
+        shutil.rmtree(folder)
+        replace(trained, files=change(dict(trained.files))).write(folder)
+
+    return rewrite
+
+
+def worse_onsets(files: dict[str, str]) -> dict[str, str]:
+    table = json.loads(files["watch_origins.json"])
+    at = table["columns"].index("log_score")
+    rows = [[v * 1.5 if i == at else v for i, v in enumerate(row)] for row in table["rows"]]
+    return {**files, "watch_origins.json": json.dumps({**table, "rows": rows})}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda f: {n: t for n, t in f.items() if n != "onset.json"}, "does not forecast onsets"),
+        (worse_onsets, r"log score of onsets within 3 months is 50\.0% worse"),
+    ],
+    ids=["left out", "worse"],
+)
+def test_a_better_pool_without_good_onsets_is_refused(
+    mine: World, tmp_path: Path, change: Callable[[dict[str, str]], dict[str, str]], why: str
+) -> None:
+    first = crown_first(mine, tmp_path)
+    version = copy_version(mine, tmp_path, gaining(lambda row: 0.1), rewrite=change_model(change))
+    with pytest.raises(GateError, match=why):
+        promote(mine.settings, version)
+    assert champion(mine).number == first
+
+
+def test_a_champion_from_before_lists_were_scored_is_not_compared(mine: World, tmp_path: Path) -> None:
+    before = change_model(lambda f: {n: t for n, t in f.items() if not n.startswith(("watch_s", "watch_o"))})
+    old = copy_version(mine, tmp_path, gaining(lambda row: 0.0), rewrite=before)
+    promote(mine.settings, old, force=True, reason="the first of a test")
+    done = promote(mine.settings, copy_version(mine, tmp_path, gaining(lambda row: 0.1)))
+    assert done.how == "gate"
+    assert "onsets are not compared: the champion has no record of them" in done.reasons
 
 
 def test_force_needs_a_reason_and_keeps_it(mine: World, tmp_path: Path) -> None:

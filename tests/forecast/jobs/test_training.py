@@ -87,7 +87,22 @@ def test_metrics_have_horizons_as_steps_and_parts(run: Any, world: World) -> Non
         "brier_1.events.pool",
     }
     assert wanted | {"crps.events.AAA", "crps.events.border", "ap_onset.events.pool"} <= set(run.data.metrics)
-    assert len(run.data.metrics) < 40
+    assert len(run.data.metrics) < 50
+
+
+def test_scores_of_watch_lists_are_metrics(run: Any, world: World) -> None:
+    trained = world.outcome.training.trained
+    scores = trained.table("watch_scores").set_index(["of", "months"])
+    with stores.connected(world.mlruns) as client:
+        for name in ("auc", "ap", "log_skill", "ratio"):
+            history = client.get_metric_history(run.info.run_id, f"{name}.onset")
+            assert {m.step: m.value for m in history} == scores.loc["onset", name].to_dict()
+    assert 3 in scores.loc["onset"].index
+    past = trained.past_lists
+    assert past is not None
+    late = past[past["months"] == 3]
+    assert late["origin"].max() == str(trained.origin - 3)
+    assert late["happened"].sum() == scores.loc[("onset", 3), "happened"]
 
 
 def test_each_member_has_a_child_and_no_region_has(run: Any, world: World) -> None:

@@ -111,9 +111,9 @@ def test_the_list_of_a_month_is_the_same_from_every_door(
     now = watch_list(fits, month)
     then = panel.until(month)
     alone = OnsetFits(scene_of(then), build_problems(then, ["events"])["events"])
-    stored, record = fit_watch(alone.problem, month)
+    stored, tables = fit_watch(alone.problem, month)
     assert stored is not None
-    again = watch_list(alone, month, models=OnsetModels.from_text(stored), record=record)
+    again = watch_list(alone, month, models=OnsetModels.from_text(stored), record=tables["watch_record"])
     own = now.watchlist[now.watchlist["record"] != "no record of its own"]
     ranked = again.watchlist.drop(columns="rank")
     pd.testing.assert_frame_equal(own.drop(columns="rank").reset_index(drop=True), ranked)

@@ -9,7 +9,14 @@ import pandas as pd
 import pytest
 
 from harmattan.training.models.catalogue import BASELINES
-from harmattan.training.registry.gate import Verdict, best_baselines, common, decide, origin_scores
+from harmattan.training.registry.gate import (
+    Verdict,
+    best_baselines,
+    common,
+    decide,
+    origin_scores,
+    with_lists,
+)
 
 HORIZONS = (1, 3, 6)
 REGIONS = 40
@@ -202,3 +209,68 @@ def test_cases_become_sums_by_origin(cases: pd.DataFrame) -> None:
 def test_the_rival_of_a_first_champion_is_the_best_baseline(cases: pd.DataFrame) -> None:
     assert "conflictology_12" in BASELINES
     assert set(best_baselines(origin_scores(cases))["member"]) == {"conflictology_12"}
+
+
+def lists(worse: float = 0.0, months: int = 36, of: str = "onset") -> pd.DataFrame:
+    """Log scores of past lists, higher by a share."""
+    rng = np.random.default_rng(4)
+    rows = [
+        {
+            "of": of,
+            "months": m,
+            "origin": str(pd.Period("2019-01", freq="M") + t),
+            "cases": 60,
+            "happened": t % 4,
+        }
+        for t in range(months)
+        for m in (1, 3, 6)
+    ]
+    return pd.DataFrame(rows).assign(log_score=(4 + rng.gamma(4.0, 0.5, len(rows))) * (1 + worse))
+
+
+GAINED = Verdict(True, ("CRPS of events +3.0%",), {"skill": 0.03})
+
+
+@pytest.mark.parametrize("of", ["onset", "entry"])
+def test_lists_that_are_clearly_worse_are_refused(of: str) -> None:
+    both = lists(of="entry" if of == "onset" else "onset")
+    champion, challenger = (pd.concat([lists(w, of=of), both]) for w in (0.0, 0.1))
+    verdict = with_lists(GAINED, champion, challenger, np.random.default_rng(3))
+    name = {"onset": "onsets", "entry": "entries"}[of]
+    assert not verdict.ok
+    assert verdict.reasons == (f"the log score of {name} within 3 months is 10.0% worse, at least 10.0%",)
+    assert verdict.figures[f"{name}_skill"] == pytest.approx(-0.1)
+    assert verdict.figures["skill"] == 0.03
+
+
+def test_lists_as_good_or_a_little_worse_change_nothing() -> None:
+    champion = pd.concat([lists(), lists(of="entry")])
+    for worse in (-0.1, 0.0, 0.01):
+        challenger = pd.concat([lists(worse), lists(worse, of="entry")])
+        verdict = with_lists(GAINED, champion, challenger, np.random.default_rng(3))
+        assert (verdict.ok, verdict.reasons) == (True, GAINED.reasons)
+
+
+def test_lists_that_are_worse_by_chance_are_not_refused() -> None:
+    champion = pd.concat([lists(), lists(of="entry")])
+    early = champion["origin"] < "2020-07"
+    challenger = champion.assign(log_score=champion["log_score"] * np.where(early, 1.5, 0.6))
+    verdict = with_lists(GAINED, champion, challenger, np.random.default_rng(3))
+    assert verdict.figures["entries_skill"] < -0.02 < 0.02 < verdict.figures["entries_high"]
+    assert verdict.ok
+
+
+def test_lists_that_cannot_be_compared_are_named() -> None:
+    none = lists(months=0).reindex(columns=lists().columns)
+    rng = np.random.default_rng(3)
+    verdict = with_lists(GAINED, none, lists(), rng)
+    assert verdict.ok
+    assert "onsets are not compared: the champion has no record of them" in verdict.reasons
+    verdict = with_lists(GAINED, lists(), lists(months=12), rng)
+    assert verdict.ok
+    assert "onsets are not compared: only 12 common origins: 24 are needed" in verdict.reasons
+    assert with_lists(GAINED, None, lists(), rng) == GAINED
+    assert with_lists(GAINED, lists(), None, rng).reasons == ("the challenger does not forecast onsets",)
+    refused = Verdict(False, ("horizon 1 loses 3.0%",))
+    assert with_lists(refused, none, lists(), rng).reasons == refused.reasons
+    assert with_lists(refused, lists(), none, rng).reasons[0] == refused.reasons[0]

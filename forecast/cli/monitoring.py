@@ -85,3 +85,9 @@ def _lines(scored: ScoredReleases) -> Iterator[str]:
             f"{row['observed']:>8,.0f}  {skill} %  {100 * row['coverage_80']:>4.0f} %"
         )
     yield from (f"{alarm.level:<6} {alarm.message}" for alarm in scored.alarms)
+    lists = scored.lists[scored.lists["months"] == 3] if len(scored.lists) else scored.lists
+    for of, rows in lists.groupby("of") if len(lists) else ():
+        yield (
+            f"Watch lists ({of}), within three months, {rows['release'].nunique()} releases: "
+            f"{rows['expected'].sum():.1f} expected, {rows['observed'].sum()} recorded."
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -30,6 +30,7 @@ from ..release import (
     writing,
 )
 from . import scores as monitor
+from .lists import score_lists
 
 if TYPE_CHECKING:
     from ...training.registry.runs import RunRecord
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Every score there is, one row per case and vintage, beside the releases.
 SCORES = "monitoring.csv"
+#: How past watch lists did, of the usable releases, made anew each time.
+LISTS = "monitoring_watch.csv"
 #: What each red alarm is raised as; the first one decides the exit code.
 ERRORS: Mapping[str, type[HarmattanError]] = {"skill": SkillError, "coverage": CoverageError}
 Progress = Callable[[str, float], None]
@@ -59,6 +62,8 @@ class ScoredReleases:
     age_days: int  # Days since the end of the last month of data.
     run_ids: tuple[str, ...] = ()  # Monitoring runs in MLflow, one per model.
     tracking_error: TrackingError | None = None  # Why there are none.
+    #: How watch lists did (:data:`harmattan.forecast.monitoring.lists.COLUMNS`).
+    lists: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def looks_back(self) -> bool:
@@ -90,6 +95,7 @@ class ScoredReleases:
             "entries": [asdict(a) for a in self.alarms],
             "months": _plain(self.months),
             "inputs": _plain(self.drift),
+            "watch": _plain(self.lists),
         }
 
 
@@ -140,6 +146,7 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
         fresh=len(table) - len(known),
         alarms=tuple(monitor.alarms(months, drift)),
         drift=drift,
+        lists=score_lists([info.path for info in found], panel),
         age_days=(_today(settings, inputs, last) - month_end(str(last))).days,
     )
     if not write:
@@ -205,6 +212,8 @@ def _write(scored: ScoredReleases, settings: Settings) -> None:
     remedy = "Free space or permissions there, and score again."
     with disk_errors("the scores cannot be written", out, remedy, name_file=True), writing(out):
         replace_text(csv_text(scored.table), out / SCORES)
+        if len(scored.lists):
+            replace_text(csv_text(scored.lists), out / LISTS)
         replace_text(json_text(scored.to_dict()), out / MONITORING)
     if latest_name(out) is not None or (out / STATUS).exists():
         write_status(out, settings.run_date or date.today(), settings.due_days)

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from ...data.errors import HarmattanError, TrackingError
 
@@ -72,7 +74,10 @@ def artifacts_of(folder: Path) -> str:
 
 
 def _follow_a_move(folder: Path) -> None:
-    """Addresses in the database that point to where the folder was, before it was moved or copied, point to it now."""
+    """Addresses in the database that point to where the folder was, before it was moved or copied, point to it now.
+
+    Where only the database was copied, files of earlier runs are still at the old place, and so are their addresses.
+    """
     with closing(sqlite3.connect(_database(folder), timeout=60)) as base, base:
         found = base.execute(
             "select artifact_location from experiments where name = ? and artifact_location like 'file:%/artifacts'",
@@ -81,8 +86,10 @@ def _follow_a_move(folder: Path) -> None:
         if found is None or found[0] == artifacts_of(folder):
             return
         there = {name for (name,) in base.execute("select name from sqlite_master where type = 'table'")}
+        old = Path(url2pathname(urlparse(str(found[0])).path))
+        left_behind = old.is_dir() and not (folder / "artifacts").is_dir()
         for table, column in ADDRESSES:
-            if table in there:
+            if table in there and (table == "experiments" or not left_behind):
                 base.execute(
                     f"update {table} set {column} = ? || substr({column}, ?) where substr({column} || '/', 1, ?) = ?",
                     [artifacts_of(folder), len(found[0]) + 1, len(found[0]) + 1, f"{found[0]}/"],

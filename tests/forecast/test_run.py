@@ -49,6 +49,7 @@ def run_own(path: Path, **options: Any) -> ForecastResult:
     return run_forecast(replace(SHORT, panel=path, **options))
 
 
+@pytest.mark.slow
 def test_no_draw_has_deaths_and_no_event() -> None:
     both = run_forecast(replace(SHORT, targets=("events", "deaths"), backtest_origins=0))
     events, deaths = both.draws["events"].values, both.draws["deaths"].values

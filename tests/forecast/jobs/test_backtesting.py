@@ -152,6 +152,7 @@ def test_the_benchmark_finds_the_known_figures(calls: list[Any], settings: Backt
     assert (len(call["origins"]), len(call["regions"]), call["refit_every"]) == (55, 47, 12)
 
 
+@pytest.mark.slow
 def test_the_benchmark_shows_the_window_before_as_well(calls: list[Any], settings: BacktestSettings) -> None:
     house = replace(settings, base=Settings(track=False), origins=None, benchmark=True)
     windows = run_backtest_job(house).evaluation.windows.query("member == 'pool'")

@@ -97,6 +97,7 @@ def test_a_country_that_is_no_longer_observed_is_named() -> None:
         check_coverage(ladder_panel(2, 60, observed))
 
 
+@pytest.mark.slow
 def test_the_record_of_past_origins_sees_no_future() -> None:
     """Another last year changes nothing that an earlier origin said."""
     panel = ladder_panel(2, 84)

@@ -124,7 +124,7 @@ class TrainedModel:
         return f"{name}.json" in self.files
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table of the recent record: ``scores, reliability, rehearsal, judged, watch_record``."""
+        """A table of the recent record: ``scores, reliability, rehearsal, judged, watch_record, part_scores``."""
         stored = self._read(f"{name}.json", json.loads)
         table = pd.DataFrame(stored["rows"], columns=stored["columns"])
         # JSON has no word for "not a number": a column of nothing else comes back as objects.

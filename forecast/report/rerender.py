@@ -30,6 +30,9 @@ TABLES = {
     "reliability": "reliability.csv",
     "rehearsal": "rehearsal.csv",
     "quality": "checks.csv",
+    "part_scores": "part_scores.csv",
+    "actors": "actors.csv",
+    "facts": "facts.csv",
 }
 #: Lists of who comes next; releases of earlier versions have none.
 WATCH = ("watchlist.csv", "onsets.csv", "watch_record.csv")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...data import month_name
 from ...data.geography import country_name
-from ...data.months import month_name
 from ...data.panel import Panel
 from ..release import FEWEST_EVENTS
 from .actors import group_measures

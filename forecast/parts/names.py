@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...data import AGAINST_CIVILIANS
 from ...data.panel import Panel
-from ...data.schemas import AGAINST_CIVILIANS
 from ...data.sources import GroupTable
 
 #: Parts that no table of groups names.

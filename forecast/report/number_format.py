@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ...data.months import MONTHS as MONTHS
-from ...data.months import month_name as month_name
+from ...data import MONTHS as MONTHS
+from ...data import month_name as month_name
 
 
 def span_name(first: pd.Period, last: pd.Period) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...data.frames import rows_of
 from ...data.geography import country_name
-from ...training.parts import part_of, types_of
+from ...training.parts import OTHER_GROUPS, part_of
 from ..parts import capital, part_label
 from ..result import ForecastResult
 from . import number_format as numbers
@@ -25,13 +25,23 @@ def who_section(result: ForecastResult, events: Outlook, order: Sequence[int]) -
     parts = [t for t in result.draws if part_of(t) == "events" and t not in result.main_targets]
     if not parts:
         return None
-    types = {f"events_{t}" for t in types_of(result.panel)} | {"events_other_types"}
+    groups = {*_group_labels(result), OTHER_GROUPS}
     kinds = {
-        "By armed group": [p for p in parts if p not in types],
-        "By type of violence": [p for p in parts if p in types],
+        "By armed group": [p for p in parts if p in groups],
+        "By type of violence": [p for p in parts if p not in groups],
     }
     places = [_place(result, events, i, kinds) for i in order[:LEADING]]
     return {"places": places, "skill": skill_rows(result), "notes": list(result.notes)}
+
+
+def _group_labels(result: ForecastResult) -> dict[str, str]:
+    """What the release's own table of groups calls each part that is a group."""
+    table = result.actors
+    return dict(zip("events_" + table["group"], table["label"], strict=True)) if len(table) else {}
+
+
+def _label(result: ForecastResult, part: str) -> str:
+    return _group_labels(result).get(part) or part_label(part)
 
 
 def _place(result: ForecastResult, events: Outlook, i: int, kinds: dict[str, list[str]]) -> dict[str, Any]:
@@ -54,7 +64,7 @@ def _bars(result: ForecastResult, events: Outlook, i: int, names: Sequence[str])
     whole = max(float(events.mean[0, i]), 1e-12)
     return [
         {
-            "label": part_label(name, result.panel),
+            "label": _label(result, name),
             "mean": numbers.count(mean),
             "percent": round(100 * mean / whole),
             "share": mean / whole,
@@ -92,7 +102,7 @@ def skill_rows(result: ForecastResult) -> list[Any]:
     pool = scores[scores["member"] == "pool"].set_index(["target", "horizon"])
     table = pd.DataFrame(
         {
-            "label": [part_label(str(t), result.panel) for t, _ in pool.index],
+            "label": [_label(result, str(t)) for t, _ in pool.index],
             "horizon": [h for _, h in pool.index],
             "skill": pool["skill_vs_conflictology"].map(numbers.signed_percent).to_numpy(),
             "span": [

@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 from scipy import special
 
+from ...data import AGAINST_CIVILIANS
 from ...data.panel import Panel
-from ...data.schemas import AGAINST_CIVILIANS
 from ..distribution import Draws
 
 #: The target.

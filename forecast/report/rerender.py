@@ -30,14 +30,12 @@ TABLES = {
     "reliability": "reliability.csv",
     "rehearsal": "rehearsal.csv",
     "quality": "checks.csv",
-    "part_scores": "part_scores.csv",
-    "actors": "actors.csv",
-    "facts": "facts.csv",
 }
 #: Lists of who comes next; releases of earlier versions have none.
 WATCH = ("watchlist.csv", "onsets.csv", "watch_record.csv")
 #: Tables that stand only in releases that know of them.
 OPTIONAL = {"judged": "judged.csv", "outlook": "outlook.csv", "warnings": "warnings.csv"}
+OPTIONAL |= {"part_scores": "part_scores.csv", "actors": "actors.csv", "facts": "facts.csv"}
 ROUTES = "spillover_routes.csv"
 #: Columns that hold text even where every cell looks like a number.
 TEXT = {"region_id", "source_country", "target_region", "target_country", "blind_towards", "statement"}

@@ -30,12 +30,15 @@ if TYPE_CHECKING:
         nearest,
     )
     from .frames import csv_frame, pandas_of, read_only, rows_of
-    from .months import month_of
+    from .months import MONTHS, month_name, month_of
+    from .schemas import AGAINST_CIVILIANS
     from .show import card
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "AGAINST_CIVILIANS",
+    "MONTHS",
     "ConfigError",
     "CoverageError",
     "GateError",
@@ -60,6 +63,7 @@ __all__ = [
     "card",
     "csv_frame",
     "lazy_names",
+    "month_name",
     "month_of",
     "nearest",
     "pandas_of",

@@ -16,6 +16,10 @@ _REMEDY = "Write months as YYYY-MM."
 _MONTH = re.compile(r"(\d{4})[-/](0?[1-9]|1[0-2])(?:[-/](0?[1-9]|[12]\d|3[01])(?:[T ].*)?)?")
 
 
+_FIRST_HALF = ("January", "February", "March", "April", "May", "June")
+MONTHS = (*_FIRST_HALF, "July", "August", "September", "October", "November", "December")
+
+
 def month_of(value: Any) -> pd.Period:
     """One month from a period, a day, or a text such as ``2023-01`` or ``2023-01-31``.
 
@@ -60,6 +64,15 @@ def _not_a_month(text: str) -> tuple[str, str, str]:
         why = f"{shown} is a number, not a month: of 2023.1 and 2023.10 nobody can tell which it was."
         return why, "", "Keep the column as text, written YYYY-MM."
     return f"{shown} is not a month.", "", _REMEDY
+
+
+def month_name(month: pd.Period) -> str:
+    """A month in words.
+
+    >>> month_name(pd.Period("2024-01", "M"))
+    'January 2024'
+    """
+    return f"{MONTHS[month.month - 1]} {month.year}"
 
 
 def months_of(values: pd.Series, where: str) -> pd.PeriodIndex:

@@ -59,6 +59,9 @@ PANEL_KEYS = ("month", "region_id", "name", "country", "observed")
 #: UCDP's three types of violence, by their number.
 UCDP_TYPES = {1: "state_based", 2: "non_state", 3: "one_sided"}
 
+#: Types of violence, of any source, whose victims are civilians.
+AGAINST_CIVILIANS = ("one_sided", "violence_against_civilians")
+
 #: Why an incident that was read is not in the panel.
 REASONS = {
     "outside_regions": "its country has no polygon, or its code is unknown",

@@ -85,6 +85,7 @@ def fit_models(
     progress : callable, optional
         Called with the share done, 0..1.
     """
+    from ..training.evaluation import parts_table
     from .last_month import judged_record, record_tables
 
     judged = settings.backtest_origins > 0
@@ -100,6 +101,7 @@ def fit_models(
     errors = {h: record.errors for (t, h), record in records.items() if t == target}
     scores = pd.concat(boards, ignore_index=True) if boards else pd.DataFrame(columns=NO_SCORES)
     tables = {"scores": scores, **record_tables(forecasts, target)}
+    tables["part_scores"] = parts_table(records.values(), settings.seed)
     learned = {} if members else _learned(settings, records)
     template = _template(errors, problems, settings)
     tables["judged"] = judged_record(records.get((target, 1)), template, settings)
@@ -282,6 +284,7 @@ def _do(
             learns=members is None,
             warm_up=0,
             draws=settings.draws,
+            parts=settings.parts,
         )
         return dict(zip(problems, records, strict=True))
     shared: dict[Any, Any] = {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -116,6 +116,9 @@ def load_inputs(settings: Settings) -> Inputs:
     InputError
         Files that are missing or broken.
     """
+    if settings.groups is not None and (settings.panel is not None or settings.source == "snapshot"):
+        what = "groups are told apart by the sides of single events, which a table of counts does not name."
+        raise ConfigError(what, "--groups", "Name a --source of events.")
     if settings.panel is not None:
         return _from_panel(settings, settings.panel)
     if settings.source == "snapshot":
@@ -162,11 +165,11 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
 
     polygons = Regions.read(regions)
     incidents = read_source(settings.source, columns=_mapping(settings), only=_only(polygons.countries))
-    watched = {}
+    about: dict[str, Any] = {}
     if settings.groups is not None:
         table = GroupTable.read(settings.groups)
         incidents = with_groups(incidents, table)
-        watched = table.watched(incidents.groups)
+        about = {"watched": table.watched(incidents.groups), "labels": dict(table.labels)}
     if settings.coverage:
         incidents = replace(incidents, coverage=coverage_of(spans_of(settings.coverage)))
     inside = incidents.covers(polygons.countries)
@@ -179,7 +182,7 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     borders = polygons.border_exposure(inside)
     covered = polygons.select(inside)
     built = build_panel(incidents, covered, around=polygons)
-    panel = replace(built.panel, attrs={"watched": watched}) if watched else built.panel
+    panel = replace(built.panel, attrs={**built.panel.attrs, **about})
     if settings.links is not None:
         panel = replace(panel, links=_read_links(settings.links, panel))
     coverage = _coverage(panel)

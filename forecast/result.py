@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,7 +35,7 @@ class ForecastResult:
         Polygons and names; ``frame`` and ``geometry`` in one order, not necessarily the panel's. None for a panel
         that came without any: there is no map then.
     draws : dict of str to Draws
-        By target (``events``, ``deaths``): int32 (draws, horizons, regions), >= 0.
+        By target (``events``, ``deaths``, and parts of them): int32 (draws, horizons, regions), >= 0.
     countries : dict of str to Draws
         By target: the same draws summed by country, so (draws, horizons, countries).
     spillover : pandas.DataFrame
@@ -80,6 +80,14 @@ class ForecastResult:
     rehearsal : pandas.DataFrame
         The origin month as it would have been forecast a month before, per region; see
         :func:`harmattan.training.evaluation.reliability.rehearsal`.
+    part_scores : pandas.DataFrame
+        As ``scores``, of the parts; members are ``pool``, ``conflictology`` of the part itself and
+        ``last_year_share``, the pool by the shares of the last 12 months.
+    actors, facts, withheld : pandas.DataFrame
+        Armed groups by region, what the record says of each place in words, and rows on groups of too few events,
+        counted; see :mod:`harmattan.forecast.parts`.
+    notes : tuple of str
+        What has to be said of parts that could not be forecast.
     watch : dict of str to pandas.DataFrame
         By file: ``watchlist.csv`` (entries of armed groups), ``onsets.csv`` (violence of any kind) and
         ``watch_record.csv`` (earlier lists and what came); see :mod:`harmattan.forecast.watch`. Empty where nothing is
@@ -128,6 +136,11 @@ class ForecastResult:
     model: Mapping[str, Any] = field(default_factory=dict)
     reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
     rehearsal: pd.DataFrame = field(default_factory=pd.DataFrame)
+    actors: pd.DataFrame = field(default_factory=pd.DataFrame)
+    facts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    withheld: pd.DataFrame = field(default_factory=pd.DataFrame)
+    part_scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    notes: tuple[str, ...] = ()
     watch: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     watch_notes: tuple[str, ...] = ()
     judged: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -138,6 +151,42 @@ class ForecastResult:
     def months(self) -> tuple[pd.Period, ...]:
         """The month that each horizon stands for."""
         return tuple(self.origin + h for h in self.horizons)
+
+    @property
+    def main_targets(self) -> tuple[str, ...]:
+        """The targets that models forecast; all others are parts of them."""
+        return tuple(t for t in self.draws if t in self.settings.get("targets", self.draws))
+
+    def of_countries(self, countries: Sequence[str] = ()) -> ForecastResult:
+        """Only the countries that are to be published (none named: all), with their totals.
+
+        Models and draws have seen all of them.
+        """
+        panel = self.panel.select(countries=countries) if countries else self.panel
+        draws = {target: each.select(panel.region_ids) for target, each in self.draws.items()}
+
+        def kept(table: pd.DataFrame, column: str, of: Sequence[str] = panel.region_ids) -> pd.DataFrame:
+            return (
+                table
+                if table.empty or not countries
+                else table[table[column].isin(of)].reset_index(drop=True)
+            )
+
+        return replace(
+            self,
+            panel=panel,
+            draws=draws,
+            countries={t: d.total(panel.countries) for t, d in draws.items()},
+            spillover=kept(self.spillover, "target_region"),
+            answers={k: t[t["target_region"].isin(panel.region_ids)] for k, t in self.answers.items()},
+            contributions=kept(self.contributions, "region_id"),
+            watch={k: kept(t, "country", countries) for k, t in self.watch.items()},
+            rehearsal=kept(self.rehearsal, "region_id"),
+            judged=kept(self.judged, "location", [*countries, *panel.region_ids]),
+            actors=kept(self.actors, "region_id"),
+            facts=kept(self.facts, "country", countries),
+            withheld=kept(self.withheld, "source_country", countries),
+        )
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what the run is, and each country's first month."""

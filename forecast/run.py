@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..training.onset import OnsetFits
     from ..training.trained_model import TrainedModel
     from .fitting import Training
+    from .parts import PartsPlan
     from .spillover.attribution import Worlds
 
 #: Called with the name of a stage and the share of the whole run that is done.
@@ -43,6 +44,9 @@ class PreparedRun:
     origin: pd.Period
     problems: Mapping[str, Problem]
     recipe: Recipe
+    #: The settings with the targets that models forecast, and the parts that these are divided into.
+    settings: Settings
+    parts: PartsPlan
     clock: dict[str, float]
 
 
@@ -84,6 +88,7 @@ def run_forecast(
 
     say = progress or (lambda stage, share: None)
     prepared = _prepare(settings, say, trained, inputs)
+    settings = prepared.settings
     with _timed(prepared.clock, "models"):
         say("models", 0.1)
         if trained is None:
@@ -124,7 +129,7 @@ def train_models(
     say = progress or (lambda stage, share: None)
     prepared = _prepare(settings, say, None, inputs)
     return train(
-        settings,
+        prepared.settings,
         prepared.problems,
         prepared.origin,
         prepared.recipe,
@@ -138,6 +143,7 @@ def _prepare(
     """Read the data and build the features."""
     from ..features.recipe import Recipe
     from ..training.problems import build_problems
+    from .parts import main_targets, plan_parts
 
     clock: dict[str, float] = {}
     with _timed(clock, "data"):
@@ -148,6 +154,8 @@ def _prepare(
         if settings.countries:
             # A country that is not there is an error before the work, not after it.
             inputs.panel.select(countries=settings.countries)
+        parts = plan_parts(inputs.panel, settings.targets, settings.parts)
+        settings = replace(settings, targets=main_targets(settings.targets, parts.names))
         if trained is not None:
             trained.check_serves(inputs.panel, origin, settings.horizons, settings.targets)
     with _timed(clock, "features"):
@@ -155,7 +163,7 @@ def _prepare(
         recipe = Recipe.usual(inputs.panel) if trained is None else trained.recipe
         also = inputs.training if trained is None else ()
         problems = build_problems(inputs.panel, settings.targets, also, recipe)
-    return PreparedRun(inputs, origin, problems, recipe, clock)
+    return PreparedRun(inputs, origin, problems, recipe, settings, parts, clock)
 
 
 @contextmanager
@@ -186,6 +194,7 @@ def _result(
     from .fitting import events_problem
     from .last_month import judged_month, rehearsed_month
     from .outlook import with_outlook
+    from .parts import draw_parts, record_of
     from .watch import list_of, served_fits
 
     panel, inputs, origin = prepared.inputs.panel, prepared.inputs, prepared.origin
@@ -205,7 +214,7 @@ def _result(
         horizons=settings.horizons,
         panel=panel,
         regions=inputs.regions,
-        draws=draws,
+        draws=draws | draw_parts(prepared.parts, panel, origin, draws, settings.seed),
         countries={},
         spillover=spillover,
         pairs=simulated.pairs,
@@ -226,12 +235,15 @@ def _result(
         quality=quality.frame(),
         reliability=trained.table("reliability"),
         rehearsal=rehearsed_month(prepared.problems, origin, trained),
+        notes=prepared.parts.notes,
+        part_scores=trained.table("part_scores") if "part_scores.json" in trained.files else pd.DataFrame(),
+        **record_of(panel),
         watch=listed.tables if listed else {},
         watch_notes=listed.sentences if listed else (),
         judged=judged_month(settings, prepared.problems, origin, trained),
         model={"trained_to": str(trained.origin), "digest": trained.digest, **model},
     )
-    return with_outlook(_published(result, settings.countries))
+    return with_outlook(result.of_countries(settings.countries))
 
 
 def _verdict(inputs: Inputs, quality: Any, model: Mapping[str, Any]) -> tuple[Any, str]:
@@ -365,35 +377,3 @@ def _draws(
 
     margins = stack([predicted[target, h] for h in settings.horizons])
     return Draws(joint_draws(margins, ranks), origin, settings.horizons, region_ids, target, margins.mean)
-
-
-def _published(result: ForecastResult, countries: Sequence[str]) -> ForecastResult:
-    """Only the countries that are to be published; models and totals have seen all of them."""
-    panel = result.panel.select(countries=countries) if countries else result.panel
-    ids = panel.region_ids
-    keep = [i for i, r in enumerate(result.panel.region_ids) if r in set(ids)]
-    draws = {}
-    for target, each in result.draws.items():
-        mean = None if each.analytic_mean is None else each.analytic_mean[:, keep]
-        draws[target] = replace(each, values=each.values[:, :, keep], region_ids=ids, analytic_mean=mean)
-
-    def kept(table: pd.DataFrame, column: str) -> pd.DataFrame:
-        return table if table.empty else table[table[column].isin(ids)].reset_index(drop=True)
-
-    return replace(
-        result,
-        panel=panel,
-        draws=draws,
-        countries={t: d.total(panel.countries) for t, d in draws.items()},
-        spillover=kept(result.spillover, "target_region"),
-        answers={k: t[t["target_region"].isin(ids)] for k, t in result.answers.items()},
-        contributions=kept(result.contributions, "region_id"),
-        watch={k: t[t["country"].isin(countries)] if countries else t for k, t in result.watch.items()},
-        rehearsal=kept(result.rehearsal, "region_id"),
-        judged=_of_countries(result.judged, countries, ids),
-    )
-
-
-def _of_countries(judged: pd.DataFrame, countries: Sequence[str], region_ids: Sequence[str]) -> pd.DataFrame:
-    """The rows of some countries and regions; the total of all is that of others, too."""
-    return judged[judged["location"].isin({*countries, *region_ids})] if countries else judged

@@ -194,6 +194,8 @@ class Settings:
         ``ours=theirs`` for columns of an own table; ``MLI=1989-01:2023-12`` for months that a source observed.
     targets, horizons, as_of : tuple of str, tuple of int, str or None
         ``events, deaths``; months ahead, 1..36; the last month that may be seen, ``YYYY-MM``.
+    parts : bool
+        Whether events by type and by armed group, and civilian deaths, are forecast where no target names them.
     countries : tuple of str
         ISO3 codes that are published; empty for all.
     draws, seed, workers, backtest_origins : int
@@ -238,6 +240,7 @@ class Settings:
     columns: Annotated[tuple[str, ...], _pairs(_MAPPING)] = ()
     coverage: Annotated[tuple[str, ...], _pairs(_SPAN)] = ()
     targets: Annotated[tuple[str, ...], _targets] = ("events", "deaths")
+    parts: Annotated[bool, _flag] = True
     horizons: Annotated[tuple[int, ...], parse_horizons] = (1, 2, 3, 4, 5, 6)
     as_of: Annotated[str | None, _MONTH] = None
     countries: Annotated[tuple[str, ...], _countries] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -83,6 +83,8 @@ class Record:
         The last month that the parameters of the last forecast have seen.
     latest : Margins or None
         The pool's forecast at the last origin whose outcome is known, (regions,).
+    parts : tuple of mapping
+        Per origin, the scores of the parts of the target (:mod:`harmattan.training.evaluation.parts`), where asked for.
     """
 
     target: str
@@ -100,6 +102,7 @@ class Record:
     draws: int
     fitted: pd.Period | None = None
     latest: Margins | None = None
+    parts: tuple[Mapping[str, Any], ...] = ()
 
     def of(self, member: str, measure: str) -> np.ndarray:
         """One number of one member in every case, (origins, regions)."""

@@ -126,7 +126,7 @@ class TrainedModel:
         return f"{name}.json" in self.files
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table of the record: ``scores, reliability, rehearsal, judged`` and ``watch_record, _scores, _origins``."""
+        """A table of the record: ``scores, reliability, rehearsal, judged, part_scores``, and those of watch lists."""
         stored = self._read(f"{name}.json", json.loads)
         table = pd.DataFrame(stored["rows"], columns=stored["columns"])
         # JSON has no word for "not a number": a column of nothing else comes back as objects.

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..errors import UsageError, nearest
 from ..geography import PrioGrid, Regions
-from ..schemas import FIGURES, LEDGER_FIGURES, PLACED
+from ..schemas import AGAINST_CIVILIANS, FIGURES, LEDGER_FIGURES, PLACED
 from .allocate import MONTH_RULES, PLACE_RULES, Parts, months_of, spread_places
 from .cells import CellCounts, count_cells
 from .coverage import coverage_of, observed_months
@@ -277,6 +277,12 @@ def _panel(
         for name in names
     }
     measures |= {f"events_{name}": total(weighted["events"], here) for name, here in named.items()}
+    if civilian := set(incidents.types) & set(AGAINST_CIVILIANS):
+        against = np.isin(kind, list(civilian))
+        measures |= {
+            f"against_civilians_{name}": total(weighted["events"], named[name] & against)
+            for name in incidents.groups
+        }
     return Panel(
         months=months,
         region_ids=regions.region_ids,
@@ -286,6 +292,7 @@ def _panel(
         observed=observed,
         links=regions.links,
         source=" ".join([incidents.source, *incidents.releases]),
+        attrs={"types": list(incidents.types), "groups": list(incidents.groups)},
         cells=None
         if isinstance(regions, PrioGrid)
         else _cells(parts, frame, weighted["events"], named, regions),

@@ -17,6 +17,7 @@ import pandas as pd
 from ...data.errors import RegionError
 from ...data.geography import COUNTRY_ID, country_ids, month_id
 from ...training import whole_numbers
+from ...training.parts import part_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,10 +28,19 @@ if TYPE_CHECKING:
 DRAWS = 1000
 #: The column that names the unit, by the beginning of a file's name.
 UNITS = {"cm": "country_id", "pgm": "priogrid_gid", "harmattan_admin1": "region_id"}
+#: Parts that have files, and what they are called there.
+TYPES = {
+    "events_state_based": "events_sb",
+    "events_non_state": "events_ns",
+    "events_one_sided": "events_os",
+}
 #: Cells of PRIO-GRID.
 CELLS = 360 * 720
 OUTCOMES = {
     "events": "reported deadly events of every type of violence in the month",
+    "events_sb": "reported deadly events of state-based violence in the month",
+    "events_ns": "reported deadly events of non-state violence in the month",
+    "events_os": "reported deadly events of one-sided violence, against civilians, in the month",
     "deaths": "deaths, best estimate, of every type of violence (the challenge's ged_sb is state-based only)",
 }
 
@@ -104,6 +114,7 @@ def views_files(regions: Mapping[str, Draws], countries: Mapping[str, Draws]) ->
     """
     files: dict[str, pa.Table | str] = {}
     left_out = []
+    regions, countries = (_outcomes(each) for each in (regions, countries))
     for target, draws in countries.items():
         try:
             files[f"views/cm_{target}.parquet"] = challenge_table(
@@ -118,6 +129,11 @@ def views_files(regions: Mapping[str, Draws], countries: Mapping[str, Draws]) ->
         files[f"views/{level}_{target}.parquet"] = challenge_table(draws, UNITS[level], ids)
     files["views/about.json"] = _about(regions, left_out)
     return files
+
+
+def _outcomes(draws: Mapping[str, Draws]) -> dict[str, Draws]:
+    """The targets that have files by VIEWS' name: totals and types of violence."""
+    return {TYPES.get(t, t): d for t, d in draws.items() if t in TYPES or part_of(t) is None}
 
 
 def _about(regions: Mapping[str, Draws], left_out: list[dict[str, str]]) -> str:

@@ -15,6 +15,7 @@ from ...data.panel import Panel
 from ...training.distribution import Draws
 from ...training.evaluation.scores import interval_coverage, randomised_pit
 from ...training.margins import empirical
+from ...training.parts import with_parts
 from ..release import PastRelease, StatusEntry, coverage_of, outcome_of, readable, usable
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def score_release(past: PastRelease, panel: Panel) -> pd.DataFrame:
     now``; ``scoring`` is 1.
     """
     rows = []
+    panel = with_parts(panel, list(past.draws))
     for target, draws in past.draws.items():
         if target != "events" and not _has(panel, target):
             continue

@@ -43,7 +43,7 @@ def with_outlook(result: ForecastResult, previous: PastRelease | None = None) ->
 
 
 def _events_first(result: ForecastResult) -> list[tuple[str, Draws]]:
-    return sorted(result.draws.items(), key=lambda item: item[0] != "events")
+    return sorted(((t, result.draws[t]) for t in result.main_targets), key=lambda item: item[0] != "events")
 
 
 def _aligned(panel: Panel, regions: tuple[str, ...]) -> Panel:

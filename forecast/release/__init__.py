@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         read_release,
     )
     from .diff import ReleaseDiff, diff_releases
-    from .disclosure import check_level, grid_warning, with_past_events
+    from .disclosure import FEWEST_EVENTS, check_level, enough_events, grid_warning, with_past_events
     from .files import SUMS, clear_leftovers, disk_errors, publishing, read_sums, replace_text, writing
     from .latest import latest_name, latest_target, point_latest
     from .manifest import LIBRARIES, json_text, public_settings
@@ -52,6 +52,7 @@ else:
 
 __all__ = [
     "AMBER_DAYS",
+    "FEWEST_EVENTS",
     "HISTORY",
     "HISTORY_MONTHS",
     "LEVEL_ORDER",
@@ -76,6 +77,7 @@ __all__ = [
     "csv_text",
     "diff_releases",
     "disk_errors",
+    "enough_events",
     "find_release",
     "folder_status",
     "grid_warning",

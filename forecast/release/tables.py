@@ -39,6 +39,9 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         "reliability.csv": result.reliability.reindex(columns=RELIABILITY_COLUMNS),
         "rehearsal.csv": result.rehearsal.reindex(columns=REHEARSAL_COLUMNS),
         "checks.csv": result.quality,
+        "part_scores.csv": result.part_scores,
+        "actors.csv": result.actors,
+        "facts.csv": result.facts,
         **result.watch,
         **{f"{name}.csv": table for name, table in _first_page(result).items()},
         HISTORY: history_table(panel, targets=result.draws),
@@ -77,4 +80,5 @@ def _breakdown(result: ForecastResult) -> dict[str, pd.DataFrame]:
     groups = tables.get("spillover_groups.csv")
     if groups is not None and "past_events" in groups:
         tables["spillover_groups.csv"], withheld = enough_events(groups)
+    withheld = pd.concat([t for t in (withheld, result.withheld) if len(t)] or [withheld], ignore_index=True)
     return {**tables, "withheld.csv": withheld}

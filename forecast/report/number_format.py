@@ -7,17 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-_FIRST_HALF = ("January", "February", "March", "April", "May", "June")
-MONTHS = (*_FIRST_HALF, "July", "August", "September", "October", "November", "December")
-
-
-def month_name(month: pd.Period) -> str:
-    """A month in words.
-
-    >>> month_name(pd.Period("2024-01", "M"))
-    'January 2024'
-    """
-    return f"{MONTHS[month.month - 1]} {month.year}"
+from ...data import MONTHS as MONTHS
+from ...data import month_name as month_name
 
 
 def span_name(first: pd.Period, last: pd.Period) -> str:

@@ -27,6 +27,7 @@ from .map_measures import MapMeasure, map_measures, page_data, safe_json, since_
 from .other_counts import call_by_name, in_place_of_events, leading_target
 from .tables import Outlook, blind_spots, country_outlook, main_reasons, region_outlook, spillover
 from .watch import watch_headline, watch_section
+from .who import who_section
 
 #: What a forecast must not be used for, as this page and docs/do_no_harm.md say it.
 MISUSE = (
@@ -75,9 +76,13 @@ def render(result: ForecastResult, previous: PastRelease | None = None) -> str:
     """
     if not result.draws:
         raise ModelError("there are no draws to report.", remedy="Forecast a target.")
+    main = {*result.main_targets, "events"}
     target = leading_target(result)
     result, previous = in_place_of_events(_as_published(result), previous, target)
-    outlooks = {t: region_outlook(result, t) for t in sorted(result.draws, key=lambda t: t != "events")}
+    outlooks = {
+        t: region_outlook(result, t)
+        for t in sorted(main & set(result.draws), key=lambda t: (t != "events", t))
+    }
     countries = {t: country_outlook(result, t) for t in outlooks}
     context = _numbers(result, outlooks, countries, previous) | _frame(result, outlooks["events"])
     pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -132,6 +137,7 @@ def _numbers(
         "country_names": countries["events"].names,
         "spill": sections.spill_section(result, spill, shapes, events),
         "blind": blind_spots(result, events),
+        "who": who_section(result, events, order),
         "data": sections.data_section(result),
     }
 

@@ -35,10 +35,12 @@ TABLES = {
 WATCH = ("watchlist.csv", "onsets.csv", "watch_record.csv")
 #: Tables that stand only in releases that know of them.
 OPTIONAL = {"judged": "judged.csv", "outlook": "outlook.csv", "warnings": "warnings.csv"}
+OPTIONAL |= {"part_scores": "part_scores.csv", "actors": "actors.csv", "facts": "facts.csv"}
 ROUTES = "spillover_routes.csv"
 #: Columns that hold text even where every cell looks like a number.
 TEXT = {"region_id", "source_country", "target_region", "target_country", "blind_towards", "statement"}
 TEXT |= {"source_region", "grade", "group", "country", "main_source_region", "record", "first_month"}
+TEXT |= {"place", "text", "label"}
 #: Columns in which NA is a code, never a missing value.
 CODES = ("region_id", "source_country", "source_region", "target_region", "target_country", "name")
 PLAIN = {"origin", "month", "fitted", "question", "predicted_mean", "name", "status", "message"}

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
     from .diagnostics import BAND
     from .leaderboard import Evaluation, border_regions, evaluate
+    from .parts import PartJudge, PartScore, part_board, parts_table
     from .protocol import (
         EARLIER,
         HOUSE,
@@ -47,6 +48,8 @@ __all__ = [
     "WARM_UP",
     "Evaluation",
     "ForecastRecord",
+    "PartJudge",
+    "PartScore",
     "Protocol",
     "as_published",
     "border_regions",
@@ -56,6 +59,8 @@ __all__ = [
     "interval_coverage",
     "measure",
     "month_blocks",
+    "part_board",
+    "parts_table",
     "randomised_pit",
     "recent_origins",
     "rehearsal",

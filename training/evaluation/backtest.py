@@ -19,6 +19,7 @@ from ..pool.learning import Learner, finished, scored_origin
 from ..pool.quiet import fit_quiet_chance
 from ..record import PastErrors, Record, ScoredOrigin
 from .case_scores import DRAWS, measure
+from .parts import PartJudge, PartScore
 from .scores import block_bootstrap_skill, escalation_level, interval_coverage
 
 #: The baseline that skill is stated against in the main job.
@@ -42,6 +43,7 @@ class _Plan:
     learns: bool
     draws: int
     as_of: Callable[[Problem, pd.Period], Problem] | None = None
+    parts: bool = False
 
     def seen(self, problem: Problem, origin: pd.Period) -> Problem:
         """What could be seen at an origin."""
@@ -65,6 +67,7 @@ def run_backtest(
     warm_up: int = WARM_UP,
     progress: Callable[[float], None] | None = None,
     as_of: Callable[[Problem, pd.Period], Problem] | None = None,
+    parts: bool = False,
 ) -> list[Record]:
     """Forecast from each origin with what was known there; weights and calibration learn only from scored origins.
 
@@ -100,6 +103,8 @@ def run_backtest(
     as_of : callable, optional
         Gives the problem as it stood at an origin, where later revisions are to be left out of what models see.
         Outcomes are always the final ones.
+    parts : bool
+        Whether the parts of events are judged too: by type of violence and by armed group.
 
     Returns
     -------
@@ -131,6 +136,7 @@ def run_backtest(
         learns,
         draws,
         as_of,
+        parts,
     )
     tasks = [(h,) for h in horizons]
     done = run_tasks(_horizon, plan, tasks, workers=workers, scheduler=scheduler, progress=progress)
@@ -202,6 +208,8 @@ def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Membe
     kept: list[tuple[_Forecast, np.ndarray, ScoredOrigin | None, tuple[np.ndarray, np.ndarray]]] = []
     members: tuple[str, ...] = ()
     latest: Margins | None = None
+    judge = PartJudge.of(problem.panel, plan.keep) if plan.parts and problem.target == "events" else None
+    parts: list[Mapping[str, PartScore]] = []
     for i, made in enumerate(_forecasts(plan, problem, horizon, pooled, shared)):
         each = [made.margins[n] for n in pooled]
         state = learner.now()
@@ -212,6 +220,8 @@ def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Membe
             continue
         pool = finished(plain, state.calibration, state.quiet, made.quiet)
         of = {**made.margins, "pool_uncalibrated": plain, "pool": pool}
+        if judge is not None:
+            parts.append(judge.scores(pool, problem.row(made.origin), horizon, plan.data_lag))
         members = tuple(of)
         values.append(
             measure(stack(list(of.values())), made.observed, escalation_level(made.history), plan.draws)
@@ -245,6 +255,7 @@ def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Membe
         plan.draws,
         kept[-1][0].fitted,
         latest,
+        tuple(parts),
     )
 
 

@@ -1,0 +1,28 @@
+"""Who and how: forecasts by type of violence and by armed group, civilian deaths, and the record in words."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .actors import ACTOR_COLUMNS, actors_table
+    from .facts import FACT_COLUMNS, capital, facts_table
+    from .forecasting import PartsPlan, draw_parts, main_targets, plan_parts
+    from .names import part_label
+    from .record import record_of
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "ACTOR_COLUMNS",
+    "FACT_COLUMNS",
+    "PartsPlan",
+    "actors_table",
+    "capital",
+    "draw_parts",
+    "facts_table",
+    "main_targets",
+    "part_label",
+    "plan_parts",
+    "record_of",
+]

@@ -1,0 +1,40 @@
+"""What parts are called in words."""
+
+from __future__ import annotations
+
+from ...data import AGAINST_CIVILIANS
+from ...data.panel import Panel
+from ...data.sources import GroupTable
+
+#: Parts that no table of groups names.
+LABELS = {
+    "state_based": "battles with the state",
+    "non_state": "fighting between non-state groups",
+    "one_sided": "violence against civilians",
+    "explosions_remote_violence": "explosions and remote violence",
+    "other_types": "violence of unknown type",
+    "state_only": "the state against civilians",
+    "other_groups": "other groups",
+    "other": "other groups",
+}
+
+
+def part_label(target: str, panel: Panel | None = None) -> str:
+    """A part in words: as the panel's or the shipped table of groups calls it, else by the words of its name.
+
+    >>> part_label("events_jnim_vs_is"), part_label("events_al_shabaab"), part_label("deaths_civilians")
+    ('JNIM against Islamic State', 'al shabaab', 'civilian deaths')
+    """
+    if target == "deaths_civilians":
+        return "civilian deaths"
+    bare = target.removeprefix("events_")
+    given = {} if panel is None else panel.attrs.get("labels", {})
+    known = {**LABELS, **GroupTable.shipped().labels, **given}
+    if bare not in known and "_vs_" in bare:
+        return " against ".join(part_label(name, panel) for name in bare.split("_vs_"))
+    return str(known.get(bare, bare.replace("_", " ")))
+
+
+def against_civilians(panel: Panel) -> str | None:
+    """The measure of events against civilians; None where a panel has none."""
+    return next((f"events_{t}" for t in AGAINST_CIVILIANS if f"events_{t}" in panel.measures), None)

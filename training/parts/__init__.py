@@ -1,0 +1,40 @@
+"""Parts of a total: events by type of violence and by armed group, civilian deaths; they add up in every draw."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .civilians import CIVILIANS, CivilianShare
+    from .divisions import (
+        FEWEST,
+        OTHER_GROUPS,
+        Division,
+        Divisions,
+        divisions_of,
+        groups_of,
+        part_of,
+        types_of,
+        with_parts,
+    )
+    from .shares import ShareModel, Shares
+    from .split import split_draws
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "CIVILIANS",
+    "FEWEST",
+    "OTHER_GROUPS",
+    "CivilianShare",
+    "Division",
+    "Divisions",
+    "ShareModel",
+    "Shares",
+    "divisions_of",
+    "groups_of",
+    "part_of",
+    "split_draws",
+    "types_of",
+    "with_parts",
+]

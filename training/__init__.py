@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from .parallel import run_tasks
     from .problems import build_problems
     from .record import PastErrors, Record
-    from .trained_model import TrainedModel, at_horizons, make_trained_model
+    from .trained_model import LIST_SCORES, TrainedModel, at_horizons, make_trained_model
     from .tuning import SEARCH_SPACE, Search, Trial, best_trial, check_searchable, search
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "LIST_SCORES",
     "SEARCH_SPACE",
     "Draws",
     "Margins",

@@ -39,11 +39,8 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         "reliability.csv": result.reliability.reindex(columns=RELIABILITY_COLUMNS),
         "rehearsal.csv": result.rehearsal.reindex(columns=REHEARSAL_COLUMNS),
         "checks.csv": result.quality,
-        "part_scores.csv": result.part_scores,
-        "actors.csv": result.actors,
-        "facts.csv": result.facts,
         **result.watch,
-        **{f"{name}.csv": table for name, table in _first_page(result).items()},
+        **{f"{name}.csv": table for name, table in _where_made(result).items()},
         HISTORY: history_table(panel, targets=result.draws),
         **_breakdown(result),
         **geo_files(result, wide),
@@ -59,9 +56,10 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
     }
 
 
-def _first_page(result: ForecastResult) -> dict[str, pd.DataFrame]:
-    """What the page says first; nothing where no outlook was made."""
-    tables = {"judged": result.judged, "outlook": result.outlook, "warnings": result.warnings}
+def _where_made(result: ForecastResult) -> dict[str, pd.DataFrame]:
+    """What the page says first, and who and against whom: none of a table that was not made."""
+    names = ("judged", "outlook", "warnings", "part_scores", "actors", "facts")
+    tables = {name: getattr(result, name) for name in names}
     return {name: table for name, table in tables.items() if len(table.columns)}
 
 

@@ -6,7 +6,7 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .export import export_run, import_run, read_export
-    from .gate import POOL, Verdict, best_baselines, decide, origin_scores
+    from .gate import POOL, Verdict, best_baselines, decide, origin_scores, with_lists
     from .runs import (
         RunRecord,
         environment_lock,
@@ -83,6 +83,7 @@ __all__ = [
     "short_reason",
     "stage",
     "store_uri",
+    "with_lists",
     "without_secrets",
     "write_run",
 ]

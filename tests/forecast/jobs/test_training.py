@@ -207,7 +207,9 @@ def test_a_fresh_process_serves_what_was_published(
 
 def test_the_example_of_a_model_can_be_forecast(world: World) -> None:
     trained, panel = world.outcome.training.trained, Panel.read_parquet(world.panel)
-    assert len(serve(trained, example_of(panel))) == 8 * 2 * 29
+    assert (
+        len(serve(trained, example_of(panel))) == 8 * 2 * 29 * 3
+    )  # events, and the two parts that divide them
 
 
 def test_serving_refuses_what_it_cannot_serve(world: World) -> None:

@@ -104,7 +104,7 @@ class EntryModel:
         last : int
             Row of the last outcome.
         """
-        stops = [row for row, _ in past[1:]] + [last]
+        stops = [*(row for row, _ in past[1:]), last][: len(past)]
         level = {}
         for group in groups:
             risk, events = at_risk(scene, group) & scene.recorded, scene.events[group]

@@ -165,3 +165,11 @@ def test_places_around_are_at_risk_without_a_record() -> None:
     entry = found.entry_from(panel.months[-1])
     assert entry is not None
     assert 0 < entry.within(scene, "jnim", 83, np.array([36]))[5, 0] < 1
+
+
+def test_a_first_fit_has_no_earlier_ones_to_learn_levels_from() -> None:
+    found = fits(world(1, spread=True))
+    model = found.entry_from(pd.Period("2008-12", freq="M"))
+    assert model is not None
+    row = found.scene.row(pd.Period("2008-12", freq="M"))
+    assert set(model.levelled(("jnim",), [], found.scene, row).level.values()) == {1.0}

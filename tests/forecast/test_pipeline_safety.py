@@ -126,6 +126,7 @@ def files(folder: Path) -> Iterator[Path]:
     yield from (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
+@pytest.mark.slow
 def test_the_main_job_unpickles_nothing(forecast: Ran) -> None:
     assert forecast.code == 0, forecast.said
     assert not (forecast.folder / "unpickled.txt").exists()
@@ -152,6 +153,7 @@ def test_the_guard_notices_unpickling(tmp_path: Path, code: str) -> None:
     assert (tmp_path / "mark").exists()
 
 
+@pytest.mark.slow
 def test_a_planted_secret_is_nowhere(forecast: Ran) -> None:
     assert PLANTED not in forecast.said
     holders = [p.name for p in files(forecast.folder) if PLANTED.encode() in p.read_bytes()]
@@ -164,6 +166,7 @@ def test_a_planted_secret_is_nowhere(forecast: Ran) -> None:
     assert not [cell for cell in cells if PLANTED in cell]
 
 
+@pytest.mark.slow
 def test_no_cell_of_any_csv_is_a_formula(forecast: Ran) -> None:
     sheets = [p for p in files(forecast.folder) if p.suffix == ".csv" and p.name != "counts.csv"]
     assert len(sheets) >= 12
@@ -175,6 +178,7 @@ def test_no_cell_of_any_csv_is_a_formula(forecast: Ran) -> None:
     assert all(names[r].startswith("'") for r in NAMES)
 
 
+@pytest.mark.slow
 def test_a_hostile_name_is_no_element_of_the_page(forecast: Ran) -> None:
     html = (forecast.release / "report.html").read_text(encoding="utf-8")
     assert "<img src=x" not in html
@@ -182,6 +186,7 @@ def test_a_hostile_name_is_no_element_of_the_page(forecast: Ran) -> None:
     assert "window.hit" in html
 
 
+@pytest.mark.slow
 def test_nobody_else_may_change_what_was_written(forecast: Ran) -> None:
     written = [forecast.folder / "out", forecast.folder / "mlruns"]
     for top in written:
@@ -192,16 +197,19 @@ def test_nobody_else_may_change_what_was_written(forecast: Ran) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o644, path
 
 
+@pytest.mark.slow
 def test_every_file_is_inside_the_folders_it_was_asked_for(forecast: Ran) -> None:
     there = {path.name for path in forecast.folder.iterdir()}
     assert there == {"counts.csv", "regions.geojson", "harmattan.toml", "out", "mlruns"}
 
 
+@pytest.mark.slow
 def test_the_tables_of_a_hostile_world_read_back_whole(forecast: Ran) -> None:
     draws = read_draws(forecast.release / "draws.parquet")
     assert [(name, check) for name, check, _ in read_back(forecast.release, draws)] == []
 
 
+@pytest.mark.slow
 def test_a_group_without_events_in_a_country_is_withheld(forecast: Ran) -> None:
     groups = pd.read_csv(forecast.release / "spillover_groups.csv")
     withheld = pd.read_csv(forecast.release / "withheld.csv")
@@ -215,6 +223,7 @@ def test_a_group_without_events_in_a_country_is_withheld(forecast: Ran) -> None:
 ADDRESS = f"http://user:{PLANTED}@127.0.0.1:9"
 
 
+@pytest.mark.slow
 def test_settings_are_shown_without_the_stores_password(forecast: Ran) -> None:
     said = run(forecast.folder, "config", "show", "--json", HARMATTAN_TRACKING_URI=ADDRESS)
     assert "127.0.0.1:9" in said.said

@@ -177,6 +177,7 @@ def test_a_lock_that_a_dead_job_left_stops_nobody(publish: Publish, world: Path)
     assert not (world / "out" / ".publishing.json").exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_grows_too_large_leaves_the_old_state(publish: Publish, world: Path) -> None:
     publish("old")
     done = publish("new", file_size=12_000)
@@ -365,6 +366,7 @@ def test_scores_renew_the_status_of_a_published_folder(publish: Publish, jobs: R
     assert (world / "out" / "monitoring.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "damage"),
     [("history.parquet", b"PAR1x"), ("SHA256SUMS", b"\xff\xfe"), ("scores.csv", b"\xff\x00")],

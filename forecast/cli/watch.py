@@ -120,12 +120,12 @@ def _evaluate(settings: Settings, unseal: bool, out: Path | None, output: Output
 
     with output.bar() as progress:
         fits = fits_of(settings, last=None if unseal else LAST_OPEN)
-        first = max(fits.scene.months[0] + 132, fits.scene.months[-1] - 83)
+        first = max(fits.history.months[0] + 132, fits.history.months[-1] - 83)
         found = evaluate(fits, first, seed=settings.seed, progress=progress)
     files = [] if out is None else write_texts(_texts({f"{n}.csv": t for n, t in found.tables.items()}), out)
     document = {
         "first_target": str(first),
-        "last_target": str(fits.scene.months[-1]),
+        "last_target": str(fits.history.months[-1]),
         "unsealed": unseal,
         "files": files,
         **{name: records(table, 6) for name, table in found.tables.items()},

@@ -71,7 +71,7 @@ def _rows(result: ForecastResult, table: pd.DataFrame, supported: bool = False) 
             {
                 "place": _place(result, row._asdict()),
                 "chance": in_words(float(row.p_6), supported),
-                "source": _name(result, source) if source else "nowhere of late",
+                "source": _name(result, source) if source else "no recent events nearby",
                 "near": near,
                 "record": str(row.record),
             }

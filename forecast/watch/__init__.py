@@ -6,10 +6,10 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .evaluation import LAST_OPEN, Evaluated, evaluate
-    from .record import RECORD_COLUMNS, record_sentences, record_table
+    from .record import RECORD_COLUMNS, record_table
     from .run import WatchList, fit_watch, fits_of, follow_onsets, list_of, run_watch, served_fits, watch_list
     from .tables import ONSET_COLUMNS, WATCHLIST_COLUMNS
-    from .words import in_words, pressing_from
+    from .words import in_words, record_sentences
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -26,7 +26,6 @@ __all__ = [
     "follow_onsets",
     "in_words",
     "list_of",
-    "pressing_from",
     "record_sentences",
     "record_table",
     "run_watch",

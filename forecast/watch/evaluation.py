@@ -69,7 +69,7 @@ def evaluate(
     Parameters
     ----------
     fits : OnsetFits
-        Of a scene that ends with the last target month.
+        Of a history that ends with the last target month.
     first : pandas.Period
         First target month.
     lags : tuple of int
@@ -86,7 +86,7 @@ def evaluate(
 def _evaluated(
     fits: OnsetFits, first: pd.Period, lags: tuple[int, ...], seed: int, say: Callable[[str, float], None]
 ) -> Evaluated:
-    months = [m for m in fits.scene.months if first - 1 <= m < fits.scene.months[-1]]
+    months = [m for m in fits.history.months if first - 1 <= m < fits.history.months[-1]]
     parts = []
     for lag in lags:
         for i, origin in enumerate(months):
@@ -115,39 +115,39 @@ def _evaluated(
         pd.DataFrame(classes),
         pd.DataFrame(years),
         _lists(entries[entries["data_lag"] == lags[0]]),
-        record_table(fits, fits.scene.months[-1]),
+        record_table(fits, fits.history.months[-1]),
     )
 
 
 def cases_of(fits: OnsetFits, origin: pd.Period, lag: int) -> Iterator[pd.DataFrame]:
     """Forecasts of one origin and what came, with every rival: a table for each kind of list and months ahead."""
-    scene, month = fits.scene, origin - lag
-    row, start, own = scene.row(month), scene.row(origin) + 1, int(scene.recorded.sum())
+    history, month = fits.history, origin - lag
+    row, start, own = history.row(month), history.row(origin) + 1, int(history.recorded.sum())
     models = fits.at(month)
-    regions = np.flatnonzero(scene.quiet("all", QUIET)[row, :own])
+    regions = np.flatnonzero(history.quiet("all", QUIET)[row, :own])
     link = fits.link_at(models, month)
     rivals = {
-        CLIMATOLOGY: _climatology(scene.quiet("all", QUIET), scene.events["all"], row),
-        NEIGHBOURS: (scene.window("all", 12)[row] @ scene.adjoining.T)[regions],
+        CLIMATOLOGY: _climatology(history.quiet("all", QUIET), history.events["all"], row),
+        NEIGHBOURS: (history.window("all", 12)[row] @ history.adjoining.T)[regions],
     }
-    chance = models.onset_within(scene, fits.problem, month, lag)[:, regions]
+    chance = models.onset_within(history, fits.problem, month, lag)[:, regions]
     member = -np.expm1(-np.cumsum(np.exp(link[:, regions]), axis=0))
     for span in SPANS:
-        if start + span <= len(scene.months):
-            later = np.asarray(scene.events["all"][start : start + span][:, regions].any(axis=0))
+        if start + span <= len(history.months):
+            later = np.asarray(history.events["all"][start : start + span][:, regions].any(axis=0))
             yield _table("onset", "", origin, lag, span, chance, later, {**rivals, MEMBER: member[span - 1]})
-    for group in scene.groups if models.entry is not None else ():
+    for group in history.groups if models.entry is not None else ():
         assert models.entry is not None
-        risk = at_risk(scene, group)
-        regions = np.flatnonzero(risk[row] & scene.recorded)
-        chance = models.entry.within(scene, group, row, regions, lag)
+        risk = at_risk(history, group)
+        regions = np.flatnonzero(risk[row] & history.recorded)
+        chance = models.entry.within(history, group, row, regions, lag)
         rivals = {
-            CLIMATOLOGY: _climatology(risk & scene.recorded, scene.events[group], row),
-            NEXT_DOOR: (scene.window(group, 12)[row] @ scene.adjoining.T)[regions],
+            CLIMATOLOGY: _climatology(risk & history.recorded, history.events[group], row),
+            NEXT_DOOR: (history.window(group, 12)[row] @ history.adjoining.T)[regions],
         }
         for span in SPANS:
-            if start + span <= len(scene.months):
-                later = np.asarray(scene.events[group][start : start + span][:, regions].any(axis=0))
+            if start + span <= len(history.months):
+                later = np.asarray(history.events[group][start : start + span][:, regions].any(axis=0))
                 yield _table("entry", group, origin, lag, span, chance, later, rivals)
 
 

@@ -20,7 +20,7 @@ def score_recent(fits: OnsetFits, origin: pd.Period, count: int) -> dict[str, pd
     Parameters
     ----------
     fits : OnsetFits
-        Of a scene that ends with the origin, at least.
+        Of a history that ends with the origin, at least.
     origin : pandas.Period
         The last month that outcomes are taken from.
     count : int
@@ -33,7 +33,7 @@ def score_recent(fits: OnsetFits, origin: pd.Period, count: int) -> dict[str, pd
         observed over forecast) and ``watch_origins`` (:data:`LIST_SCORES`; ``log_score`` is the negative logarithm
         of the chance of what came, the lower the better). No row where nothing could be forecast.
     """
-    known = fits.scene.months[fits.scene.months < origin][-(count + AHEAD - 1) :]
+    known = fits.history.months[fits.history.months < origin][-(count + AHEAD - 1) :]
     parts = []
     for month in known:
         try:

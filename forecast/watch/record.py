@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from ...training.onset import OnsetFits, at_risk
-from .words import WIDEST
 
 #: Length of a list, and months that it is good for.
 LISTED, GOOD_FOR = 5, 6
@@ -41,31 +40,31 @@ def record_table(fits: OnsetFits, month: pd.Period) -> pd.DataFrame:
         :data:`RECORD_COLUMNS`. ``rank_next_door`` is the rank by the group's events of twelve months in adjoining
         regions, the rival of every list.
     """
-    scene, tables = fits.scene, []
-    start = max(FIRST, scene.months[0] + 95)
-    ends = [m for m in scene.months if m.month in (6, 12) and start <= m <= month - GOOD_FOR]
+    history, tables = fits.history, []
+    start = max(FIRST, history.months[0] + 95)
+    ends = [m for m in history.months if m.month in (6, 12) and start <= m <= month - GOOD_FOR]
     for end in ends:
         model = fits.entry_from(fits.end_of(end))
         if model is None:
             break
-        row = scene.row(end)
-        for group in scene.groups:
-            regions = np.flatnonzero(at_risk(scene, group)[row] & scene.recorded)
-            chance = model.within(scene, group, row, regions)[GOOD_FOR - 1]
-            beside = (scene.window(group, 12)[row] @ scene.adjoining.T)[regions]
-            later = scene.events[group][row + 1 : row + 1 + GOOD_FOR][:, regions] > 0
+        row = history.row(end)
+        for group in history.groups:
+            regions = np.flatnonzero(at_risk(history, group)[row] & history.recorded)
+            chance = model.within(history, group, row, regions)[GOOD_FOR - 1]
+            beside = (history.window(group, 12)[row] @ history.adjoining.T)[regions]
+            later = history.events[group][row + 1 : row + 1 + GOOD_FOR][:, regions] > 0
             table = pd.DataFrame(
                 {
                     "origin_date": end.end_time.date().isoformat(),
                     "group": group,
-                    "region_id": np.array(scene.region_ids, dtype=object)[regions],
-                    "country": scene.country_codes[regions],
+                    "region_id": np.array(history.region_ids, dtype=object)[regions],
+                    "country": history.country_codes[regions],
                     "p_6": np.round(chance, 6),
                     "rank": _ranks(chance, beside),
                     "rank_next_door": _ranks(beside, chance),
                     "entered": later.any(axis=0),
                     "first_month": [
-                        str(scene.months[row + 1 + int(c.argmax())]) if c.any() else "" for c in later.T
+                        str(history.months[row + 1 + int(c.argmax())]) if c.any() else "" for c in later.T
                     ],
                 }
             )
@@ -83,25 +82,3 @@ def _ranks(score: np.ndarray, tie: np.ndarray) -> np.ndarray:
     out = np.empty(len(score), dtype=np.int64)
     out[order] = np.arange(1, len(score) + 1)
     return out
-
-
-def record_sentences(record: pd.DataFrame) -> list[str]:
-    """What the record says of lists like this one, with its counts."""
-    if record.empty:
-        return ["There is no earlier list to look back on."]
-    listed, entered = record["listed"].astype(bool), record["entered"].astype(bool)
-    beside = record["rank_next_door"] <= LISTED
-    lines = [
-        f"Of {int(listed.sum())} regions on earlier lists of five, {int((listed & entered).sum())} were entered within "
-        f"six months; counting a group's events next door would have found {int((beside & entered).sum())} with as "
-        f"many; {int(entered.sum())} were entered in all."
-    ]
-    high = listed & (record["p_6"] >= WIDEST)
-    if high.any():
-        share = float(entered[high].mean())
-        lines.append(
-            f"Of {int(high.sum())} regions listed at 10 % or more, {share:.0%} were entered within six months.".replace(
-                "%", " %"
-            ).replace("10  %", "10 %")
-        )
-    return lines

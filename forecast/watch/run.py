@@ -12,10 +12,11 @@ import pandas as pd
 from ...data.errors import ModelError, OriginError
 from ...data.panel import Panel
 from ...training.models.base import Problem
-from ...training.onset import QUIET, OnsetFits, OnsetModels, Scene, armed_measures, scene_of
+from ...training.onset import QUIET, OnsetFits, OnsetModels, history_of
 from .past import score_recent
-from .record import RECORD_COLUMNS, record_sentences, record_table
-from .tables import answers, entry_table, onset_table, silent_groups
+from .record import RECORD_COLUMNS, record_table
+from .tables import chances_of, entry_table, onset_table
+from .words import notes_on_list
 
 if TYPE_CHECKING:
     from ...data.geography import Regions
@@ -65,7 +66,7 @@ def watch_list(
     Parameters
     ----------
     fits : OnsetFits
-        Of the scene and problem up to ``origin``, at least.
+        Of the history and problem up to ``origin``, at least.
     origin : pandas.Period
         The last month that is over; the last published is ``lag`` months before.
     models : OnsetModels, optional
@@ -73,43 +74,14 @@ def watch_list(
     record : pandas.DataFrame, optional
         Earlier lists and what came, where they are known already.
     """
-    scene, month = fits.scene, origin - lag
+    history, month = fits.history, origin - lag
     models = models or fits.at(month)
-    found = answers(models, scene, fits.problem, month, lag)
+    found = chances_of(models, history, fits.problem, month, lag)
     past = record_table(fits, month) if record is None else record
-    said = record_sentences(past) if models.entry is not None else []
-    said += _silence(scene, fits.problem.panel, month)
-    if models.entry is None:
-        said.append(
-            "Which group may enter is not said: "
-            + (
-                "no armed group is told apart."
-                if not scene.groups
-                else "where inside regions events lie is unknown."
-            )
-        )
-    elif not any(models.entry.hazard.coefficients[1:]):
-        said.append(
-            "Too few entries to learn from: every region at the gates of a group gets the same chance."
-        )
-    if not any(models.onset.hazard.coefficients[1:]):
-        said.append("Too few onsets to learn from: every quiet region gets the same chance.")
+    said = notes_on_list(models, past, history, fits.problem.panel, month)
     return WatchList(
-        origin, entry_table(found, scene, month), onset_table(found, scene, month), past, tuple(said)
+        origin, entry_table(found, history, month), onset_table(found, history, month), past, tuple(said)
     )
-
-
-def _silence(scene: Scene, panel: Panel, month: pd.Period) -> list[str]:
-    """Groups that are silent, and how often such groups came back."""
-    series = {n.removeprefix("events_"): panel.measure(n, fill=0).sum(axis=1) for n in armed_measures(panel)}
-    silent, past = silent_groups(scene, month, series)
-    if not silent or not past["spells"]:
-        return []
-    share = past["returns"] / past["spells"]
-    return [
-        f"Silent everywhere for a year: {', '.join(silent)}. Of {past['spells']} months in which a group had been so, "
-        f"{past['returns']} ({100 * share:.0f} %) saw it back within six months; no chance of its own is given."
-    ]
 
 
 def fit_watch(
@@ -123,7 +95,7 @@ def fit_watch(
         The models, and tables by name: ``watch_record``, and where ``scored`` past lists are asked for also those of
         :func:`score_recent`.
     """
-    fits = OnsetFits(scene_of(problem.panel, [o.panel for o in problem.also]), problem)
+    fits = OnsetFits(history_of(problem.panel, [o.panel for o in problem.also]), problem)
     try:
         text, tables = fits.at(origin).to_text(), {"watch_record": record_table(fits, origin)}
     except ModelError:
@@ -141,7 +113,7 @@ def served_fits(
         return None
     origin = problem.panel.months[-1]
     others = [p.until(min(origin, p.months[-1])) for p in training]
-    return OnsetFits(scene_of(problem.panel, others, around), problem)
+    return OnsetFits(history_of(problem.panel, others, around), problem)
 
 
 def list_of(trained: TrainedModel, fits: OnsetFits) -> WatchList:
@@ -150,7 +122,7 @@ def list_of(trained: TrainedModel, fits: OnsetFits) -> WatchList:
 
     with threadpool_limits(1):
         record = trained.table("watch_record")
-        return watch_list(fits, fits.scene.months[-1], models=trained.onset, record=record)
+        return watch_list(fits, fits.history.months[-1], models=trained.onset, record=record)
 
 
 def follow_onsets(
@@ -169,10 +141,10 @@ def follow_onsets(
 
     if trained.onset is None:
         return
-    scene = fits.scene
+    history = fits.history
     with threadpool_limits(1):
-        within = trained.onset.onset_within(scene, fits.problem, scene.months[-1])
-    quiet = scene.quiet("all", QUIET)[-1, : within.shape[1]]
+        within = trained.onset.onset_within(history, fits.problem, history.months[-1])
+    quiet = history.quiet("all", QUIET)[-1, : within.shape[1]]
     for h, chance in enumerate(trained.onset.onset.monthly(within), start=1):
         if ("events", h) in margins and trained.pools["events", h].quiet is not None:
             each = margins["events", h]
@@ -203,11 +175,11 @@ def run_watch(
     fits = fits_of(settings, inputs)
     say("models", 0.2)
     with threadpool_limits(1):
-        return watch_list(fits, fits.scene.months[-1])
+        return watch_list(fits, fits.history.months[-1])
 
 
 def fits_of(settings: Settings, inputs: Inputs | None = None, last: pd.Period | None = None) -> OnsetFits:
-    """Scene and problem of the settings, up to the origin, with nothing fitted yet."""
+    """EventHistory and problem of the settings, up to the origin, with nothing fitted yet."""
     from ...training.problems import build_problems
     from ..inputs import load_inputs
 
@@ -227,4 +199,4 @@ def fits_of(settings: Settings, inputs: Inputs | None = None, last: pd.Period | 
         )
     training = [p.until(min(origin, p.months[-1])) for p in read.training]
     problem = build_problems(panel, ["events"], training)["events"]
-    return OnsetFits(scene_of(panel, training, read.around), problem)
+    return OnsetFits(history_of(panel, training, read.around), problem)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...training.models.base import Problem
-from ...training.onset import ANY, QUIET, OnsetModels, Scene, at_risk, silence_record
+from ...training.onset import ANY, QUIET, EventHistory, OnsetModels, at_risk, silence_record
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +42,7 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
-class Answers:
+class WatchChances:
     """Chances of every region, before tables are made of them.
 
     Attributes
@@ -50,66 +50,68 @@ class Answers:
     onset : numpy.ndarray
         ``P(first event within 1..6 months)``, (6, regions); NaN where the region is not quiet or has no record.
     entry : mapping of str to numpy.ndarray
-        By group and ``any``: ``P(entry within 1..6 months)``, (6, regions); NaN where the group is not at the gates.
+        By group and ``any``: ``P(entry within 1..6 months)``, (6, regions); NaN where no entry is possible.
     """
 
     onset: Array
     entry: dict[str, Array]
 
 
-def answers(models: OnsetModels, scene: Scene, problem: Problem, month: pd.Period, lag: int = 0) -> Answers:
+def chances_of(
+    models: OnsetModels, history: EventHistory, problem: Problem, month: pd.Period, lag: int = 0
+) -> WatchChances:
     """Chances of all regions, seen at ``month``, the last that is published.
 
     No group enters likelier than any group, nor any group than violence begins, where a region is quiet of all.
     """
-    row, own = scene.row(month), int(scene.recorded.sum())
-    onset = np.full((6, len(scene.region_ids)), np.nan)
-    quiet = scene.quiet("all", QUIET)[row] & scene.recorded
-    onset[:, :own] = models.onset_within(scene, problem, month, lag)
+    row, own = history.row(month), int(history.recorded.sum())
+    onset = np.full((6, len(history.region_ids)), np.nan)
+    quiet = history.quiet("all", QUIET)[row] & history.recorded
+    onset[:, :own] = models.onset_within(history, problem, month, lag)
     onset[:, ~quiet] = np.nan
     entry: dict[str, Array] = {}
     if models.entry is not None:
-        for group in (ANY, *scene.groups):
-            regions = np.flatnonzero(at_risk(scene, group)[row])
+        for group in (ANY, *history.groups):
+            regions = np.flatnonzero(at_risk(history, group)[row])
             chance = np.full_like(onset, np.nan)
-            chance[:, regions] = models.entry.within(scene, group, row, regions, lag)
+            chance[:, regions] = models.entry.within(history, group, row, regions, lag)
             ceiling = onset if group == ANY else entry[ANY]
             entry[group] = np.fmin(chance, np.where(np.isnan(ceiling), np.inf, ceiling))
             entry[group][:, np.isnan(chance[0])] = np.nan
-    return Answers(onset, entry)
+    return WatchChances(onset, entry)
 
 
-def onset_table(found: Answers, scene: Scene, month: pd.Period) -> pd.DataFrame:
+def onset_table(found: WatchChances, history: EventHistory, month: pd.Period) -> pd.DataFrame:
     """One row per quiet region, the likeliest first: :data:`ONSET_COLUMNS`."""
-    row = scene.row(month)
+    row = history.row(month)
     regions = np.flatnonzero(~np.isnan(found.onset[0]))
-    table = _rows(scene, "armed" if "armed" in scene.cells else "all", row, regions, found.onset)
+    table = _rows(history, "armed" if "armed" in history.cells else "all", row, regions, found.onset)
     table.insert(0, "origin_date", month.end_time.date().isoformat())
-    table["months_quiet"] = _months_since(scene.events["all"], row)[regions]
+    table["months_quiet"] = _months_since(history.events["all"], row)[regions]
     table["record"] = OWN
     return _ranked(table)[list(ONSET_COLUMNS)]
 
 
-def entry_table(found: Answers, scene: Scene, month: pd.Period) -> pd.DataFrame:
+def entry_table(found: WatchChances, history: EventHistory, month: pd.Period) -> pd.DataFrame:
     """One row per region and group at its gates, by group and rank: :data:`WATCHLIST_COLUMNS`.
 
     A group is named only where it has had ten events within 300 km; a country that it has never entered gets its rank
     and no number.
     """
-    row = scene.row(month)
+    row = history.row(month)
     tables = []
     for group, chances in found.entry.items():
-        near = _around(scene, group, row) >= FEWEST_EVENTS
+        near = _around(history, group, row) >= FEWEST_EVENTS
         regions = np.flatnonzero(~np.isnan(chances[0]) & near)
-        table = _rows(scene, group, row, regions, chances)
+        table = _rows(history, group, row, regions, chances)
         table.insert(0, "origin_date", month.end_time.date().isoformat())
         table.insert(1, "group", group)
-        since = _months_since(scene.events[group], row)[regions]
+        since = _months_since(history.events[group], row)[regions]
         table["months_quiet"] = since
-        kinds = np.where(scene.recorded[regions], np.where(np.isnan(since), FIRST, RETURN), NO_RECORD)
+        kinds = np.where(history.recorded[regions], np.where(np.isnan(since), FIRST, RETURN), NO_RECORD)
         table["record"] = kinds
         table = _ranked(table)
-        unknown = ~table["country"].isin(_entered(scene, group, row)).to_numpy()
+        unknown = ~table["country"].isin(_entered(history, group, row)).to_numpy()
         table.loc[unknown, [f"p_{h}" for h in SPANS]] = np.nan
         tables.append(table)
     if not tables:
@@ -117,35 +119,35 @@ def entry_table(found: Answers, scene: Scene, month: pd.Period) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[list(WATCHLIST_COLUMNS)]
 
 
-def _rows(scene: Scene, of: str, row: int, regions: Array, chances: Array) -> pd.DataFrame:
+def _rows(history: EventHistory, of: str, row: int, regions: Array, chances: Array) -> pd.DataFrame:
     """Chances, and what presses on each of some regions."""
-    ids, countries = np.array(scene.region_ids, dtype=object), scene.country_codes
+    ids, countries = np.array(history.region_ids, dtype=object), history.country_codes
     table = pd.DataFrame({"region_id": ids[regions], "country": countries[regions]})
     for span in SPANS:
         table[f"p_{span}"] = np.round(chances[span - 1, regions], DIGITS)
     table["score"] = chances[-1, regions]
-    return table.assign(**_sources(scene, of, row, regions))
+    return table.assign(**_sources(history, of, row, regions))
 
 
-def _sources(scene: Scene, of: str, row: int, regions: Array) -> dict[str, Any]:
+def _sources(history: EventHistory, of: str, row: int, regions: Array) -> dict[str, Any]:
     """Pressure, the nearest event of six months, and the region that most of the pressure comes from."""
     n = len(regions)
     nothing = {"pressure": np.zeros(n), "nearest_km": np.full(n, np.nan)}
     blank = {"main_source_region": [""] * n, "main_source_country": [""] * n}
-    if scene.km is None or of not in scene.cells:
+    if history.km is None or of not in history.cells:
         return {**nothing, **blank}
     km, half_life = PRESSURE
     age = 0.5 ** (np.arange(row, -1, -1) / half_life)
-    state = age @ scene.cells[of][: row + 1]
-    recent = scene.cells[of][max(row - 5, 0) : row + 1].any(axis=0)
-    near = scene.km[regions]
+    state = age @ history.cells[of][: row + 1]
+    recent = history.cells[of][max(row - 5, 0) : row + 1].any(axis=0)
+    near = history.km[regions]
     weight = np.exp(-near / km) * state
-    names, at = np.unique(scene.cell_region.astype(str), return_inverse=True)
+    names, at = np.unique(history.cell_region.astype(str), return_inverse=True)
     by_region = np.zeros((n, len(names)))
     for k in range(len(names)):
         by_region[:, k] = weight[:, at == k].sum(axis=1)
     main = by_region.argmax(axis=1)
-    country = dict(zip(scene.cell_region.astype(str), scene.cell_country.astype(str), strict=True))
+    country = dict(zip(history.cell_region.astype(str), history.cell_country.astype(str), strict=True))
     some = by_region.max(axis=1, initial=0.0) > 1e-6
     least = np.where(recent, near, np.inf).min(axis=1, initial=np.inf)
     return {
@@ -168,25 +170,25 @@ def _months_since(events: Array, row: int) -> Array:
     return np.where(seen.any(axis=0), seen.argmax(axis=0).astype(float), np.nan)
 
 
-def _around(scene: Scene, group: str, row: int) -> Array:
+def _around(history: EventHistory, group: str, row: int) -> Array:
     """Events of a group within 300 km, ever, (regions,)."""
-    if scene.km is None:
-        return np.zeros(len(scene.region_ids))
-    total = scene.cells[group][: row + 1].sum(axis=0)
-    return np.asarray((scene.km <= AROUND_KM) @ total)
+    if history.km is None:
+        return np.zeros(len(history.region_ids))
+    total = history.cells[group][: row + 1].sum(axis=0)
+    return np.asarray((history.km <= AROUND_KM) @ total)
 
 
-def _entered(scene: Scene, group: str, row: int) -> set[str]:
+def _entered(history: EventHistory, group: str, row: int) -> set[str]:
     """Countries in which the group has been seen."""
-    here = scene.events[group][: row + 1].any(axis=0)
-    known = set(scene.country_codes[here])
-    if group in scene.cells:
-        known |= set(scene.cell_country[scene.cells[group][: row + 1].any(axis=0)])
+    here = history.events[group][: row + 1].any(axis=0)
+    known = set(history.country_codes[here])
+    if group in history.cells:
+        known |= set(history.cell_country[history.cells[group][: row + 1].any(axis=0)])
     return {str(c) for c in known}
 
 
 def silent_groups(
-    scene: Scene, month: pd.Period, groups: dict[str, Array]
+    history: EventHistory, month: pd.Period, groups: dict[str, Array]
 ) -> tuple[list[str], dict[str, int]]:
     """Groups that were silent everywhere for a year, and how often such groups came back: a base rate, no forecast.
 
@@ -195,6 +197,6 @@ def silent_groups(
     groups : dict of str to numpy.ndarray
         Events of every armed group by month, everywhere, (months,).
     """
-    row = scene.row(month)
+    row = history.row(month)
     silent = [g for g, n in groups.items() if n[: row + 1].any() and not n[max(row - 11, 0) : row + 1].any()]
-    return silent, silence_record(scene, groups, row)
+    return silent, silence_record(history, groups, row)

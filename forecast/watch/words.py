@@ -1,10 +1,16 @@
-"""Chances in words, and where a threat presses from."""
+"""Every sentence of the watch list: chances, where a threat comes from, how earlier lists did, what is missing."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
-#: Above this no class is told apart, unless a record of enough such rows supports it.
+from ...data.panel import Panel
+from ...training.onset import EventHistory, OnsetModels, armed_measures
+from .record import LISTED
+from .tables import silent_groups
+
+#: Chances above this are all stated as one class, unless a record of enough such rows supports it.
 WIDEST = 0.10
 #: Rows at or above :data:`WIDEST` that a record needs before higher chances are said.
 ENOUGH = 50
@@ -38,15 +44,58 @@ def in_words(chance: float, supported: bool = False) -> str:
     return f"about 1 in {nearest:,}"
 
 
-def pressing_from(source: str, km: float, events: float) -> str:
-    """Where the pressure comes from.
+def notes_on_list(
+    models: OnsetModels, record: pd.DataFrame, history: EventHistory, panel: Panel, month: pd.Period
+) -> list[str]:
+    """What stands below the lists: how earlier ones did, which groups are silent, and what is missing."""
+    lines = record_sentences(record) if models.entry is not None else []
+    lines += _silent_groups_sentence(history, panel, month)
+    if models.entry is None:
+        why = (
+            "where inside regions events lie is unknown."
+            if history.groups
+            else "the data do not say which armed group an event belongs to."
+        )
+        lines.append(f"No forecast of which group may enter: {why}")
+    elif not any(models.entry.hazard.coefficients[1:]):
+        lines.append(
+            "Too few entries to learn from: every region that a group may enter next gets the same chance."
+        )
+    if not any(models.onset.hazard.coefficients[1:]):
+        lines.append("Too few onsets to learn from: every quiet region gets the same chance.")
+    return lines
 
-    >>> pressing_from("Est", 61.3, 14.0)
-    'from Est, 61 km away, 14 events in six months'
-    >>> pressing_from("", float("nan"), 0.0)
-    'from nowhere of late'
-    """
-    if not source:
-        return "from nowhere of late"
-    away = f", {km:.0f} km away" if km >= 0.5 else ""
-    return f"from {source}{away}, {events:.0f} event{'' if round(events) == 1 else 's'} in six months"
+
+def record_sentences(record: pd.DataFrame) -> list[str]:
+    """What the record says of lists like this one, with its counts."""
+    if record.empty:
+        return ["There is no earlier list to look back on."]
+    listed, entered = record["listed"].astype(bool), record["entered"].astype(bool)
+    beside = record["rank_next_door"] <= LISTED
+    lines = [
+        f"Of {int(listed.sum())} regions on earlier lists of five, {int((listed & entered).sum())} were entered within "
+        f"six months; counting a group's events next door would have found {int((beside & entered).sum())} with as "
+        f"many; {int(entered.sum())} were entered in all."
+    ]
+    high = listed & (record["p_6"] >= WIDEST)
+    if high.any():
+        share = float(entered[high].mean())
+        lines.append(
+            f"Of {int(high.sum())} regions listed at 10 % or more, {share:.0%} were entered within six months.".replace(
+                "%", " %"
+            ).replace("10  %", "10 %")
+        )
+    return lines
+
+
+def _silent_groups_sentence(history: EventHistory, panel: Panel, month: pd.Period) -> list[str]:
+    """Groups that are silent, and how often such groups came back."""
+    series = {n.removeprefix("events_"): panel.measure(n, fill=0).sum(axis=1) for n in armed_measures(panel)}
+    silent, past = silent_groups(history, month, series)
+    if not silent or not past["spells"]:
+        return []
+    share = past["returns"] / past["spells"]
+    return [
+        f"Silent everywhere for a year: {', '.join(silent)}. Of {past['spells']} months in which a group had been so, "
+        f"{past['returns']} ({100 * share:.0f} %) saw it back within six months; no chance of its own is given."
+    ]

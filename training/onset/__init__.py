@@ -6,10 +6,10 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .entry import EntryModel, at_risk, columns_of, silence_record
+    from .event_history import ANY, WATCHED, EventHistory, armed_measures, history_of, watched_groups
     from .hazard import AHEAD, Hazard
     from .model import OnsetFits, OnsetModels
     from .onset import QUIET, OnsetModel, pressure
-    from .scene import ANY, WATCHED, Scene, armed_measures, scene_of, watched_groups
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -19,16 +19,16 @@ __all__ = [
     "QUIET",
     "WATCHED",
     "EntryModel",
+    "EventHistory",
     "Hazard",
     "OnsetFits",
     "OnsetModel",
     "OnsetModels",
-    "Scene",
     "armed_measures",
     "at_risk",
     "columns_of",
+    "history_of",
     "pressure",
-    "scene_of",
     "silence_record",
     "watched_groups",
 ]

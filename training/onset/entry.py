@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from .event_history import ANY, EventHistory
 from .hazard import Array, Hazard, cumulative, landmarks
-from .scene import ANY, Scene
 
 #: Months without an event of the group after which it would enter anew.
 QUIET = 24
@@ -23,14 +23,14 @@ HALF_LIFE, PRIOR = 60.0, 10.0
 FEWEST = 10
 
 
-def columns_of(scene: Scene, group: str) -> Array:
+def columns_of(history: EventHistory, group: str) -> Array:
     """The group's events next door, its kernel and violence of any kind, capped and logged, (months, regions, 3)."""
     key = ("entry", group)
-    if key not in scene._kept:
-        beside = scene.window(group, 12) @ scene.adjoining.T.astype(float)
-        near = scene.kernel(group, 30.0, 1.0)
-        own = scene.window("all", 24)
-        scene._kept[key] = np.stack(
+    if key not in history._kept:
+        beside = history.window(group, 12) @ history.adjoining.T.astype(float)
+        near = history.kernel(group, 30.0, 1.0)
+        own = history.window("all", 24)
+        history._kept[key] = np.stack(
             [
                 np.log1p(np.minimum(beside, NEXT_DOOR)),
                 np.log(np.minimum(near, PRESSING) + FLOOR),
@@ -38,16 +38,16 @@ def columns_of(scene: Scene, group: str) -> Array:
             ],
             axis=-1,
         )
-    return scene._kept[key]
+    return history._kept[key]
 
 
-def at_risk(scene: Scene, group: str) -> Array:
+def at_risk(history: EventHistory, group: str) -> Array:
     """Whether the group was away and near, bool (months, regions).
 
     A place without a record is at risk until an event of the group is known to have lain inside.
     """
-    away = scene.quiet(group, QUIET) | (~scene.recorded & ~scene.seen_inside(group))
-    return np.asarray(away & scene.active(group, REACH, ACTIVE))
+    away = history.quiet(group, QUIET) | (~history.recorded & ~history.seen_inside(group))
+    return np.asarray(away & history.active(group, REACH, ACTIVE))
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class EntryModel:
     level: Mapping[str, float]
 
     @classmethod
-    def fit(cls, scene: Scene, groups: Sequence[str], first: int, last: int) -> Self:
+    def fit(cls, history: EventHistory, groups: Sequence[str], first: int, last: int) -> Self:
         """Learn slopes from the entries known at row ``last``; levels of 1."""
         parts = []
         for group in groups:
-            risk = at_risk(scene, group) & scene.recorded
-            rows = landmarks(risk, scene.events[group], scene.observed, first, last)
-            numbers = columns_of(scene, group)[rows.row, rows.region]
+            risk = at_risk(history, group) & history.recorded
+            rows = landmarks(risk, history.events[group], history.observed, first, last)
+            numbers = columns_of(history, group)[rows.row, rows.region]
             parts.append((np.column_stack([np.log(rows.ahead), numbers]), rows.happened, rows.ahead == 1))
         columns, happened, ones = (np.concatenate([p[i] for p in parts]) for i in range(3))
         if happened[ones].sum() < FEWEST:
@@ -79,9 +79,9 @@ class EntryModel:
         names = ("log months ahead", "next door", "kernel", "own violence")
         return cls(Hazard.fit(names, columns, happened), dict.fromkeys(groups, 1.0))
 
-    def within(self, scene: Scene, group: str, row: int, regions: Array, lag: int = 0) -> Array:
+    def within(self, history: EventHistory, group: str, row: int, regions: Array, lag: int = 0) -> Array:
         """``P(entry within 1..6 months)`` of some regions, (6, regions), seen at ``row``."""
-        numbers = columns_of(scene, group)[row, regions]
+        numbers = columns_of(history, group)[row, regions]
         level = float(np.log(self.level.get(group, 1.0)))
 
         def log_hazard(ahead: int) -> Array:
@@ -91,7 +91,7 @@ class EntryModel:
         return cumulative(log_hazard, lag)
 
     def levelled(
-        self, groups: Sequence[str], past: Sequence[tuple[int, EntryModel]], scene: Scene, last: int
+        self, groups: Sequence[str], past: Sequence[tuple[int, EntryModel]], history: EventHistory, last: int
     ) -> Self:
         """The same slopes with levels learned from what earlier fits forecast, and what came.
 
@@ -107,14 +107,14 @@ class EntryModel:
         stops = [*(row for row, _ in past[1:]), last][: len(past)]
         level = {}
         for group in groups:
-            risk, events = at_risk(scene, group) & scene.recorded, scene.events[group]
+            risk, events = at_risk(history, group) & history.recorded, history.events[group]
             expected = observed = 0.0
             for (start, model), stop in zip(past, stops, strict=True):
                 for t in range(start, min(stop, last)):
-                    regions = np.flatnonzero(risk[t] & scene.observed[t + 1])
+                    regions = np.flatnonzero(risk[t] & history.observed[t + 1])
                     weight = 0.5 ** ((last - t) / HALF_LIFE)
                     plain = replace(model, level={})
-                    expected += weight * float(plain.within(scene, group, t, regions)[0].sum())
+                    expected += weight * float(plain.within(history, group, t, regions)[0].sum())
                     observed += weight * float((events[t + 1, regions] > 0).sum())
             level[group] = (observed + PRIOR) / (expected + PRIOR)
         return replace(self, level=level)
@@ -129,7 +129,9 @@ class EntryModel:
         return cls(Hazard.from_json(stored["hazard"]), {g: float(v) for g, v in stored["level"].items()})
 
 
-def silence_record(scene: Scene, groups: Mapping[str, Array], last: int, months: int = 12) -> dict[str, int]:
+def silence_record(
+    history: EventHistory, groups: Mapping[str, Array], last: int, months: int = 12
+) -> dict[str, int]:
     """How often armed groups that were silent everywhere for a year came back within six months.
 
     Parameters

@@ -14,9 +14,9 @@ from ..models.base import Problem
 from ..models.endemic_epidemic import EndemicEpidemic
 from .chances import Chances, link_of, refits
 from .entry import EntryModel
+from .event_history import ANY, EventHistory
 from .hazard import AHEAD, Array
 from .onset import OnsetModel, pressure
-from .scene import ANY, Scene
 
 #: Years of landmarks that models learn from, and of earlier fits that levels are learned from.
 YEARS, PAST_YEARS = 12, 8
@@ -42,14 +42,14 @@ class OnsetModels:
     onset: OnsetModel
     entry: EntryModel | None
 
-    def onset_within(self, scene: Scene, problem: Problem, month: pd.Period, lag: int = 0) -> Array:
+    def onset_within(self, history: EventHistory, problem: Problem, month: pd.Period, lag: int = 0) -> Array:
         """``P(first event within 1..6 months)`` of every region with a record, (6, regions), seen at ``month``.
 
         Only the regions that have been quiet for six months mean anything.
         """
         link = link_of(self.members, problem, np.array([problem.row(month)]))[:, 0]
-        pressing = pressure(scene)[scene.row(month)]
-        return self.onset.within(link, pressing[scene.recorded], lag)
+        pressing = pressure(history)[history.row(month)]
+        return self.onset.within(link, pressing[history.recorded], lag)
 
     def to_text(self) -> str:
         """JSON, from which :meth:`from_text` gives the same again."""
@@ -87,16 +87,16 @@ class OnsetModels:
 
 @dataclass
 class OnsetFits:
-    """Fits of many origins of one scene: members and hazards are shared between them.
+    """Fits of many origins of one history: members and hazards are shared between them.
 
     Attributes
     ----------
-    scene : Scene
+    history : EventHistory
     problem : Problem
         Of events, over the same months.
     """
 
-    scene: Scene
+    history: EventHistory
     problem: Problem
     chances: Chances = field(init=False)
     _entries: dict[pd.Period, EntryModel] = field(default_factory=dict, init=False)
@@ -115,10 +115,10 @@ class OnsetFits:
         ModelError
             The history is too short.
         """
-        ends = refits(self.scene.months, month, 1)
+        ends = refits(self.history.months, month, 1)
         if not ends:
             raise ModelError(
-                f"{self.scene.row(month) + 1} months of history are too few to learn where violence begins.",
+                f"{self.history.row(month) + 1} months of history are too few to learn where violence begins.",
                 remedy="Bring a longer history.",
             )
         return ends[-1]
@@ -141,37 +141,37 @@ class OnsetFits:
         return link_of(models.members, self.problem, np.array([self.problem.row(month)]))[:, 0]
 
     def _fit(self, end: pd.Period) -> OnsetModels:
-        ends = refits(self.scene.months, end, YEARS + 1)
+        ends = refits(self.history.months, end, YEARS + 1)
         members = self.chances.fitted(end)
         if members is None:
             raise ModelError(
                 "the endemic-epidemic member cannot be fitted, so onsets cannot be forecast.",
                 remedy="Bring a longer history.",
             )
-        last = self.scene.row(end)
+        last = self.history.row(end)
         link = self.chances.between(ends, last)
-        onset = OnsetModel.fit(self.scene, link, self.scene.row(ends[0]), last)
+        onset = OnsetModel.fit(self.history, link, self.history.row(ends[0]), last)
         return OnsetModels(end, tuple(members), onset, self.entry_from(end))
 
     def entry_from(self, end: pd.Period) -> EntryModel | None:
         """Entries as learned at ``end``; None where no group is told apart, or places are not known."""
-        if not self.scene.groups or self.scene.km is None:
+        if not self.history.groups or self.history.km is None:
             return None
         if end not in self._levelled:
             self._levelled[end] = self._level(end)
         return self._levelled[end]
 
     def _level(self, end: pd.Period) -> EntryModel:
-        past = refits(self.scene.months, end, PAST_YEARS + 1)
-        earlier = [(self.scene.row(e), self._slopes(e)) for e in past[:-1]]
-        groups = (*self.scene.groups, ANY)
-        return self._slopes(end).levelled(groups, earlier, self.scene, self.scene.row(end))
+        past = refits(self.history.months, end, PAST_YEARS + 1)
+        earlier = [(self.history.row(e), self._slopes(e)) for e in past[:-1]]
+        groups = (*self.history.groups, ANY)
+        return self._slopes(end).levelled(groups, earlier, self.history, self.history.row(end))
 
     def _slopes(self, end: pd.Period) -> EntryModel:
         if end not in self._entries:
-            last = self.scene.row(end)
+            last = self.history.row(end)
             self._entries[end] = EntryModel.fit(
-                self.scene, self.scene.groups, max(last - 12 * YEARS, 0), last
+                self.history, self.history.groups, max(last - 12 * YEARS, 0), last
             )
         return self._entries[end]
 

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from .event_history import EventHistory
 from .hazard import AHEAD, Array, Hazard, cumulative, landmarks
-from .scene import Scene
 
 #: Months without an event after which a region counts as quiet.
 QUIET = 6
@@ -21,9 +21,9 @@ FLOOR = 0.01
 FEWEST = 15
 
 
-def pressure(scene: Scene) -> Array:
+def pressure(history: EventHistory) -> Array:
     """Mean logarithm of the kernels of all armed groups, (months, regions)."""
-    each = [np.log(scene.kernel("armed", km, half_life) + FLOOR) for km, half_life in KERNELS]
+    each = [np.log(history.kernel("armed", km, half_life) + FLOOR) for km, half_life in KERNELS]
     return np.asarray(np.mean(each, axis=0))
 
 
@@ -42,7 +42,7 @@ class OnsetModel:
     after: tuple[float, ...]
 
     @classmethod
-    def fit(cls, scene: Scene, link: Array, first: int, last: int) -> Self:
+    def fit(cls, history: EventHistory, link: Array, first: int, last: int) -> Self:
         """Learn from every quiet region whose outcome is known at row ``last``.
 
         Parameters
@@ -52,12 +52,12 @@ class OnsetModel:
         first, last : int
             Rows of the first landmark, and of the last outcome.
         """
-        own = int(scene.recorded.sum())
-        quiet = scene.quiet("all", QUIET)[:, :own]
-        events, observed = scene.events["all"][:, :own], scene.observed[:, :own]
+        own = int(history.recorded.sum())
+        quiet = history.quiet("all", QUIET)[:, :own]
+        events, observed = history.events["all"][:, :own], history.observed[:, :own]
         rows = landmarks(quiet & np.isfinite(link).all(axis=0), events, observed, first, last)
         columns = np.column_stack(
-            [link[rows.ahead - 1, rows.row, rows.region], pressure(scene)[rows.row, rows.region]]
+            [link[rows.ahead - 1, rows.row, rows.region], pressure(history)[rows.row, rows.region]]
         )
         names = ("chance", "pressure")
         if rows.happened[rows.ahead == 1].sum() < FEWEST:

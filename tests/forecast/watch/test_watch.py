@@ -29,7 +29,7 @@ from harmattan.forecast.watch import (
     run_watch,
     watch_list,
 )
-from harmattan.training.onset import OnsetFits, OnsetModels, scene_of
+from harmattan.training.onset import OnsetFits, OnsetModels, history_of
 from harmattan.training.problems import build_problems
 
 SPANS = ["p_1", "p_3", "p_6"]
@@ -46,12 +46,12 @@ def fits(panel: Panel) -> OnsetFits:
     shapes = np.array([shapely.box(6, 6, 7, 8)])
     frame = regions_frame(["CCC-a"], ["CCC"])
     around = Regions(frame, shapes, links_of(frame, shapes))
-    return OnsetFits(scene_of(panel, (), around), build_problems(panel, ["events"])["events"])
+    return OnsetFits(history_of(panel, (), around), build_problems(panel, ["events"])["events"])
 
 
 @pytest.fixture(scope="module")
 def found(fits: OnsetFits) -> WatchList:
-    return watch_list(fits, fits.scene.months[-1])
+    return watch_list(fits, fits.history.months[-1])
 
 
 def test_tables_are_ordered_and_agree(found: WatchList) -> None:
@@ -74,7 +74,7 @@ def test_tables_are_ordered_and_agree(found: WatchList) -> None:
 
 def test_pressure_names_the_nearest_violence(found: WatchList, fits: OnsetFits) -> None:
     first = found.watchlist.iloc[0]
-    assert first["main_source_region"] in fits.scene.region_ids
+    assert first["main_source_region"] in fits.history.region_ids
     assert first["nearest_km"] < 200
     assert first["pressure"] > 0
 
@@ -82,10 +82,10 @@ def test_pressure_names_the_nearest_violence(found: WatchList, fits: OnsetFits) 
 def test_places_never_entered_get_no_number(fits: OnsetFits) -> None:
     unknown = 0
     for row in (59, 71, 83):
-        lists = watch_list(fits, fits.scene.months[row]).watchlist
+        lists = watch_list(fits, fits.history.months[row]).watchlist
         assert set(lists["record"]) <= {"first-ever", "return", "no record of its own"}
-        seen = fits.scene.events["jnim"][: row + 1].any(axis=0)
-        there = lists["country"].isin(set(np.array(fits.scene.countries)[seen]))
+        seen = fits.history.events["jnim"][: row + 1].any(axis=0)
+        there = lists["country"].isin(set(np.array(fits.history.countries)[seen]))
         assert lists.loc[~there, SPANS].isna().all(axis=None)
         assert not lists.loc[there, SPANS].isna().any(axis=None)
         unknown += int((~there).sum())
@@ -96,7 +96,7 @@ def test_no_group_is_named_where_it_has_hardly_been(panel: Panel) -> None:
     few = panel.measures["events_jnim"] * 0
     few[-20, 0] = 9
     thin = replace(panel, measures={**panel.measures, "events_jnim": few})
-    thin_fits = OnsetFits(scene_of(thin), build_problems(thin, ["events"])["events"])
+    thin_fits = OnsetFits(history_of(thin), build_problems(thin, ["events"])["events"])
     lists = watch_list(thin_fits, thin.months[-1])
     assert lists.watchlist.empty
     assert any("Too few entries" in s for s in lists.sentences)
@@ -110,7 +110,7 @@ def test_the_list_of_a_month_is_the_same_from_every_door(
     month = panel.months[110]
     now = watch_list(fits, month)
     then = panel.until(month)
-    alone = OnsetFits(scene_of(then), build_problems(then, ["events"])["events"])
+    alone = OnsetFits(history_of(then), build_problems(then, ["events"])["events"])
     stored, tables = fit_watch(alone.problem, month)
     assert stored is not None
     again = watch_list(alone, month, models=OnsetModels.from_text(stored), record=tables["watch_record"])
@@ -163,17 +163,17 @@ def test_the_forecast_follows_the_list_and_not_without_it(panel: Panel, tmp_path
 
 
 def test_the_record_counts_what_came(found: WatchList, fits: OnsetFits) -> None:
-    scene = fits.scene
+    history = fits.history
     for row in found.record.itertuples():
-        start = scene.row(pd.Period(row.origin_date, freq="M")) + 1
-        came = scene.events[row.group][start : start + 6, scene.region_ids.index(row.region_id)].any()
+        start = history.row(pd.Period(row.origin_date, freq="M")) + 1
+        came = history.events[row.group][start : start + 6, history.region_ids.index(row.region_id)].any()
         assert came == row.entered
     assert record_sentences(found.record)[0].startswith(("Of ", "There is no earlier list"))
 
 
 def test_without_places_only_onsets_are_said(panel: Panel) -> None:
     plain = replace(panel, cells=None)
-    bare = OnsetFits(scene_of(plain), build_problems(plain, ["events"])["events"])
+    bare = OnsetFits(history_of(plain), build_problems(plain, ["events"])["events"])
     lists = watch_list(bare, panel.months[-1])
     assert lists.watchlist.empty
     assert len(lists.onsets)
@@ -193,7 +193,7 @@ def test_verify_finds_what_was_changed(found: WatchList, tmp_path: Path) -> None
 
 
 def test_evaluation_has_rivals_and_intervals(fits: OnsetFits) -> None:
-    tables = evaluate(fits, fits.scene.months[96], lags=(0, 1)).tables
+    tables = evaluate(fits, fits.history.months[96], lags=(0, 1)).tables
     scores = tables["scores"]
     assert {
         "model",

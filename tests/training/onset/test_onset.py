@@ -13,27 +13,27 @@ from front_world import SIDE, regions_frame, world
 from harmattan.data.errors import ModelError
 from harmattan.data.geography import Regions, links_of
 from harmattan.data.panel import Panel
-from harmattan.training.onset import AHEAD, Hazard, OnsetFits, OnsetModels, at_risk, scene_of
+from harmattan.training.onset import AHEAD, Hazard, OnsetFits, OnsetModels, at_risk, history_of
 from harmattan.training.onset.hazard import cumulative, landmarks
 from harmattan.training.problems import build_problems
 
 
 def fits(panel: Panel) -> OnsetFits:
-    return OnsetFits(scene_of(panel), build_problems(panel, ["events"])["events"])
+    return OnsetFits(history_of(panel), build_problems(panel, ["events"])["events"])
 
 
 def entries(panel: Panel, years: range) -> tuple[np.ndarray, np.ndarray]:
     """Chances of entry within three months, and what came."""
     found, chances, came = fits(panel), [], []
-    scene = found.scene
+    history = found.history
     for year in years:
         model = found.entry_from(pd.Period(f"{year}-12", freq="M"))
         assert model is not None
         for month in pd.period_range(f"{year}-12", periods=9, freq="M"):
-            row = scene.row(month)
-            regions = np.flatnonzero(at_risk(scene, "jnim")[row])
-            chances.append(model.within(scene, "jnim", row, regions)[2])
-            came.append(scene.events["jnim"][row + 1 : row + 4, regions].any(axis=0))
+            row = history.row(month)
+            regions = np.flatnonzero(at_risk(history, "jnim")[row])
+            chances.append(model.within(history, "jnim", row, regions)[2])
+            came.append(history.events["jnim"][row + 1 : row + 4, regions].any(axis=0))
     return np.concatenate(chances), np.concatenate(came)
 
 
@@ -68,11 +68,11 @@ def test_no_later_month_changes_a_bit(cut: int) -> None:
     answers = []
     for each in (panel, replace(panel, measures=other), panel.until(month)):
         found = fits(each)
-        model, scene = found.at(month), found.scene
+        model, history = found.at(month), found.history
         assert model.entry is not None
         everywhere = np.arange(each.shape[1])
-        entry = model.entry.within(scene, "jnim", cut, everywhere)
-        answers.append((model.onset_within(scene, found.problem, month), entry))
+        entry = model.entry.within(history, "jnim", cut, everywhere)
+        answers.append((model.onset_within(history, found.problem, month), entry))
     for onset, entry in answers[1:]:
         np.testing.assert_array_equal(onset, answers[0][0])
         np.testing.assert_array_equal(entry, answers[0][1])
@@ -82,7 +82,7 @@ def test_months_ahead_add_up_and_text_keeps_every_bit() -> None:
     panel = world(4, spread=True).until("2006-12")
     found = fits(panel)
     model = found.at(panel.months[-1])
-    within = model.onset_within(found.scene, found.problem, panel.months[-1])
+    within = model.onset_within(found.history, found.problem, panel.months[-1])
     assert within.shape == (AHEAD, panel.shape[1])
     assert (np.diff(within, axis=0) >= 0).all()
     monthly = model.onset.monthly(within)
@@ -90,7 +90,7 @@ def test_months_ahead_add_up_and_text_keeps_every_bit() -> None:
     assert (monthly >= np.diff(within, axis=0, prepend=0.0) - 1e-12).all()
     assert ((monthly >= 0) & (monthly <= 1)).all()
     again = OnsetModels.from_text(model.to_text())
-    np.testing.assert_array_equal(again.onset_within(found.scene, found.problem, panel.months[-1]), within)
+    np.testing.assert_array_equal(again.onset_within(found.history, found.problem, panel.months[-1]), within)
     assert again.entry == model.entry
     with pytest.raises(ModelError, match="incomplete"):
         OnsetModels.from_text("{}")
@@ -108,7 +108,7 @@ def test_what_is_missing_is_said_or_done_without() -> None:
         fits(short).at(short.months[-1])
     silent = {k: v * 0 for k, v in panel.measures.items()}
     calm = fits(replace(panel, measures=silent))
-    within = calm.at(panel.months[-1]).onset_within(calm.scene, calm.problem, panel.months[-1])
+    within = calm.at(panel.months[-1]).onset_within(calm.history, calm.problem, panel.months[-1])
     assert 0 <= within.max() < 0.01
 
 
@@ -156,20 +156,20 @@ def test_places_around_are_at_risk_without_a_record() -> None:
     shapes = np.array([shapely.box(SIDE, 6, SIDE + 1, 8)])
     frame = regions_frame(["CCC-a"], ["CCC"])
     around = Regions(frame, shapes, links_of(frame, shapes))
-    scene = scene_of(panel, (), around)
-    assert scene.region_ids[-1] == "CCC-a"
-    assert not scene.recorded[-1]
-    assert scene.adjoining[-1].sum() == 4 or scene.adjoining[-1].sum() == 2
-    assert at_risk(scene, "jnim")[-1, -1]
-    found = OnsetFits(scene, build_problems(panel, ["events"])["events"])
+    history = history_of(panel, (), around)
+    assert history.region_ids[-1] == "CCC-a"
+    assert not history.recorded[-1]
+    assert history.adjoining[-1].sum() == 4 or history.adjoining[-1].sum() == 2
+    assert at_risk(history, "jnim")[-1, -1]
+    found = OnsetFits(history, build_problems(panel, ["events"])["events"])
     entry = found.entry_from(panel.months[-1])
     assert entry is not None
-    assert 0 < entry.within(scene, "jnim", 83, np.array([36]))[5, 0] < 1
+    assert 0 < entry.within(history, "jnim", 83, np.array([36]))[5, 0] < 1
 
 
 def test_a_first_fit_has_no_earlier_ones_to_learn_levels_from() -> None:
     found = fits(world(1, spread=True))
     model = found.entry_from(pd.Period("2008-12", freq="M"))
     assert model is not None
-    row = found.scene.row(pd.Period("2008-12", freq="M"))
-    assert set(model.levelled(("jnim",), [], found.scene, row).level.values()) == {1.0}
+    row = found.history.row(pd.Period("2008-12", freq="M"))
+    assert set(model.levelled(("jnim",), [], found.history, row).level.values()) == {1.0}

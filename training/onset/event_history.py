@@ -32,7 +32,7 @@ _TOUCH = 0.02
 
 
 @dataclass(frozen=True)
-class Scene:
+class EventHistory:
     """Months, regions and cells; the last regions may be places without a record of their own.
 
     Attributes
@@ -166,8 +166,8 @@ def armed_measures(panel: Panel) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*named, *also)))
 
 
-def scene_of(panel: Panel, training: Sequence[Panel] = (), around: Regions | None = None) -> Scene:
-    """The scene of a panel.
+def history_of(panel: Panel, training: Sequence[Panel] = (), around: Regions | None = None) -> EventHistory:
+    """The history of a panel.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def scene_of(panel: Panel, training: Sequence[Panel] = (), around: Regions | Non
     observed[:, : panel.shape[1]] = panel.observed
     recorded = np.arange(shape[1]) < panel.shape[1]
     others = around.frame if around is not None and extra else None
-    return Scene(
+    return EventHistory(
         months=panel.months,
         region_ids=(*panel.region_ids, *(others["region_id"] if others is not None else ())),
         countries=(*panel.countries, *(others["country"] if others is not None else ())),

@@ -66,12 +66,12 @@ HORIZONS = (1, 3, 6)
 @contextmanager
 def changed(variant: Variant) -> Iterator[None]:
     """Another strength of the size law's pull, or no season, for one variant."""
-    pulls, precision = dict(dispersion.PULLS), season.PRECISION
+    pulls, precision = dict(dispersion.SHRINKAGE), season.PRECISION
     if variant.pull is not None:
-        dispersion.PULLS["events"] = replace(pulls["events"], strength=variant.pull)
+        dispersion.SHRINKAGE["events"] = replace(pulls["events"], strength=variant.pull)
     season.PRECISION = precision if variant.season else 1e12
     yield
-    dispersion.PULLS.update(pulls)
+    dispersion.SHRINKAGE.update(pulls)
     season.PRECISION = precision
 
 

@@ -111,11 +111,11 @@ def row_of(values: pd.Series, position: int) -> int:
 def _refuse_coarse(months: Iterable[pd.Period], where: str) -> None:
     ordinals = sorted({m.ordinal for m in months})
     gaps = np.diff(ordinals)
-    apart = int(np.gcd.reduce(gaps)) if len(gaps) else 1
-    if apart % 3 == 0 and apart > 0:
-        kind = {3: " (quarters?)", 12: " (years?)"}.get(apart, "")
+    spacing = int(np.gcd.reduce(gaps)) if len(gaps) else 1
+    if spacing % 3 == 0 and spacing > 0:
+        kind = {3: " (quarters?)", 12: " (years?)"}.get(spacing, "")
         raise SchemaError(
-            f"the months are {apart} months apart{kind}: a panel holds every month.",
+            f"the months are {spacing} months apart{kind}: a panel holds every month.",
             where=where,
             remedy="Give a row for each month, with 0 where nothing happened.",
         )

@@ -117,7 +117,9 @@ def load_inputs(settings: Settings) -> Inputs:
         Files that are missing or broken.
     """
     if settings.groups is not None and (settings.panel is not None or settings.source == "snapshot"):
-        what = "groups are told apart by the sides of single events, which a table of counts does not name."
+        what = (
+            "groups are distinguished by the sides of single events, which a table of counts does not name."
+        )
         raise ConfigError(what, "--groups", "Name a --source of events.")
     if settings.panel is not None:
         return _from_panel(settings, settings.panel)

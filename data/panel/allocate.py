@@ -12,7 +12,7 @@ PLACE_RULES = ("drop", "keep", "spread")
 
 
 @dataclass(frozen=True)
-class Parts:
+class Allocation:
     """Incidents in pieces: row of the incident, month and region it counts in, and with what weight."""
 
     row: np.ndarray
@@ -20,14 +20,14 @@ class Parts:
     region: np.ndarray
     weight: np.ndarray
 
-    def take(self, keep: np.ndarray) -> Parts:
+    def take(self, keep: np.ndarray) -> Allocation:
         """Some of the pieces."""
-        return Parts(self.row[keep], self.month[keep], self.region[keep], self.weight[keep])
+        return Allocation(self.row[keep], self.month[keep], self.region[keep], self.weight[keep])
 
 
 def months_of(
     start: pd.Series, end: pd.Series, rows: np.ndarray, region: np.ndarray, origin: int, rule: str
-) -> Parts:
+) -> Allocation:
     """Pieces by month; the weights of one incident add up to one under every rule.
 
     Parameters
@@ -51,9 +51,9 @@ def months_of(
     a = first.dt.year.to_numpy() * 12 + first.dt.month.to_numpy() - 1 - origin
     b = last.dt.year.to_numpy() * 12 + last.dt.month.to_numpy() - 1 - origin
     if rule == "end":
-        return Parts(rows, b.astype(np.int64), region, np.ones(len(rows)))
+        return Allocation(rows, b.astype(np.int64), region, np.ones(len(rows)))
     if rule == "start":
-        return Parts(rows, a.astype(np.int64), region, np.ones(len(rows)))
+        return Allocation(rows, a.astype(np.int64), region, np.ones(len(rows)))
     span = (b - a + 1).astype(np.int64)
     piece = np.repeat(np.arange(len(rows)), span)
     step = np.arange(len(piece)) - np.repeat(np.cumsum(span) - span, span)
@@ -64,10 +64,12 @@ def months_of(
     day_b = last.to_numpy().astype("datetime64[D]")[piece] + np.timedelta64(1, "D")
     days = (np.minimum(stop, day_b) - np.maximum(begin, day_a)).astype(np.int64)
     whole = (day_b - day_a).astype(np.int64)
-    return Parts(rows[piece], month.astype(np.int64), region[piece], days / whole)
+    return Allocation(rows[piece], month.astype(np.int64), region[piece], days / whole)
 
 
-def spread_places(parts: Parts, vague: np.ndarray, countries: np.ndarray, observed: np.ndarray) -> Parts:
+def spread_places(
+    parts: Allocation, vague: np.ndarray, countries: np.ndarray, observed: np.ndarray
+) -> Allocation:
     """Pieces of vague incidents shared out over their country's regions.
 
     The shares are those of the country's other incidents in the same month and the 12 months before (equal
@@ -75,7 +77,7 @@ def spread_places(parts: Parts, vague: np.ndarray, countries: np.ndarray, observ
 
     Parameters
     ----------
-    parts : Parts
+    parts : Allocation
         Pieces in observed months.
     vague : numpy.ndarray of bool
         Per incident: its place is too coarse.
@@ -108,6 +110,6 @@ def spread_places(parts: Parts, vague: np.ndarray, countries: np.ndarray, observ
         months.append(np.full(len(own), month))
         regions.append(own)
         weights.append(weight * share)
-    return Parts(
+    return Allocation(
         np.concatenate(rows), np.concatenate(months), np.concatenate(regions), np.concatenate(weights)
     )

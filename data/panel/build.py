@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import UsageError, nearest
 from ..geography import PrioGrid, Regions
 from ..schemas import AGAINST_CIVILIANS, FIGURES, LEDGER_FIGURES, PLACED
-from .allocate import MONTH_RULES, PLACE_RULES, Parts, months_of, spread_places
+from .allocate import MONTH_RULES, PLACE_RULES, Allocation, months_of, spread_places
 from .cells import CellCounts, count_cells
 from .coverage import coverage_of, observed_months
 from .incidents import Incidents
@@ -217,7 +217,7 @@ def _parts(
     aggregates: np.ndarray,
     rules: Rules,
     first: pd.Period,
-) -> Parts:
+) -> Allocation:
     rows = np.flatnonzero(outcome == "")
     rule = "end" if aggregates.any() else rules.month_rule
     origin = first.year * 12 + first.month - 1
@@ -225,15 +225,15 @@ def _parts(
 
 
 def _inside(
-    parts: Parts,
+    parts: Allocation,
     outcome: np.ndarray,
     observed: np.ndarray,
     n: int,
     frame: pd.DataFrame,
     regions: Regions,
     rules: Rules,
-) -> tuple[Parts, np.ndarray]:
-    """Parts in observed months only; incidents of which nothing is left are ``outside_window``."""
+) -> tuple[Allocation, np.ndarray]:
+    """Pieces in observed months only; incidents of which nothing is left are ``outside_window``."""
     there = (parts.month >= 0) & (parts.month < len(observed))
     there[there] = observed[parts.month[there], parts.region[there]]
     parts = parts.take(there)
@@ -249,7 +249,7 @@ def _inside(
 
 
 def _panel(
-    parts: Parts,
+    parts: Allocation,
     frame: pd.DataFrame,
     figures: Mapping[str, np.ndarray],
     months: pd.PeriodIndex,
@@ -300,7 +300,11 @@ def _panel(
 
 
 def _cells(
-    parts: Parts, frame: pd.DataFrame, events: np.ndarray, named: Mapping[str, np.ndarray], regions: Regions
+    parts: Allocation,
+    frame: pd.DataFrame,
+    events: np.ndarray,
+    named: Mapping[str, np.ndarray],
+    regions: Regions,
 ) -> CellCounts | None:
     points = [frame[c].to_numpy(np.float64)[parts.row] for c in ("longitude", "latitude")]
     return count_cells(parts.month, parts.region, points, events, named, regions.geometry)
@@ -315,7 +319,7 @@ def _balanced(panel: Panel, incidents: Incidents) -> list[str]:
 
 
 def _ledger(
-    parts: Parts,
+    parts: Allocation,
     frame: pd.DataFrame,
     figures: Mapping[str, np.ndarray],
     outcome: np.ndarray,

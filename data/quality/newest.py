@@ -55,20 +55,20 @@ def surprise(panel: Panel, expected: pd.DataFrame) -> Check:
 def composition(panel: Panel) -> Check:
     """The newest month has deaths, and more than one type of violence, where every month of the last year had."""
     events = _totals(panel, panel.main)
-    said: list[str] = []
+    deviations: list[str] = []
     if len(events) > 12 and events[-1] >= ENOUGH:
         if "deaths_best" in panel.measures:
             deaths = _totals(panel, "deaths_best")
             if deaths[-1] == 0 and (deaths[-13:-1] > 0).all():
-                said.append("no event has a death")
+                deviations.append("no event has a death")
         kinds = [
             n for n in ("events_state_based", "events_non_state", "events_one_sided") if n in panel.measures
         ]
         types = np.sum([_totals(panel, n) > 0 for n in kinds], axis=0) if kinds else np.zeros(len(events))
         if types[-1] == 1 and (types[-13:-1] > 1).all():
-            said.append("all events are of one type")
-    found = pd.DataFrame({"month": str(panel.last_month), "found": said})
-    message = f"In {panel.last_month} {' and '.join(said)}, unlike in any of the 12 months before."
+            deviations.append("all events are of one type")
+    found = pd.DataFrame({"month": str(panel.last_month), "found": deviations})
+    message = f"In {panel.last_month} {' and '.join(deviations)}, unlike in any of the 12 months before."
     return verdict("composition", found, "red", message, "The newest month is made up like those before.")
 
 
@@ -93,17 +93,17 @@ def delivery(built: BuiltPanel) -> Check:
         return Check(
             "delivery", "green", "There is no monthly release of the world whose size could be judged."
         )
-    said = []
+    deviations = []
     if not low <= n <= high:
-        said.append(f"has {n} rows, where such releases have {low} to {high}")
+        deviations.append(f"has {n} rows, where such releases have {low} to {high}")
     if countries < FEWEST_COUNTRIES:
-        said.append(f"names {countries} countries, where such releases name more than {FEWEST_COUNTRIES}")
+        deviations.append(
+            f"names {countries} countries, where such releases name more than {FEWEST_COUNTRIES}"
+        )
     if n % 500 == 0:
-        said.append(f"ends at a round number of rows ({n})")
-    found = pd.DataFrame({"release": frame["release"].iloc[0], "rows": n, "found": said})
-    message = (
-        f"The release {frame['release'].iloc[0]} {' and '.join(said)}: it may be cut off, or sent twice."
-    )
+        deviations.append(f"ends at a round number of rows ({n})")
+    found = pd.DataFrame({"release": frame["release"].iloc[0], "rows": n, "found": deviations})
+    message = f"The release {frame['release'].iloc[0]} {' and '.join(deviations)}: it may be cut off, or sent twice."
     return verdict("delivery", found, "red", message, f"The newest release has its usual size ({n} rows).")
 
 

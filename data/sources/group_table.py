@@ -178,7 +178,7 @@ def with_groups(incidents: Incidents, table: GroupTable) -> Incidents:
     a, b = (incidents.frame[c].fillna("").astype(str) for c in ("actor_a", "actor_b"))
     if not (a.ne("").any() or b.ne("").any()):
         raise ConfigError(
-            "the source names no sides, so no groups can be told apart.", "groups", "Leave it out."
+            "the source names no sides, so no groups can be distinguished.", "groups", "Leave it out."
         )
     frame = incidents.frame.assign(actor_group=table.groups_of(a, b))
     frame["actor_group"] = frame["actor_group"].astype("str")

@@ -226,9 +226,9 @@ def _first_lines(raw: bytes, table: RawTable) -> tuple[bytes, RawTable, int, str
         raw = raw.replace(b"\r", b"\n")
         table = table.repaired("line_ends", 1, "Lines end as on an old Mac; they were read as lines.", [1])
     line, _, rest = raw.partition(b"\n")
-    told = re.fullmatch(r"\"?sep=(.|\\t)\"?", line.decode().strip(" \r"))
-    if told:
-        return rest, table, 1, "\t" if told[1] == "\\t" else told[1]
+    separator = re.fullmatch(r"\"?sep=(.|\\t)\"?", line.decode().strip(" \r"))
+    if separator:
+        return rest, table, 1, "\t" if separator[1] == "\\t" else separator[1]
     text = line.decode()
     return raw, table, 0, max(",;\t|", key=lambda d: (text.count(d), d == ","))
 

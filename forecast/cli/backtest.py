@@ -225,8 +225,8 @@ def left_out_table(table: pd.DataFrame) -> Any:
     by = table.set_index(["left_out", "horizon"])
     for member in members:
         rows = [by.loc[(member, h)] for h in horizons]
-        shares = [f"{100 * row['worth']:+.2f}" for row in rows]
-        clear = [row["worth_low"] > 0 or row["worth_high"] < 0 for row in rows]
+        shares = [f"{100 * row['loss_without']:+.2f}" for row in rows]
+        clear = [row["loss_without_low"] > 0 or row["loss_without_high"] < 0 for row in rows]
         shown.add_row(member, *(s if c else f"({s})" for s, c in zip(shares, clear, strict=True)))
     return shown
 

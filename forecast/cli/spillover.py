@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..inputs import Inputs
     from ..spillover.breakdown import ModelAtOrigin
     from ..spillover.job import Spillover
-    from ..spillover.scenario import Plan
+    from ..spillover.scenario import Scenario
 
 #: What can be printed, and the columns that are shown of it.
 VIEWS = {
@@ -146,7 +146,7 @@ def scenario(
     output.show(document, _scenario_lines(result, seen, ahead, files), indent=1)
 
 
-def _asked(change: Sequence[str], paths: Path | None) -> Callable[[Panel, int, int], Plan]:
+def _asked(change: Sequence[str], paths: Path | None) -> Callable[[Panel, int, int], Scenario]:
     """The plan that was asked for, once the panel is known; its own faults are told before anything is read."""
     from ..spillover.scenario import parse_change, plan_from_table, plan_of, read_paths
 
@@ -162,7 +162,7 @@ def _asked(change: Sequence[str], paths: Path | None) -> Callable[[Panel, int, i
 
 
 def _simulated(
-    settings: Settings, plan: Plan, progress: Progress
+    settings: Settings, plan: Scenario, progress: Progress
 ) -> tuple[pd.DataFrame, Inputs, ModelAtOrigin]:
     """Fit the model and simulate both worlds."""
     import numpy as np

@@ -87,7 +87,7 @@ class BacktestSettings:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BacktestPlan:
     """What will be computed, everything having been checked.
 
     ``regions`` are those that are scored, ``panel`` holds counts up to the last target month and nothing later;
@@ -117,7 +117,7 @@ class Plan:
         return tuple(notes)
 
 
-def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
+def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> BacktestPlan:
     """Read the data, unless ``inputs`` are there already, and decide on origins, regions and the vault.
 
     Raises
@@ -145,7 +145,7 @@ def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Plan:
     _check_origins(protocol, inputs.panel)
     panel = inputs.panel.until(protocol.last_target)
     final = settings.vintages is None and not settings.benchmark and settings.base.source.startswith("store:")
-    return Plan(protocol, scored_regions(panel, protocol), panel, unsealed, inputs, final)
+    return BacktestPlan(protocol, scored_regions(panel, protocol), panel, unsealed, inputs, final)
 
 
 def _check_target(target: str, panel: Panel) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...data.errors import ReleaseError, TrackingError
 from ..version import package_version
-from .backtest_plan import BacktestSettings, Plan
+from .backtest_plan import BacktestPlan, BacktestSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ class BacktestOutcome:
     ``run_id`` is the run in MLflow, ``tracking_error`` why there is none.
     """
 
-    plan: Plan
+    plan: BacktestPlan
     evaluation: Evaluation
     summary: Mapping[str, Any]
     out: Path
@@ -130,7 +130,7 @@ def json_value(value: Any) -> Any:
 
 
 def summary_of(
-    settings: BacktestSettings, plan: Plan, tables: Evaluation, releases: Releases
+    settings: BacktestSettings, plan: BacktestPlan, tables: Evaluation, releases: Releases
 ) -> dict[str, Any]:
     """What a reader of the JSON file has to know; nothing that depends on where or how fast it ran."""
     left_out = tables.leave_one_out

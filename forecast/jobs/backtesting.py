@@ -15,7 +15,7 @@ import pandas as pd
 from ...data import month_of
 from ...data.errors import OriginError, TrackingError, UsageError
 from ..settings import Settings
-from .backtest_plan import BacktestSettings, Plan, inputs_of, make_plan
+from .backtest_plan import BacktestPlan, BacktestSettings, inputs_of, make_plan
 from .backtest_record import (
     BacktestOutcome,
     Releases,
@@ -187,7 +187,7 @@ def _months(origins: Sequence[Any]) -> tuple[pd.Period, pd.Period]:
     return first, last
 
 
-def _evaluate(settings: BacktestSettings, plan: Plan, records: Sequence[Record]) -> Evaluation:
+def _evaluate(settings: BacktestSettings, plan: BacktestPlan, records: Sequence[Record]) -> Evaluation:
     """Every table, from random streams of their own."""
     from ...training.evaluation.leaderboard import border_regions, evaluate
 
@@ -195,7 +195,7 @@ def _evaluate(settings: BacktestSettings, plan: Plan, records: Sequence[Record])
     return evaluate(records, rng, border_regions(plan.panel), leave_out=settings.leave_one_out)
 
 
-def _with_windows(settings: BacktestSettings, plan: Plan, tables: Evaluation) -> Evaluation:
+def _with_windows(settings: BacktestSettings, plan: BacktestPlan, tables: Evaluation) -> Evaluation:
     """The house benchmark with the window before it beside its own, and the mean of the two."""
     from ...training.evaluation.protocol import EARLIER, HOUSE
 
@@ -230,7 +230,7 @@ def windows_table(windows: Sequence[tuple[Protocol, Evaluation]]) -> pd.DataFram
 
 
 def _records(
-    settings: BacktestSettings, plan: Plan, progress: Callable[[float], None] = lambda share: None
+    settings: BacktestSettings, plan: BacktestPlan, progress: Callable[[float], None] = lambda share: None
 ) -> tuple[list[Record], Releases]:
     """One record per horizon, and the releases that models saw; horizons that share origins are forecast together."""
     from ...training.evaluation.backtest import run_backtest
@@ -268,7 +268,10 @@ def _records(
 
 
 def _known(
-    store: Path | VintageStore, plan: Plan, origins: Sequence[pd.Period], progress: Callable[[float], None]
+    store: Path | VintageStore,
+    plan: BacktestPlan,
+    origins: Sequence[pd.Period],
+    progress: Callable[[float], None],
 ) -> dict[str, Any]:
     """What shows models what a store knew at each origin, and how far back it can."""
     from ...training.evaluation.backtest import WARM_UP

@@ -64,7 +64,7 @@ def _rows(folder: Path, panel: Panel) -> Iterator[tuple[Any, ...]]:
 
 
 def _counts(panel: Panel, group: str) -> np.ndarray | None:
-    """Events that end the quiet, (months, regions); None where the group is not told apart now."""
+    """Events that end the quiet, (months, regions); None where the group is not distinguished now."""
     groups = watched_groups(panel)
     if not group:
         return panel.measure("events", fill=0)

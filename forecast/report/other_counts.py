@@ -85,7 +85,7 @@ def _naming(target: str) -> Callable[[re.Match[str]], str]:
 
     def word(found: re.Match[str]) -> str:
         text = found[0].lower()
-        said = some if text == "an event" else one if text == "event" else many
-        return said[0].upper() + said[1:] if found[0][0].isupper() else said
+        replacement = some if text == "an event" else one if text == "event" else many
+        return replacement[0].upper() + replacement[1:] if found[0][0].isupper() else replacement
 
     return word

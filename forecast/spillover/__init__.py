@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     )
     from .breakdown import ModelAtOrigin, exact_answers
     from .job import Spillover, border_rng, kernel_of, prepare, run_spillover
-    from .scenario import Plan, effects, parse_change, plan_from_table, plan_of, read_paths, run_scenario
+    from .scenario import Scenario, effects, parse_change, plan_from_table, plan_of, read_paths, run_scenario
     from .scenario_call import simulate_scenario
     from .stress import stress_response
     from .words import (
@@ -37,7 +37,7 @@ __all__ = [
     "SPANS",
     "SPILLOVER_COLUMNS",
     "ModelAtOrigin",
-    "Plan",
+    "Scenario",
     "Spillover",
     "Worlds",
     "border_rng",

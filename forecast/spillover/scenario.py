@@ -62,7 +62,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Scenario:
     """Changes by month and region, (months, regions): ``baseline * factor + plus``, or ``given`` where not NaN."""
 
     factor: np.ndarray
@@ -128,7 +128,7 @@ def parse_change(text: str) -> list[Change]:
     return [Change(region, kind, value) for region in regions]
 
 
-def plan_of(changes: Sequence[Change], panel: Panel, months: int, lasting: int) -> Plan:
+def plan_of(changes: Sequence[Change], panel: Panel, months: int, lasting: int) -> Scenario:
     """What the changes mean for the ``months`` after the panel's last one, the first ``lasting`` of them changed.
 
     Raises
@@ -141,7 +141,7 @@ def plan_of(changes: Sequence[Change], panel: Panel, months: int, lasting: int) 
         A year that the panel does not have, or a region whose coverage has ended before the origin.
     """
     shape = (months, panel.shape[1])
-    plan = Plan(np.ones(shape), np.zeros(shape), np.full(shape, np.nan))
+    plan = Scenario(np.ones(shape), np.zeros(shape), np.full(shape, np.nan))
     seen: set[str] = set()
     for change in changes:
         at = _region(change.region_id, panel)
@@ -158,7 +158,7 @@ def plan_of(changes: Sequence[Change], panel: Panel, months: int, lasting: int) 
     return plan
 
 
-def plan_from_table(table: pd.DataFrame, panel: Panel, months: int, where: str = "") -> Plan:
+def plan_from_table(table: pd.DataFrame, panel: Panel, months: int, where: str = "") -> Scenario:
     """A plan from a table of paths: ``month, region_id, events``, one row per region and month that is set.
 
     Raises
@@ -177,7 +177,7 @@ def plan_from_table(table: pd.DataFrame, panel: Panel, months: int, where: str =
     if table.empty:
         raise UsageError("the table has no row, so nothing is set.", where, "Add a row per region and month.")
     shape, first = (months, panel.shape[1]), panel.months[-1] + 1
-    plan = Plan(np.ones(shape), np.zeros(shape), np.full(shape, np.nan))
+    plan = Scenario(np.ones(shape), np.zeros(shape), np.full(shape, np.nan))
     levels = pd.to_numeric(table["events"], errors="coerce").to_numpy(float)
     for row, (month, region, level) in enumerate(
         zip(table["month"].astype(str), table["region_id"].astype(str), levels, strict=True), start=2
@@ -243,7 +243,12 @@ def _year(year: int, at: int, panel: Panel) -> float:
 
 
 def run_scenario(
-    model: Diffusion, problem: Problem, origin: pd.Period, plan: Plan, paths: int, rng: np.random.Generator
+    model: Diffusion,
+    problem: Problem,
+    origin: pd.Period,
+    plan: Scenario,
+    paths: int,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Simulate the baseline and the scenario under the same random numbers.
 
@@ -251,7 +256,7 @@ def run_scenario(
     ----------
     model : Diffusion
         Fitted at ``origin``.
-    plan : Plan
+    plan : Scenario
         Its months are the months that are simulated.
     paths : int
         Paths per world.
@@ -289,7 +294,7 @@ def run_scenario(
     table = pd.concat(tables, ignore_index=True)
     touched = {str(c) for c in of[plan.touched]}
     grades = grades_of(model.pairs)
-    statements = {c: _may_be_said(c, touched, grades) for c in set(model.countries)}
+    statements = {c: _attribution_statement(c, touched, grades) for c in set(model.countries)}
     return table.assign(statement=table["country"].map(statements))[list(COLUMNS)]
 
 
@@ -336,8 +341,10 @@ def effects(table: pd.DataFrame, most: int = 12) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def _may_be_said(country: str, touched: AbstractSet[str], grades: Mapping[tuple[str, str], str]) -> str:
-    """What may be said of a difference in a country, given where the scenario sets something."""
+def _attribution_statement(
+    country: str, touched: AbstractSet[str], grades: Mapping[tuple[str, str], str]
+) -> str:
+    """What can be claimed about a difference in a country, given where the scenario sets something."""
     if country in touched:
         return "inside the country"
     into = [grades[source, country] for source in sorted(touched) if (source, country) in grades]

@@ -78,9 +78,9 @@ def watch_list(
     models = models or fits.at(month)
     found = chances_of(models, history, fits.problem, month, lag)
     past = record_table(fits, month) if record is None else record
-    said = notes_on_list(models, past, history, fits.problem.panel, month)
+    notes = notes_on_list(models, past, history, fits.problem.panel, month)
     return WatchList(
-        origin, entry_table(found, history, month), onset_table(found, history, month), past, tuple(said)
+        origin, entry_table(found, history, month), onset_table(found, history, month), past, tuple(notes)
     )
 
 

@@ -93,7 +93,7 @@ def onset_table(found: WatchChances, history: EventHistory, month: pd.Period) ->
 
 
 def entry_table(found: WatchChances, history: EventHistory, month: pd.Period) -> pd.DataFrame:
-    """One row per region and group at its gates, by group and rank: :data:`WATCHLIST_COLUMNS`.
+    """One row per region and group that may enter it next, by group and rank: :data:`WATCHLIST_COLUMNS`.
 
     A group is named only where it has had ten events within 300 km; a country that it has never entered gets its rank
     and no number.

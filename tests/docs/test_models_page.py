@@ -28,7 +28,7 @@ def test_every_number_on_the_page_is_that_of_the_code(maker: ModuleType) -> None
 
 
 def test_a_number_that_is_not_that_of_the_code_is_renewed(maker: ModuleType) -> None:
-    name = "training.pool.weights:USUAL_PULL"
+    name = "training.pool.weights:USUAL_SHRINKAGE"
     assert (
         maker.renewed(f"| what | 7 | `{name}` |") == f"| what | {maker.text(maker.value(name))} | `{name}` |"
     )

@@ -33,10 +33,10 @@ def leave_one_out(records: Sequence[Record], rng: np.random.Generator) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        ``target, horizon, left_out, crps, best_baseline, skill_vs_best, worth, worth_low, worth_high, skill_vs_zero,
-        verdict``. ``worth`` is what the pool loses without the member, as a share of its CRPS: below zero the pool is
-        better off without. ``skill_vs_zero`` is the member's own, alone. The row of the whole pool has an empty
-        ``left_out``.
+        ``target, horizon, left_out, crps, best_baseline, skill_vs_best, loss_without, loss_without_low,
+        loss_without_high, skill_vs_zero, verdict``. ``loss_without`` is what the pool loses without the member, as a
+        share of its CRPS: below zero the pool is better off without. ``skill_vs_zero`` is the member's own, alone. The
+        row of the whole pool has an empty ``left_out``.
     """
     rows = []
     for record in records:
@@ -50,7 +50,7 @@ def leave_one_out(records: Sequence[Record], rng: np.random.Generator) -> pd.Dat
         for left_out in (NOBODY, *(names if len(names) > 1 else ())):
             without = _of_mixture(record, names, [n for n in names if n != left_out])
             # The skill of the whole pool against the one that lacks the member.
-            worth = (0.0, 0.0, 0.0) if left_out == NOBODY else skill_from_blocks(whole, without, blocks)
+            loss = (0.0, 0.0, 0.0) if left_out == NOBODY else skill_from_blocks(whole, without, blocks)
             crps = float(without.sum()) / cases
             alone = _of_member(record, left_out) if left_out else whole
             rows.append(
@@ -61,23 +61,23 @@ def leave_one_out(records: Sequence[Record], rng: np.random.Generator) -> pd.Dat
                     "crps": crps,
                     "best_baseline": best,
                     "skill_vs_best": 1 - crps / baselines[best] if best else np.nan,
-                    **dict(zip(("worth", "worth_low", "worth_high"), worth, strict=True)),
+                    **dict(zip(("loss_without", "loss_without_low", "loss_without_high"), loss, strict=True)),
                     "skill_vs_zero": 1 - float(alone.sum()) / cases / nothing if nothing > 0 else np.nan,
-                    "verdict": _verdict(left_out, worth, not float(alone.sum()) / cases >= nothing),
+                    "verdict": _verdict(left_out, loss, not float(alone.sum()) / cases >= nothing),
                 }
             )
     return pd.DataFrame(rows)
 
 
-def _verdict(left_out: str, worth: tuple[float, float, float], beats_zero: bool) -> str:
+def _verdict(left_out: str, loss: tuple[float, float, float], beats_zero: bool) -> str:
     """What to do about a member, in words."""
     if left_out == NOBODY:
         return "the whole pool"
     if not beats_zero:
         return "no better than zero: to be dropped"
-    if worth[2] < 0:
+    if loss[2] < 0:
         return "in the way: to be dropped"
-    return "of use" if worth[1] > 0 else "no measurable use: the interval covers zero"
+    return "of use" if loss[1] > 0 else "no measurable use: the interval covers zero"
 
 
 def _of_mixture(record: Record, names: Sequence[str], of: Sequence[str]) -> np.ndarray:

@@ -20,7 +20,7 @@ LEVELS = 40
 
 
 @dataclass(frozen=True)
-class Pull:
+class Shrinkage:
     """The law that a size is pulled to, and how hard (in units of the relative CRPS).
 
     Left alone a law follows the first shock of each new war in the record, which no size can foresee, and is too wide
@@ -34,7 +34,7 @@ class Pull:
 
 #: By target; counts of anything else are taken like deaths. One attack may cost a hundred lives: they are left more of
 #: their own spread.
-PULLS = {"events": Pull(0.6, 0.75, 0.03), "deaths": Pull(0.47, 0.5, 0.01)}
+SHRINKAGE = {"events": Shrinkage(0.6, 0.75, 0.03), "deaths": Shrinkage(0.47, 0.5, 0.01)}
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def fit_size(counts: np.ndarray, mean: np.ndarray, weights: np.ndarray, target: 
     counts, mean, weights : numpy.ndarray
         Shape (rows,): outcomes >= 0, forecast means > 0, weights >= 0.
     target : str
-        Which of :data:`PULLS` holds.
+        Which of :data:`SHRINKAGE` holds.
     """
-    pull = PULLS.get(target, PULLS["deaths"])
+    pull = SHRINKAGE.get(target, SHRINKAGE["deaths"])
     start = np.array([pull.intercept, pull.slope])
     grid = count_grid(int(counts.max(initial=0)))
     level, share = _levels(np.searchsorted(grid, counts), len(grid), mean, weights)

@@ -19,7 +19,7 @@ from .boosted import BoostedEndemicEpidemic
 #: What the law of the spread is chosen from: size of one event's deaths, and how it grows with their number.
 SIZES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5)
 POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)
-#: Chance of more events than are told apart.
+#: Chance of more events than are distinguished.
 RARE = 1e-5
 
 

@@ -146,7 +146,7 @@ def sums(values: Array, months: int) -> Array:
 
 
 def watched_groups(panel: Panel) -> dict[str, tuple[str, ...]]:
-    """The groups whose entries are forecast, and the measures that count for each; empty where none is told apart.
+    """The groups whose entries are forecast, and the measures that count for each; empty where none is distinguished.
 
     A panel may name its own: ``attrs["watched"]``, label to parts.
     """

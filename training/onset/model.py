@@ -34,7 +34,7 @@ class OnsetModels:
         Fitted at ``end``.
     onset : OnsetModel
     entry : EntryModel or None
-        None where no group is told apart, or places are not known.
+        None where no group is distinguished, or places are not known.
     """
 
     end: pd.Period
@@ -154,7 +154,7 @@ class OnsetFits:
         return OnsetModels(end, tuple(members), onset, self.entry_from(end))
 
     def entry_from(self, end: pd.Period) -> EntryModel | None:
-        """Entries as learned at ``end``; None where no group is told apart, or places are not known."""
+        """Entries as learned at ``end``; None where no group is distinguished, or places are not known."""
         if not self.history.groups or self.history.km is None:
             return None
         if end not in self._levelled:

@@ -33,12 +33,12 @@ SHOWN_AS = {
 }
 
 #: Contributions by family, counts per month, (regions,) each.
-Parts = dict[str, np.ndarray]
+Contributions = dict[str, np.ndarray]
 
 
 def explain_pool(
     pool: FittedPool, problem: Problem, origin: pd.Period, margins: Mapping[str, Margins] | None = None
-) -> Parts:
+) -> Contributions:
     """The pool's mean taken apart by family.
 
     Parameters
@@ -73,7 +73,7 @@ def explain_pool(
 
 
 @singledispatch
-def explain_member(member: Member, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+def explain_member(member: Member, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Contributions:
     """One member's mean taken apart; all is own history where a member looks at nothing else.
 
     Parameters
@@ -92,7 +92,7 @@ def explain_member(member: Member, problem: Problem, origin: pd.Period, mean: np
 
 
 @explain_member.register
-def _(member: NeighbourConflictology, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+def _(member: NeighbourConflictology, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Contributions:
     from ..models.baselines import Conflictology
 
     own = Conflictology(member.window).margins(problem, origin).mean
@@ -105,20 +105,20 @@ def _(member: NeighbourConflictology, problem: Problem, origin: pd.Period, mean:
     return {**parts, OWN: mean - parts[DOMESTIC] - parts[ACROSS]}
 
 
-def _seasoned(parts: Parts, mean: np.ndarray) -> Parts:
+def _seasoned(parts: Contributions, mean: np.ndarray) -> Contributions:
     """Parts of a mean before the season, and what the season adds to it or takes away."""
     plain = np.sum(list(parts.values()), axis=0)
     return {**parts, CALENDAR: parts.get(CALENDAR, 0.0) + mean - plain}
 
 
-def _scaled(parts: Parts, mean: np.ndarray) -> Parts:
+def _scaled(parts: Contributions, mean: np.ndarray) -> Contributions:
     """Parts that add up to ``mean``, by one factor: what a record does not support is taken from all alike."""
     whole = np.sum(list(parts.values()), axis=0)
     factor = np.divide(mean, whole, out=np.ones_like(whole), where=whole > 0)
     return {family: part * factor for family, part in parts.items()}
 
 
-def _window_parts(member: SmoothedConflictology, problem: Problem, origin: pd.Period) -> Parts:
+def _window_parts(member: SmoothedConflictology, problem: Problem, origin: pd.Period) -> Contributions:
     """A region's own last months, and the level of all; they sum to the mean before the season."""
     row = problem.row(origin)
     own = (1 - member.pull) * SmoothedConflictology(member.window, pull=0.0).means(problem)[row]
@@ -128,24 +128,24 @@ def _window_parts(member: SmoothedConflictology, problem: Problem, origin: pd.Pe
 
 
 @explain_member.register
-def _(member: SmoothedConflictology, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+def _(member: SmoothedConflictology, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Contributions:
     return _seasoned(_window_parts(member, problem, origin), mean)
 
 
 @explain_member.register
-def _(member: ExponentialNB, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+def _(member: ExponentialNB, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Contributions:
     plain = mean / member.season_.at(origin.ordinal + member.horizon_)
     own = np.minimum(member.own_mean(problem, origin), plain)
     return _seasoned({OWN: own, BASELINE: plain - own}, mean)
 
 
 @explain_member.register
-def _(member: EndemicEpidemic, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+def _(member: EndemicEpidemic, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Contributions:
     return _scaled(member.contributions(problem, origin), mean)
 
 
 @explain_member.register
-def _(member: BoostedEndemicEpidemic, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+def _(member: BoostedEndemicEpidemic, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Contributions:
     row = problem.row(origin)
     base, recent = member.base_, member.recent_
     started = (
@@ -170,7 +170,7 @@ def _(member: BoostedEndemicEpidemic, problem: Problem, origin: pd.Period, mean:
 
 
 @explain_member.register
-def _(member: LeafCalibrated, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+def _(member: LeafCalibrated, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Contributions:
     boosted = member.boosted_.mean(problem, origin)
     parts = explain_member(member.boosted_, problem, origin, boosted)
     # Its own shape moves every count of a region alike, so each part by the same factor.
@@ -178,7 +178,7 @@ def _(member: LeafCalibrated, problem: Problem, origin: pd.Period, mean: np.ndar
 
 
 @explain_member.register
-def _(member: EventsTimesDeaths, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Parts:
+def _(member: EventsTimesDeaths, problem: Problem, origin: pd.Period, mean: np.ndarray) -> Contributions:
     alike = as_events(problem)
     events = member.events_.mean(alike, origin)
     # Every event is expected to cost the same, whatever brought it about.

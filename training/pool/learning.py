@@ -13,7 +13,7 @@ from ..calibration import PitMap, fit_pit_map
 from ..margins import Margins, mix
 from ..record import Record, ScoredOrigin
 from .quiet import HISTORY_ALONE, QuietStack, learn_stack, with_chance
-from .weights import best_weights, choose_pull, pool_terms, pulled, trial_scores
+from .weights import best_weights, choose_shrinkage, pool_terms, shrunk, trial_scores
 
 #: Fewest scored origins that anything is learned from; with less, weights are equal and nothing is calibrated.
 FEWEST = 12
@@ -179,14 +179,14 @@ def learn(scored_origins: Sequence[ScoredOrigin], members: int) -> PoolState:
         np.einsum("o,om->m", share, np.stack([x.error for x in scored_origins])),
         np.einsum("o,omn->mn", share, np.stack([x.distance for x in scored_origins])),
     )
-    pull = choose_pull(np.stack([x.trials for x in scored_origins]))
+    pull = choose_shrinkage(np.stack([x.trials for x in scored_origins]))
     lower, upper, mean = (
         np.concatenate([getattr(x, k) for x in scored_origins]) for k in ("lower", "upper", "mean")
     )
     cases = np.concatenate([x.quiet for x in scored_origins])
     age = np.repeat(np.arange(len(scored_origins))[::-1], [len(x.quiet) for x in scored_origins])
     stack = learn_stack(cases[:, 0], cases[:, 1], cases[:, 2] > 0, age)
-    return PoolState(best, pulled(best, pull), fit_pit_map(lower, upper, mean), stack)
+    return PoolState(best, shrunk(best, pull), fit_pit_map(lower, upper, mean), stack)
 
 
 def learn_pool(record: Record) -> LearnedPool:

@@ -11,8 +11,8 @@ from ..margins import Margins, coordinates, stack
 
 #: How far learned weights may be pulled to equal ones: few origins know little about many members. Which is best is
 #: learned from past origins; another than the usual one has to have been better by a share of the CRPS.
-PULLS = (0.0, 0.1, 0.25, 0.5)
-USUAL_PULL, CLEARLY = 0.1, 0.005
+SHRINKAGES = (0.0, 0.1, 0.25, 0.5)
+USUAL_SHRINKAGE, CLEARLY = 0.1, 0.005
 #: So many origins, divided by those that were scored, is the least pull: a dozen know half of it.
 UNSURE = 6.0
 
@@ -75,27 +75,27 @@ def best_weights(error: np.ndarray, distance: np.ndarray) -> np.ndarray:
     return np.asarray(best / best.sum())
 
 
-def pulled(weights: np.ndarray, pull: float) -> np.ndarray:
+def shrunk(weights: np.ndarray, pull: float) -> np.ndarray:
     """Weights (members,) moved towards equal ones: 0 leaves them, 1 makes them equal."""
     return np.asarray((1 - pull) * weights + pull / len(weights))
 
 
 def trial_scores(best: np.ndarray, error: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """CRPS that each of :data:`PULLS` would have had at one origin, (pulls,), given the best weights known then."""
-    each = np.array([pulled(best, pull) for pull in PULLS])
+    """CRPS of each of :data:`SHRINKAGES` at one origin, (shrinkages,), given the best weights of then."""
+    each = np.array([shrunk(best, pull) for pull in SHRINKAGES])
     return np.asarray(each @ error - 0.5 * np.einsum("pm,mn,pn->p", each, distance, each))
 
 
-def choose_pull(trials: np.ndarray) -> float:
+def choose_shrinkage(trials: np.ndarray) -> float:
     """The pull that did best at past origins, (origins, pulls); the usual one where none was clearly better.
 
     Examples
     --------
     >>> better, hardly = np.array([[1.0, 1.0, 0.9, 1.0]]), np.array([[0.999, 1.0, 1.0, 1.0]])
-    >>> [choose_pull(each.repeat(n, axis=0)) for each, n in ((better, 60), (hardly, 60), (hardly, 12))]
+    >>> [choose_shrinkage(each.repeat(n, axis=0)) for each, n in ((better, 60), (hardly, 60), (hardly, 12))]
     [0.25, 0.1, 0.5]
     """
     score = trials.mean(axis=0)
-    usual = PULLS.index(USUAL_PULL)
-    pull = PULLS[int(score.argmin())] if score.min() < (1 - CLEARLY) * score[usual] else USUAL_PULL
+    usual = SHRINKAGES.index(USUAL_SHRINKAGE)
+    pull = SHRINKAGES[int(score.argmin())] if score.min() < (1 - CLEARLY) * score[usual] else USUAL_SHRINKAGE
     return max(pull, min(UNSURE / len(trials), 1.0))

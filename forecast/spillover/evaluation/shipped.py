@@ -106,14 +106,14 @@ def _worlds(table: pd.DataFrame) -> Iterator[Row]:
             fine = rate >= 0.9
         elif "declared in at most" in row.expected:
             fine = 1 - rate <= (0.05 if "5 %" in row.expected else 0.1)
-        elif "told apart in at most" in row.expected:
+        elif "distinguishable in at most" in row.expected:
             fine = row.distinguishable_either <= 0.1
-        elif "both declared, and told apart" in row.expected:
+        elif "both declared, and distinguishable" in row.expected:
             fine = bool(row.exactly_so_distinguishable >= 0.9)
         words = (
-            f"{row.setting}: as it is in {rate:.0%} of {row.worlds} worlds; declared one way "
-            f"{row.declared_there:.0%}, the other {row.declared_back:.0%}; told apart from a shock "
-            f"{row.distinguishable_there:.0%} and {row.distinguishable_back:.0%}; "
+            f"{row.setting}: as expected in {rate:.0%} of {row.worlds} worlds; declared one way "
+            f"{row.declared_a_to_b:.0%}, the other {row.declared_b_to_a:.0%}; distinguishable from a shock "
+            f"{row.distinguishable_a_to_b:.0%} and {row.distinguishable_b_to_a:.0%}; "
             f"90 % intervals hold {row.coefficient_covered:.0%} of coefficients, {row.shares_covered:.0%} of shares."
         )
         yield part, row.setting, row.expected, rate, row.rate_low, row.rate_high, row.worlds, fine, words

@@ -72,17 +72,21 @@ SETTINGS = (
     Setting("open one way, permeability 6", 6.0, expected="power curve"),
     Setting("open one way, permeability 8", 8.0, expected="exactly so in at least 90 %"),
     Setting(
-        "open both ways, permeability 5", 5.0, 5.0, expected="both declared, and told apart from a shock"
+        "open both ways, permeability 5", 5.0, 5.0, expected="both declared, and distinguishable from a shock"
     ),
     Setting("monthly shock to all regions", common_shock=0.5, expected="declared in at most 10 %"),
     Setting("lasting shock on both sides, sd 0.5", border_shock=0.5, expected="declared in at most 10 %"),
-    Setting("lasting shock on both sides, sd 1", border_shock=1.0, expected="told apart in at most 10 %"),
-    Setting("stronger shock on both sides, sd 1.5", border_shock=1.5, expected="told apart in at most 10 %"),
+    Setting(
+        "lasting shock on both sides, sd 1", border_shock=1.0, expected="distinguishable in at most 10 %"
+    ),
+    Setting(
+        "stronger shock on both sides, sd 1.5", border_shock=1.5, expected="distinguishable in at most 10 %"
+    ),
     Setting(
         "slower shock on both sides, sd 1, persistence 0.95",
         border_shock=1.0,
         persistence=0.95,
-        expected="told apart in at most 10 %",
+        expected="distinguishable in at most 10 %",
     ),
     Setting("strong season of all regions, amplitude 0.6", season=0.6, expected="declared in at most 5 %"),
 )
@@ -159,12 +163,12 @@ def judge_world(trial: Trial, setting: int, number: int) -> dict[str, Any]:
     return {
         "setting": setting,
         "world": number,
-        "there": bool(there.declared),
-        "back": bool(back.declared),
-        "there_distinguishable": bool(there.distinguishable_from_shock),
-        "back_distinguishable": bool(back.distinguishable_from_shock),
-        "there_graded": bool(graded[PAIR]),
-        "back_graded": bool(graded[PAIR[::-1]]),
+        "a_to_b": bool(there.declared),
+        "b_to_a": bool(back.declared),
+        "a_to_b_distinguishable": bool(there.distinguishable_from_shock),
+        "b_to_a_distinguishable": bool(back.distinguishable_from_shock),
+        "a_to_b_graded": bool(graded[PAIR]),
+        "b_to_a_graded": bool(graded[PAIR[::-1]]),
         "others": int(others),
         "estimate": float(there.coefficient),
         "covered": bool(there.coefficient_low <= true <= there.coefficient_high),
@@ -246,17 +250,17 @@ def summarise(rows: pd.DataFrame, trial: Trial) -> pd.DataFrame:
                 "setting": setting.name,
                 "expected": setting.expected,
                 "worlds": len(part),
-                "declared_there": part["there"].mean(),
-                "declared_back": part["back"].mean(),
-                "distinguishable_there": part["there_distinguishable"].mean(),
-                "distinguishable_back": part["back_distinguishable"].mean(),
-                "declared_either": (part["there"] | part["back"]).mean(),
+                "declared_a_to_b": part["a_to_b"].mean(),
+                "declared_b_to_a": part["b_to_a"].mean(),
+                "distinguishable_a_to_b": part["a_to_b_distinguishable"].mean(),
+                "distinguishable_b_to_a": part["b_to_a_distinguishable"].mean(),
+                "declared_either": (part["a_to_b"] | part["b_to_a"]).mean(),
                 "distinguishable_either": (
-                    part["there_distinguishable"] | part["back_distinguishable"]
+                    part["a_to_b_distinguishable"] | part["b_to_a_distinguishable"]
                 ).mean(),
-                "graded_there": part["there_graded"].mean(),
-                "graded_back": part["back_graded"].mean(),
-                "graded_either": (part["there_graded"] | part["back_graded"]).mean(),
+                "graded_a_to_b": part["a_to_b_graded"].mean(),
+                "graded_b_to_a": part["b_to_a_graded"].mean(),
+                "graded_either": (part["a_to_b_graded"] | part["b_to_a_graded"]).mean(),
                 "exactly_so": rate.mean(),
                 "rate_low": low,
                 "rate_high": high,
@@ -275,7 +279,7 @@ def summarise(rows: pd.DataFrame, trial: Trial) -> pd.DataFrame:
 
 def _as_expected(rows: pd.DataFrame, setting: Setting, column: str) -> pd.Series:
     """Per world: exactly the open directions are declared, and no other."""
-    there, back = rows[f"there{column}"], rows[f"back{column}"]
+    there, back = rows[f"a_to_b{column}"], rows[f"b_to_a{column}"]
     return (there == (setting.permeability > 0)) & (back == (setting.back > 0)) & (rows["others"] == 0)
 
 

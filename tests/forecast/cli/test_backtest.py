@@ -90,7 +90,7 @@ def test_skill_that_may_be_nothing_is_in_brackets() -> None:
 
 def test_the_terminal_shows_what_each_member_is_worth() -> None:
     rows = [
-        {"left_out": who, "horizon": 1, "worth": w, "worth_low": low, "worth_high": high}
+        {"left_out": who, "horizon": 1, "loss_without": w, "loss_without_low": low, "loss_without_high": high}
         for who, w, low, high in (
             ("", 0, 0, 0),
             ("boosted", 0.004, 0.001, 0.007),

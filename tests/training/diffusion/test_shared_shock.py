@@ -1,4 +1,4 @@
-"""Spread is told apart from a shock that both sides of a border share."""
+"""Spread is distinguished from a shock that both sides of a border share."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harmattan.training.margins import negative_binomial
-from harmattan.training.models.dispersion import PULLS, count_grid, crps_on_grid, fit_size, size_at
+from harmattan.training.models.dispersion import SHRINKAGE, count_grid, crps_on_grid, fit_size, size_at
 
 
 def test_a_known_law_is_recovered() -> None:
@@ -23,7 +23,7 @@ def test_a_known_law_is_recovered() -> None:
 def test_few_rows_hardly_move_the_law() -> None:
     law = fit_size(np.array([0.0, 2.0, 5.0]), np.array([0.5, 2.0, 3.0]), np.ones(3))
     assert (law.intercept, law.slope) == pytest.approx(
-        (PULLS["events"].intercept, PULLS["events"].slope), abs=1.0
+        (SHRINKAGE["events"].intercept, SHRINKAGE["events"].slope), abs=1.0
     )
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from harmattan.training.margins import mix, negative_binomial
 from harmattan.training.pool.weights import (
-    PULLS,
-    USUAL_PULL,
+    SHRINKAGES,
+    USUAL_SHRINKAGE,
     best_weights,
-    choose_pull,
+    choose_shrinkage,
     pool_terms,
-    pulled,
+    shrunk,
     trial_scores,
 )
 
@@ -69,21 +69,21 @@ def test_a_member_that_is_of_no_use_is_dropped(members: list) -> None:
     ]
     best = best_weights(*(np.mean([t[i] for t in terms], axis=0) for i in (0, 1)))
     assert best[-1] == 0.0
-    np.testing.assert_allclose(pulled(best, 0.1)[-1], 0.1 / 4)
+    np.testing.assert_allclose(shrunk(best, 0.1)[-1], 0.1 / 4)
 
 
 def test_a_trial_is_the_score_that_a_pull_would_have_had(members: list) -> None:
     observed, seen = np.array([1, 0, 9]), np.ones(3, dtype=bool)
     best = np.array([0.7, 0.3, 0.0])
     trials = trial_scores(best, *pool_terms(members, observed, seen))
-    expected = [mix(members, pulled(best, pull)).crps(observed).mean() for pull in PULLS]
+    expected = [mix(members, shrunk(best, pull)).crps(observed).mean() for pull in SHRINKAGES]
     np.testing.assert_allclose(trials, expected, atol=1e-9)
 
 
 def test_the_usual_pull_stays_until_another_was_clearly_better() -> None:
     def after(origins: int, *scores: float) -> float:
-        return choose_pull(np.array([scores] * origins))
+        return choose_shrinkage(np.array([scores] * origins))
 
     assert after(60, 1.0, 1.0, 1.0, 0.9) == 0.5
-    assert after(60, 1.0, 1.0, 1.0, 0.998) == USUAL_PULL
+    assert after(60, 1.0, 1.0, 1.0, 0.998) == USUAL_SHRINKAGE
     assert after(12, 0.9, 1.0, 1.0, 1.0) == 0.5, "a dozen origins know little"

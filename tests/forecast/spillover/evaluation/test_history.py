@@ -125,8 +125,8 @@ def test_without_a_stored_evaluation_nothing_is_told(monkeypatch: pytest.MonkeyP
 
 def test_rates_are_judged_by_what_was_stated_beforehand() -> None:
     row = {
-        "setting": "shock", "expected": "told apart in at most 10 %", "worlds": 100, "declared_there": 0.2,
-        "declared_back": 0.1, "distinguishable_there": 0.05, "distinguishable_back": 0.02,
+        "setting": "shock", "expected": "distinguishable in at most 10 %", "worlds": 100, "declared_a_to_b": 0.2,
+        "declared_b_to_a": 0.1, "distinguishable_a_to_b": 0.05, "distinguishable_b_to_a": 0.02,
         "distinguishable_either": 0.07, "exactly_so": 0.7,
         "rate_low": 0.6, "rate_high": 0.8, "coefficient_covered": 0.9, "shares_covered": 0.9,
     }  # fmt: skip

@@ -37,7 +37,7 @@ def test_worlds_are_counted_setting_by_setting() -> None:
     assert closed.true_share == 0
     assert open_.true_share > 0.05
     assert open_.mean_estimate > 2 * closed.mean_estimate
-    assert open_.declared_there == rows[rows.setting == 1].there.mean()
+    assert open_.declared_a_to_b == rows[rows.setting == 1].a_to_b.mean()
 
 
 def test_a_world_depends_on_its_number_alone() -> None:

@@ -20,9 +20,10 @@ import pandas as pd
 
 from harmattan.data.panel import Panel, build_panel
 from harmattan.data.quality import check_panel
-from harmattan.data.schemas import UCDP_TYPES, validate
+from harmattan.data.schemas import validate
 from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import ucdp
+from harmattan.data.violence_types import UCDP_TYPES
 
 
 def timed(what: str, job: Callable[[], object]) -> tuple[float, object]:

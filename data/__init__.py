@@ -31,14 +31,15 @@ if TYPE_CHECKING:
     )
     from .frames import csv_frame, pandas_of, read_only, rows_of
     from .months import MONTHS, month_name, month_of
-    from .schemas import AGAINST_CIVILIANS
     from .show import card
+    from .violence_types import AGAINST_CIVILIANS, TYPE_LABELS
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "AGAINST_CIVILIANS",
     "MONTHS",
+    "TYPE_LABELS",
     "ConfigError",
     "CoverageError",
     "GateError",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .errors import SchemaError, UsageError, nearest
+from .violence_types import UCDP_TYPES
 
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
@@ -55,12 +56,6 @@ COUNT_COLUMNS = (
 COVERAGE_COLUMNS = ("country", "name", "first_month", "last_month")
 #: Columns of a long panel that are not measures.
 PANEL_KEYS = ("month", "region_id", "name", "country", "observed")
-
-#: UCDP's three types of violence, by their number.
-UCDP_TYPES = {1: "state_based", 2: "non_state", 3: "one_sided"}
-
-#: Types of violence, of any source, whose victims are civilians.
-AGAINST_CIVILIANS = ("one_sided", "violence_against_civilians")
 
 #: Why an incident that was read is not in the panel.
 REASONS = {

@@ -10,7 +10,8 @@ import pandas as pd
 
 from ..errors import UsageError, nearest
 from ..geography import PrioGrid, Regions
-from ..schemas import AGAINST_CIVILIANS, FIGURES, LEDGER_FIGURES, PLACED
+from ..schemas import FIGURES, LEDGER_FIGURES, PLACED
+from ..violence_types import AGAINST_CIVILIANS
 from .allocate import MONTH_RULES, PLACE_RULES, Allocation, months_of, spread_places
 from .cells import CellCounts, count_cells
 from .coverage import coverage_of, observed_months

@@ -11,8 +11,9 @@ import shapely
 
 from ..geography import Regions
 from ..panel import Incidents, coverage_table
-from ..schemas import UCDP_TYPES, empty_incidents
+from ..schemas import empty_incidents
 from ..sources import GROUPS, armed_groups
+from ..violence_types import UCDP_TYPES
 from .counts import Truth, World, simulate_counts
 
 _SIDES = {

@@ -12,8 +12,9 @@ import pandas as pd
 from ..errors import SourceError
 from ..geography import Regions, centre_of, checked_links
 from ..panel import Incidents, Ledger, Panel, build_panel, coverage_table
-from ..schemas import UCDP_TYPES, empty_incidents
+from ..schemas import empty_incidents
 from ..sources import GROUPS
+from ..violence_types import UCDP_TYPES
 
 #: The figures come from this release.
 RELEASE = "24.1"

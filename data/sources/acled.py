@@ -20,6 +20,7 @@ from ..errors import UsageError, nearest
 from ..geography import ISO_NUMBER
 from ..panel import Incidents, coverage_table, repeated_rows
 from ..schemas import empty_incidents
+from ..violence_types import ACLED_TYPES, ACLED_VIOLENT
 from .actors import GROUPS, armed_groups
 from .columns import country_of
 from .tables import RawTable, read_table
@@ -30,11 +31,7 @@ REQUIRED = (
 )
 OPTIONAL = ("disorder_type", "admin1", "iso", "country", "timestamp")
 ALIASES = {"data_id": "event_id_cnty"}
-VIOLENT = ("Battles", "Explosions/Remote violence", "Violence against civilians")
-EVENT_TYPES = (*VIOLENT, "Protests", "Riots", "Strategic developments")
-#: Names of the event types as measures: ``events_<name>``.
-TYPE_NAMES = {name: name.lower().replace("/", "_").replace(" ", "_") for name in EVENT_TYPES}
-_BY_LOWER = {name.lower(): name for name in EVENT_TYPES}
+_BY_LOWER = {name.lower(): name for name in ACLED_TYPES}
 _CONTENT = ("date_end", "latitude", "longitude", "violence_type", "actor_a", "actor_b", "deaths_best")
 #: ACLED's codes of precision on UCDP's scales: place (1 exact, 2 near, 3 a larger area), time (1 day, 2 week, 3 month).
 WHERE_PRECISION = {1: 1.0, 2: 2.0, 3: 4.0}
@@ -44,7 +41,7 @@ DATE_PRECISION = {1: 1.0, 2: 3.0, 3: 4.0}
 def read(
     path: str | Path,
     *,
-    event_types: Collection[str] = VIOLENT,
+    event_types: Collection[str] = ACLED_VIOLENT,
     coverage: Mapping[str, tuple[object, object]] | None = None,
     today: date | None = None,
 ) -> Incidents:
@@ -80,13 +77,13 @@ def read(
     frame, table = _convert(table, today or date.today())
     twice = repeated_rows(frame, str(path), _CONTENT)
     frame["excluded"] = frame["excluded"].mask(twice, "duplicate")
-    names = {TYPE_NAMES[t] for t in wanted}
+    names = {ACLED_TYPES[t] for t in wanted}
     frame["excluded"] = frame["excluded"].mask(~frame["violence_type"].isin(names) & ~twice, "other_kind")
     return Incidents(
         frame=frame.reset_index(drop=True),
         coverage=_coverage(frame, coverage),
         source="ACLED",
-        types=tuple(TYPE_NAMES[t] for t in EVENT_TYPES if t in wanted),
+        types=tuple(ACLED_TYPES[t] for t in ACLED_TYPES if t in wanted),
         groups=GROUPS,
         repairs=table.repairs,
     )
@@ -94,7 +91,7 @@ def read(
 
 def _known_type(name: str) -> str:
     if name.lower() not in _BY_LOWER:
-        raise UsageError(f"'{name}' is not an ACLED event type.", remedy=nearest(name, EVENT_TYPES))
+        raise UsageError(f"'{name}' is not an ACLED event type.", remedy=nearest(name, ACLED_TYPES))
     return _BY_LOWER[name.lower()]
 
 
@@ -128,7 +125,7 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, RawTable]:
     out["where_precision"], out["date_precision"] = place.map(WHERE_PRECISION), time.map(DATE_PRECISION)
     kind = text(raw["event_type"])
     out["violence_type"] = (
-        kind.str.lower().map({k.lower(): v for k, v in TYPE_NAMES.items()}).fillna("").astype("str")
+        kind.str.lower().map({k.lower(): v for k, v in ACLED_TYPES.items()}).fillna("").astype("str")
     )
     problems.add(out["violence_type"] == "", raw["event_type"], "unknown_value")
     out["country"] = country_of(raw, "iso", ISO_NUMBER)
@@ -137,7 +134,7 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, RawTable]:
     deaths = number(raw["fatalities"], problems, low=0, whole=True)
     for name in ("deaths_best", "deaths_low", "deaths_high"):
         out[name] = deaths
-    civilian = out["violence_type"] == TYPE_NAMES["Violence against civilians"]
+    civilian = out["violence_type"] == ACLED_TYPES["Violence against civilians"]
     out["deaths_civilians"] = deaths.where(civilian, 0.0)
     out["source"] = "acled"
     problems.raise_if_any()

@@ -30,7 +30,8 @@ from ..convert import Problems, dates, number, text
 from ..errors import SchemaError, UsageError
 from ..geography import GW_TO_ISO3
 from ..panel import ANYWHERE, Incidents, coverage_table, repeated_rows
-from ..schemas import UCDP_TYPES, empty_incidents
+from ..schemas import empty_incidents
+from ..violence_types import UCDP_TYPES
 from .actors import GROUPS, armed_groups
 from .columns import country_of, death_bounds
 from .tables import RawTable, read_table

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from ...data import AGAINST_CIVILIANS
+from ...data import AGAINST_CIVILIANS, TYPE_LABELS
 from ...data.panel import Panel
 from ...data.sources import GroupTable
 
 #: Parts that no table of groups names.
 LABELS = {
-    "state_based": "battles with the state",
-    "non_state": "fighting between non-state groups",
-    "one_sided": "violence against civilians",
-    "explosions_remote_violence": "explosions and remote violence",
-    "other_types": "violence of unknown type",
+    **TYPE_LABELS,
     "state_only": "the state against civilians",
     "other_groups": "other groups",
     "other": "other groups",

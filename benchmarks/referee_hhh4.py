@@ -25,7 +25,7 @@ THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THR
 OURS = """
 import json, sys, time
 import numpy as np
-from harmattan.training.models.reference import fit_reference
+from reference_model import fit_reference
 folder = sys.argv[1]
 counts, links = (np.loadtxt(f"{folder}/{n}.csv", delimiter=",") for n in ("counts", "contiguity"))
 start, busy = time.perf_counter(), time.process_time()
@@ -43,8 +43,7 @@ FLAT = -8.0
 def simulated(rows: int = 10, columns: int = 20, months: int = 336, seed: int = 5):
     """A world on a grid that follows the model."""
     import numpy as np
-
-    from harmattan.training.models.reference import row_normalised
+    from reference_model import row_normalised
 
     rng = np.random.default_rng(seed)
     n = rows * columns
@@ -77,7 +76,8 @@ def snapshot(least: int = 1):
 def run(command: list[str]) -> tuple[str, float]:
     """Output and seconds of a whole process with one thread."""
     start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **THREADS})
+    environment = {**os.environ, **THREADS, "PYTHONPATH": str(Path(__file__).resolve().parent)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         sys.exit(done.stderr)
     return done.stdout, time.perf_counter() - start

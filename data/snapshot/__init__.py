@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .delay import as_first_released, load_delay, make_delay, reporting_delay, share_of
+    from .delay import load_delay, make_delay, reporting_delay, share_of
     from .load import load_snapshot
     from .make import COUNTRIES, TRAINING_COVERAGE, make_snapshot
 else:
@@ -14,7 +14,6 @@ else:
 __all__ = [
     "COUNTRIES",
     "TRAINING_COVERAGE",
-    "as_first_released",
     "load_delay",
     "load_snapshot",
     "make_delay",

@@ -6,7 +6,6 @@ of deaths; a share above one means that the first release was too high.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ import pandas as pd
 
 from ..errors import SourceError
 from ..geography import iso3
-from ..panel import Panel
 from ..sources import read_table
 
 DELAY_FILE = "reporting_delay.csv"
@@ -156,40 +154,3 @@ def share_of(delay: pd.DataFrame, country: str, *, least_deaths: float = 100.0) 
     rows = delay[(delay["country"] == country) & (delay["final"] >= least_deaths)]
     used = rows if len(rows) else delay[delay["country"] == "all"]
     return float(used["share"].iloc[0])
-
-
-def as_first_released(panel: Panel, delay: pd.DataFrame, months: int, rng: np.random.Generator) -> Panel:
-    """The panel as its last months might have stood in their first release: counts thinned by each country's share.
-
-    Parameters
-    ----------
-    panel : Panel
-        Final figures.
-    delay : pandas.DataFrame
-        From :func:`load_delay`.
-    months : int
-        How many of the last months were known from first releases only.
-    rng : numpy.random.Generator
-        Events are kept one by one with the country's probability (1 where the share is above one); the other measures
-        are scaled and rounded.
-
-    Examples
-    --------
-    >>> from harmattan.data.snapshot import load_snapshot
-    >>> panel = load_snapshot().panel
-    >>> thin = as_first_released(panel, load_delay(), 1, np.random.default_rng(0))
-    >>> bool(thin.measures["events"][-1].sum() < panel.measures["events"][-1].sum())
-    True
-    """
-    share = np.minimum([share_of(delay, c) for c in panel.countries], 1.0)
-    first = len(panel.months) - months
-    measures = {n: v.copy() for n, v in panel.measures.items()}
-    events = np.nan_to_num(measures["events"][first:])
-    kept = rng.binomial(np.floor(events).astype(np.int64), share)
-    ratio = np.divide(kept, events, out=np.zeros_like(events, dtype=float), where=events > 0)
-    for name, values in measures.items():
-        values[first:] = kept if name == "events" else np.rint(values[first:] * ratio)
-    hole = panel.observed[first:]
-    for values in measures.values():
-        values[first:] = np.where(hole, values[first:], np.nan)
-    return replace(panel, measures=measures)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,7 @@ import pytest
 
 from harmattan.data.errors import SchemaError, SourceError
 from harmattan.data.snapshot import (
-    as_first_released,
     load_delay,
-    load_snapshot,
     make_delay,
     reporting_delay,
     share_of,
@@ -54,25 +51,6 @@ def test_countries_with_few_deaths_take_the_share_of_all() -> None:
     assert share_of(delay, "GNB") == of_all
     assert share_of(delay, "XXX") == of_all
     assert share_of(delay, "MLI") != of_all
-
-
-def test_only_the_last_months_are_thinned() -> None:
-    panel = load_snapshot().panel
-    thin = as_first_released(panel, load_delay(), 2, np.random.default_rng(1))
-    events, before = thin.measures["events"], panel.measures["events"]
-    assert (events[:-2] == before[:-2]).all()
-    assert (events[-2:] <= before[-2:]).all()
-    mali = panel.select(countries=["MLI"]).until("2023-12")
-    events_only = replace(mali, measures={"events": mali.measures["events"]})
-    kept = [
-        as_first_released(events_only, load_delay(), 12, np.random.default_rng(s))
-        .measures["events"][-12:]
-        .sum()
-        for s in range(40)
-    ]
-    full = mali.measures["events"][-12:].sum()
-    assert np.mean(kept) == pytest.approx(full * share_of(load_delay(), "MLI"), rel=0.02)
-    assert (thin.measures["deaths_best"][-2:] <= panel.measures["deaths_best"][-2:]).all()
 
 
 def test_missing_file_and_missing_column(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy import linalg, special
 
-from ...data.errors import ModelError, SchemaError
-from .likelihood import AdditiveMeanNB
+from harmattan.data.errors import ModelError, SchemaError
+from harmattan.training.models.likelihood import AdditiveMeanNB
 
 #: Levels below this are a background of nothing; a unit without any event is held there.
 _LOWEST = -20.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from reference_model import Reference, ReferenceModel, fit_reference, row_normalised
 from scipy import optimize, stats
 
 from harmattan.data.errors import ModelError, SchemaError
-from harmattan.training.models.reference import Reference, ReferenceModel, fit_reference, row_normalised
 
 TRUTH = {"sin": 0.4, "cos": -0.3, "own": 0.35, "near": 0.25, "log_size": np.log(1.5)}
 

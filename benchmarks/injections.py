@@ -109,13 +109,12 @@ def _history(path: Path, month: pd.Period) -> Incidents:
     return replace(full, frame=frame, coverage=coverage_table([("*", "1989-01", str(last))]))
 
 
-def _expected(panel: Panel, month: pd.Period, members: tuple[str, ...]) -> pd.DataFrame | None:
-    """What a forecast from the month before expected."""
+def _forecast(panel: Panel, month: pd.Period, members: tuple[str, ...]) -> PastRelease:
+    """The forecast of a month from the month before."""
     settings = Settings(as_of=str(month - 1), horizons=(1,), backtest_origins=0, workers=1, track=False)
     inputs = replace(load_inputs(settings), panel=panel)
     result = run_forecast(settings, None, None, members, {}, inputs)
-    past = PastRelease(Path("before"), result.draws, panel.until(month - 1), {})
-    return expected_of(past, month)
+    return PastRelease(Path("before"), result.draws, panel.until(month - 1), {})
 
 
 def injected(history: Path, candidate: Path, members: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
@@ -126,7 +125,7 @@ def injected(history: Path, candidate: Path, members: tuple[str, ...]) -> Iterat
     settled = build_panel(
         before, regions, coverage={c: ("1989-01", str(month - 1)) for c in set(regions.countries)}
     ).panel
-    expected = _expected(load_snapshot().panel, month, members)
+    forecast = _forecast(load_snapshot().panel, month, members)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / candidate.name
         for name, change in injections().items():
@@ -134,6 +133,7 @@ def injected(history: Path, candidate: Path, members: tuple[str, ...]) -> Iterat
             try:
                 built = build_panel(combine([before, read_ucdp(path)]), regions)
                 day = (month + 1).end_time.date()
+                expected = expected_of(forecast, built.panel)
                 status, by = _verdict(check_build(built, run_date=day, previous=settled, expected=expected))
             except HarmattanError as error:
                 status, by = "refused", type(error).__name__ + ": " + error.what
@@ -165,7 +165,7 @@ def surprises(first: str, last: str, members: tuple[str, ...]) -> list[str]:
         quality = check_panel(
             panel.until(month),
             run_date=(month + 1).end_time.date(),
-            expected=_expected(panel, month, members),
+            expected=expected_of(_forecast(panel, month, members), panel.until(month)),
         )
         if quality["surprise"].status != "green":
             found.append(str(month))

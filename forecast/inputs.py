@@ -51,7 +51,7 @@ class Inputs:
     around : Regions or None
         Places close by without a record of their own, which violence may reach.
     expected : pandas.DataFrame or None
-        What the last release expected of the newest month: ``measure, place, low, high``.
+        What the last release expected of the newest month: ``measure, place, low, high``, ``so_few``.
     accepted, masked : str
         Why the newest month is believed whatever the gate says of it; what was masked, and why.
     """
@@ -77,20 +77,27 @@ class Inputs:
         """
         return settings.run_date or (origin + 1).end_time.date()
 
-    def quality(self, run_date: date, previous: Panel | None = None) -> Quality:
+    def quality(
+        self, run_date: date, previous: Panel | None = None, so_few: Mapping[str, float] | None = None
+    ) -> Quality:
         """Every check of the data gate, on what the run may see; also against what was known before, where given.
 
-        The snapshot is never current and says so: its age is that of the month after its last, on any day.
+        The snapshot is never current and says so: its age is that of the month after its last, on any day. ``so_few``:
+        the chance that the forecast of the newest month gave so few events, by country.
         """
         from ..data.quality import check_build, check_panel
 
         if self.demonstration:
             run_date = (self.panel.last_month + 1).end_time.date()
         if self.built is None:
-            found = check_panel(self.panel, run_date=run_date, previous=previous, expected=self.expected)
+            found = check_panel(
+                self.panel, run_date=run_date, previous=previous, expected=self.expected, so_few=so_few
+            )
         else:
             build = replace(self.built, panel=self.panel)
-            found = check_build(build, run_date=run_date, previous=previous, expected=self.expected)
+            found = check_build(
+                build, run_date=run_date, previous=previous, expected=self.expected, so_few=so_few
+            )
         return found.accept(self.accepted)
 
     def verdict(self, quality: Quality) -> tuple[Level, str]:

@@ -193,7 +193,7 @@ def _result(
     """The trained model's forecast, as joint draws, totals, spillover, watch list and tables."""
     from .fitting import events_problem
     from .last_month import judged_month, rehearsed_month
-    from .outlook import with_outlook
+    from .outlook import chances_of_so_few, with_outlook
     from .parts import draw_parts, record_of
     from .watch import list_of, served_fits
 
@@ -206,7 +206,8 @@ def _result(
     draws = {t: _draws(settings, panel.region_ids, origin, t, predicted, ranks) for t in prepared.problems}
     spillover, answers = simulated.tables(draws.get("events"), inputs.borders)
     run_date = inputs.run_date(settings, origin)
-    quality = inputs.quality(run_date)
+    judged = judged_month(settings, prepared.problems, origin, trained)
+    quality = inputs.quality(run_date, so_few=chances_of_so_few(judged))
     level, banner = _verdict(inputs, quality, model)
     listed = None if watched is None else list_of(trained, watched)
     result = ForecastResult(
@@ -240,7 +241,7 @@ def _result(
         **record_of(panel),
         watch=listed.tables if listed else {},
         watch_notes=listed.sentences if listed else (),
-        judged=judged_month(settings, prepared.problems, origin, trained),
+        judged=judged,
         model={"trained_to": str(trained.origin), "digest": trained.digest, **model},
     )
     return with_outlook(result.of_countries(settings.countries))

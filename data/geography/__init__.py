@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .countries import CAPITALS, COUNTRY_ID, GW_TO_ISO3, ISO_NUMBER, country_name, iso3
+    from .countries import CAPITAL_NAMES, CAPITALS, COUNTRY_ID, GW_TO_ISO3, ISO_NUMBER, country_name, iso3
     from .geojson import region_slug
     from .links import joined_at_date_line, links_of, nearest_km, with_gaps_closed
     from .prio_grid import LAST_CELL, PrioGrid, cells_of, centre_of, gid_of, priogrid
@@ -16,6 +16,7 @@ else:
 
 __all__ = [
     "CAPITALS",
+    "CAPITAL_NAMES",
     "COUNTRY_ID",
     "GW_TO_ISO3",
     "ISO_NUMBER",

@@ -32,6 +32,10 @@ CAPITALS: dict[str, tuple[float, float]] = {
     if row["capital_longitude"]
 }
 
+#: Names of these towns, and names of countries in French, where they are given.
+CAPITAL_NAMES: dict[str, str] = {row["iso3"]: row["capital"] for row in _ROWS if row["capital"]}
+FRENCH_NAMES: dict[str, str] = {row["iso3"]: row["name_fr"] for row in _ROWS if row["name_fr"]}
+
 
 def plain(name: str) -> str:
     """A name for comparing: lower case, no accents, typographic apostrophes straightened.
@@ -73,10 +77,16 @@ def iso3(value: object) -> str:
     return GW_TO_ISO3.get(int(text), "") if text.isdigit() else country_code(text)
 
 
-def country_name(code: str) -> str:
-    """The name of a country in English; the code itself where it is none of ISO 3166-1.
+def country_name(code: str, language: str = "en") -> str:
+    """The name of a country; the code itself where it is none of ISO 3166-1.
 
-    >>> country_name("CIV"), country_name("COL"), country_name("XXA")
-    ('Ivory Coast', 'Colombia', 'XXA')
+    Parameters
+    ----------
+    language : str
+        ``en``, or ``fr`` where there is a French name (Africa); in English else.
+
+    >>> country_name("CIV"), country_name("COL"), country_name("XXA"), country_name("CIV", "fr")
+    ('Ivory Coast', 'Colombia', 'XXA', 'Côte d’Ivoire')
     """
-    return COUNTRY_NAMES.get(code, code)
+    french = FRENCH_NAMES.get(code, "") if language == "fr" else ""
+    return french or COUNTRY_NAMES.get(code, code)

@@ -5,7 +5,7 @@ Red stops a publication, amber is shown in the report. Thresholds are those of :
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -73,6 +73,7 @@ def check_panel(
     previous: Panel | None = None,
     limits: Limits | None = None,
     expected: pd.DataFrame | None = None,
+    so_few: Mapping[str, float] | None = None,
 ) -> Quality:
     """Check a panel, whatever it came from.
 
@@ -87,7 +88,9 @@ def check_panel(
     limits : Limits, optional
         Thresholds.
     expected : pandas.DataFrame, optional
-        What the last release expected of the newest month: ``measure, place, low, high``.
+        What the last release expected of the newest month: ``measure, place, low, high``, and ``so_few``.
+    so_few : mapping of str to float, optional
+        The chance that the forecast of the newest month gave so few events, by country.
 
     Returns
     -------
@@ -100,12 +103,15 @@ def check_panel(
     'green'
     """
     given = limits or Limits()
+    if so_few is None and expected is not None and "so_few" in expected:
+        rows = expected[(expected["measure"] == panel.main) & (expected["place"] != "all")]
+        so_few = dict(zip(rows["place"], rows["so_few"], strict=True))
     found: list[Check] = [
         panel_checks.values(panel),
         panel_checks.freshness(panel, run_date, given),
         panel_checks.holes(panel),
         panel_checks.coverage(panel),
-        panel_checks.low_month(panel, given),
+        panel_checks.low_month(panel, given, so_few),
         panel_checks.jumps(panel, given),
         panel_checks.mix(panel, given),
         panel_checks.links(panel),
@@ -129,6 +135,7 @@ def check_build(
     previous: Panel | None = None,
     limits: Limits | None = None,
     expected: pd.DataFrame | None = None,
+    so_few: Mapping[str, float] | None = None,
 ) -> Quality:
     """Check a build: its panel, and the incidents it was made from.
 
@@ -136,12 +143,12 @@ def check_build(
     ----------
     built : BuiltPanel
         From :func:`harmattan.data.panel.build.build_panel`.
-    run_date, previous, limits, expected
+    run_date, previous, limits, expected, so_few
         See :func:`check_panel`.
     """
     given = limits or Limits()
     of_panel = check_panel(
-        built.panel, run_date=run_date, previous=previous, limits=limits, expected=expected
+        built.panel, run_date=run_date, previous=previous, limits=limits, expected=expected, so_few=so_few
     ).checks
     rules: tuple[Callable[[BuiltPanel, Limits], Check], ...] = (
         incident_checks.repairs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -32,9 +33,11 @@ class Limits:
         The same for the months since.
     month_loss : float
         The same for one month alone, where it had ten or more.
+    low_month_chance : float
+        A country's last month is doubted where its forecast gave so few events less than this chance.
     low_month : float
-        A country's last month below this share of its mean is doubted: of the 12 months before, or of the last three
-        of them where that is lower.
+        Where no forecast is known: a last month below this share of its mean is doubted, of the 12 months before, or
+        of the last three of them where that is lower.
     low_month_mean : float
         Only where that mean is at least this many events.
     snap_km : float
@@ -59,6 +62,7 @@ class Limits:
     settled_loss: float = 0.01
     recent_loss: float = 0.25
     month_loss: float = 0.6
+    low_month_chance: float = 0.001
     low_month: float = 0.2
     low_month_mean: float = 8.0
     snap_km: float = 50.0
@@ -190,25 +194,42 @@ def coverage(panel: Panel) -> Check:
     )
 
 
-def low_month(panel: Panel, limits: Limits) -> Check:
-    """The last month of a country is not implausibly low."""
-    rows = []
+def low_month(panel: Panel, limits: Limits, so_few: Mapping[str, float] | None = None) -> Check:
+    """The last month of a country is not implausibly low.
+
+    Parameters
+    ----------
+    so_few : mapping of str to float, optional
+        The chance that the forecast of the month gave so few events, by country; a country without one is held
+        against its mean.
+    """
+    chances = so_few or {}
+    rows: list[tuple[str, str, float, str]] = []
     for country, series in _country_sums(panel).items():
-        values = series.dropna()
-        if len(values) < 13:
+        values, code = series.dropna(), str(country)
+        if not len(values):
             continue
-        # A wave that has ebbed for months is no fault of the newest one.
-        mean = min(float(values.iloc[-13:-1].mean()), float(values.iloc[-4:-1].mean()))
-        last = float(values.iloc[-1])
-        if mean >= limits.low_month_mean and last < limits.low_month * mean:
-            rows.append((country, str(values.index[-1]), last, round(mean, 1)))
-    found = pd.DataFrame(rows, columns=["country", "month", "events", "mean_before"])
+        last, month = float(values.iloc[-1]), str(values.index[-1])
+        if code in chances and month == str(panel.last_month):
+            if chances[code] < limits.low_month_chance:
+                rows.append((code, month, last, f"its forecast gave so few a chance of {chances[code]:.2g}"))
+        elif len(values) >= 13:
+            # A wave that has ebbed for months is no fault of the newest one.
+            mean = min(float(values.iloc[-13:-1].mean()), float(values.iloc[-4:-1].mean()))
+            if mean >= limits.low_month_mean and last < limits.low_month * mean:
+                rows.append((code, month, last, f"mean of the months before {mean:.1f}"))
+    found = pd.DataFrame(rows, columns=["country", "month", "events", "because"])
+    rule = (
+        f"The rule: the month’s own forecast gave each country’s count, or fewer, at least 1 chance in "
+        f"{1 / limits.low_month_chance:,.0f}"
+        if chances
+        else f"The rule: no country with {limits.low_month_mean:g} events a month has less than {limits.low_month:.0%} "
+        "of its mean"
+    )
     message = "The last month has implausibly few events: " + ", ".join(
-        f"{c} {int(n)} (mean of the months before {m:g})" for c, _, n, m in rows
+        f"{c} {int(n)} ({why})" for c, _, n, why in rows
     )
-    return verdict(
-        "low_month", found, "red", message + ".", "The last month has as many events as is plausible."
-    )
+    return verdict("low_month", found, "red", f"{message}. {rule}.", f"{rule}. It holds.")
 
 
 def jumps(panel: Panel, limits: Limits) -> Check:

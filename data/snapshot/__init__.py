@@ -6,7 +6,7 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .delay import load_delay, make_delay, reporting_delay, share_of
-    from .load import load_snapshot
+    from .load import load_snapshot, neighbour_shapes
     from .make import COUNTRIES, TRAINING_COVERAGE, make_snapshot
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -18,6 +18,7 @@ __all__ = [
     "load_snapshot",
     "make_delay",
     "make_snapshot",
+    "neighbour_shapes",
     "reporting_delay",
     "share_of",
 ]

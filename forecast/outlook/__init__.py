@@ -6,18 +6,28 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .groups import group_name
-    from .judged import JUDGED_COLUMNS, judge, judge_margins, judged_totals, totals_check
-    from .places import OUTLOOK_COLUMNS, sums_of, within
+    from .judged import (
+        JUDGED_COLUMNS,
+        chances_of_so_few,
+        judge,
+        judge_margins,
+        judged_totals,
+        totals_check,
+    )
+    from .places import ABOVE, OUTLOOK_COLUMNS, direction, sums_of, within
     from .warnings import CLASSES, WARNING_COLUMNS
     from .whole import with_outlook
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "ABOVE",
     "CLASSES",
     "JUDGED_COLUMNS",
     "OUTLOOK_COLUMNS",
     "WARNING_COLUMNS",
+    "chances_of_so_few",
+    "direction",
     "group_name",
     "judge",
     "judge_margins",

@@ -155,6 +155,12 @@ def judged_totals(judged: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def chances_of_so_few(judged: pd.DataFrame) -> dict[str, float]:
+    """The chance that the month's forecast gave so few events, by country."""
+    rows = judged[judged["level"] == "country"] if len(judged) else judged
+    return dict(zip(rows["location"], rows["p_as_low"].astype(float), strict=True)) if len(rows) else {}
+
+
 def totals_check(judged: pd.DataFrame) -> tuple[str, str, str, int] | None:
     """The check of the totals as ``name, status, message, rows``; None where no forecast was judged.
 

@@ -37,6 +37,8 @@ OUTLOOK_COLUMNS = (
 )
 #: Months ahead and behind that are set against each other, at most; months of the usual.
 SPAN, YEAR = 3, 12
+#: From this ratio to a past on, a number is called above or below it.
+ABOVE = 1.1
 #: More by half is what counts as worse.
 HALF_MORE = 1.5
 
@@ -48,6 +50,28 @@ def within(horizons: Sequence[int], most: int = SPAN) -> int:
     (3, 1, 0)
     """
     return next((k for k in range(most, 0, -1) if set(range(1, k + 1)) <= set(horizons)), 0)
+
+
+def direction(next_: float, last: float, year: float) -> str:
+    """How some months ahead stand to as many behind and to as many usual ones of the year: one rule for every page.
+
+    Rising and easing only where both agree, each by a tenth or more.
+
+    >>> direction(60, 40, 30), direction(20, 40, 30), direction(40, 30, 40), direction(40, 40, 38)
+    ('rising', 'easing', 'above the last months', 'much as before')
+    >>> direction(40, 40, float("nan"))
+    'unknown'
+    """
+    if not np.isfinite(year):
+        return "unknown"
+    to_last, to_year = (next_ / past if past > 0 else np.inf if next_ > 0 else 1.0 for past in (last, year))
+    if min(to_last, to_year) >= ABOVE:
+        return "rising"
+    if max(to_last, to_year) <= 1 / ABOVE:
+        return "easing"
+    if max(to_last, to_year) >= ABOVE:
+        return "above the last months" if to_last >= ABOVE else "above the year"
+    return "much as before"
 
 
 def sums_of(draws: Draws, months: int) -> np.ndarray:

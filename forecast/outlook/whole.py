@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from ..release import PastRelease
     from ..result import ForecastResult
 
-#: The check that the forecast's own probability of so few events replaces.
-LOW_MONTH = "low_month"
-
 
 def with_outlook(result: ForecastResult, previous: PastRelease | None = None) -> ForecastResult:
     """The result with its outlook, the last month judged, and the places to look at first.

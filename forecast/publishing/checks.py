@@ -104,7 +104,7 @@ def read_inputs(settings: Settings, day: date, judgement: Judgement | None = Non
 def _expected(out: Path, panel: Panel) -> pd.DataFrame | None:
     """What the newest usable release before the newest month expected of it; None where there is none."""
     past = newest_before(out, panel.last_month, panel.region_ids) if out.is_dir() else None
-    return None if past is None else expected_of(past, panel.last_month)
+    return None if past is None else expected_of(past, panel)
 
 
 def _known(out: Path) -> Panel | None:

@@ -11,14 +11,15 @@ from ...data.panel import TARGETS
 from ...data.snapshot import load_delay, share_of
 
 if TYPE_CHECKING:
+    from ...data.panel import Panel
     from ..release import PastRelease
 
 #: Points of the predictive distribution outside of which a month is a surprise.
 LOW, HIGH = 0.01, 0.99
 
 
-def expected_of(past: PastRelease, month: pd.Period, seed: int = 20231) -> pd.DataFrame | None:
-    """The bounds of each country's count in a month, and of all together, as a first release may show them.
+def expected_of(past: PastRelease, panel: Panel, seed: int = 20231) -> pd.DataFrame | None:
+    """The bounds of the last month's count as a first release may show it, of each country and of all together.
 
     A first release holds a country's usual share of what is known in the end, or all of it: the lower bound is of
     draws thinned event by event, the upper one of whole draws.
@@ -26,8 +27,10 @@ def expected_of(past: PastRelease, month: pd.Period, seed: int = 20231) -> pd.Da
     Returns
     -------
     pandas.DataFrame or None
-        ``measure, place, low, high`` (counts per month); None where the release does not reach the month.
+        ``measure, place, low, high`` (counts per month) and ``so_few`` (the chance of so few as the panel holds); None
+        where the release does not reach the month.
     """
+    month, owners = panel.last_month, np.asarray(panel.countries, dtype=object)
     delay, rng = load_delay(), np.random.default_rng(seed)
     countries = (
         {}
@@ -46,5 +49,9 @@ def expected_of(past: PastRelease, month: pd.Period, seed: int = 20231) -> pd.Da
         whole["all"], first["all"] = values.sum(axis=1), np.sum(list(first.values()), axis=0)
         for place, n in whole.items():
             low, high = np.quantile(first[place], LOW), np.quantile(n, HIGH)
-            rows.append((TARGETS.get(target, target), place, float(np.floor(low)), float(np.ceil(high))))
-    return pd.DataFrame(rows, columns=["measure", "place", "low", "high"]) if rows else None
+            at = np.ones(len(owners), bool) if place == "all" else owners == place
+            measure = TARGETS.get(target, target)
+            came = panel.measures[measure][-1, at].sum(dtype=float) if measure in panel.measures else np.nan
+            few = float((first[place] <= came).mean())
+            rows.append((measure, place, float(np.floor(low)), float(np.ceil(high)), few))
+    return pd.DataFrame(rows, columns=["measure", "place", "low", "high", "so_few"]) if rows else None

@@ -10,32 +10,19 @@ import numpy as np
 import pandas as pd
 
 from ...data.frames import rows_of
-from ...data.geography import country_name
-from ..outlook import CLASSES, group_name, judged_totals
+from ..outlook import CLASSES, direction, judged_totals
 from ..result import ForecastResult
-from ..watch import in_words
-from .number_format import (
-    MONTHS,
-    chance,
-    count,
-    count_whole,
-    in_ten,
-    interval,
-    listing,
-    month_name,
-    one_in,
-    percent,
-    plural,
-)
+from .phrases import Phrases
 from .sentences import Sentence
 
-#: From this ratio to a past on, a number is called above or below it.
-ABOVE = 1.1
 #: A country in which fewer events than this are expected is named together with others.
 FEW = 1.0
 #: A month is called the highest or lowest since another one from this many months on; the lowest only where the year
 #: had so many events for the months compared.
 LONG, FEWEST = 12, 3
+#: A chance is called so many times the usual from this ratio on.
+TIMES = 1.5
+ENGLISH = Phrases()
 
 
 @dataclass(frozen=True)
@@ -43,22 +30,23 @@ class WarningClass:
     """One class of the list."""
 
     name: str
+    label: str  # The same in the language of the page.
     record: str  # How such places, or such lists, did before; empty where nothing is known.
     #: Number on the map, region id, label and sentence of each place.
     places: list[dict[str, Any]] = field(default_factory=list)
 
 
-def first_page(result: ForecastResult) -> dict[str, Any]:
+def first_page(result: ForecastResult, say: Phrases = ENGLISH) -> dict[str, Any]:
     """Everything that stands before the map's section, from the tables of the release alone."""
     return {
-        "surprises": surprises(result),
-        "countries": country_sentences(result),
-        "classes": warning_classes(result),
-        "numbers": four_numbers(result),
+        "surprises": surprises(result, say),
+        "countries": country_sentences(result, say),
+        "classes": warning_classes(result, say),
+        "numbers": four_numbers(result, say),
     }
 
 
-def surprises(result: ForecastResult) -> list[Sentence]:
+def surprises(result: ForecastResult, say: Phrases = ENGLISH) -> list[Sentence]:
     """A sentence per total that lies outside the 90 % interval of its forecast, the total of all first."""
     if result.judged.empty:
         return []
@@ -66,100 +54,96 @@ def surprises(result: ForecastResult) -> list[Sentence]:
     found = []
     for row in rows_of(totals[totals["outside"]]):
         high = row.observed > row.high_90
-        place = "All countries together" if row.level == "all" else country_name(row.location)
-        month = month_name(pd.Period(str(row.month), "M"))
-        side = f"{'above' if high else 'below'} the 90% interval of its forecast"
-        odds = one_in(row.p_as_high if high else row.p_as_low)
-        words = (
-            f"{place} had {count_whole(row.observed)} events in {month}, {side} ({interval(row.low_90, row.high_90)}): "
-            f"so {'many' if high else 'few'} had a chance of {odds}."
+        words = say(
+            "surprise high" if high else "surprise low",
+            place=say("all countries") if row.level == "all" else say.country(row.location),
+            observed=say.whole(row.observed),
+            month=say.month(pd.Period(str(row.month), "M")),
+            span=say.interval(row.low_90, row.high_90),
+            odds=say.odds(row.p_as_high if high else row.p_as_low),
         )
-        found.append(Sentence(words, {"location": row.location, "observed": row.observed}, "Surprise"))
+        facts = {"location": row.location, "observed": row.observed}
+        found.append(Sentence(words, facts, say("surprise topic")))
     return found
 
 
-def country_sentences(result: ForecastResult) -> list[Sentence]:
+def country_sentences(result: ForecastResult, say: Phrases = ENGLISH) -> list[Sentence]:
     """One sentence per country in which an event or more is expected, most first; one for the others together."""
     table = result.outlook
     if table.empty:
         return []
     events = table[(table["target"] == "events") & (table["level"] == "country")]
-    deaths = table[(table["target"] == "deaths") & (table["level"] == "country")].set_index("location")
     events = events.sort_values(["next", "location"], ascending=[False, True])
     some = events[events["next"] >= FEW]
-    found = [_country(result, row, deaths) for row in rows_of(some)]
+    found = [country_sentence(result, row, say) for row in rows_of(some)]
     few = events[events["next"] < FEW]
     if len(few):
-        names = listing(sorted(country_name(c) for c in few["location"]))
-        each = " each" if len(few) > 1 else ""
-        words = f"Less than one event{each} is expected in the {_ahead(few.iloc[0])} in {names}."
-        found.append(Sentence(words, {"locations": few["location"].tolist()}, "Elsewhere"))
+        names = say.listing(sorted(say.country(c) for c in few["location"]))
+        ahead = _ahead(int(few.iloc[0]["months"]), say, "ahead in")
+        words = say("few each" if len(few) > 1 else "few", ahead=ahead, names=names)
+        found.append(Sentence(words, {"locations": few["location"].tolist()}, say("elsewhere")))
     return found
 
 
-def _ahead(row: Any) -> str:
-    return "next month" if row.months == 1 else f"next {plural(int(row.months), 'month')}"
+def _ahead(months: int, say: Phrases, key: str = "ahead") -> str:
+    return say(f"{key} one") if months == 1 else say(key, months=say.some(months, "month"), n=months)
 
 
-def _country(result: ForecastResult, row: Any, deaths: pd.DataFrame) -> Sentence:
+def country_sentence(result: ForecastResult, row: Any, say: Phrases = ENGLISH) -> Sentence:
     """A country's next months against its last ones and its year, its records, and its deaths."""
-    words = (
-        f"About {count(row.next)} events in the {_ahead(row)} ({interval(row.next_low, row.next_high)}), "
-        f"{verdict(row)}."
+    table, deaths = result.outlook, ""
+    dead = table[(table["target"] == "deaths") & (table["location"] == row.location)]
+    for each in rows_of(dead[dead["level"] == "country"]):
+        span = say.interval(each.next_low, each.next_high)
+        deaths = say("country deaths", next=say.count(each.next), span=span, last=say.whole(each.last))
+    words = say(
+        "country",
+        next=say.count(row.next),
+        ahead=_ahead(int(row.months), say, "ahead in"),
+        span=say.interval(row.next_low, row.next_high),
+        verdict=verdict(row, say),
+        record=_record(result, row, say),
+        deaths=deaths,
     )
-    words += _record(result, row)
-    if row.location in deaths.index:
-        dead = deaths.loc[row.location]
-        words += f" Deaths: about {count(dead['next'])} ({interval(dead['next_low'], dead['next_high'])}), "
-        words += f"{count_whole(dead['last'])} in the last."
     facts = {"location": row.location, "next": row.next, "last": row.last, "year": row.year}
-    return Sentence(words, facts, country_name(row.location))
+    return Sentence(words, facts, say.country(row.location))
 
 
-def verdict(row: Any) -> str:
+def verdict(row: Any, say: Phrases = ENGLISH) -> str:
     """The months ahead against as many behind, and against as many of the usual of the past year.
 
     >>> row = pd.Series({"months": 3, "next": 60.0, "last": 40.0, "year": 30.0})
     >>> verdict(row)
     'rising: 40 in the last 3 months, 30 in a usual 3 of the year'
     """
-    past = "the last month" if row.months == 1 else f"the last {int(row.months)} months"
-    usual = "a usual month" if row.months == 1 else f"a usual {int(row.months)}"
-    known = f"{count_whole(row.last)} in {past}"
-    if math.isnan(row.year):
-        return known
-    known += f", {count(row.year)} in {usual} of the year"
-    ratios = [row.next / past if past > 0 else math.inf for past in (row.last, row.year)]
-    if min(ratios) >= ABOVE:
-        return f"rising: {known}"
-    if max(ratios) <= 1 / ABOVE:
-        return f"easing: {known}"
-    if ratios[0] >= ABOVE or ratios[1] >= ABOVE:
-        against = "the last months" if ratios[0] >= ABOVE else "the year"
-        return f"above {against} only: {known}"
-    return f"much as before: {known}"
+    months = int(row.months)
+    key = ("past only" if math.isnan(row.year) else "past") + (" one" if months == 1 else "")
+    said = {"last": say.whole(row.last), "year": say.count(row.year), "n": months}
+    past = say(key, months=say.some(months, "month"), **said)
+    return say(f"verdict {direction(row.next, row.last, row.year)}", past=past)
 
 
-def _record(result: ForecastResult, row: Any) -> str:
+def _record(result: ForecastResult, row: Any, say: Phrases) -> str:
     """That the last month was the highest or lowest for a year or more; empty where it was neither."""
-    name = MONTHS[result.origin.month - 1]
+    name = say.month_alone(result.origin)
     for run, word, enough in (
         (int(row.highest_months), "most", row.last_month >= FEWEST),
         (int(row.lowest_months), "fewest", row.year >= FEWEST),
     ):
         if run >= LONG and enough:
-            return f" {name} had the {word} {_since(result, run, int(row.record_months))}."
+            since = _since(result, run, int(row.record_months), say)
+            return say(f"record {word}", month=f"{name[0].upper()}{name[1:]}", since=since)
     return ""
 
 
-def _since(result: ForecastResult, run: int, record: int) -> str:
+def _since(result: ForecastResult, run: int, record: int, say: Phrases) -> str:
     """Since when nothing was like it: a month, or the start of the record."""
     if run >= record:
-        return f"on record, from {month_name(result.origin - record)}"
-    return f"since {month_name(result.origin - run - 1)}"
+        return say("since record", month=say.month(result.origin - record))
+    return say("since", month=say.month(result.origin - run - 1))
 
 
-def warning_classes(result: ForecastResult) -> list[WarningClass]:
+def warning_classes(result: ForecastResult, say: Phrases = ENGLISH) -> list[WarningClass]:
     """The four classes in order; one without a place says so by its empty list."""
     table = result.warnings
     names = dict(zip(result.panel.region_ids, result.panel.names, strict=True))
@@ -170,113 +154,120 @@ def warning_classes(result: ForecastResult) -> list[WarningClass]:
             {
                 "rank": int(row.rank),
                 "id": row.region_id,
-                "label": f"{row.name} ({country_name(row.country)})",
-                "text": _WORDS[kind](result, row, names),
+                "country": row.country,
+                "name": row.name,
+                "label": say.place(row.name, row.country),
+                "text": _capital(_WORDS[kind](result, row, names, say)),
             }
             for row in rows
         ]
-        found.append(WarningClass(kind, class_record(kind, rows), places))
+        found.append(WarningClass(kind, say(f"class {kind}"), class_record(kind, rows, say), places))
     return found
 
 
-def class_record(kind: str, rows: list[Any]) -> str:
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def class_record(kind: str, rows: list[Any], say: Phrases = ENGLISH) -> str:
     """How such places did before."""
     known = [row for row in rows if row.cases > 0]
     if not known:
         return ""
     row = known[0]
-    cases, came, ahead = f"{int(row.cases):,}", f"{int(row.came):,}", f"next {int(row.months)} months"
-    return {
-        "breaking out": f"Of {cases} such highs in ten years, {came} were followed by "
-        f"{int(row.months)} months above the place’s year.",
-        "likely to worsen": f"Of {cases} times that a place had had three events or more, {came} had half as many "
-        f"again in the {ahead}. No list made by this rule has been judged yet.",
-        "could begin": f"Of {cases} places on earlier lists of armed groups, {came} were entered within six months.",
-        "easing": f"Of {cases} times that a place had had three events or more, {came} fell so far in the {ahead}.",
-    }[kind]
+    return say(f"record {kind}", cases=say.whole(row.cases), came=say.whole(row.came), n=int(row.months))
 
 
-def _breaking_out(result: ForecastResult, row: Any, names: dict[str, str]) -> str:
-    month = MONTHS[result.origin.month - 1]
+def _breaking_out(result: ForecastResult, row: Any, names: dict[str, str], say: Phrases) -> str:
     signs = []
     if row.last_month > row.high_90:
-        signs.append(f"above the 90% interval of its forecast ({interval(row.low_90, row.high_90)})")
+        signs.append(say("out above", span=say.interval(row.low_90, row.high_90)))
     if row.highest_months >= LONG and row.last_month >= FEWEST:
-        signs.append(f"the most {_since(result, int(row.highest_months), int(row.record_months))}")
-    events = plural(int(row.last_month), "event")
-    words = f"{events} in {month}{', ' if signs else ''}{' and '.join(signs)}"
+        since = _since(result, int(row.highest_months), int(row.record_months), say)
+        signs.append(say("out most", since=since))
+    words = say("out", events=say.some(row.last_month, "event"), month=say.month_alone(result.origin))
+    words = ", ".join([words, say.listing(signs)] if signs else [words])
     if row.group:
-        back = "for the first time" if math.isnan(row.away_months) else f"after {_long(row.away_months)}"
-        words += f"; {group_name(row.group)} recorded there {'' if math.isnan(row.away_months) else 'again '}{back}"
+        group = say.group(row.group)
+        first = math.isnan(row.away_months)
+        words += say("back first" if first else "back", group=group, away=_long(row.away_months, say))
     if row.year_highest:
-        words += "; its twelve months are the most violent on record"
-    return f"{words}. {_next(row)}"
+        words += say("worst year")
+    return f"{words}. {_next(row, say)}"
 
 
-def _long(months: float) -> str:
+def _long(months: float, say: Phrases = ENGLISH) -> str:
     """A stretch of months in words.
 
     >>> _long(36), _long(30), _long(14)
     ('3 years', '2 and a half years', '14 months')
     """
+    if math.isnan(months):
+        return ""
     if months < 2 * LONG:
-        return plural(int(months), "month")
+        return say.some(int(months), "month")
     years, rest = divmod(int(months), LONG)
-    if 4 <= rest <= 8:
-        return f"{years} and a half years"
-    return f"{years + (rest > 8)} years"
+    return say("half year", n=years) if 4 <= rest <= 8 else say.some(years + (rest > 8), "year")
 
 
-def _next(row: Any) -> str:
+def _next(row: Any, say: Phrases) -> str:
     """What is expected of a place, and what it had."""
-    return (
-        f"About {count(row.next)} expected in the {_ahead(row)} ({interval(row.next_low, row.next_high)}); "
-        f"{count_whole(row.last)} in the last, {count(row.year)} usual."
+    words = say(
+        "next",
+        ahead=_ahead(int(row.months), say),
+        next=say.count(row.next),
+        span=say.interval(row.next_low, row.next_high),
+        last=say.whole(row.last),
+        year=say.count(row.year),
+    )
+    return _capital(words)
+
+
+def _worsening(result: ForecastResult, row: Any, names: dict[str, str], say: Phrases) -> str:
+    usual = "" if math.isnan(row.usual) else say("usually", share=say.percent(row.usual))
+    return _chances("worse", row, say, usual=usual)
+
+
+def _easing(result: ForecastResult, row: Any, names: dict[str, str], say: Phrases) -> str:
+    return _chances("fewer", row, say)
+
+
+def _chances(key: str, row: Any, say: Phrases, **more: str) -> str:
+    """A chance that the months ahead are unlike the last, and what is expected."""
+    return say(
+        key + (" one" if row.months == 1 else ""),
+        in_ten=say.in_ten(row.chance),
+        chance=say.chance(row.chance),
+        ahead=_ahead(int(row.months), say),
+        next=_next(row, say),
+        **more,
     )
 
 
-def _worsening(result: ForecastResult, row: Any, names: dict[str, str]) -> str:
-    usual = f"; usually {percent(row.usual)}" if not math.isnan(row.usual) else ""
-    return (
-        f"a chance of {in_ten(row.chance)} ({chance(row.chance)}{usual}) of half as many events again as in the last "
-        f"{plural(int(row.months), 'month')}. {_next(row)}"
-    )
-
-
-def _beginning(result: ForecastResult, row: Any, names: dict[str, str]) -> str:
-    source = str(row.source_region or "")
-    country = f" ({country_name(str(row.source_country))})" if row.source_country else ""
-    pressing = (
-        f" The pressure comes from {names.get(source, source)}{country}."
-        if source and source == source
-        else ""
-    )
+def _beginning(result: ForecastResult, row: Any, names: dict[str, str], say: Phrases) -> str:
+    source = row.source_region if isinstance(row.source_region, str) else ""
+    country = row.source_country if isinstance(row.source_country, str) else ""
+    pressing = say("pressing", place=say.place(names.get(source, source), country)) if source else ""
+    new = math.isnan(row.away_months)
     if row.group:
-        before = (
-            "never recorded there"
-            if math.isnan(row.away_months)
-            else f"not there for {_long(row.away_months)}"
+        before = say("never there") if new else say("not there", away=_long(row.away_months, say))
+        ratio = row.chance / row.usual if row.usual > 0 else math.nan
+        return say(
+            "begin group",
+            group=say.group(row.group),
+            before=before,
+            odds=say.about(row.chance),
+            times=say("times usual", n=f"{ratio:.0f}") if ratio >= TIMES else "",
+            pressing=pressing,
         )
-        times = row.chance / row.usual if row.usual > 0 else math.nan
-        usual = "" if math.isnan(times) or times < 1.5 else f", {times:.0f} times the usual"
-        return (
-            f"{group_name(row.group)}, {before}: {in_words(row.chance)} within six months{usual}.{pressing}"
-        )
-    quiet = (
-        "no event on record"
-        if math.isnan(row.away_months)
-        else f"quiet for {plural(int(row.away_months), 'month')}"
-    )
-    return (
-        f"{quiet}: a chance of {in_ten(row.chance)} ({chance(row.chance)}; quiet places usually {percent(row.usual)}) "
-        f"of an event within six months.{pressing}"
-    )
-
-
-def _easing(result: ForecastResult, row: Any, names: dict[str, str]) -> str:
-    return (
-        f"a chance of {in_ten(row.chance)} ({chance(row.chance)}) of fewer events than in the last "
-        f"{plural(int(row.months), 'month')}. {_next(row)}"
+    months = 0 if new else int(row.away_months)
+    return say(
+        "begin any",
+        quiet=say("never quiet") if new else say("quiet for", months=say.some(months, "month"), n=months),
+        in_ten=say.in_ten(row.chance),
+        chance=say.chance(row.chance),
+        usual=say.percent(row.usual),
+        pressing=pressing,
     )
 
 
@@ -288,28 +279,29 @@ _WORDS = {
 }
 
 
-def four_numbers(result: ForecastResult) -> list[tuple[str, str]]:
+def four_numbers(result: ForecastResult, say: Phrases = ENGLISH) -> list[tuple[str, str]]:
     """The last month's record in four numbers, each with what it is; those that are not known are left out."""
     found: list[tuple[str, str]] = []
     judged = result.judged
     if len(judged):
-        total = judged[judged["level"] == "all"]
-        for row in rows_of(total):
-            span = f"events in {month_name(pd.Period(str(row.month), 'M'))}, {count(row.expected)} expected"
-            found.append((count_whole(row.observed), f"{span} (90%: {interval(row.low_90, row.high_90)})"))
+        for row in rows_of(judged[judged["level"] == "all"]):
+            month, span = say.month(pd.Period(str(row.month), "M")), say.interval(row.low_90, row.high_90)
+            words = say("number total", month=month, expected=say.count(row.expected), span=span)
+            found.append((say.whole(row.observed), words))
         places = judged[(judged["level"] == "region") & (judged["expected"] >= 1)]
         if len(places):
             held = int(places["observed"].between(places["low_80"], places["high_80"]).sum())
-            found.append(
-                (f"{held} of {len(places)}", "regions with an event or more expected were inside their 80%")
-            )
+            found.append((say("held of", held=held, all=len(places)), say("number regions")))
+    for row in rows_of(first_scores(result)):
+        if not np.isnan(row.skill_vs_conflictology):
+            better = "number better" if row.skill_vs_conflictology >= 0 else "number worse"
+            found.append((say.percent(round(abs(row.skill_vs_conflictology), 2)), say(better)))
+        found.append((say.percent(row.coverage_80), say("number coverage")))
+    return found
+
+
+def first_scores(result: ForecastResult) -> pd.DataFrame:
+    """The published forecasts' scores of events at the first horizon; no row where none was scored."""
     scores = result.scores
     pool = scores[(scores["target"] == "events") & (scores["member"] == "pool")] if len(scores) else scores
-    first = pool[pool["horizon"] == pool["horizon"].min()] if len(pool) else pool
-    for row in rows_of(first):
-        if not np.isnan(row.skill_vs_conflictology):
-            better = "better" if row.skill_vs_conflictology >= 0 else "worse"
-            text = f"{better} than each region’s own last year, one month ahead"
-            found.append((f"{100 * abs(row.skill_vs_conflictology):.0f}%", text))
-        found.append((percent(row.coverage_80), "of outcomes inside the 80% intervals, in the recent past"))
-    return found
+    return pool[pool["horizon"] == pool["horizon"].min()] if len(pool) else pool

@@ -11,8 +11,8 @@ from .svg import number, tag
 
 #: Mean width of a letter and height of a line, in parts of the type size.
 LETTER, LINE = 0.57, 1.08
-#: How much wider bold letters are.
-BOLD = 1.12
+#: How much wider bold letters are, and spaced capitals.
+BOLD, SPACED = 1.12, 1.25
 LONGEST_LINE, LONGEST_NAME = 11, 26
 #: Tried in turn, in parts of the label's own height and width.
 SHIFTS = (
@@ -45,7 +45,8 @@ class Label:
     @property
     def width(self) -> float:
         """About how wide it is."""
-        bold = BOLD if self.kind in ("leading", "country") else 1.0
+        bold = BOLD * SPACED if self.kind == "country" else SPACED if self.kind == "nodata" else 1.0
+        bold = BOLD if self.kind == "leading" else bold
         return max(len(line) for line in self.lines) * LETTER * bold * self.size
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,8 @@ import shapely
 from markupsafe import Markup
 
 from ...data.frames import rows_of
-from ...data.geography import CAPITALS, country_name, joined_at_date_line
+from ...data.geography import CAPITAL_NAMES, CAPITALS, country_name, joined_at_date_line
+from ...data.snapshot import neighbour_shapes
 from ...training.diffusion import GRADES
 from ..formats import drawn
 from ..result import ForecastResult
@@ -22,6 +23,10 @@ from .tables import Outlook
 
 WIDTH = 1000.0
 MARGIN = 8.0
+#: Countries this near, in units of the drawing, lie beside each other.
+TOUCH = 6.0
+#: Type sizes of names, in units of a drawing of 1,000: on a wide screen, and where it is 358 px wide (10 px of type).
+LARGE, USUAL, PHONE = 15.0, 12.5, 28.0
 #: More vertices than this are thinned to about one unit of the drawing.
 MANY_VERTICES = 60_000
 #: Colour classes on which a name has to change its own colour.
@@ -41,6 +46,7 @@ class MapShapes:
     width: float
     height: float
     capitals: dict[str, tuple[float, float]] = field(default_factory=dict)  # Where they lie, by country.
+    around: dict[str, shapely.Geometry] = field(default_factory=dict)  # Countries without data beside them.
 
     def anchor(self, region_id: str) -> tuple[float, float]:
         """A point well inside a region."""
@@ -92,7 +98,26 @@ def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
     seats = {c: CAPITALS[c] for c in outlines if c in CAPITALS}
     points = to_page(np.array(list(seats.values()), dtype=float).reshape(-1, 2))
     capitals = {c: (float(x), float(y)) for c, (x, y) in zip(seats, points, strict=True)}
-    return MapShapes(tuple(ids), owners, placed, outlines, WIDTH, float(height), capitals)
+    around = _around(outlines, to_page, (0.0, 0.0, WIDTH, float(height)))
+    return MapShapes(tuple(ids), owners, placed, outlines, WIDTH, float(height), capitals, around)
+
+
+def _around(
+    known: Mapping[str, shapely.Geometry],
+    to_page: Callable[[np.ndarray], np.ndarray],
+    frame: tuple[float, float, float, float],
+) -> dict[str, shapely.Geometry]:
+    """Countries without data that lie beside those of the map, as far as the package knows their shapes."""
+    every = neighbour_shapes()
+    found: dict[str, shapely.Geometry] = {}
+    land = shapely.union_all(list(known.values()))
+    for country, shape in every.items():
+        placed = shapely.transform(shape, to_page)
+        if country not in known and shapely.dwithin(placed, land, TOUCH):
+            cut = shapely.difference(shapely.make_valid(shapely.clip_by_rect(placed, *frame)), land)
+            if not cut.is_empty:
+                found[country] = cut
+    return found
 
 
 def path(shape: shapely.Geometry) -> str:
@@ -132,7 +157,7 @@ def _step(dx: int, dy: int) -> str:
 def region_labels(
     shapes: MapShapes, outlook: Outlook, leading: Sequence[str], sizes: tuple[float, float], most: int
 ) -> list[Label]:
-    """Names of leading regions wherever they fit, then of others that can hold their own name."""
+    """Names of leading regions wherever they fit, of countries, capitals, then of others that hold their own name."""
     at = {region: i for i, region in enumerate(outlook.ids)}
     rest = sorted(set(shapes.region_ids) - set(leading), key=lambda r: (-outlook.mean[0, at[r]], r))
 
@@ -141,20 +166,64 @@ def region_labels(
         return Label(name, *shapes.anchor(region), size, kind, room, at[region])
 
     wanted = [label(r, sizes[0], "leading", float("inf")) for r in leading if r in shapes.region_ids]
+    wanted += country_labels(shapes, sizes[0])
+    if sizes[0] < PHONE:
+        wanted += capital_labels(shapes, sizes[1])
     wanted += [label(r, sizes[1], "region", 1.1 * shapes.breadth(r)) for r in rest]
     return place(wanted, (0, 0, shapes.width, shapes.height), most)
 
 
+def country_labels(shapes: MapShapes, size: float) -> list[Label]:
+    """Names of countries, those without data in another style; the largest part of each carries it."""
+    found = []
+    for kind, outlines in (("country", shapes.outlines), ("nodata", shapes.around)):
+        for code, outline in outlines.items():
+            largest = max(shapely.get_parts(outline), key=lambda part: part.area)
+            x, y = shapely.get_coordinates(shapely.maximum_inscribed_circle(largest, tolerance=4.0))[0]
+            found.append(Label(broken(country_name(code)), float(x), float(y), size, kind))
+    return found
+
+
+def capital_labels(shapes: MapShapes, size: float) -> list[Label]:
+    """Names of capitals, a little above their dots."""
+    known = {c: CAPITAL_NAMES[c] for c in shapes.capitals if c in CAPITAL_NAMES}
+    return [
+        Label((name,), shapes.capitals[c][0], shapes.capitals[c][1] - 0.8 * size, size, "capital")
+        for c, name in known.items()
+    ]
+
+
 def base_map(shapes: MapShapes) -> Markup:
-    """Country outlines, defined once and used by both maps."""
+    """Country outlines and land without data, defined once and used by every map of the page."""
+    lines = [tag("path", d="M0 0l8 8M-2 6l4 4M6 -2l4 4", class_="hatch")]
+    hatch = tag(
+        "pattern", *lines, id="hatch", width=8, height=8, patternUnits="userSpaceOnUse", viewBox="0 0 8 8"
+    )
     outlines = enumerate(shapes.outlines.values())
-    return Markup("").join(tag("path", d=path(outline), id=f"land-{i}") for i, outline in outlines)
+    return Markup("").join(
+        [
+            hatch,
+            tag("g", *[tag("path", d=path(s), class_="blank") for s in shapes.around.values()], id="blank"),
+            *(tag("path", d=path(outline), id=f"land-{i}") for i, outline in outlines),
+        ]
+    )
+
+
+def _dots(shapes: MapShapes, radius: float) -> Markup:
+    """The capitals."""
+    points = shapes.capitals.values()
+    return tag("g", *[tag("circle", cx=number(x), cy=number(y), r=radius, class_="seat") for x, y in points])
 
 
 def choropleth(
-    shapes: MapShapes, outlook: Outlook, classes: Sequence[str], leading: Sequence[str], description: str
+    shapes: MapShapes,
+    outlook: Outlook,
+    classes: Sequence[str],
+    leading: Sequence[str],
+    description: str,
+    routes: pd.DataFrame | None = None,
 ) -> Markup:
-    """The main map: one focusable path per region, coloured by class, with names on top."""
+    """The main map: one focusable path per region, coloured by class, with names on top and corridors on request."""
     place = {region: i for i, region in enumerate(outlook.ids)}
     areas = []
     for region, shape in zip(shapes.region_ids, shapes.shapes, strict=True):
@@ -165,12 +234,16 @@ def choropleth(
     def written(these: list[Label]) -> list[Markup]:
         return [at.svg("over" if at.place is not None and classes[at.place] in DARK else "") for at in these]
 
-    names = written(region_labels(shapes, outlook, leading, (15.0, 12.5), 48))
-    phone = written(region_labels(shapes, outlook, leading[:5], (27.0, 27.0), 5))
+    names = written(region_labels(shapes, outlook, leading, (LARGE, USUAL), 60))
+    phone = written(region_labels(shapes, outlook, leading[:5], (PHONE, PHONE), 12))
+    arrows = [] if routes is None else _arrows(shapes, outlook, routes, 2.0, 12)[1]
     parts = [
         tag("defs", base_map(shapes)),
+        tag("use", href="#blank"),
         tag("g", *areas, id="areas"),
         tag("g", *lines),
+        _dots(shapes, 3),
+        *([tag("g", *arrows, id="corridors", display="none")] if arrows else []),
         tag("path", id="picked", class_="picked", d="M0 0"),
         tag("g", *names, class_="names", aria_hidden="true"),
         tag("g", *phone, class_="names small", aria_hidden="true"),
@@ -178,7 +251,7 @@ def choropleth(
     return drawing(parts, shapes.width, shapes.height, description, id="map")
 
 
-def overview(shapes: MapShapes, outlook: Outlook, marks: Mapping[str, int]) -> Markup:
+def overview(shapes: MapShapes, marks: Mapping[str, int]) -> Markup:
     """The first screen's map: the main map's coloured areas once more, countries, capitals, and numbered places.
 
     Parameters
@@ -186,34 +259,34 @@ def overview(shapes: MapShapes, outlook: Outlook, marks: Mapping[str, int]) -> M
     marks : mapping of str to int
         The number that stands on each region of the list.
     """
-    numbers = []
-    for region, rank in marks.items():
-        if region in shapes.region_ids:
-            x, y = shapes.anchor(region)
-            numbers += [
-                tag("circle", cx=number(x), cy=number(y), r=19, class_="mark"),
-                tag("text", str(rank), x=number(x), y=number(y + 8), class_="marked"),
-            ]
-    taken = [Label(("00",), *shapes.anchor(r), 30.0, "mark") for r in marks if r in shapes.region_ids]
-    wanted = []
-    for code, outline in shapes.outlines.items():
-        largest = max(shapely.get_parts(outline), key=lambda part: part.area)
-        x, y = shapely.get_coordinates(shapely.maximum_inscribed_circle(largest, tolerance=4.0))[0]
-        wanted.append(Label(broken(country_name(code)), float(x), float(y), 25.0, "country"))
+    taken, numbers = numbered(shapes, marks)
+    wanted = country_labels(shapes, PHONE)
     names = place([*taken, *wanted], (0, 0, shapes.width, shapes.height), len(taken) + len(wanted))
-    dots = [
-        tag("circle", cx=number(x), cy=number(y), r=4, class_="seat") for x, y in shapes.capitals.values()
-    ]
     lines = [tag("use", href=f"#land-{i}", class_="border") for i in range(len(shapes.outlines))]
     parts = [
+        tag("use", href="#blank"),
         tag("use", href="#areas"),
         tag("g", *lines),
-        tag("g", *dots),
-        tag("g", *[at.svg() for at in names if at.kind == "country"], aria_hidden="true"),
+        _dots(shapes, 4),
+        tag("g", *[at.svg() for at in names if at.kind != "mark"], aria_hidden="true"),
         tag("g", *numbers, aria_hidden="true"),
     ]
     words = "Map of expected events by region; the numbers are those of the list."
     return drawing(parts, shapes.width, shapes.height, words, class_="overview")
+
+
+def numbered(shapes: MapShapes, marks: Mapping[str, int]) -> tuple[list[Label], list[Markup]]:
+    """Numbers on regions, and the room that they take."""
+    taken, drawn_ = [], []
+    for region, rank in marks.items():
+        if region in shapes.region_ids:
+            x, y = shapes.anchor(region)
+            taken.append(Label(("00",), x, y, 30.0, "mark"))
+            drawn_ += [
+                tag("circle", cx=number(x), cy=number(y), r=19, class_="mark"),
+                tag("text", str(rank), x=number(x), y=number(y + 9), class_="marked"),
+            ]
+    return taken, drawn_
 
 
 def flow_map(shapes: MapShapes, outlook: Outlook, routes: pd.DataFrame, most: int = 12) -> Markup:
@@ -221,24 +294,14 @@ def flow_map(shapes: MapShapes, outlook: Outlook, routes: pd.DataFrame, most: in
 
     The drawing is cropped to the arrows, so that a small border is not lost in a large desert.
     """
-    known = set(shapes.region_ids)
-    rows = routes[routes["source_region"].isin(known) & routes["target_region"].isin(known)].head(most)
-    ends = {r: shapes.anchor(r) for r in dict.fromkeys([*rows["source_region"], *rows["target_region"]])}
-    box = _crop([*ends.values()], shapes)
+    known = routes[
+        routes["source_region"].isin(shapes.region_ids) & routes["target_region"].isin(shapes.region_ids)
+    ].head(most)
+    points = [shapes.anchor(r) for r in {*known["source_region"], *known["target_region"]}]
+    box = _crop(points, shapes)
     unit = (box[2] - box[0]) / 520
+    ends, arrows = _arrows(shapes, outlook, routes, unit, most)
     names = dict(zip(outlook.ids, outlook.names, strict=True))
-    largest = max(float(rows["events"].max()) if len(rows) else 0.0, 1e-9)
-    arrows = [
-        _arrow(
-            ends[row.source_region],
-            ends[row.target_region],
-            unit * (2 + 9 * float(np.sqrt(row.events / largest))),
-            f"{names[row.source_region]} to {names[row.target_region]}: {count(row.events)} expected to cross, "
-            f"evidence {row.grade}",
-            dashed=row.grade not in GRADES[:2],
-        )
-        for row in rows_of(rows)
-    ]
     wanted = [Label(broken(names[r]), x, y + 14 * unit, 12 * unit, "leading") for r, (x, y) in ends.items()]
     return tag(
         "svg",
@@ -250,6 +313,30 @@ def flow_map(shapes: MapShapes, outlook: Outlook, routes: pd.DataFrame, most: in
         aria_label="Map of corridors across borders; spillover_routes.csv holds the same numbers.",
         class_="flow",
     )
+
+
+def _arrows(
+    shapes: MapShapes, outlook: Outlook, routes: pd.DataFrame, unit: float, most: int
+) -> tuple[dict[str, tuple[float, float]], list[Markup]]:
+    """Where corridors begin and end, and an arrow for each."""
+    known = set(shapes.region_ids)
+    if routes.empty:
+        return {}, []
+    rows = routes[routes["source_region"].isin(known) & routes["target_region"].isin(known)].head(most)
+    ends = {r: shapes.anchor(r) for r in dict.fromkeys([*rows["source_region"], *rows["target_region"]])}
+    names = dict(zip(outlook.ids, outlook.names, strict=True))
+    largest = max(float(rows["events"].max()) if len(rows) else 0.0, 1e-9)
+    return ends, [
+        _arrow(
+            ends[row.source_region],
+            ends[row.target_region],
+            unit * (2 + 9 * float(np.sqrt(row.events / largest))),
+            f"{names[row.source_region]} to {names[row.target_region]}: {count(row.events)} expected to cross, "
+            f"evidence {row.grade}",
+            dashed=row.grade not in GRADES[:2],
+        )
+        for row in rows_of(rows)
+    ]
 
 
 def _crop(points: Sequence[tuple[float, float]], shapes: MapShapes) -> tuple[float, float, float, float]:

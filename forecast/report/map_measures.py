@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from ..release import PastRelease
 from ..result import ForecastResult
-from .number_format import chance, count, interval, month_name, percent, signed
+from .number_format import chance, count, in_ten, interval, month_name, percent, signed, signed_percent
 from .tables import THRESHOLDS, Outlook
 
 ROUND = (0.1, 0.2, 0.5, *(step * 10**power for power in range(9) for step in (1, 2, 5)))
@@ -34,6 +34,7 @@ class MapMeasure:
     edges: tuple[float, ...]  # Lower bounds of all classes but the first.
     palette: str  # ``q`` (from little to much) or ``d`` (from fall to rise).
     legend: tuple[str, ...]  # What each class stands for.
+    lasting: bool = False  # Whether it is the same for every month.
 
     def classes(self, horizon: int) -> list[str]:
         """Colour class of every region at one horizon (a position, not months)."""
@@ -102,12 +103,49 @@ def map_measures(
         text, legend = _written(likely, chance), _ranges(CHANCES, percent)
         found.append(MapMeasure(f"p{k}", label, likely, text, CHANCES, "q", legend))
     found.append(_change("change", "Change against past 12 months", events.change))
+    found.append(_change("lately", "Change against past 3 months", events.change_lately))
+    found.append(_relative(events))
+    begin = _beginning(result, events)
+    if begin is not None:
+        found.append(begin)
     if "deaths" in outlooks:
         found.append(_counts("deaths", "Expected deaths", outlooks["deaths"].mean))
     revision = since_release(result, events, previous)
     if revision is not None:
         found.append(_change("revision", "Change since the last release", revision))
     return found
+
+
+#: A change in per cent is of a usual month with at least so many events.
+LEAST_USUAL = 0.25
+#: Lower bounds of a change in per cent.
+_PERCENTS = (-0.5, -0.25, -0.1, 0.1, 0.25, 0.5)
+
+
+def _relative(events: Outlook) -> MapMeasure:
+    """The change in per cent of a usual month; none where a usual month has next to nothing."""
+    usual = np.where(events.recent >= LEAST_USUAL, events.recent, np.nan)
+    values = events.mean / usual - 1
+    names = [signed_percent(edge).removesuffix(".0%") + "%" for edge in _PERCENTS]
+    middle = [f"{a} to {b}" for a, b in pairwise(names)]
+    middle[2] = "about the same"
+    legend = (f"{names[0]} or lower", *middle, f"{names[-1]} or higher")
+    text = [["–" if np.isnan(v) else f"{100 * v:+.0f}%".replace("-", "−") for v in row] for row in values]
+    return MapMeasure("relative", "Change in % of a usual month", values, text, _PERCENTS, "d", legend)
+
+
+def _beginning(result: ForecastResult, events: Outlook) -> MapMeasure | None:
+    """Where violence could begin within six months: places at war already are masked; None without a watch list."""
+    onsets = result.watch.get("onsets.csv", pd.DataFrame())
+    if onsets.empty:
+        return None
+    chances = onsets.set_index("region_id")["p_6"].reindex(list(events.ids)).to_numpy(float)
+    values = np.tile(chances, (len(events.mean), 1))
+    text = [
+        ["had events of late" if np.isnan(v) else f"{in_ten(v)} ({chance(v)})" for v in row] for row in values
+    ]
+    legend, label = _ranges(CHANCES, percent), "Where it could begin: first event within six months"
+    return MapMeasure("begin", label, values, text, CHANCES, "q", legend, lasting=True)
 
 
 def since_release(result: ForecastResult, events: Outlook, previous: PastRelease | None) -> np.ndarray | None:
@@ -178,7 +216,7 @@ def page_data(
         "recentvalues": short(events.recent),
         "reasons": [[str(word) for word in row] for row in reasons],
         "measures": [
-            {name: getattr(m, name) for name in ("key", "label", "palette", "edges", "legend")}
+            {name: getattr(m, name) for name in ("key", "label", "palette", "edges", "legend", "lasting")}
             | {"values": short(m.values), "text": m.text}
             for m in measures
         ],

@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib import resources
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -109,9 +110,13 @@ def _numbers(
     measures = map_measures(result, outlooks, previous)
     shapes, order = maps.project(result, events), words.ranking_order(events)
     first = first_page(result)
+    # Names by importance: most expected events, then the places to look at.
+    leading = list(dict.fromkeys([*(events.ids[i] for i in order[:6]), *_marks(first)]))
+    routes = sections.corridors(result, spill) if spill is not None else pd.DataFrame()
     return {
         "first": first,
-        "overview": None if shapes is None else maps.overview(shapes, events, _marks(first)),
+        "overview": None if shapes is None else maps.overview(shapes, _marks(first)),
+        "mark": sections.mark(result),
         "json": safe_json(page_data(result, outlooks, countries, measures, reasons)),
         "measures": measures,
         "title": words.title(result, events),
@@ -127,7 +132,7 @@ def _numbers(
         "shock_rate": f"{100 * SHOCK_RATES[0]:.0f} to {SHOCK_RATES[1]:.0%}",
         "shock_rate_distinguishable": f"{SHOCK_RATE_DISTINGUISHABLE:.0%}",
         "origins": sections.origins(result),
-        "map": _map(result, shapes, events, measures, order),
+        "map": _map(result, shapes, events, measures, leading, routes),
         "order": order,
         "ranking": sections.ranking_rows(
             events, outlooks.get("deaths"), reasons, order, since_release(result, events, previous)
@@ -176,15 +181,15 @@ def _map(
     shapes: maps.MapShapes | None,
     events: Outlook,
     measures: Sequence[MapMeasure],
-    order: list[int],
+    leading: Sequence[str],
+    routes: pd.DataFrame,
 ) -> Markup | None:
     """The main map of the first month; None where there are no polygons."""
     if shapes is None:
         return None
     month = numbers.month_name(result.months[0])
     read_out = f"Map of expected events by region in {month}; the ranking holds the same numbers."
-    leading = [events.ids[i] for i in order[:8]]
-    return maps.choropleth(shapes, events, measures[0].classes(0), leading, read_out)
+    return maps.choropleth(shapes, events, measures[0].classes(0), leading, read_out, routes)
 
 
 def _marks(first: Mapping[str, Any]) -> dict[str, int]:

@@ -61,6 +61,25 @@ def _targets(table: pd.DataFrame) -> list[str]:
     return sorted(table["target"].unique(), key=lambda t: t != "events") if len(table) else []
 
 
+def mark(result: ForecastResult) -> str:
+    """Why a run is marked as it is, beside the statuses of its checks; empty for a green run without doubts."""
+    checks = result.quality
+    doubted = checks[checks["status"] != "green"]["name"].tolist() if len(checks) else []
+    fine = len(checks) - len(doubted)
+    if result.level == "green" and not doubted:
+        return ""
+    told = f"Of {numbers.plural(len(checks), 'check')}, {fine} {'is' if fine == 1 else 'are'} green"
+    if doubted:
+        told += f"; not green: {numbers.listing([name.replace('_', ' ') for name in doubted])}"
+    if result.level == "green":
+        return f"Marked green: the doubts do not speak against the data. {told}."
+    # Data that are old on purpose, a masked month or a stand-in model lower the mark, not a check.
+    why = "for that reason" if result.banner else "by its checks"
+    if not [name for name in doubted if name != "totals"]:
+        why += ", not for its data"
+    return f"Marked {result.level} {why}. {told}."
+
+
 def hindsight_section(result: ForecastResult, previous: PastRelease | None) -> dict[str, Any]:
     """The forecast of the origin month: that of an earlier release, else the same models made to forecast it again."""
     seen = past.hindsight(result, previous) or past.rehearsed(result)

@@ -13,13 +13,14 @@ import pandas as pd
 from ...data.frames import rows_of
 from ...data.geography import country_name
 from ...training.diffusion import GRADES
+from ..outlook import direction
 from ..result import ForecastResult
 from ..spillover.words import robust_share
-from .number_format import chance, count, interval, listing, month_name, percent, plural
+from .number_format import chance, count, in_ten, interval, listing, month_name, percent, plural
 from .tables import Outlook, SpilloverSummary
 
-#: A rise or fall is named from this ratio to the mean of the last twelve months on, and from one event a month on.
-LEAST_RATIO, LEAST_EVENTS = 1.25, 1.0
+#: A rise or fall of a region is named from one event a month on, against the last three months and the year alike.
+LEAST_EVENTS = 1.0
 #: A region counts as quiet after this many months without an event.
 QUIET = 6
 #: Below this many expected events a month in the leading region, the title speaks of little violence.
@@ -71,18 +72,27 @@ def ranking_order(outlook: Outlook) -> list[int]:
     return sorted(range(len(outlook.ids)), key=lambda i: (-outlook.mean[0, i], outlook.ids[i]))
 
 
+def _moving(outlook: Outlook, word: str) -> list[int]:
+    """Places whose first month is ``rising`` or ``easing`` against both pasts, by an event or more, steepest first."""
+    mean, sign = outlook.mean[0], 1 if word == "rising" else -1
+    pasts = np.array([outlook.lately, outlook.recent])
+    by = (sign * (mean - pasts)).min(axis=0)
+    found = [
+        i
+        for i in np.flatnonzero(by >= LEAST_EVENTS).tolist()
+        if direction(mean[i], *map(float, pasts[:, i])) == word
+    ]
+    return sorted(found, key=lambda i: (-by[i], outlook.ids[i]))
+
+
 def rising(outlook: Outlook) -> list[int]:
-    """Places expected to rise by a quarter and by one event a month or more, steepest first."""
-    mean, change = outlook.mean[0], outlook.change[0]
-    up = (change >= LEAST_EVENTS) & (mean >= LEAST_RATIO * np.maximum(outlook.recent, 0))
-    return sorted(np.flatnonzero(up).tolist(), key=lambda i: (-change[i], outlook.ids[i]))
+    """Places expected above both their last three and their last twelve months, steepest first."""
+    return _moving(outlook, "rising")
 
 
 def falling(outlook: Outlook) -> list[int]:
-    """Places expected to fall by the same measure, steepest first."""
-    mean, change = outlook.mean[0], outlook.change[0]
-    down = (change <= -LEAST_EVENTS) & (mean * LEAST_RATIO <= outlook.recent)
-    return sorted(np.flatnonzero(down).tolist(), key=lambda i: (change[i], outlook.ids[i]))
+    """Places expected below both, steepest first."""
+    return _moving(outlook, "easing")
 
 
 def _facts(outlook: Outlook, places: list[int]) -> dict[str, object]:
@@ -90,27 +100,30 @@ def _facts(outlook: Outlook, places: list[int]) -> dict[str, object]:
         "region_ids": [outlook.ids[i] for i in places],
         "means": outlook.mean[0, places].tolist(),
         "recent": outlook.recent[places].tolist(),
+        "lately": outlook.lately[places].tolist(),
     }
 
 
+#: How a rise and a fall are told, in one rule for the whole page.
+RULE = "a tenth or more, and an event or more, {side} the means of both the past three and the past twelve months"
+
+
 def rise_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Sentence:
-    """Which regions rise most against their own last twelve months, or that none does."""
-    up = rising(outlook)[:top]
+    """Which regions rise most above both their pasts, or that none does."""
+    up, topic = rising(outlook)[:top], "What rises"
     if not up:
-        words = (
-            "No region is expected to rise by a quarter or more, and by at least one event, "
-            "above its mean of the past twelve months."
-        )
-        return Sentence(words, {"region_ids": []}, "What rises")
+        words = f"No region is expected to rise: none is {RULE.format(side='above')}."
+        return Sentence(words, {"region_ids": []}, topic)
     values = result.draws["events"].values
-    above = [float((values[:, 0, i] > outlook.recent[i]).mean()) for i in up]
+    most = np.fmax(outlook.lately, outlook.recent)
+    above = [float((values[:, 0, i] > most[i]).mean()) for i in up]
     named = [
-        f"{outlook.label(i)}, {count(outlook.mean[0, i])} against a mean of {count(outlook.recent[i])} "
-        f"in the past twelve months (chance of exceeding that mean: {chance(p)})"
+        f"{outlook.label(i)}, {count(outlook.mean[0, i])} against {count(outlook.lately[i])} and "
+        f"{count(outlook.recent[i])} ({in_ten(p)} to exceed both: {chance(p)})"
         for i, p in zip(up, above, strict=True)
     ]
     facts = {**_facts(outlook, up), "chance_above": above}
-    return Sentence(f"Rising by a quarter or more, most first: {'; '.join(named)}.", facts, "What rises")
+    return Sentence(f"Rising, that is {RULE.format(side='above')}: {'; '.join(named)}.", facts, topic)
 
 
 def fall_sentence(outlook: Outlook, top: int = 3) -> Sentence | None:
@@ -119,9 +132,11 @@ def fall_sentence(outlook: Outlook, top: int = 3) -> Sentence | None:
     if not down:
         return None
     named = [
-        f"{outlook.label(i)}, {count(outlook.mean[0, i])} against {count(outlook.recent[i])}" for i in down
+        f"{outlook.label(i)}, {count(outlook.mean[0, i])} against {count(outlook.lately[i])} and "
+        f"{count(outlook.recent[i])}"
+        for i in down
     ]
-    words = f"Expected below the mean of the past twelve months: {'; '.join(named)}."
+    words = f"Easing, that is {RULE.format(side='below')}: {'; '.join(named)}."
     return Sentence(words, _facts(outlook, down), "What eases")
 
 
@@ -133,7 +148,7 @@ def onset_sentence(result: ForecastResult, outlook: Outlook, top: int = 3) -> Se
         return None
     p1 = outlook.chance[1][0]
     first = sorted(quiet, key=lambda i: (-p1[i], outlook.ids[i]))[:top]
-    named = "; ".join(f"{outlook.label(i)}, {chance(p1[i])}" for i in first)
+    named = "; ".join(f"{outlook.label(i)}, {in_ten(p1[i])} ({chance(p1[i])})" for i in first)
     words = (
         f"Of {plural(len(quiet), 'region')} without an event in the past six months, the likeliest to see one in "
         f"{month_name(result.months[0])}: {named}."

@@ -42,7 +42,9 @@ class Outlook:
     #: Probability of at least k, shape (horizons, places), at :data:`THRESHOLDS`.
     chance: Mapping[int, np.ndarray]
     history: np.ndarray  # Shape (months, places), NaN where not observed.
-    recent: np.ndarray  # Mean of the last twelve months, shape (places,), NaN where none was observed.
+    #: Mean of the last twelve and of the last three months, shape (places,), NaN where none was observed.
+    recent: np.ndarray
+    lately: np.ndarray
 
     @property
     def low(self) -> np.ndarray:
@@ -59,6 +61,11 @@ class Outlook:
         """Expected count less the mean of the last twelve months, shape (horizons, places)."""
         return np.asarray(self.mean - self.recent)
 
+    @property
+    def change_lately(self) -> np.ndarray:
+        """Expected count less the mean of the last three months, shape (horizons, places)."""
+        return np.asarray(self.mean - self.lately)
+
     def label(self, place: int) -> str:
         """Name with country, as sentences use it."""
         country = country_name(self.countries[place])
@@ -74,8 +81,8 @@ def _outlook(
     draws: Draws, names: tuple[str, ...], countries: tuple[str, ...], history: np.ndarray
 ) -> Outlook:
     mean, chance = np.round(draws.mean(), PUBLISHED), {k: draws.prob_at_least(k) for k in THRESHOLDS}
-    recent = nanmean(history[-RECENT:])
-    return Outlook(draws.region_ids, names, countries, mean, draws.quantile(LEVELS), chance, history, recent)
+    pasts = nanmean(history[-RECENT:]), nanmean(history[-LATELY:])
+    return Outlook(draws.region_ids, names, countries, mean, draws.quantile(LEVELS), chance, history, *pasts)
 
 
 def region_outlook(result: ForecastResult, target: str) -> Outlook:

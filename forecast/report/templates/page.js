@@ -38,7 +38,7 @@
     document.querySelectorAll("#map .name").forEach(function (t) {
       t.classList.toggle("over", DARK.indexOf(colour(m, m.values[month][t.dataset.i])) >= 0);
     });
-    at("legendtitle").textContent = m.label + ", " + D.months[month];
+    at("legendtitle").textContent = m.label + (m.lasting ? "" : ", " + D.months[month]);
     var list = at("legend");
     list.textContent = "";
     m.legend.forEach(function (word, k) {
@@ -47,6 +47,7 @@
       li.appendChild(document.createTextNode(word));
       list.appendChild(li);
     });
+    if (m.key === "begin") { var off = el("li"); off.appendChild(el("i", undefined, "na")); off.appendChild(document.createTextNode("masked: events of late")); list.appendChild(off); }
     at("month").textContent = D.months[month];
     at("horizon").value = month;
     at("horizon").setAttribute("aria-valuetext", D.months[month]);
@@ -69,7 +70,10 @@
     D.measures.forEach(function (m) { if (/^p\d+$/.test(m.key)) line(t, m.label, m.text[month][i]); });
     if (by.deaths) line(t, "Expected deaths", by.deaths.text[month][i]);
     line(t, "Mean of past 12 months", D.recent[i]);
-    line(t, "Change", by.change.text[month][i]);
+    line(t, "Change on 3 months", by.lately.text[month][i]);
+    line(t, "Change on 12 months", by.change.text[month][i]);
+    line(t, "In % of a usual month", by.relative.text[month][i]);
+    if (by.begin && by.begin.values[0][i] !== null) line(t, "Could begin in six months", by.begin.text[0][i]);
     if (by.revision) line(t, "Since the last release", by.revision.text[month][i]);
     box.appendChild(t);
     var row = document.querySelector('#rank tr[data-i="' + i + '"] .spark');
@@ -227,6 +231,9 @@
   });
 
   if (at("map")) {
+    if (at("showcorridors")) at("showcorridors").addEventListener("change", function () {
+      if (this.checked) at("corridors").removeAttribute("display"); else at("corridors").setAttribute("display", "none");
+    });
     at("measure").addEventListener("change", function () { measure = Number(this.value); paint(); });
     at("horizon").addEventListener("input", function () { turn(this.value); });
     at("pick").addEventListener("change", function () { pick(this.value, true); });

@@ -69,6 +69,19 @@ def test_a_month_that_lost_nearly_everything_is_red(panel: Panel) -> None:
         broken.require()
 
 
+def test_where_a_forecast_is_known_it_says_what_is_too_low(panel: Panel) -> None:
+    low = changed(panel, "BFA", 0.1, slice(-1, None))
+    possible = check_panel(low, run_date=NEXT, so_few={"BFA": 0.02})["low_month"]
+    assert possible.status == "green"
+    assert "1 chance in 1,000" in possible.message
+    broken = check_panel(low, run_date=NEXT, so_few={"BFA": 0.0})["low_month"]
+    assert broken.status == "red"
+    assert broken.rows["country"].tolist() == ["BFA"]
+    assert "its forecast gave so few a chance of 0" in broken.message
+    # A country without a forecast is still held against its mean.
+    assert check_panel(low, run_date=NEXT, so_few={"MLI": 0.5})["low_month"].status == "red"
+
+
 def test_the_gate_would_seldom_have_stopped_real_months(panel: Panel) -> None:
     stopped = sum(
         check_panel(panel.until(m), run_date=m.end_time.date())["low_month"].status == "red"

@@ -15,7 +15,7 @@ from harmattan.forecast.release.write import publish_release
 from harmattan.forecast.report import hindsight as hindsights
 from harmattan.forecast.report import sentences as words
 from harmattan.forecast.report import tables
-from harmattan.forecast.report.number_format import chance, count, interval, percent, signed
+from harmattan.forecast.report.number_format import chance, count, in_ten, interval, percent, signed
 from harmattan.forecast.report.page import render
 
 
@@ -106,7 +106,8 @@ def test_where_it_is_quiet(files: Files, said: dict[str, str]) -> None:
     quiet = files.history.columns[files.history.tail(6).sum() == 0]
     assert ("Where it is quiet" in said) == bool(len(quiet))
     for region in files.some.loc[1, quiet].sort_values(ascending=False).head(3).index:
-        assert f", {chance(files.some.loc[1, region])}" in said["Where it is quiet"]
+        p = files.some.loc[1, region]
+        assert f", {in_ten(p)} ({chance(p)})" in said["Where it is quiet"]
 
 
 def test_what_changed(files: Files, said: dict[str, str], out: Path) -> None:

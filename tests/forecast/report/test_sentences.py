@@ -69,16 +69,20 @@ def test_leading_regions_are_those_with_the_largest_means(result: ForecastResult
         assert f", {count(value)} (" in sentence.text
 
 
-def test_rise_is_told_only_from_a_quarter_and_one_event_on(result: ForecastResult) -> None:
-    recent = result.panel.measure("events")[-12:].mean(axis=0)
-    level = np.floor(recent)
-    level[3] = np.ceil(recent[3] * 1.25 + 1)
+def test_rise_is_told_only_above_both_pasts_by_a_tenth_and_one_event(result: ForecastResult) -> None:
+    counts = result.panel.measure("events")
+    recent, lately = counts[-12:].mean(axis=0), counts[-3:].mean(axis=0)
+    level = np.floor(np.minimum(recent, lately))
+    level[3] = np.ceil(max(recent[3], lately[3]) * 1.1 + 1)
+    # Above the year alone, or the last months alone, is no rise.
+    apart = int(np.argmax(np.abs(recent - lately)))
+    level[apart] = np.floor((recent[apart] + lately[apart]) / 2)
     sentence = words.rise_sentence(
         constant(result, level), tables.region_outlook(constant(result, level), "events")
     )
     assert sentence.facts["region_ids"] == [result.panel.region_ids[3]]
-    assert f"{count(level[3])} against a mean of {count(recent[3])}" in sentence.text
-    assert "chance of exceeding that mean: >99%" in sentence.text
+    assert f"{count(level[3])} against {count(lately[3])} and {count(recent[3])}" in sentence.text
+    assert "more than 9 in 10 to exceed both: >99%" in sentence.text
 
 
 def test_no_rise_says_so_without_a_number(result: ForecastResult) -> None:
@@ -88,14 +92,15 @@ def test_no_rise_says_so_without_a_number(result: ForecastResult) -> None:
     assert not re.search(r"\d", sentence.text)
 
 
-def test_fall_is_told_against_the_past_twelve_months(result: ForecastResult) -> None:
+def test_fall_is_told_against_both_pasts(result: ForecastResult) -> None:
     quiet = constant(result, np.zeros(14))
     recent = result.panel.measure("events")[-12:].mean(axis=0)
     sentence = words.fall_sentence(tables.region_outlook(quiet, "events"))
     assert sentence is not None
-    steepest = int(np.argmax(recent))
+    lately = result.panel.measure("events")[-3:].mean(axis=0)
+    steepest = int(np.argmax(np.minimum(recent, lately)))
     assert sentence.facts["region_ids"][0] == result.panel.region_ids[steepest]  # type: ignore[index]
-    assert f"0.0 against {count(recent[steepest])}" in sentence.text
+    assert f"0.0 against {count(lately[steepest])} and {count(recent[steepest])}" in sentence.text
 
 
 def test_onset_names_quiet_regions_only(result: ForecastResult) -> None:

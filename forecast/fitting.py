@@ -350,6 +350,7 @@ def _forecast_record(
         record.observed[at],
         rng,
         fitted,
+        record.history[at],
     )
 
 

@@ -107,7 +107,9 @@ def _repeat(text: str, times: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(np.zeros(times, dtype=np.int32), [text]).cast(pa.string())
 
 
-def wide_table(draws: Mapping[str, Draws], names: pd.DataFrame) -> pd.DataFrame:
+def wide_table(
+    draws: Mapping[str, Draws], names: pd.DataFrame, levels: Mapping[str, np.ndarray] | None = None
+) -> pd.DataFrame:
     """One row per target, region and month, for spreadsheets.
 
     Parameters
@@ -116,13 +118,18 @@ def wide_table(draws: Mapping[str, Draws], names: pd.DataFrame) -> pd.DataFrame:
         By target.
     names : pandas.DataFrame
         ``region_id, name, country``.
+    levels : mapping of str to numpy.ndarray, optional
+        By target, the count from which on a month is an escalation, (regions,), NaN where there is none
+        (:func:`harmattan.training.evaluation.scores.escalation_level`).
 
     Returns
     -------
     pandas.DataFrame
-        ``target, region_id, name, country, month, horizon, mean, p10, p50, p90, p_ge_1, p_ge_5, p_ge_10``, and of the
-        sums over the next 3 and 6 months, the same on every row of a region, ``sum_3, sum_3_p10, sum_3_p90, sum_6,
-        sum_6_p10, sum_6_p90``; NaN where not every one of these months is forecast.
+        ``target, region_id, name, country, month, horizon, mean, p10, p50, p90, p_ge_1, p_ge_5, p_ge_10``;
+        ``escalation_from, p_escalation``, the smallest count that is at least twice the mean of the last 12 months, and
+        the probability of reaching it, NaN where these had none; and of the sums over the next 3 and 6 months, the same
+        on every row of a region, ``sum_3, sum_3_p10, sum_3_p90, sum_6, sum_6_p10, sum_6_p90``, NaN where not every one
+        of these months is forecast.
     """
     known = names.set_index("region_id")
     parts = []
@@ -134,6 +141,12 @@ def wide_table(draws: Mapping[str, Draws], names: pd.DataFrame) -> pd.DataFrame:
         months = [str(d.origin + h) for h in d.horizons] * n_r
         case = {"target": target, "region_id": regions, "month": months, "horizon": list(d.horizons) * n_r}
         values = {name: v.T.ravel().round(DECIMALS) for name, v in figures.items()}
+        level = np.asarray((levels or {}).get(target, np.full(n_r, np.nan)), float)
+        reached = np.where(np.isfinite(level), (d.values >= np.nan_to_num(level)).mean(axis=0), np.nan)
+        values |= {
+            "escalation_from": np.repeat(level, n_h),
+            "p_escalation": reached.T.ravel().round(DECIMALS),
+        }
         values |= {name: np.repeat(v, n_h) for name, v in _sums(d).items()}
         parts.append(pd.DataFrame(case | values))
     wide = pd.concat(parts, ignore_index=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from ...training.evaluation.reliability import REHEARSAL_COLUMNS, RELIABILITY_COLUMNS
@@ -25,7 +26,7 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
     )
     forecast, countries = checked_hub_table(result.draws), checked_hub_table(result.countries)
     names = pd.DataFrame({"region_id": panel.region_ids, "name": panel.names, "country": panel.countries})
-    wide = wide_table(result.draws, names)
+    wide = wide_table(result.draws, names, _escalation_levels(result))
     return {
         "forecast.parquet": forecast,
         "forecast.csv": forecast,
@@ -54,6 +55,21 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         ),
         **views_files(result.draws, result.countries),
     }
+
+
+def _escalation_levels(result: ForecastResult) -> dict[str, np.ndarray]:
+    """By target, the count that is twice the mean of the last 12 months, (regions,); NaN where these had none."""
+    from ...data.panel import TARGETS
+    from ...training.evaluation.scores import escalation_level
+    from ...training.parts import with_parts
+
+    panel, levels = with_parts(result.panel, list(result.draws)), {}
+    for target in result.draws:
+        measure = TARGETS.get(target, target)
+        if measure in panel.measures:
+            last = np.where(panel.observed[-12:], panel.measure(measure)[-12:], np.nan)
+            levels[target] = escalation_level(last)
+    return levels
 
 
 def _where_made(result: ForecastResult) -> dict[str, pd.DataFrame]:

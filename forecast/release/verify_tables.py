@@ -278,10 +278,11 @@ def check_wide(wide: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
     """
     keys = ["target", "region_id", "month"]
     sums = [f"sum_{months}{end}" for months in (3, 6) for end in ("_p10", "_p90")]
-    # Releases of an earlier make have no sums.
-    figures = ["p10", "p50", "p90", "p_ge_1", "p_ge_5", "p_ge_10", *(s for s in sums if s in wide)]
+    # Releases of an earlier make have no sums and no escalations.
+    later = [name for name in (*sums, "escalation_from", "p_escalation") if name in wide]
+    figures = ["p10", "p50", "p90", "p_ge_1", "p_ge_5", "p_ge_10", *later]
     names = pd.DataFrame({"region_id": wide["region_id"], "name": wide["name"], "country": wide["country"]})
-    again = wide_table(draws, names.drop_duplicates("region_id"))
+    again = wide_table(draws, names.drop_duplicates("region_id"), _levels(wide, draws))
     joined = wide[[*keys, *figures]].merge(
         again[[*keys, *figures]], on=keys, how="outer", suffixes=("", "_drawn"), indicator="side"
     )
@@ -297,6 +298,19 @@ def check_wide(wide: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
     )
     wrong: pd.DataFrame = joined.assign(problem=problem).loc[problem != "", [*keys, "problem"]]
     return wrong
+
+
+def _levels(wide: pd.DataFrame, draws: Mapping[str, Draws]) -> dict[str, np.ndarray]:
+    """The counts from which on a wide table calls a month an escalation, by target, (regions,)."""
+    if "escalation_from" not in wide:
+        return {}
+    first = wide.drop_duplicates(["target", "region_id"]).set_index(["target", "region_id"])[
+        "escalation_from"
+    ]
+    return {
+        target: first.reindex([(target, r) for r in d.region_ids]).to_numpy(float)
+        for target, d in draws.items()
+    }
 
 
 def check_formulas(path: Path) -> pd.DataFrame:

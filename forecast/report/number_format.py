@@ -149,10 +149,10 @@ def signed_span(low: float, high: float) -> str:
 def band(low: float, high: float) -> str:
     """A range of chances.
 
-    >>> band(0.1, 0.2)
-    '10–20%'
+    >>> band(0.1, 0.2), band(0.002, 0.005)
+    ('10–20%', '0.2–0.5%')
     """
-    return f"{100 * low:.0f}–{100 * high:.0f}%"
+    return f"{100 * low:g}–{100 * high:g}%"
 
 
 def points(value: float) -> str:

@@ -167,7 +167,7 @@ def _frame(result: ForecastResult, events: Outlook) -> dict[str, Any]:
         "country_list": sections.countries_in_words(codes),
         "rows": sections.ROWS,
         "words": numbers,
-        "questions": sections.QUESTIONS,
+        "questions": sections.ASKED,
         "member_name": sections.member_name,
         "against_best": sections.against_best,
         "country": country_name,

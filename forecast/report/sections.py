@@ -24,6 +24,8 @@ from .tables import LEAST_EVENTS, RECENT, Outlook, SpilloverSummary
 LEADING, ROWS = 6, 15
 #: Questions of the reliability diagram, and bins of the predicted mean.
 QUESTIONS = {"p1": "1 or more", "p5": "5 or more", "p10": "10 or more"}
+#: And of its table.
+ASKED = {**QUESTIONS, "escalation": "at least twice the mean of the last 12 months"}
 BINS = {"all": "all forecasts", "<0.5": "under 0.5", "0.5-2": "0.5 to 2", "2-5": "2 to 5", "5+": "5 or more"}
 MEMBER_NAMES = {
     "conflictology": "conflictology (own last 12 months)",
@@ -162,10 +164,24 @@ def reliability_section(result: ForecastResult) -> dict[str, Any]:
         found[target] = {
             "diagram": charts.reliability_chart(chances, QUESTIONS) if len(chances) else None,
             "pit": charts.pit_chart(pit) if len(pit) and pit["cases"].sum() else None,
-            "chances": rows_of(chances),
+            "chances": rows_of(mine[mine["question"].isin(list(ASKED))]),
+            "quiet": _quiet(mine),
             "pit_rows": rows_of(pit),
             "bins": _bins(mine[mine["question"] == "interval"]),
         }
+    return found
+
+
+def _quiet(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Regions without a count for months: how many with at least one were forecast and observed, by year."""
+    found = []
+    for question, months in (("quiet_6", 6), ("quiet_12", 12)):
+        for row in rows_of(rows[rows["question"] == question].sort_values("predicted_mean")):
+            year = "all" if row.predicted_mean == "all" else str(row.predicted_mean)
+            figures = {"cases": f"{int(row.cases):,}", "forecast": f"{row.cases * row.forecast:.1f}"}
+            found.append(
+                {"months": months, "year": year, **figures, "observed": round(row.cases * row.frequency)}
+            )
     return found
 
 

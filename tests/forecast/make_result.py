@@ -22,6 +22,7 @@ from harmattan.training.evaluation.reliability import (
     reliability_table,
     score_forecasts,
 )
+from harmattan.training.evaluation.scores import escalation_level
 from harmattan.training.margins import empirical, negative_binomial, stack
 
 HORIZONS = (1, 2, 3, 4, 5, 6)
@@ -184,11 +185,13 @@ def make_told(panel: Panel, target: str, horizon: int, rng: np.random.Generator)
     recent = [counts[row - 11 : row + 1] for row in rows]
     origins = [panel.months[row] for row in rows]
     observed = counts[rows + horizon]
-    nothing = np.full(observed.shape, np.nan)
-    means = np.stack([window.mean(axis=0) for window in recent])
-    values = measure(negative_binomial(means + 0.1, np.array(4.0)), observed, nothing)
-    plain = measure(stack([empirical(window) for window in recent]), observed, nothing)["crps_exact"]
-    return score_forecasts(target, horizon, origins, panel.region_ids, values, plain, observed, rng)
+    history = np.stack(recent)
+    means, grown = history.mean(axis=1), escalation_level(history)
+    values = measure(negative_binomial(means + 0.1, np.array(4.0)), observed, grown)
+    plain = measure(stack([empirical(window) for window in recent]), observed, grown)["crps_exact"]
+    return score_forecasts(
+        target, horizon, origins, panel.region_ids, values, plain, observed, rng, history=history
+    )
 
 
 def make_judged(panel: Panel, rng: np.random.Generator) -> pd.DataFrame:

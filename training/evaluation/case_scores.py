@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DRAWS = 1000
 #: Counts whose exceedance is asked.
 THRESHOLDS = (1, 5, 10)
+SCORES = ("crps", "crps_log", "ignorance", "interval_90")
 PROBABILITIES = (*(f"p{k}" for k in THRESHOLDS), "p_escalation")
 
 
@@ -45,7 +46,8 @@ class CaseScores:
         (origins, regions): the count from which on a month is an escalation; NaN where there was no event in 12 months.
     values : mapping of str to numpy.ndarray
         (members, origins, regions), NaN where not observed: ``mean`` (counts), ``crps, crps_log, ignorance,
-        interval_90`` (lower is better), ``pit``, and the probabilities ``p1, p5, p10, p_escalation``.
+        interval_90`` (lower is better), the parts of the CRPS ``crps_dispersion, crps_over, crps_under``, ``pit``, and
+        the probabilities ``p1, p5, p10, p_escalation``.
     """
 
     target: str
@@ -128,7 +130,8 @@ def measure(
     Returns
     -------
     dict of str to numpy.ndarray
-        (..., regions) each. Of the draws: ``crps, crps_log, ignorance, interval_90``. Of the distribution itself:
+        (..., regions) each. Of the draws: ``crps, crps_log, ignorance, interval_90``, and two parts of the CRPS
+        (:func:`crps_parts`). Of the distribution itself:
         ``mean``, ``crps_exact``, ``pit_low`` and ``pit_high`` (the step of its distribution function that the outcome
         falls on), ``low`` and ``high`` (of the 80 % interval), ``p1, p5, p10, p_escalation``.
     """
@@ -138,9 +141,11 @@ def measure(
     ends = [drawn.quantile([(rank + 0.5 - 1e-9) / draws])[0] for rank in _ranks(draws)]
     threshold = np.broadcast_to(np.nan_to_num(escalation, nan=1.0).astype(np.int64), shape)
     low, high = margins.quantile([0.1, 0.9])
+    crps = drawn.crps(y)
     return {
         "mean": margins.mean,
-        "crps": drawn.crps(y),
+        "crps": crps,
+        **crps_parts(drawn, y, crps),
         "crps_log": drawn.crps(y, log=True),
         "ignorance": _ignorance(drawn, y, draws),
         "interval_90": _interval_score(y, ends, draws),
@@ -151,6 +156,47 @@ def measure(
         "high": high.astype(float),
         **{f"p{k}": margins.prob_at_least(k) for k in THRESHOLDS},
         "p_escalation": np.where(np.isfinite(escalation), margins.prob_at_least(threshold), np.nan),
+    }
+
+
+#: The parts of the CRPS, which sum to it.
+CRPS_PARTS = ("crps_dispersion", "crps_over", "crps_under")
+
+
+def crps_parts(margins: Margins, observed: np.ndarray, crps: np.ndarray) -> dict[str, np.ndarray]:
+    """Two of the three parts of the CRPS: what spread alone costs, and what was forecast too high beyond that.
+
+    Dispersion is the score of an outcome at the median, where no forecast can do better; the rest is over-forecast
+    where the outcome lies below the median, and under-forecast where it lies above.
+
+    Parameters
+    ----------
+    margins : Margins
+        Shape (...).
+    observed, crps : numpy.ndarray
+        Outcomes, counts, and the score of the same distributions, (...).
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``crps_dispersion, crps_over``, (...) each, counts, >= 0; what is left of ``crps`` was forecast too low.
+
+    Notes
+    -----
+    The decomposition of the R package scoringutils (Bosse et al. 2022, doi:10.48550/arXiv.2205.07090).
+
+    Examples
+    --------
+    >>> from harmattan.training.margins import empirical
+    >>> law, came = empirical(np.array([[2], [3], [4], [5], [6]])), np.array([0])
+    >>> {name: v.round(2).tolist() for name, v in crps_parts(law, came, law.crps(came)).items()}
+    {'crps_dispersion': [0.4], 'crps_over': [2.8]}
+    """
+    median = margins.quantile([0.5])[0]
+    dispersion = np.minimum(margins.crps(median), crps)
+    return {
+        "crps_dispersion": dispersion,
+        "crps_over": np.where(observed < median, crps - dispersion, 0.0),
     }
 
 
@@ -202,7 +248,8 @@ def score_record(record: Record, rng: np.random.Generator) -> CaseScores:
     history = np.asarray(record.history, float)
     low, high = (_held(record.values[name], draws) / draws for name in ("pit_low", "pit_high"))
     values = {
-        **{name: record.values[name] for name in ("crps", "crps_log", "ignorance", "interval_90")},
+        **{name: record.values[name] for name in (*SCORES, *CRPS_PARTS[:2])},
+        "crps_under": record.values["crps"] - sum(record.values[name] for name in CRPS_PARTS[:2]),
         "pit": low + uniform * (high - low),
         **{name: (draws - _held(1 - record.values[name], draws)) / draws for name in PROBABILITIES},
         "mean": record.values["mean"],

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..models.catalogue import BASELINES, RIVAL
-from .case_scores import CaseScores, score_record
+from .case_scores import CRPS_PARTS, SCORES, CaseScores, score_record
 from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
 from .diagnostics import binned_reliability, coverage, covered, pit_table, pooled_rankings
 from .leave_one_out import leave_one_out
@@ -147,11 +147,12 @@ def leaderboard(scored: Sequence[CaseScores], rng: np.random.Generator) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        ``target, member, horizon, cases, months``; mean ``crps, crps_log, ignorance, interval_90``; ``brier_1,
-        brier_5, brier_10, ap_1, ap_5, ap_10`` and the same for ``onset`` and ``escalation``; ``coverage_50`` to
-        ``coverage_90``; ``skill_vs_conflictology, skill_low, skill_high``; ``best_baseline, skill_vs_best, best_low,
-        best_high, dm_p, clear, verdict`` on CRPS; ``ignorance_rival, ignorance_skill, ignorance_low,
-        ignorance_high, ignorance_clear``. Skill is a fraction, intervals are 95 %.
+        ``target, member, horizon, cases, months``; mean ``crps, crps_log, ignorance, interval_90``, and
+        ``crps_dispersion, crps_over, crps_under``, which sum to ``crps``; ``brier_1, brier_5, brier_10, ap_1, ap_5,
+        ap_10`` and the same for ``onset`` and ``escalation``; ``coverage_50`` to ``coverage_90``;
+        ``skill_vs_conflictology, skill_low, skill_high``; ``best_baseline, skill_vs_best, best_low, best_high, dm_p,
+        clear, verdict`` on CRPS; ``ignorance_rival, ignorance_skill, ignorance_low, ignorance_high,
+        ignorance_clear``. Skill is a fraction, intervals are 95 %.
     """
     rows = []
     for s in scored:
@@ -187,8 +188,7 @@ def leaderboard(scored: Sequence[CaseScores], rng: np.random.Generator) -> pd.Da
 
 
 def _means(scored: CaseScores, member: str) -> dict[str, float]:
-    names = ("crps", "crps_log", "ignorance", "interval_90")
-    return {name: scored.mean(member, name) for name in names}
+    return {name: scored.mean(member, name) for name in (*SCORES, *CRPS_PARTS)}
 
 
 def _skill(

@@ -32,18 +32,17 @@ def quiet_table(records: Sequence[Record]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``target, quiet_months, member, horizon, year, cases, predicted, observed, ratio, log_score, log_skill, brier``:
+        ``target, quiet_months, member, horizon, year, cases, predicted, observed, ratio, log_score, log_skill, brier,
+        brier_skill``:
         sums of the chances and of the outcomes, the second as a multiple of the first; mean log and Brier score, and
-        the share of the log score saved against stating the observed frequency everywhere. ``year`` is that of the
+        the share of each that is saved against stating the observed frequency everywhere. ``year`` is that of the
         target month, or ``all``.
     """
     rows = []
     for record in records:
         years = np.array([(origin + record.horizon).year for origin in record.origins])
-        seen = np.isfinite(record.observed)
         for months in QUIET_MONTHS:
-            past = np.asarray(record.history, float)[:, -months:]
-            quiet = seen & np.isfinite(past).all(axis=1) & (np.nan_to_num(past).sum(axis=1) == 0)
+            quiet = quiet_cases(record.history, record.observed, months)
             for member in (m for m in SHOWN if m in record.members):
                 chance = record.of(member, "p1")
                 for year in (ALL, *np.unique(years)):
@@ -55,9 +54,35 @@ def quiet_table(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def quiet_cases(history: np.ndarray, observed: np.ndarray, months: int) -> np.ndarray:
+    """Where there was no count for so many months and the outcome is known.
+
+    Parameters
+    ----------
+    history : numpy.ndarray
+        Counts up to each origin, (origins, months, regions); NaN where not observed.
+    observed : numpy.ndarray
+        Outcomes, (origins, regions); NaN where not observed.
+    months : int
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, (origins, regions).
+
+    Examples
+    --------
+    >>> quiet_cases(np.array([[[1.0, 0.0], [0.0, 0.0]]]), np.array([[2.0, 3.0]]), 2).tolist()
+    [[False, True]]
+    """
+    past = np.asarray(history, float)[:, -months:]
+    none = np.isfinite(past).all(axis=1) & (np.nan_to_num(past).sum(axis=1) == 0)
+    return np.asarray(np.isfinite(observed) & none)
+
+
 COLUMNS = [
     *("target", "quiet_months", "member", "horizon", "year", "cases", "predicted", "observed", "ratio"),
-    *("log_score", "log_skill", "brier"),
+    *("log_score", "log_skill", "brier", "brier_skill"),
 ]
 
 
@@ -67,6 +92,7 @@ def _scores(chance: np.ndarray, happened: np.ndarray) -> dict[str, float]:
     score = float(-np.where(happened, np.log(p), np.log1p(-p)).mean())
     usual = float(-np.where(happened, np.log(rate), np.log1p(-rate)).mean())
     predicted, observed = float(chance.sum()), float(happened.sum())
+    brier, spread = float(((chance - happened) ** 2).mean()), float(happened.var())
     return {
         "cases": len(chance),
         "predicted": predicted,
@@ -74,5 +100,6 @@ def _scores(chance: np.ndarray, happened: np.ndarray) -> dict[str, float]:
         "ratio": observed / predicted if predicted > 0 else np.nan,
         "log_score": score,
         "log_skill": 1 - score / usual,
-        "brier": float(((chance - happened) ** 2).mean()),
+        "brier": brier,
+        "brier_skill": 1 - brier / spread if spread > 0 else np.nan,
     }

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from .diagnostics import MEAN_EDGES, MEAN_NAMES
-from .scores import reliability
+from .quiet_places import ALL, QUIET_MONTHS, quiet_cases
+from .scores import escalation_level, reliability
 
 #: Counts whose exceedance is judged, and central intervals whose coverage is.
 THRESHOLDS, LEVELS = (1, 5, 10), (0.5, 0.8, 0.9)
@@ -62,6 +63,11 @@ class ForecastRecord:
         Probability of at least k, (origins, regions), by k.
     fitted : pandas.Period or None
         The last month that the parameters of the last forecast have seen; None where that is its origin.
+    escalation : numpy.ndarray or None
+        Probability of at least twice the mean of the last 12 months, (origins, regions).
+    history : numpy.ndarray or None
+        Counts of the 12 months up to the last one published, (origins, 12, regions); None where they are not known, and
+        nothing is asked of escalations and quiet regions.
     """
 
     target: str
@@ -77,6 +83,8 @@ class ForecastRecord:
     crps_reference: np.ndarray
     chance: Mapping[int, np.ndarray]
     fitted: pd.Period | None = None
+    escalation: np.ndarray | None = None
+    history: np.ndarray | None = None
 
 
 def score_forecasts(
@@ -89,12 +97,13 @@ def score_forecasts(
     observed: np.ndarray,
     rng: np.random.Generator,
     fitted: pd.Period | None = None,
+    history: np.ndarray | None = None,
 ) -> ForecastRecord:
     """What a model's forecasts from some origins come to, once the outcomes are known.
 
     Parameters
     ----------
-    target, horizon, origins, region_ids, fitted
+    target, horizon, origins, region_ids, fitted, history
         See :class:`ForecastRecord`.
     values : mapping of str to numpy.ndarray
         (origins, regions): what :func:`harmattan.training.evaluation.case_scores.measure` gives of the model.
@@ -134,6 +143,8 @@ def score_forecasts(
         crps_reference=np.where(seen, crps_reference, np.nan),
         chance={k: values[f"p{k}"] for k in THRESHOLDS},
         fitted=fitted,
+        escalation=values["p_escalation"],
+        history=history,
     )
 
 
@@ -150,6 +161,9 @@ def reliability_table(records: Iterable[ForecastRecord]) -> pd.DataFrame:
     pandas.DataFrame
         ``target, question, predicted_mean, low, high, cases, forecast, frequency``. Questions ``p1, p5, p10``: of the
         cases whose chance of at least k events lay in [low, high), the mean chance and the share in which it came.
+        ``escalation``: the same of at least twice the mean of the last 12 months, where that had any count.
+        ``quiet_6, quiet_12``: the same of at least one where there was none for so many months, by year of the target
+        month, which stands under ``predicted_mean``.
         ``pit``: the share of PIT values in [low, high), and the share that a reliable forecast has there.
         ``interval``: the share of outcomes inside the central interval from quantile ``low`` to ``high``, overall
         and by bins of the predicted mean.
@@ -169,18 +183,51 @@ def _of_target(target: str, parts: Sequence[ForecastRecord]) -> pd.DataFrame:
 
     observed, pit, mean = (cases([getattr(t, name) for t in parts]) for name in ("observed", "pit", "mean"))
     rows = [
-        _chances(k, observed >= k, np.clip(cases([t.chance[k] for t in parts]), 0, 1)) for k in THRESHOLDS
+        _chances(f"p{k}", observed >= k, np.clip(cases([t.chance[k] for t in parts]), 0, 1))
+        for k in THRESHOLDS
     ]
-    rows += [_pit(pit), _coverage(pit, mean)]
+    rows += [*_after_history(parts), _pit(pit), _coverage(pit, mean)]
     table = pd.concat(rows, ignore_index=True)
     table.insert(0, "target", target)
     return table[RELIABILITY_COLUMNS]
 
 
-def _chances(k: int, happened: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
+def _chances(question: str, happened: np.ndarray, chance: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame(reliability(happened, chance))
     table = table[table["cases"] > 0]
-    return table.assign(question=f"p{k}", predicted_mean="all")
+    return table.assign(question=question, predicted_mean="all")
+
+
+def _after_history(parts: Sequence[ForecastRecord]) -> list[pd.DataFrame]:
+    """What is asked where the months before are known: escalations, and quiet regions by year."""
+    grown: list[tuple[np.ndarray, np.ndarray]] = []
+    quiet: dict[tuple[int, str], list[np.ndarray]] = {}
+    for t in parts:
+        if t.history is None or t.escalation is None:
+            continue
+        level = escalation_level(t.history)
+        asked = np.isfinite(level) & np.isfinite(t.observed)
+        grown.append((t.observed[asked] >= level[asked], np.clip(t.escalation[asked], 0, 1)))
+        years = np.array([str((origin + t.horizon).year) for origin in t.origins])
+        for months in QUIET_MONTHS:
+            some = quiet_cases(t.history, t.observed, months)
+            for year in (ALL, *np.unique(years)):
+                rows = some if year == ALL else some & (years == year)[:, None]
+                each = np.array([rows.sum(), t.chance[1][rows].sum(), (t.observed[rows] >= 1).sum()], float)
+                quiet.setdefault((months, year), []).append(each)
+    if not grown:
+        return []
+    happened, chance = (np.concatenate(each) for each in zip(*grown, strict=True))
+    counted = [(months, year, *np.sum(each, axis=0)) for (months, year), each in sorted(quiet.items())]
+    table = pd.DataFrame(
+        [
+            (f"quiet_{months}", year, 0.0, 1.0, int(cases), predicted / cases, came / cases)
+            for months, year, cases, predicted, came in counted
+            if cases
+        ],
+        columns=RELIABILITY_COLUMNS[1:],
+    )
+    return [each for each in (_chances("escalation", happened, chance), table) if len(each)]
 
 
 def _pit(pit: np.ndarray) -> pd.DataFrame:

@@ -33,8 +33,8 @@ __all__ = [
 
 #: Lowest count of each of the eleven bins of the ignorance score: 0, 1-2, 3-5, ... 501-1000, more than 1000.
 IGNORANCE_EDGES = (0, 1, 3, 6, 11, 26, 51, 101, 251, 501, 1001)
-#: Bins of forecast probability in a reliability table.
-RELIABILITY_EDGES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+#: Bins of forecast probability in a reliability table; fine where it is small: most regions are quiet.
+RELIABILITY_EDGES = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 def crps(observed: np.ndarray, draws: np.ndarray, *, log: bool = False, ordered: bool = False) -> np.ndarray:

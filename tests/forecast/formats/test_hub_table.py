@@ -146,3 +146,18 @@ def test_the_wide_table_agrees_with_the_hub_table() -> None:
         by[("quantile", level)] for level in ("0.1", "0.5", "0.9")
     ]
     assert row["p_ge_5"] == pytest.approx(1 - by[("cdf", "4")])
+
+
+def test_an_escalation_is_a_month_of_twice_the_last_twelve() -> None:
+    ids = RESULT.panel.region_ids
+    level = np.full(len(ids), np.nan)
+    level[:2] = 1.0, 4.0
+    wide = hub.wide_table(RESULT.draws, RESULT.regions.frame, {"events": level})
+    rows = wide[(wide.target == "events") & (wide.horizon == 2)].set_index("region_id")
+    at = RESULT.draws["events"].horizons.index(2)
+    for i, region in enumerate(ids[:2]):
+        came = (RESULT.draws["events"].values[:, at, i] >= level[i]).mean()
+        assert rows.p_escalation[region] == pytest.approx(came, abs=1e-6)
+    assert rows.p_escalation[ids[0]] == pytest.approx(rows.p_ge_1[ids[0]], abs=1e-6)
+    assert rows.p_escalation[list(ids[2:])].isna().all()
+    assert wide[wide.target == "deaths"].escalation_from.isna().all()

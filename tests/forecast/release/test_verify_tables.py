@@ -73,6 +73,7 @@ def put(column: str, row: int, value: object) -> Callable[[pd.DataFrame], pd.Dat
 Damage = tuple[str, str, Callable[[Path], object]]
 WIDE: list[Damage] = [
     ("wide.csv", "wide agrees", csv_change(put("p_ge_1", 4, "0.123"))),
+    ("wide.csv", "wide agrees", csv_change(put("p_escalation", 4, "0.123"))),
     ("wide.csv", "wide agrees", csv_change(lambda t: t.drop(index=3))),
     ("wide.csv", "wide agrees", csv_change(lambda t: pd.concat([t, t.tail(1)]))),
     ("wide.csv", "wide agrees", csv_change(lambda t: t[t["region_id"] != "MLI-north"])),

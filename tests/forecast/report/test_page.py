@@ -339,6 +339,17 @@ def test_reliability_is_drawn_and_tabled_for_each_target(page: Page, html: str) 
     assert re.search(rf"<td>1 or more</td><td class=\"n\">{band}</td><td class=\"n\">{row.cases}</td>", html)
 
 
+def test_quiet_regions_are_forecast_against_observed_by_year(html: str) -> None:
+    table = make_result().reliability.query("question == 'quiet_6' and target == 'events'")
+    rows = re.findall(r"<td>6 months</td><td>(\w+)</td>(.*?)</tr>", html)
+    assert [year for year, _ in rows[: len(table)]] == sorted(table.predicted_mean)
+    assert "all" in set(table.predicted_mean)
+    for (_, cells), row in zip(rows, table.sort_values("predicted_mean").itertuples(), strict=False):
+        numbers = re.findall(r">([\d.,]+)</td>", cells)
+        came = round(row.cases * row.frequency)
+        assert numbers == [f"{row.cases:,}", f"{row.cases * row.forecast:.1f}", str(came)]
+
+
 def test_a_run_without_reliability_says_nothing_of_it() -> None:
     bare = render(make_result(reliability=pd.DataFrame(), rehearsal=pd.DataFrame()))
     assert "chance given" not in bare

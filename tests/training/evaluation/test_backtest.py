@@ -101,7 +101,15 @@ def test_every_measure_is_that_of_the_draws(panel: Panel, name: str) -> None:
     }
     for measure, values in expected.items():
         np.testing.assert_allclose(record.of(name, measure)[0], values, rtol=1e-9, err_msg=measure)
+    # scoringutils' decomposition: the score of the median, and what is missing to the score of the outcome.
+    median = np.sort(x, axis=0)[(DRAWS - 1) // 2]
     judged = score_record(record, np.random.default_rng(1))
+    parts = [judged.of(name, f"crps_{part}")[0] for part in ("dispersion", "over", "under")]
+    np.testing.assert_allclose(parts[0], scores.crps(median, x), atol=1e-9)
+    np.testing.assert_allclose(sum(parts), expected["crps"], rtol=1e-9)
+    assert (np.array(parts) >= -1e-12).all()
+    np.testing.assert_allclose(parts[1][y >= median], 0.0, atol=1e-12)
+    np.testing.assert_allclose(parts[2][y <= median], 0.0, atol=1e-12)
     uniform = np.random.default_rng(1).random((1, 8))[0]
     np.testing.assert_allclose(judged.of(name, "pit")[0], scores.randomised_pit(y, x, uniform), atol=1e-12)
     for k in (1, 5, 10):

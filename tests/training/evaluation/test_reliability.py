@@ -13,6 +13,7 @@ from harmattan.training.evaluation.reliability import (
     reliability_table,
     score_forecasts,
 )
+from harmattan.training.evaluation.scores import escalation_level
 from harmattan.training.margins import negative_binomial
 
 ORIGINS = tuple(pd.period_range("2022-01", periods=40, freq="M"))
@@ -40,6 +41,32 @@ def test_a_true_forecast_comes_true_as_often_as_it_says() -> None:
     assert (abs(enough.forecast - enough.frequency) <= error).all()
     interval = table[(table.question == "interval") & (table.predicted_mean == "all")]
     assert np.allclose(interval.frequency, [0.5, 0.8, 0.9], atol=0.03)
+
+
+def test_escalations_and_quiet_regions_are_what_one_counts_by_hand() -> None:
+    rng = np.random.default_rng(4)
+    history = rng.poisson(0.15, (len(ORIGINS), 12, len(REGIONS))).astype(float)
+    observed = rng.poisson(0.3, (len(ORIGINS), len(REGIONS))).astype(float)
+    observed[0] = np.nan
+    level = escalation_level(history)
+    values = measure(negative_binomial(np.full(observed.shape, 0.4), np.array(1.0)), observed, level)
+    made = score_forecasts(
+        "events", 2, ORIGINS, REGIONS, values, observed, observed, np.random.default_rng(1), history=history
+    )
+    table = reliability_table([made])
+    asked = np.isfinite(level) & np.isfinite(observed)
+    grown = table[table.question == "escalation"]
+    assert grown.cases.sum() == asked.sum() > 500
+    assert (grown.cases * grown.frequency).sum() == pytest.approx((observed >= level)[asked].sum())
+    assert (grown.cases * grown.forecast).sum() == pytest.approx(values["p_escalation"][asked].sum())
+    quiet = (history.sum(axis=1) == 0) & np.isfinite(observed)
+    rows = table[table.question == "quiet_12"].set_index("predicted_mean")
+    assert rows.cases["all"] == quiet.sum() == rows.cases.drop("all").sum()
+    assert rows.frequency["all"] == pytest.approx((observed[quiet] >= 1).mean())
+    later = np.array([(o + 2).year == 2025 for o in ORIGINS])
+    assert rows.cases["2025"] == quiet[later].sum()
+    # Without the months before nothing is asked of either.
+    assert not reliability_table([world()]).question.isin(["escalation", "quiet_6", "quiet_12"]).any()
 
 
 def test_a_forecast_of_twice_as_much_is_found_out() -> None:

@@ -60,7 +60,7 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
 def _escalation_levels(result: ForecastResult) -> dict[str, np.ndarray]:
     """By target, the count that is twice the mean of the last 12 months, (regions,); NaN where these had none."""
     from ...data.panel import TARGETS
-    from ...training.evaluation.scores import escalation_level
+    from ...training.evaluation import escalation_level
     from ...training.parts import with_parts
 
     panel, levels = with_parts(result.panel, list(result.draws)), {}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         reliability_table,
         score_forecasts,
     )
-    from .scores import interval_coverage, randomised_pit
+    from .scores import escalation_level, interval_coverage, randomised_pit
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -55,6 +55,7 @@ __all__ = [
     "border_regions",
     "check_vault",
     "diebold_mariano",
+    "escalation_level",
     "evaluate",
     "interval_coverage",
     "measure",

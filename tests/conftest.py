@@ -70,7 +70,12 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def empty_store(once: Once) -> Path:
     """A folder with a new MLflow database, made in another process, as the main job does it."""
+    from sqlalchemy import Engine, event
+
     from harmattan.training.registry import store as stores
+
+    # Nobody pulls the plug in a test: a store need not wait for the disk after every write.
+    event.listen(Engine, "connect", lambda base, _: base.execute("pragma synchronous = off"))
 
     def fill(folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:

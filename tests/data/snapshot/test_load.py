@@ -129,6 +129,7 @@ def test_digest_is_that_of_the_shipped_panel() -> None:
     assert replace(panel, cells=None).digest() == REGION_DIGEST
 
 
+@pytest.mark.slow
 def test_shipped_files_are_those_of_the_real_data(real_data: Path, folder: Path, tmp_path: Path) -> None:
     make_snapshot(
         real_data / "ged241_west_africa.csv",

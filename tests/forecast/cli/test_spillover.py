@@ -21,6 +21,16 @@ def data(tmp_path: Path) -> list[str]:
     return ["--panel", "panel.parquet", "--links", "links.csv", "--draws", "60"]
 
 
+_PLAIN: dict[tuple[str, ...], tuple[int, str, str]] = {}
+
+
+def plain(run: Run, data: list[str], *command: str) -> tuple[int, str, str]:
+    """What a command says of the small panel as JSON; asked once."""
+    if command not in _PLAIN:
+        _PLAIN[command] = run(command[0], *data, *command[1:], "--json")
+    return _PLAIN[command]
+
+
 def test_spillover_writes_every_table_and_prints_one(run: Run, data: list[str], tmp_path: Path) -> None:
     code, out, _ = run("spillover", *data, "--out", "found")
     assert code == 0
@@ -31,7 +41,7 @@ def test_spillover_writes_every_table_and_prints_one(run: Run, data: list[str], 
 
 
 def test_spillover_twice_is_the_same(run: Run, data: list[str]) -> None:
-    first, again = (run("spillover", *data, "--json") for _ in range(2))
+    first, again = plain(run, data, "spillover"), run("spillover", *data, "--json")
     assert first == again
     assert json.loads(first[1])["origin"] == "2006-12"
 
@@ -171,15 +181,12 @@ def test_an_origin_behind_the_vault_is_refused(run: Run) -> None:
 
 def test_another_kernel_gives_another_answer(run: Run, data: list[str], tmp_path: Path) -> None:
     for command in (["spillover"], ["scenario", "--set", "AAA-1=5"]):
-        plain, other = (
-            run(command[0], *data, *command[1:], *more, "--json")
-            for more in ([], ["--decay", "2", "--saturation", "3"])
-        )
-        assert (plain[0], other[0]) == (0, 0)
-        assert plain[1] != other[1]
-    assert run("spillover", *data, "--saturation", "3", "--out", "found")[0] == 0
-    stored = json.loads((tmp_path / "found" / "diffusion.json").read_text())
-    assert stored["kernel"] == {"decay": None, "saturation": 3.0, "common_border": "length"}
+        more = ("--decay", "2", "--saturation", "3", "--out", command[0])
+        usual, other = plain(run, data, *command), run(command[0], *data, *command[1:], *more, "--json")
+        assert (usual[0], other[0]) == (0, 0)
+        assert usual[1] != other[1]
+    stored = json.loads((tmp_path / "spillover" / "diffusion.json").read_text())
+    assert stored["kernel"] == {"decay": 2.0, "saturation": 3.0, "common_border": "length"}
 
 
 def test_a_scenario_prints_and_writes_its_difference(run: Run, data: list[str], tmp_path: Path) -> None:

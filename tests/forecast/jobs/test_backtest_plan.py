@@ -56,7 +56,7 @@ PANELS: dict[str, Callable[[], Panel]] = {
 def test_every_forecast_is_a_number(what: str) -> None:
     panel = PANELS[what]()
     tables = harmattan.backtest(
-        panel, origins=("2007-03", "2007-08"), horizons=(1, 3), members=MEMBERS, workers=1
+        panel, origins=("2007-06", "2007-08"), horizons=(1, 3), members=MEMBERS, workers=1
     )
     cases = tables.cases
     assert set(MEMBERS) | {"pool"} <= set(cases["member"])
@@ -68,16 +68,10 @@ def test_every_forecast_is_a_number(what: str) -> None:
     assert board["verdict"].ne("").all()
     outcomes = np.where(panel.observed, panel.measure("events"), np.nan)[75:83]
     assert cases["observed"].max() <= np.nanmax(outcomes)
-
-
-def test_a_quiet_world_is_forecast_quiet() -> None:
-    panel = PANELS["no event anywhere"]()
-    tables = harmattan.backtest(
-        panel, origins=("2007-03", "2007-08"), horizons=(1,), members=MEMBERS, workers=1
-    )
-    pool = tables.cases[tables.cases["member"] == "pool"]
-    assert pool["mean"].max() < 0.05
-    assert pool["crps"].max() < 0.01
+    if not panel.measure("events").any():  # a quiet world is forecast quiet
+        pool = cases[cases["member"] == "pool"]
+        assert pool["mean"].max() < 0.05
+        assert pool["crps"].max() < 0.01
 
 
 @pytest.mark.parametrize("horizon", [14, 36])

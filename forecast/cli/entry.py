@@ -21,7 +21,8 @@ from .options import options
 from .output import Output
 from .publish import publish
 from .releases import prune, releases, status, verify, withdraw
-from .spillover import scenario, spillover
+from .scenario import analogues, scenario
+from .spillover import spillover
 from .tools import config, doctor
 from .watch import watch
 
@@ -151,6 +152,7 @@ for function in (
     backtest,
     spillover,
     scenario,
+    analogues,
     watch,
     train,
     promote,

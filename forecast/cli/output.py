@@ -73,6 +73,12 @@ def records(table: pd.DataFrame, digits: int = 10) -> Any:
     return json.loads(table.to_json(orient="records", double_precision=digits))
 
 
+def table_text(table: pd.DataFrame, columns: str) -> str:
+    """Some columns as plain text, as far as the table has them."""
+    shown = table[[c for c in columns.split() if c in table]]
+    return str(shown.to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep=""))
+
+
 def write_texts(texts: Mapping[str, str], out: Path) -> list[str]:
     """Write files into a folder; their paths, or a :class:`ReleaseError` where that cannot be done."""
     try:

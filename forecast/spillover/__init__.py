@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .analogues import Analogues, find_analogues, past_changes, scenario_warnings
     from .attribution import (
         SPANS,
         SPILLOVER_COLUMNS,
@@ -36,6 +37,7 @@ __all__ = [
     "SHOCK_RATE_DISTINGUISHABLE",
     "SPANS",
     "SPILLOVER_COLUMNS",
+    "Analogues",
     "ModelAtOrigin",
     "Scenario",
     "Spillover",
@@ -43,9 +45,11 @@ __all__ = [
     "border_rng",
     "effects",
     "exact_answers",
+    "find_analogues",
     "grades_of",
     "kernel_of",
     "parse_change",
+    "past_changes",
     "plan_from_table",
     "plan_of",
     "prepare",
@@ -53,6 +57,7 @@ __all__ = [
     "robust_share",
     "run_scenario",
     "run_spillover",
+    "scenario_warnings",
     "shock_words",
     "simulate_scenario",
     "simulate_worlds",

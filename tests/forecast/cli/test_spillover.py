@@ -220,3 +220,22 @@ def test_placebos_on_a_small_panel(run: Run, data: list[str]) -> None:
     assert len(about["data_hash"]) == 64
     assert set(tables) == {"about", "placebo_borders", "placebo_time"}
     assert np.all([0 <= row["p_permuted"] <= 1 for row in tables["placebo_borders"]])
+
+
+def test_a_scenario_says_what_is_beyond_the_record_and_what_such_changes_brought(
+    run: Run, data: list[str]
+) -> None:
+    code, out, _ = run("scenario", *data, "--set", "AAA-1=2000", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert "read its direction, not its size" in found["warnings"][0]
+    assert found["past_changes"][0]["cases"] == 0
+
+
+def test_analogues_are_listed_and_written(run: Run, data: list[str], tmp_path: Path) -> None:
+    source = [d for d in data if d not in ("--draws", "60")]
+    code, out, _ = run("analogues", "AAA-1", *source, "--out", "found")
+    assert code == 0
+    assert "past months most like" in out
+    assert "next door" in out
+    assert {p.name for p in (tmp_path / "found").iterdir()} == {"analogues.csv", "analogues_summary.csv"}

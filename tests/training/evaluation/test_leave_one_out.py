@@ -25,10 +25,10 @@ def table() -> pd.DataFrame:
 
 def test_who_knows_the_truth_is_worth_most_and_who_doubles_it_is_worth_least(table: pd.DataFrame) -> None:
     assert list(table.index) == ["", *MEMBERS]
-    assert table.worth["pool"] > 0 > table.worth["twice"]
-    assert table.worth.drop("").idxmax() == "pool"
-    assert (table.worth_low <= table.worth).all()
-    assert (table.worth <= table.worth_high).all()
+    assert table.loss_without["pool"] > 0 > table.loss_without["twice"]
+    assert table.loss_without.drop("").idxmax() == "pool"
+    assert (table.loss_without_low <= table.loss_without).all()
+    assert (table.loss_without <= table.loss_without_high).all()
 
 
 @pytest.mark.parametrize("missing", [False, True])
@@ -45,14 +45,14 @@ def test_figures_are_those_of_a_plain_loop(missing: bool) -> None:
                 steps = np.arange(wide.points) >= y
                 errors.append(float(((wide.cdf[region] - steps) ** 2).sum()))
     assert table.crps["twice"] == pytest.approx(np.mean(errors), rel=1e-9)
-    assert table.worth["twice"] == pytest.approx(1 - table.crps[""] / table.crps["twice"], rel=1e-9)
+    assert table.loss_without["twice"] == pytest.approx(1 - table.crps[""] / table.crps["twice"], rel=1e-9)
     assert table.best_baseline[""] == "conflictology_12"
 
 
 def test_a_pool_of_one_has_nobody_to_leave_out() -> None:
     table = leave_one_out([record_of(("pool",))], np.random.default_rng(1))
     assert table.left_out.tolist() == [""]
-    assert table.worth.tolist() == [0.0]
+    assert table.loss_without.tolist() == [0.0]
 
 
 def test_every_member_has_a_verdict(table: pd.DataFrame) -> None:

@@ -139,6 +139,7 @@ def train(
     origins : int
         Past origins to learn from and to be judged on; those whose outcome is not known yet teach nothing.
     """
+    from ..training.evaluation import part_origins, parts_table
     from ..training.evaluation.leaderboard import border_regions, evaluate
     from ..training.pool.learning import learn_pool
     from .last_month import judged_record, record_tables
@@ -171,13 +172,20 @@ def train(
     template = _template(errors, problems, settings)
     first = next((r for r in records[target] if r.horizon == 1), None)
     judged = judged_record(first, template, settings)
+    every = [record for each in records.values() for record in each]
     trained = _trained_model(
         settings,
         problems,
         recipe,
         done,
         template,
-        {"scores": board, **record_tables(forecasts, target), "judged": judged},
+        {
+            "scores": board,
+            **record_tables(forecasts, target),
+            "judged": judged,
+            "part_scores": parts_table(every, settings.seed),
+            "part_origins": part_origins(every),
+        },
         learned,
         backtest={"origins": origins, "first": str(records[target][0].origins[0])},
     )
@@ -313,6 +321,7 @@ def _recent(
         workers=settings.workers,
         warm_up=WARM_UP,
         progress=progress,
+        parts=settings.parts,
     )
     return {target: [r for r in records if r.target == target] for target in problems}
 

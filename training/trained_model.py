@@ -126,7 +126,7 @@ class TrainedModel:
         return f"{name}.json" in self.files
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table of the record: ``scores, reliability, rehearsal, judged, part_scores``, and those of watch lists."""
+        """A table of the record: ``scores, reliability, rehearsal, judged``, those of parts and of watch lists."""
         stored = self._read(f"{name}.json", json.loads)
         table = pd.DataFrame(stored["rows"], columns=stored["columns"])
         # JSON has no word for "not a number": a column of nothing else comes back as objects.
@@ -153,6 +153,12 @@ class TrainedModel:
             return None
         known = self.has_table("watch_origins")
         return self.table("watch_origins") if known else pd.DataFrame(columns=list(LIST_SCORES))
+
+    @cached_property
+    def past_parts(self) -> pd.DataFrame:
+        """Scores of the parts at recent origins, month by month; empty where parts were not scored."""
+        known = self.has_table("part_origins")
+        return self.table("part_origins") if known else pd.DataFrame(columns=["target"])
 
     @property
     def card_text(self) -> str:

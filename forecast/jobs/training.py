@@ -21,7 +21,7 @@ from ...data.errors import HarmattanError, ModelError, TrackingError
 from ...training.registry.store import short_reason
 from ..inputs import Inputs, load_inputs, with_targets
 from ..settings import Settings
-from ..tracking import card_text, children, draw_plots, metrics, profile, seconds, state_of_code
+from ..tracking import card_text, children, draw_plots, metrics, part_metrics, profile, seconds, state_of_code
 
 if TYPE_CHECKING:
     from ...training.registry.gate import Verdict
@@ -36,8 +36,8 @@ METRICS = {
     **{name: name for name in ("crps", "skill_vs_conflictology", "skill_vs_best", "ignorance")},
     **{name: name for name in ("coverage_50", "coverage_80", "coverage_90", "brier_1", "ap_1", "ap_onset")},
 }
-#: Columns of the parts (countries, border and interior) that become metrics.
-PARTS = {"crps": "crps", "skill_vs_best": "skill_vs_best"}
+#: Columns of scores by country, at borders and inside, that become metrics.
+PLACES = {"crps": "crps", "skill_vs_best": "skill_vs_best"}
 #: Columns of the scores of watch lists that become metrics; ``ratio`` is observed over forecast.
 LIST_METRICS = {name: name for name in ("auc", "ap", "log_skill", "ratio")}
 #: Files of a version's scored record.
@@ -170,19 +170,21 @@ def judge_challenger(
 ) -> tuple[Verdict, str]:
     """What the gate says of a challenger, and whom it faced: the champion, or the best baselines.
 
-    ``challenger`` holds the scores of :func:`scored`, ``trained`` is its model, whose watch lists are compared with the
-    champion's; ``seed`` draws the blocks of months, ``better`` asks for a gain; see
-    :func:`harmattan.training.registry.gate.decide` and ``with_lists`` there.
+    ``challenger`` holds the scores of :func:`scored`, ``trained`` is its model, whose watch lists and parts are
+    compared with the champion's; ``seed`` draws the blocks of months, ``better`` asks for a gain; see
+    :func:`harmattan.training.registry.gate.decide` and ``with_lists`` and ``with_parts`` there.
     """
-    from ...training.registry.gate import POOL, best_baselines, decide, with_lists
+    from ...training.registry.gate import POOL, best_baselines, decide, with_lists, with_parts
 
     rng = np.random.default_rng(np.random.SeedSequence([seed, 4]))
     mine = challenger[challenger["member"] == POOL]
     if champion is None:
-        return decide(best_baselines(challenger), mine, rng), "the best baselines"
+        verdict = with_parts(decide(best_baselines(challenger), mine, rng), None, trained.past_parts, rng)
+        return verdict, "the best baselines"
     theirs = champion.scores
     verdict = decide(theirs[theirs["member"] == POOL], mine, rng, better=better)
     verdict = with_lists(verdict, champion.trained.past_lists, trained.past_lists, rng)
+    verdict = with_parts(verdict, champion.trained.past_parts, trained.past_parts, rng)
     return verdict, f"version {champion.version}"
 
 
@@ -268,8 +270,8 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord
     tables["weights"] = pd.concat(
         [e.weights.assign(target=target) for target, e in training.evaluation.items()], ignore_index=True
     )
-    stored = trained.has_table("watch_scores")
-    tables["watch_scores"] = trained.table("watch_scores") if stored else pd.DataFrame()
+    for name in ("watch_scores", "part_scores"):
+        tables[name] = trained.table(name) if trained.has_table(name) else pd.DataFrame()
     board = tables["leaderboard"]
     pictures = draw_plots({**tables, "scores": board, "contributions": result.contributions})
     recipe_hash = hashlib.sha256(trained.recipe.to_json().encode()).hexdigest()
@@ -282,8 +284,9 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord
         params=configuration,
         metrics={
             **metrics(board[board["member"] == "pool"], METRICS),
-            **_parts(tables["splits"]),
+            **_places(tables["splits"]),
             **_lists(tables["watch_scores"]),
+            **part_metrics(tables["part_scores"]),
         },
         tags=_tags(trained, inputs, settings, recipe_hash),
         profile=profile(inputs.panel),
@@ -315,10 +318,10 @@ LIBRARIES = (
 )
 
 
-def _parts(splits: pd.DataFrame) -> dict[str, dict[int, float]]:
+def _places(splits: pd.DataFrame) -> dict[str, dict[int, float]]:
     """CRPS and skill of the pool by country, at borders and inside."""
     kept = splits[(splits["member"] == "pool") & splits["split"].isin(["country", "place"])]
-    return metrics(kept.assign(member=kept["part"]), PARTS)
+    return metrics(kept.assign(member=kept["part"]), PLACES)
 
 
 def _lists(scores: pd.DataFrame) -> dict[str, dict[int, float]]:

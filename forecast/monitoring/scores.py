@@ -15,7 +15,7 @@ from ...data.panel import Panel
 from ...training.distribution import Draws
 from ...training.evaluation.scores import interval_coverage, randomised_pit
 from ...training.margins import empirical
-from ...training.parts import with_parts
+from ...training.parts import part_of, with_parts
 from ..release import PastRelease, StatusEntry, coverage_of, outcome_of, readable, usable
 
 if TYPE_CHECKING:
@@ -161,12 +161,17 @@ def by_month(table: pd.DataFrame) -> pd.DataFrame:
 def alarms(months: pd.DataFrame, drift: pd.DataFrame | None = None) -> list[StatusEntry]:
     """What to say of the record by month, and of the inputs.
 
-    See :func:`by_month`, and :func:`harmattan.forecast.monitoring.drift.input_drift`.
+    See :func:`by_month`, and :func:`harmattan.forecast.monitoring.drift.input_drift`. Of parts only what is not well is
+    said, and never in red: with ten of them three bad months of one are chance.
     """
     found = []
-    for target in sorted(set(months["target"]), key=lambda t: t != "events"):
+    every = set(months["target"])
+    for target in sorted(every, key=lambda t: (part_of(t) in every, t != "events", t)):
         mine = months[months["target"] == target].sort_values("month")
-        found += [_skill(target, mine), _coverage(target, mine), _bias(target, mine)]
+        said = [_skill(target, mine), _coverage(target, mine), _bias(target, mine)]
+        if part_of(target) in every:
+            said = [replace(entry, level="amber") for entry in said if entry.level != "green"]
+        found += said
     if drift is not None and len(drift):
         found.append(_inputs(drift))
     return found

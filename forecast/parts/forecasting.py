@@ -18,6 +18,7 @@ from ...training.parts import (
     Division,
     Divisions,
     ShareModel,
+    civilian_division,
     divisions_of,
     part_of,
     split_draws,
@@ -134,8 +135,6 @@ def _civilians(
     if share is not None and share.name in parts and "events" in draws:
         against = parts[share.name].values
         return {CIVILIANS: share.draw(deaths, against, draws["events"].values, rng)}
-    civil, all_of = (np.nan_to_num(panel.measure(m)).astype(float) for m in (CIVILIANS, "deaths_best"))
-    counts = np.stack([civil, np.maximum(all_of - civil, 0)], axis=-1)
-    division = Division("deaths", "civilians", (CIVILIANS, "deaths_others"), counts, panel.observed)
+    division = civilian_division(panel)
     shares = ShareModel().at(division, panel.countries, row)
     return {CIVILIANS: split_draws(deaths, shares, rng)[CIVILIANS]}

@@ -128,6 +128,9 @@ def history_table(
     >>> history_table(Panel.from_frame(frame), months=1).to_dict("records")[0]["events"]
     0.0
     """
+    from ...training.parts import with_parts
+
+    panel = with_parts(panel, list(targets))
     asked = dict.fromkeys([*TARGETS.values(), *(TARGETS.get(t, t) for t in targets)])
     measures = [name for name in asked if name in panel.measures]
     table = panel.to_frame().tail(min(months, panel.shape[0]) * panel.shape[1]).reset_index(drop=True)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .late import leave_note, remove_note, track_release, why_untracked
     from .model_card import card_text
     from .plots import draw_plots
-    from .runs import POOL, children, metrics, profile, record_of, seconds, state_of_code
+    from .runs import POOL, children, metrics, part_metrics, profile, record_of, seconds, state_of_code
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -19,6 +19,7 @@ __all__ = [
     "draw_plots",
     "leave_note",
     "metrics",
+    "part_metrics",
     "profile",
     "record_of",
     "remove_note",

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Columns of the score table that become metrics, and what they are called there.
 METRICS = {"crps": "crps", "skill_vs_conflictology": "skill"}
 METRICS |= {name: name for name in ("coverage_50", "coverage_80", "coverage_90")}
+#: The same of the parts.
+PART_METRICS = {"crps": "crps", "skill_vs_conflictology": "skill"}
+PART_METRICS |= {name: name for name in ("skill_vs_last_year", "coverage_80")}
 #: Whose scores stand in the parent run; every member has a child run of its own.
 POOL = "pool"
 
@@ -79,7 +82,9 @@ def _from_files(release: Path) -> RunRecord:
     """What the files of a release say of it; raises what :func:`record_of_release` does."""
     try:
         manifest, status = (_json(release / name) for name in ("manifest.json", "status.json"))
-        scores, parts = (_table(release / name) for name in ("scores.csv", "contributions.csv"))
+        scores, contributions = (_table(release / name) for name in ("scores.csv", "contributions.csv"))
+        judged = release / "part_scores.csv"
+        parts = _table(judged) if judged.is_file() else pd.DataFrame()
         data, settings = manifest["data"], manifest["settings"]
         made_by = "".join(f"{name}=={number}\n" for name, number in sorted(manifest["versions"].items()))
         texts = {
@@ -89,12 +94,12 @@ def _from_files(release: Path) -> RunRecord:
         return RunRecord(
             name=f"forecast {release.name}",
             params={**settings, "seed": manifest["seed"], "versions": manifest["versions"]},
-            metrics=metrics(scores[scores["member"] == POOL]) if len(scores) else {},
+            metrics=(metrics(scores[scores["member"] == POOL]) if len(scores) else {}) | part_metrics(parts),
             tags=_tags(release, manifest, status),
             profile=pd.DataFrame(data["coverage"]),
             digest=data["sha256"],
             source=data["source"],
-            texts={**texts, **draw_plots({"scores": scores, "contributions": parts})},
+            texts={**texts, **draw_plots({"scores": scores, "contributions": contributions})},
             files=sorted(path for path in release.rglob("*") if path.is_file()),
             root=release,
             children=children(scores),
@@ -143,6 +148,16 @@ def metrics(
                 key = f"{name}.{row['target']}" + (f".{row['member']}" if member else "")
                 found.setdefault(key, {})[int(row["horizon"])] = float(row[column])
     return found
+
+
+def part_metrics(scores: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """Scores of the pool's parts as ``crps.events_one_sided.pool`` and so on; none where parts were not judged.
+
+    >>> scores = pd.DataFrame({"target": ["events_jnim"], "member": "pool", "horizon": 1, "skill_vs_last_year": 0.02})
+    >>> part_metrics(scores)
+    {'skill_vs_last_year.events_jnim.pool': {1: 0.02}}
+    """
+    return metrics(scores[scores["member"] == POOL], PART_METRICS) if len(scores) else {}
 
 
 def children(scores: pd.DataFrame, names: Mapping[str, str] = METRICS) -> list[RunRecord]:

@@ -104,7 +104,7 @@ def run_backtest(
         Gives the problem as it stood at an origin, where later revisions are to be left out of what models see.
         Outcomes are always the final ones.
     parts : bool
-        Whether the parts of events are judged too: by type of violence and by armed group.
+        Whether parts are judged too: events by type of violence and by armed group, and civilian deaths.
 
     Returns
     -------
@@ -161,7 +161,8 @@ def _with_warm_up(
 def _horizon(plan: _Plan, horizon: int) -> list[Record]:
     """The records of one horizon, target by target; what one target has fitted serves the next."""
     shared: dict[Any, Member] | None = {} if plan.as_of is None else None
-    return [_record(plan, problem, horizon, shared) for problem in plan.problems]
+    judge = PartJudge.of(plan.problems[0].panel, plan.keep) if plan.parts else None
+    return [_record(plan, problem, horizon, shared, judge) for problem in plan.problems]
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,13 @@ def _forecasts(
         yield _Forecast(origin, at, margins, outcomes(seen, months, keep), observed, quiet)
 
 
-def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Member] | None) -> Record:
+def _record(
+    plan: _Plan,
+    problem: Problem,
+    horizon: int,
+    shared: dict[Any, Member] | None,
+    judge: PartJudge | None,
+) -> Record:
     """Weights and calibration origin by origin, each from those already scored then; scores at once."""
     pooled = tuple(plan.members or pooled_members(problem.target, problem.panel.measures))
     learner = Learner(len(pooled), horizon + plan.data_lag, plan.learns)
@@ -208,7 +215,6 @@ def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Membe
     kept: list[tuple[_Forecast, np.ndarray, ScoredOrigin | None, tuple[np.ndarray, np.ndarray]]] = []
     members: tuple[str, ...] = ()
     latest: Margins | None = None
-    judge = PartJudge.of(problem.panel, plan.keep) if plan.parts and problem.target == "events" else None
     parts: list[Mapping[str, PartScore]] = []
     for i, made in enumerate(_forecasts(plan, problem, horizon, pooled, shared)):
         each = [made.margins[n] for n in pooled]
@@ -221,7 +227,7 @@ def _record(plan: _Plan, problem: Problem, horizon: int, shared: dict[Any, Membe
         pool = finished(plain, state.calibration, state.quiet, made.quiet)
         of = {**made.margins, "pool_uncalibrated": plain, "pool": pool}
         if judge is not None:
-            parts.append(judge.scores(pool, problem.row(made.origin), horizon, plan.data_lag))
+            parts.append(judge.scores(problem.target, pool, problem.row(made.origin), horizon, plan.data_lag))
         members = tuple(of)
         values.append(
             measure(stack(list(of.values())), made.observed, escalation_level(made.history), plan.draws)

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from ...data import AGAINST_CIVILIANS
 from ...data.panel import Panel
 from ..margins import Margins, empirical
-from ..parts import Division, Divisions, ShareModel, divisions_of
+from ..parts import CIVILIANS, CivilianShare, Division, Divisions, ShareModel, civilian_division, divisions_of
 from ..record import Record
 from .scores import block_bootstrap_skill, interval_coverage
 
 #: Who is compared: the pool's parts, the part's own last 12 months, and the pool by the shares of the last 12 months.
 MEMBERS = ("pool", "conflictology_12", "last_year_share")
+#: Skill over last year's shares of the pool, and its interval.
+SHARE_SKILL = ("skill_vs_last_year", "share_low", "share_high")
+#: Columns of the record by month.
+ORIGIN_COLUMNS = ("target", "horizon", "origin", "cases", "observed", "crps", "crps_conflictology")
 #: Draws that parts are scored on, and months of the two rivals.
 DRAWS, MONTHS = 400, 12
+#: Events against civilians, by whatever name.
+AGAINST = tuple(f"events_{name}" for name in AGAINST_CIVILIANS)
 #: Entropy of the random stream of a case, beside origin and horizon.
 STREAM = 28
 
@@ -39,60 +46,96 @@ class PartJudge:
 
     Attributes
     ----------
+    panel : Panel
+        Shares are learned up to each origin.
     divisions : Divisions
-        Of the whole panel; shares are learned up to each origin.
-    countries : tuple of str
-        Of the panel's regions.
+        Of the whole panel.
     keep : numpy.ndarray
         Positions of the regions that are scored.
     model : ShareModel
+    drawn : dict
+        By row of an origin: draws of all events and of those against civilians, which civilian deaths follow.
     """
 
+    panel: Panel
     divisions: Divisions
-    countries: tuple[str, ...]
     keep: np.ndarray
     model: ShareModel = field(default_factory=ShareModel)
+    drawn: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, panel: Panel, keep: np.ndarray) -> PartJudge:
         """The judge of a panel's parts."""
-        return cls(divisions_of(panel), panel.countries, keep)
+        return cls(panel, divisions_of(panel), keep)
 
-    def scores(self, pool: Margins, row: int, horizon: int, lag: int = 0) -> dict[str, PartScore]:
-        """Scores of every part of the events at one origin; empty where nothing was observed.
+    def scores(
+        self, target: str, pool: Margins, row: int, horizon: int, lag: int = 0
+    ) -> dict[str, PartScore]:
+        """Scores of every part of a total at one origin; empty where nothing was observed.
 
         Parameters
         ----------
+        target : str
+            The total. Civilian deaths follow the types of events where these were judged first.
         pool : Margins
-            The pool's forecast of all events, of the kept regions.
+            The pool's forecast of the total, of the kept regions.
         row : int
             The origin's row.
         horizon, lag : int
             Months ahead, and months before the origin that were not published then.
         """
-        found: dict[str, PartScore] = {}
-        rng = np.random.default_rng([STREAM, row, horizon])
-        for division in self.divisions.found:
-            at = row + horizon
-            if at < len(division.counts):
-                found |= self._of(division, pool, row - lag, at, rng)
-        return found
+        at, known = row + horizon, row - lag
+        if at >= self.panel.shape[0]:
+            return {}
+        totals = pool.stratified(DRAWS)
+        if target == "events":
+            found: dict[str, PartScore] = {}
+            rng = np.random.default_rng([STREAM, row, horizon])
+            for division in self.divisions.found:
+                ours = self._split(division, totals, known, rng)
+                found |= self._of(division, division.names, ours, totals, (known, at), rng)
+                of_type = next((n for n in AGAINST if n in division.names), None)
+                if of_type is not None and CIVILIANS in self.panel.measures:
+                    self.drawn[row] = totals, ours[..., division.names.index(of_type)]
+            return found
+        if target != "deaths" or not {CIVILIANS, "deaths_best"} <= set(self.panel.measures):
+            return {}
+        rng, division = np.random.default_rng([STREAM, row, horizon, 1]), civilian_division(self.panel)
+        share = CivilianShare.fit(self.panel, known) if row in self.drawn else None
+        if share is None:
+            ours = self._split(division, totals, known, rng)
+        else:
+            events, against = self.drawn.pop(row)
+            ours = share.counts(totals, against, events, rng)[..., None]
+        return self._of(division, (CIVILIANS,), ours, totals, (known, at), rng)
+
+    def _split(
+        self, division: Division, totals: np.ndarray, row: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Draws of the parts by shares as they are known at a row, (draws, regions, parts)."""
+        known = self.model.at(division, self.panel.countries, row)
+        shape = known.shape[self.keep]
+        gamma = rng.standard_gamma(np.broadcast_to(shape, (DRAWS, *shape.shape)))
+        whole = gamma.sum(axis=-1, keepdims=True)
+        share = np.where(whole > 1e-300, gamma / np.maximum(whole, 1e-300), known.mean[self.keep])
+        return np.asarray(rng.multinomial(totals, share / share.sum(axis=-1, keepdims=True)))
 
     def _of(
-        self, division: Division, pool: Margins, row: int, at: int, rng: np.random.Generator
+        self,
+        division: Division,
+        names: Sequence[str],
+        ours: np.ndarray,
+        totals: np.ndarray,
+        rows: tuple[int, int],
+        rng: np.random.Generator,
     ) -> dict[str, PartScore]:
-        keep, known = self.keep, self.model.at(division, self.countries, row)
-        totals = pool.stratified(DRAWS)
-        gamma = rng.standard_gamma(np.broadcast_to(known.shape[keep], (DRAWS, *known.shape[keep].shape)))
-        share = gamma / np.maximum(gamma.sum(axis=-1, keepdims=True), 1e-300)
-        share = np.where(gamma.sum(axis=-1, keepdims=True) > 1e-300, share, known.mean[keep])
-        share = share / share.sum(axis=-1, keepdims=True)
-        ours = rng.multinomial(totals, share)
-        theirs = rng.multinomial(totals, last_shares(division, self.countries, row)[keep])
+        """Scores of the first parts of a division, as they were known at one row, in the month of another."""
+        (row, at), keep = rows, self.keep
+        theirs = rng.multinomial(totals, last_shares(division, self.panel.countries, row)[keep])
         seen = division.observed[at, keep]
         past = division.counts[max(row - MONTHS + 1, 0) : row + 1][:, keep].astype(np.int64)
         out = {}
-        for k, name in enumerate(division.names):
+        for k, name in enumerate(names):
             y = np.where(seen, division.counts[at, keep, k], 0)
             crps = np.stack([empirical(s[..., k]).crps(y) for s in (ours, past, theirs)])
             mine = ours[..., k]
@@ -124,10 +167,29 @@ def parts_table(records: Iterable[Record], seed: int) -> pd.DataFrame:
     return pd.concat(boards, ignore_index=True) if boards else pd.DataFrame(columns=columns)
 
 
+def part_origins(records: Iterable[Record]) -> pd.DataFrame:
+    """How the pool's parts did month by month, in :data:`ORIGIN_COLUMNS`: what the gate compares.
+
+    Scores and outcomes are sums over regions.
+    """
+    rows = []
+    for record in records:
+        for origin, judged in zip(record.origins, record.parts, strict=False):
+            for name, score in judged.items():
+                seen = np.isfinite(score.observed)
+                crps = score.crps[:, seen].sum(axis=1).tolist()
+                observed = int(score.observed[seen].sum())
+                case = (name, record.horizon, str(origin), int(seen.sum()), observed)
+                rows += [(*case, crps[0], crps[1])] if seen.any() else []
+    return pd.DataFrame(rows, columns=list(ORIGIN_COLUMNS))
+
+
 def part_board(
     judged: Sequence[Mapping[str, PartScore]], horizon: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """One row per part and member, in the columns of a run's scores; skill is over conflictology of the part.
+    """One row per part and member, in the columns of a run's scores.
+
+    Skill is over conflictology of the part; the pool has :data:`SHARE_SKILL` beside it.
 
     Parameters
     ----------
@@ -150,7 +212,7 @@ def part_board(
         transform = lower + rng.random(lower.shape) * (upper - lower)
         for m, member in enumerate(MEMBERS):
             skill, low, high = block_bootstrap_skill(monthly[m], monthly[1], rng)
-            row = {
+            row: dict[str, Any] = {
                 "target": name,
                 "member": "conflictology" if m == 1 else member,
                 "horizon": horizon,
@@ -161,6 +223,7 @@ def part_board(
                 "skill_high": high,
             }
             if m == 0:
+                row |= dict(zip(SHARE_SKILL, block_bootstrap_skill(monthly[0], monthly[2], rng), strict=True))
                 covered = interval_coverage(transform[seen])
                 row |= {f"coverage_{int(level * 100)}": share for level, share in covered.items()}
             rows.append(row)

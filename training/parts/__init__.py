@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .civilians import CIVILIANS, CivilianShare
+    from .civilians import CIVILIANS, CivilianShare, civilian_division
     from .divisions import (
         FEWEST,
         OTHER_GROUPS,
@@ -31,6 +31,7 @@ __all__ = [
     "Divisions",
     "ShareModel",
     "Shares",
+    "civilian_division",
     "divisions_of",
     "groups_of",
     "part_of",

@@ -11,6 +11,7 @@ from scipy import special
 from ...data import AGAINST_CIVILIANS
 from ...data.panel import Panel
 from ..distribution import Draws
+from .divisions import Division
 
 #: The target.
 CIVILIANS = "deaths_civilians"
@@ -81,6 +82,16 @@ class CivilianShare:
         share = (heavy * self.against + other * self.otherwise) / whole
         return np.asarray(np.clip(share, EDGE, 1 - EDGE))
 
+    def counts(
+        self, deaths: np.ndarray, against: np.ndarray, events: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Civilian deaths for drawn deaths, events against civilians and all events, of one shape."""
+        some = deaths > 0
+        share = self.mean(against[some].astype(float), np.maximum(events - against, 0)[some].astype(float))
+        values = np.zeros_like(deaths)
+        values[some] = rng.binomial(deaths[some], rng.beta(self.size * share, self.size * (1 - share)))
+        return values
+
     def draw(self, deaths: Draws, against: np.ndarray, events: np.ndarray, rng: np.random.Generator) -> Draws:
         """Draws of civilian deaths: never more than the deaths of the same draw.
 
@@ -91,16 +102,19 @@ class CivilianShare:
             Events against civilians and all events of the same draws, (draws, horizons, regions).
         rng : numpy.random.Generator
         """
-        some = deaths.values > 0
-        share = self.mean(against[some].astype(float), np.maximum(events - against, 0)[some].astype(float))
-        drawn = rng.beta(self.size * share, self.size * (1 - share))
-        values = np.zeros_like(deaths.values)
-        values[some] = rng.binomial(deaths.values[some], drawn)
+        values = self.counts(deaths.values, against, events, rng)
         mean = None
         if deaths.analytic_mean is not None:
             whole = np.maximum(deaths.values.mean(axis=0), 1e-12)
             mean = deaths.analytic_mean * (values.mean(axis=0) / whole)
         return replace(deaths, values=values, target=CIVILIANS, analytic_mean=mean)
+
+
+def civilian_division(panel: Panel) -> Division:
+    """Deaths divided into those of civilians and of all others."""
+    civil, deaths = (np.nan_to_num(panel.measure(m)).astype(float) for m in (CIVILIANS, "deaths_best"))
+    counts = np.stack([civil, np.maximum(deaths - civil, 0)], axis=-1)
+    return Division("deaths", "civilians", (CIVILIANS, "deaths_others"), counts, panel.observed)
 
 
 def _log_likelihood(k: np.ndarray, n: np.ndarray, mean: np.ndarray, size: float) -> np.ndarray:

@@ -6,7 +6,7 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .export import export_run, import_run, read_export
-    from .gate import POOL, Verdict, best_baselines, decide, origin_scores, with_lists
+    from .gate import POOL, Verdict, best_baselines, decide, origin_scores, with_lists, with_parts
     from .runs import (
         RunRecord,
         environment_lock,
@@ -84,6 +84,7 @@ __all__ = [
     "stage",
     "store_uri",
     "with_lists",
+    "with_parts",
     "without_secrets",
     "write_run",
 ]

@@ -187,10 +187,59 @@ def with_lists(
         if skill < -LARGEST_LOSS and high < 0:
             within = f"within {LIST_MONTHS} months"
             worse += [f"the log score of {name} {within} is {-skill:.1%} worse, at least {-high:.1%}"]
-    judged = replace(verdict, figures=figures)
+    return _with_reasons(replace(verdict, figures=figures), worse, notes)
+
+
+def with_parts(
+    verdict: Verdict, champion: pd.DataFrame | None, challenger: pd.DataFrame, rng: np.random.Generator
+) -> Verdict:
+    """The verdict once parts have been compared too, all horizons together: none may be clearly worse.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Of what came before.
+    champion, challenger : pandas.DataFrame
+        ``target, horizon, origin, cases, observed, crps, crps_conflictology`` (sums over places), empty of a
+        model whose parts were not scored; without a champion the rival is conflictology of the part itself.
+    rng : numpy.random.Generator
+        Draws the blocks of months.
+
+    Returns
+    -------
+    Verdict
+        Refused where the challenger has no record of a part of the champion's, or the CRPS of a part is more than 2 %
+        worse on at least 24 common months with its whole 95 % interval below zero. What was not compared is said with
+        a verdict that passes.
+    """
+    rival = champion
+    if champion is None:
+        rival = challenger.assign(crps=challenger.get("crps_conflictology"))
+    if rival.empty:
+        note = "parts are not compared: the champion has no record of them"
+        return _with_reasons(verdict, [], [note] if len(challenger) else [])
+    worse, notes, figures = [], [], dict(verdict.figures)
+    both = common(rival, challenger if len(challenger) else rival.iloc[:0])
+    for part in dict.fromkeys(rival["target"]):
+        months = both[both["target"] == part].groupby("origin")[["crps", "crps_champion"]].sum()
+        if part not in set(challenger["target"]):
+            worse += [f"the challenger has no record of {part}"]
+        elif len(months) < ENOUGH_MONTHS:
+            notes += [f"{part} is not compared: {_few(len(months))}"]
+        else:
+            blocks = month_blocks(len(months), rng)
+            skill, low, high = skill_from_blocks(*months.to_numpy(float).T, blocks)
+            figures |= {f"skill_{part}": skill, f"low_{part}": low, f"high_{part}": high}
+            if skill < -LARGEST_LOSS and high < 0:
+                worse += [f"CRPS of {part} is {-skill:.1%} worse, at least {-high:.1%}"]
+    return _with_reasons(replace(verdict, figures=figures), worse, notes)
+
+
+def _with_reasons(verdict: Verdict, worse: Sequence[str], notes: Sequence[str]) -> Verdict:
+    """The verdict with more reasons to refuse, or with what was not compared where it passes."""
     if worse:
-        return _refused(judged, worse)
-    return replace(judged, reasons=(*judged.reasons, *notes)) if judged.ok else judged
+        return _refused(verdict, worse)
+    return replace(verdict, reasons=(*verdict.reasons, *notes)) if verdict.ok else verdict
 
 
 def _refused(verdict: Verdict, reasons: Sequence[str]) -> Verdict:

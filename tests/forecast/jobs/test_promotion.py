@@ -105,15 +105,23 @@ def worse_onsets(files: dict[str, str]) -> dict[str, str]:
     return {**files, "watch_origins.json": json.dumps({**table, "rows": rows})}
 
 
+def worse_parts(files: dict[str, str]) -> dict[str, str]:
+    table = json.loads(files["part_origins.json"])
+    at = table["columns"].index("crps")
+    rows = [[v * 1.5 if i == at else v for i, v in enumerate(row)] for row in table["rows"]]
+    return {**files, "part_origins.json": json.dumps({**table, "rows": rows})}
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
+        (worse_parts, r"CRPS of events_jnim is 50\.0% worse"),
         (lambda f: {n: t for n, t in f.items() if n != "onset.json"}, "does not forecast onsets"),
         (worse_onsets, r"log score of onsets within 3 months is 50\.0% worse"),
     ],
-    ids=["left out", "worse"],
+    ids=["worse parts", "left out", "worse"],
 )
-def test_a_better_pool_without_good_onsets_is_refused(
+def test_a_better_pool_without_good_onsets_or_parts_is_refused(
     mine: World, first: str, tmp_path: Path, change: Callable[[dict[str, str]], dict[str, str]], why: str
 ) -> None:
     version = copy_version(mine, tmp_path, gaining(lambda row: 0.1), rewrite=change_model(change))

@@ -105,6 +105,23 @@ def test_scores_of_watch_lists_are_metrics(run: Any, world: World) -> None:
     assert late["happened"].sum() == scores.loc[("onset", 3), "happened"]
 
 
+def test_scores_of_parts_are_metrics_and_kept_by_month(run: Any, world: World) -> None:
+    trained = world.outcome.training.trained
+    pool = trained.table("part_scores").query("member == 'pool' and target == 'events_jnim'")
+    with stores.connected(world.mlruns) as client:
+        for name, column in (("crps", "crps"), ("skill_vs_last_year", "skill_vs_last_year")):
+            history = client.get_metric_history(run.info.run_id, f"{name}.events_jnim.pool")
+            assert {m.step: m.value for m in history} == pool.set_index("horizon")[column].to_dict()
+    assert set(trained.past_parts["target"]) == {"events_jnim", "events_other_groups"}
+    first = trained.past_parts.query("target == 'events_jnim' and horizon == 1")
+    board = pool.set_index("horizon").loc[1]
+    assert first["cases"].sum() == board["cases"]
+    assert first["crps"].sum() == pytest.approx(board["crps"] * board["cases"])
+    panel = Panel.read_parquet(world.panel)
+    seen = panel.measure("events_jnim")[[panel.position(pd.Period(o, "M") + 1) for o in first["origin"]]]
+    assert first["observed"].tolist() == seen.sum(axis=1).tolist()
+
+
 def test_each_member_has_a_child_and_no_region_has(run: Any, world: World) -> None:
     with stores.connected(world.mlruns) as client:
         found = client.search_runs(

@@ -200,6 +200,16 @@ def test_skill_below_zero_for_three_months_is_red() -> None:
     assert levels(months_of([-0.1, -0.1]))["skill"] == "green"
 
 
+def test_parts_are_amber_at_most_and_silent_where_all_is_well() -> None:
+    """Ten parts of few events: three bad months of one are chance sooner or later, and stop nobody."""
+    good, bad = months_of([0.1] * 4), months_of([-0.1] * 4, coverage=0.5, ratio=2.0)
+    part = bad.assign(target="events_jnim")
+    found = monitor.alarms(pd.concat([good, part, good.assign(target="events_one_sided")]))
+    assert [a.level for a in found] == ["green"] * 3 + ["amber"] * 3
+    assert "events_jnim were worse than conflictology" in found[3].message
+    assert [a.level for a in monitor.alarms(part)] == ["red", "red", "amber"]
+
+
 def test_months_that_are_not_adjacent_are_not_three_in_a_row() -> None:
     """A month without a forecast, or without a skill, lies between two bad ones."""
     bad = months_of([-0.1, -0.2, -0.3, -0.4], coverage=0.6, ratio=2.0)

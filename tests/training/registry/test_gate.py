@@ -16,6 +16,7 @@ from harmattan.training.registry.gate import (
     decide,
     origin_scores,
     with_lists,
+    with_parts,
 )
 
 HORIZONS = (1, 3, 6)
@@ -274,3 +275,45 @@ def test_lists_that_cannot_be_compared_are_named() -> None:
     refused = Verdict(False, ("horizon 1 loses 3.0%",))
     assert with_lists(refused, none, lists(), rng).reasons == refused.reasons
     assert with_lists(refused, lists(), none, rng).reasons[0] == refused.reasons[0]
+
+
+PARTS = ("events_one_sided", "events_jnim", "deaths_civilians")
+
+
+def parts(gain: float = 0.0, origins: int = 36, names: tuple[str, ...] = PARTS) -> pd.DataFrame:
+    """Scores of parts; those of their conflictology are 5 % higher than without a gain."""
+    each = [record(origins=origins, seed=i, target=name) for i, name in enumerate(names)]
+    table = pd.concat(each, ignore_index=True)
+    return table.assign(crps_conflictology=table["crps"] * 1.05, crps=table["crps"] * (1 - gain))
+
+
+def test_parts_that_are_clearly_worse_are_refused_and_others_are_not() -> None:
+    rng = np.random.default_rng(3)
+    for gain in (0.05, 0.0, -0.01):
+        verdict = with_parts(GAINED, parts(), parts(gain), rng)
+        assert (verdict.ok, verdict.reasons) == (True, GAINED.reasons)
+    one = parts()
+    one.loc[one["target"] == "events_jnim", "crps"] *= 1.06
+    verdict = with_parts(GAINED, parts(), one, rng)
+    assert verdict.reasons == ("CRPS of events_jnim is 6.0% worse, at least 6.0%",)
+    assert not verdict.ok
+    assert verdict.figures["skill_events_jnim"] == pytest.approx(-0.06)
+
+
+def test_parts_of_a_first_champion_are_held_against_their_own_conflictology() -> None:
+    rng = np.random.default_rng(3)
+    assert with_parts(GAINED, None, parts(), rng).ok
+    assert "events_jnim is" in " ".join(with_parts(GAINED, None, parts(-0.12), rng).reasons)
+
+
+def test_parts_that_cannot_be_compared_are_named() -> None:
+    rng, none = np.random.default_rng(3), parts().iloc[:0]
+    assert with_parts(GAINED, none, none, rng) == GAINED
+    assert with_parts(GAINED, None, none, rng) == GAINED
+    words = with_parts(GAINED, none, parts(), rng).reasons
+    assert words[-1] == "parts are not compared: the champion has no record of them"
+    few = with_parts(GAINED, parts(), parts(origins=12), rng)
+    assert "events_jnim is not compared: only 12 common origins: 24 are needed" in few.reasons
+    for lost in (none, parts(names=PARTS[:2])):
+        verdict = with_parts(GAINED, parts(), lost, rng)
+        assert "the challenger has no record of deaths_civilians" in verdict.reasons

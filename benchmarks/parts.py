@@ -1,40 +1,144 @@
-"""Parts of the forecasts on both windows of the house benchmark: skill with intervals, and calibration.
+"""Parts of the forecasts on two windows: skill with intervals, and calibration.
 
-    python benchmarks/parts.py [WORKERS]
+    python benchmarks/parts.py [--windows FIRST:LAST ...] [--source SOURCE --regions FILE --groups FILE] [--direct]
 
-Every region of the shipped panel, pool refitted every year, target months 2012-2017 and 2018-2022, at 1, 3 and 6 months
-ahead. "Own" is skill over conflictology of the part itself, "share" over the pool by the shares of the last 12 months,
-in per cent with 95 % intervals (block bootstrap over months); then how much the central intervals held. Nothing is
-written. Takes about six minutes on one core.
+Every region of the shipped panel, or of a source of one's own; pool refitted every year, at 1, 3 and 6 months ahead.
+"Own" is skill over conflictology of the part itself, "share" over the pool by the shares of the last 12 months, in per
+cent with 95 % intervals (block bootstrap over months); then how much the central intervals held. With --direct each
+part is followed by the same with another mean of its shares, a logistic regression on shares of several memories: its
+"share" is skill over the shares as they are learned. Nothing is written.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
-from harmattan.data.snapshot import load_snapshot
-from harmattan.training.evaluation import run_backtest
-from harmattan.training.evaluation.parts import parts_table
+from harmattan.forecast.inputs import Inputs, load_inputs
+from harmattan.forecast.settings import Settings
+from harmattan.training.evaluation import PartJudge, PartScore, parts_table, run_backtest
 from harmattan.training.evaluation.protocol import HOUSE, LAST_OPEN
+from harmattan.training.margins import Margins
+from harmattan.training.parts import Division, ShareModel, Shares
 from harmattan.training.problems import build_problems
 from harmattan.training.record import Record
 
-WINDOWS = {"2012-17": ("2012-01", "2017-12"), "2018-22": ("2018-01", "2022-12")}
+#: Target months, first and last.
+WINDOWS = ("2012-01:2017-12", "2018-01:2022-12")
 HORIZONS = (1, 3, 6)
 
 
-def records_of(first: str, last: str, workers: int = 1) -> list[Record]:
+def records_of(inputs: Inputs, window: str, workers: int = 1) -> list[Record]:
     """The pool's forecasts of the target months of a window, with the scores of their parts."""
-    snapshot = load_snapshot()
-    panel = snapshot.panel.until(LAST_OPEN)
-    problems = list(build_problems(panel, ["events", "deaths"], [snapshot.training]).values())
+    first, last = (pd.Period(month, "M") for month in window.split(":"))
+    panel = inputs.panel.until(min(max(last, LAST_OPEN), inputs.panel.last_month))
+    targets = [t for t, m in (("events", "events"), ("deaths", "deaths_best")) if m in panel.measures]
+    problems = list(build_problems(panel, targets, inputs.training).values())
     found = []
     for h in HORIZONS:
-        origins = pd.period_range(pd.Period(first, "M") - h, pd.Period(last, "M") - h, freq="M")
+        origins = pd.period_range(first - h, last - h, freq="M")
         found += run_backtest(problems, tuple(origins), (h,), parts=True, workers=workers)
     return found
+
+
+#: Half-lives of the regression's shares, months; ridge on its coefficients but for the constant; months between fits.
+MEMORIES, RIDGE, REFIT = (3.0, 9.0, 36.0), 20.0, 12
+
+
+@dataclass
+class DirectShares:
+    """Shares whose mean is a logistic regression, part by part, on logits of own and national shares; then scaled to 1.
+
+    Fitted once a year on every region and month with an event up to the origin; everything else is as in ShareModel.
+    """
+
+    plain: ShareModel
+    horizon: int
+    fits: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
+    known: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def at(self, division: Division, countries: Sequence[str], row: int) -> Shares:
+        shares = self.plain.at(division, countries, row)
+        if division.kind not in self.known:
+            self.known[division.kind] = self._numbers(division, countries)
+        numbers = self.known[division.kind]
+        mean = np.stack(
+            [expit(numbers[row, :, k] @ b) for k, b in enumerate(self._fit(division, row))], axis=-1
+        )
+        mean = np.where(division.known, mean, 0.0)
+        return replace(shares, mean=mean / mean.sum(axis=1, keepdims=True))
+
+    def _numbers(self, division: Division, countries: Sequence[str]) -> np.ndarray:
+        """A constant and logits of shares at every row, (months, regions, parts, numbers)."""
+        months, _, parts = division.counts.shape
+        home = (np.asarray(countries)[:, None] == np.asarray(countries)).astype(float)
+        columns = [np.ones(division.counts.shape)]
+        for memory in MEMORIES:
+            own = np.zeros_like(division.counts)
+            for t in range(months):
+                own[t] = (own[t - 1] if t else 0) * 0.5 ** (1 / memory) + division.counts[t]
+            whole = own.sum(axis=1, keepdims=True) + 0.5 / parts
+            whole = whole / whole.sum(axis=2, keepdims=True)
+            national = home @ own
+            level = (national + 3 * whole) / (national.sum(axis=2, keepdims=True) + 3)
+            mine = (own + 4 * level) / (own.sum(axis=2, keepdims=True) + 4)
+            columns += [logit(np.clip(share, 1e-4, 1 - 1e-4)) for share in (mine, level)]
+        return np.stack(columns, axis=-1)
+
+    def _fit(self, division: Division, row: int) -> list[np.ndarray]:
+        """Coefficients of every part, by iterated least squares on months that were over at the row."""
+        key = (division.kind, row // REFIT)
+        if key not in self.fits:
+            numbers, h = self.known[division.kind], self.horizon
+            total = division.counts.sum(axis=-1)[h : row + 1]
+            at = np.nonzero(total)
+            n, x = total[at], numbers[: row + 1 - h][at]
+            found = [_logistic(x[:, k], division.counts[h : row + 1][at][:, k], n) for k in range(x.shape[1])]
+            self.fits[key] = np.stack(found)
+        return list(self.fits[key])
+
+
+def _logistic(x: np.ndarray, y: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Ridge towards the logit of the share that is learned now (its half-life is the second memory)."""
+    target = np.zeros(x.shape[1])
+    target[3] = 1.0
+    beta, ridge = target.copy(), RIDGE * np.eye(x.shape[1])
+    ridge[0, 0] = 1e-3
+    for _ in range(12):
+        p = expit(x @ beta)
+        w = n * np.maximum(p * (1 - p), 1e-6)
+        step = x.T @ (y - n * p) - ridge @ (beta - target)
+        beta = beta + np.linalg.solve(x.T @ (x * w[:, None]) + ridge, step)
+    return beta
+
+
+class WithDirect(PartJudge):
+    """Judges every part twice: with the shares that are learned, and with those of the regression against them."""
+
+    def scores(
+        self, target: str, pool: Margins, row: int, horizon: int, lag: int = 0
+    ) -> dict[str, PartScore]:
+        found = super().scores(target, pool, row, horizon, lag)
+        if target != "events":
+            return found
+        other = DIRECT.setdefault(horizon, DirectShares(self.model, horizon))
+        again = replace(PartJudge.of(self.panel, self.keep), model=other).scores(
+            target, pool, row, horizon, lag
+        )
+        for name, score in again.items():
+            crps = np.stack([score.crps[0], score.crps[1], found[name].crps[0]])
+            found[f"{name} direct"] = score._replace(crps=crps)
+        return found
+
+
+DIRECT: dict[int, DirectShares] = {}
 
 
 def board_of(records: list[Record]) -> pd.DataFrame:
@@ -65,9 +169,23 @@ def show(board: pd.DataFrame, window: str) -> None:
 
 
 def main() -> None:
-    workers = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    for window, (first, last) in WINDOWS.items():
-        show(board_of(records_of(first, last, workers)), window)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--windows", nargs="+", default=WINDOWS)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--source", default="snapshot")
+    parser.add_argument("--regions", type=Path)
+    parser.add_argument("--groups", type=Path)
+    parser.add_argument("--direct", action="store_true")
+    asked = vars(parser.parse_args())
+    if asked.pop("direct"):
+        import_module("harmattan.training.evaluation.backtest").PartJudge = WithDirect  # type: ignore[attr-defined]
+    windows, workers = asked.pop("windows"), asked.pop("workers")
+    inputs = load_inputs(Settings(**asked))
+    for window in windows:
+        DIRECT.clear()
+        show(board_of(records_of(inputs, window, workers)), window)
 
 
 if __name__ == "__main__":

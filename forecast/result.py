@@ -35,7 +35,8 @@ class ForecastResult:
         Polygons and names; ``frame`` and ``geometry`` in one order, not necessarily the panel's. None for a panel
         that came without any: there is no map then.
     draws : dict of str to Draws
-        By target (``events``, ``deaths``, and parts of them): int32 (draws, horizons, regions), >= 0.
+        By target (``events``, ``deaths``, and parts of them): int32 (draws, horizons, regions), >= 0. A group has no
+        regions of countries where it has too few events.
     countries : dict of str to Draws
         By target: the same draws summed by country, so (draws, horizons, countries).
     spillover : pandas.DataFrame
@@ -163,7 +164,10 @@ class ForecastResult:
         Models and draws have seen all of them.
         """
         panel = self.panel.select(countries=countries) if countries else self.panel
-        draws = {target: each.select(panel.region_ids) for target, each in self.draws.items()}
+        own = set(panel.region_ids)
+        draws = {t: d.select([r for r in d.region_ids if r in own]) for t, d in self.draws.items()}
+        draws = {t: d for t, d in draws.items() if d.region_ids}
+        country = dict(zip(panel.region_ids, panel.countries, strict=True))
 
         def kept(table: pd.DataFrame, column: str, of: Sequence[str] = panel.region_ids) -> pd.DataFrame:
             return (
@@ -176,7 +180,7 @@ class ForecastResult:
             self,
             panel=panel,
             draws=draws,
-            countries={t: d.total(panel.countries) for t, d in draws.items()},
+            countries={t: d.total(country) for t, d in draws.items()},
             spillover=kept(self.spillover, "target_region"),
             answers={k: t[t["target_region"].isin(panel.region_ids)] for k, t in self.answers.items()},
             contributions=kept(self.contributions, "region_id"),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..training.onset import OnsetFits
     from ..training.trained_model import TrainedModel
     from .fitting import Training
-    from .parts import PartsPlan
+    from .parts import ChosenParts
     from .spillover.attribution import Worlds
 
 #: Called with the name of a stage and the share of the whole run that is done.
@@ -46,7 +46,7 @@ class PreparedRun:
     recipe: Recipe
     #: The settings with the targets that models forecast, and the parts that these are divided into.
     settings: Settings
-    parts: PartsPlan
+    parts: ChosenParts
     clock: dict[str, float]
 
 
@@ -143,7 +143,7 @@ def _prepare(
     """Read the data and build the features."""
     from ..features.recipe import Recipe
     from ..training.problems import build_problems
-    from .parts import main_targets, plan_parts
+    from .parts import choose_parts, main_targets
 
     clock: dict[str, float] = {}
     with _timed(clock, "data"):
@@ -154,7 +154,7 @@ def _prepare(
         if settings.countries:
             # A country that is not there is an error before the work, not after it.
             inputs.panel.select(countries=settings.countries)
-        parts = plan_parts(inputs.panel, settings.targets, settings.parts)
+        parts = choose_parts(inputs.panel, settings.targets, settings.parts)
         settings = replace(settings, targets=main_targets(settings.targets, parts.names))
         if trained is not None:
             trained.check_serves(inputs.panel, origin, settings.horizons, settings.targets)

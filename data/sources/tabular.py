@@ -26,7 +26,7 @@ from ..convert import Problems, dates, number, text
 from ..errors import ConfigError, SchemaError, nearest
 from ..geography import iso3, region_slug
 from ..panel import Incidents, Panel, coverage_table, repeated_rows
-from ..schemas import PANEL_KEYS, empty_incidents
+from ..schemas import PANEL_KEYS, UCDP_TYPES, empty_incidents
 from .actors import GROUPS, armed_groups
 from .columns import death_bounds
 from .tables import RawTable, read_table
@@ -279,6 +279,9 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...
     kind = (
         text(raw["type"]).str.lower().str.replace(r"[^a-z0-9]+", "_", regex=True) if "type" in raw else None
     )
+    if kind is not None:
+        # UCDP's types as its pages write them: "One-sided violence".
+        kind = kind.replace({f"{name}_violence": name for name in UCDP_TYPES.values()})
     out["violence_type"] = "all" if kind is None else kind.mask(kind == "", "unknown").astype("str")
     types = () if kind is None else tuple(sorted(set(out["violence_type"])))
     if "side_a" in raw and "side_b" in raw:

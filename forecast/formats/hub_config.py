@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SCHEMAS = "https://raw.githubusercontent.com/hubverse-org/schemas/main/v5.1.0"
 TEAM, MODEL = "harmattan", "pool"
 MODEL_ID = f"{TEAM}-{MODEL}"
+#: Letters that the schema allows the id of a target.
+LONGEST_ID = 30
 #: The folder of a release that is a hub.
 HUB_FOLDER = "hub"
 TARGETS = {
@@ -51,22 +53,31 @@ def output_path(origin_date: str) -> str:
 
 
 def tasks(table: pd.DataFrame) -> dict[str, Any]:
-    """``tasks.json`` for the forecasts of one table: everything in it is required, and nothing else allowed."""
-    targets = [str(t) for t in table["target"].unique()]
+    """``tasks.json`` for the forecasts of one table: everything in it is required, and nothing else allowed.
+
+    Targets of the same locations are one group of tasks; a part may have fewer.
+    """
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for target, rows in table.groupby("target", sort=False):
+        alike.setdefault(tuple(sorted(set(rows["location"].astype(str)))), []).append(str(target))
     ends = sorted({str(d) for d in table["target_end_date"]})
-    task_ids = {
+    ids = {
         "origin_date": _needed([str(d) for d in table["origin_date"].unique()]),
-        "target": _needed(targets),
         "horizon": _needed(sorted(int(h) for h in table["horizon"].unique())),
         "target_end_date": {"required": None, "optional": ends},
-        "location": _needed(sorted({str(r) for r in table["location"]})),
     }
-    metadata = [_target(t) for t in targets]
-    task = {"task_ids": task_ids, "output_type": _output_types(), "target_metadata": metadata}
+    groups = [
+        {
+            "task_ids": {**ids, "target": _needed(targets), "location": _needed(locations)},
+            "output_type": _output_types(),
+            "target_metadata": [_target(t) for t in targets],
+        }
+        for locations, targets in alike.items()
+    ]
     round_of = {
         "round_id_from_variable": True,
         "round_id": "origin_date",
-        "model_tasks": [task],
+        "model_tasks": groups,
         "submissions_due": {"relative_to": "origin_date", "start": 1, "end": 62},
     }
     return {
@@ -94,7 +105,7 @@ def _output_types() -> dict[str, Any]:
 def _target(target: str) -> dict[str, Any]:
     name, about = TARGETS.get(target, (target, target))
     return {
-        "target_id": target,
+        "target_id": target[:LONGEST_ID],
         "target_name": name,
         "target_units": "count",
         "target_keys": {"target": target},
@@ -238,15 +249,14 @@ def check_tasks(table: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
     table : pandas.DataFrame
         Model output, as read back.
     config : mapping
-        ``tasks.json``, with one group of tasks.
+        ``tasks.json``.
 
     Returns
     -------
     pandas.DataFrame
         ``origin_date, target, horizon, location, output_type, output_type_id, value, problem``.
     """
-    group = config["rounds"][0]["model_tasks"][0]
-    asked = _asked(group)
+    asked = pd.concat([_asked(group) for group in config["rounds"][0]["model_tasks"]])
     keys = [*_TASK_IDS, "output_type", "output_type_id"]
     there = pd.DataFrame({name: table[name].fillna("").astype(str) for name in keys})
     there["value"] = table["value"].to_numpy(float)

@@ -46,7 +46,7 @@ def score_release(past: PastRelease, panel: Panel) -> pd.DataFrame:
     now``; ``scoring`` is 1.
     """
     rows = []
-    panel = with_parts(panel, list(past.draws))
+    panel = with_parts(panel, {target: d.region_ids for target, d in past.draws.items()})
     for target, draws in past.draws.items():
         if target != "events" and not _has(panel, target):
             continue

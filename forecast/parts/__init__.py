@@ -7,8 +7,8 @@ from ...data.lazy import lazy_names
 if TYPE_CHECKING:
     from .actors import ACTOR_COLUMNS, actors_table
     from .facts import FACT_COLUMNS, capital, facts_table
-    from .forecasting import PartsPlan, draw_parts, main_targets, plan_parts
-    from .names import part_label
+    from .forecasting import ChosenParts, choose_parts, draw_parts, main_targets
+    from .names import against_civilians, part_label
     from .record import record_of
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -16,13 +16,14 @@ else:
 __all__ = [
     "ACTOR_COLUMNS",
     "FACT_COLUMNS",
-    "PartsPlan",
+    "ChosenParts",
     "actors_table",
+    "against_civilians",
     "capital",
+    "choose_parts",
     "draw_parts",
     "facts_table",
     "main_targets",
     "part_label",
-    "plan_parts",
     "record_of",
 ]

@@ -31,7 +31,7 @@ STREAM = 28
 
 
 @dataclass(frozen=True)
-class PartsPlan:
+class ChosenParts:
     """What a run forecasts beside its targets.
 
     Attributes
@@ -60,7 +60,7 @@ def main_targets(targets: Sequence[str], parts: Sequence[str]) -> tuple[str, ...
     return tuple(dict.fromkeys([*first, *asked]))
 
 
-def plan_parts(panel: Panel, targets: Sequence[str], wanted: bool = True) -> PartsPlan:
+def choose_parts(panel: Panel, targets: Sequence[str], unnamed: bool = True) -> ChosenParts:
     """The parts of a run: those among its targets, else every part of its totals that the panel knows.
 
     Parameters
@@ -69,7 +69,7 @@ def plan_parts(panel: Panel, targets: Sequence[str], wanted: bool = True) -> Par
         Up to the origin.
     targets : sequence of str
         As asked for.
-    wanted : bool
+    unnamed : bool
         Whether parts are published that nobody has named.
 
     Raises
@@ -85,23 +85,23 @@ def plan_parts(panel: Panel, targets: Sequence[str], wanted: bool = True) -> Par
         raise UsageError(what, "--targets", f"Choose among {', '.join(known)}.")
     named = tuple(t for t in targets if t in known)
     if named:
-        return PartsPlan(divisions, named, divisions.notes)
+        return ChosenParts(divisions, named, divisions.notes)
     few = panel.shape[1] <= MOST_REGIONS
-    if not (wanted and few):
+    if not (unnamed and few):
         note = f"More than {MOST_REGIONS} regions are divided into parts only where --targets names them."
-        return PartsPlan(divisions, (), () if few or not wanted else (note,))
+        return ChosenParts(divisions, (), () if few or not unnamed else (note,))
     totals = main_targets(targets, known)
-    return PartsPlan(divisions, tuple(n for n in known if part_of(n) in totals), divisions.notes)
+    return ChosenParts(divisions, tuple(n for n in known if part_of(n) in totals), divisions.notes)
 
 
 def draw_parts(
-    plan: PartsPlan, panel: Panel, origin: pd.Period, draws: Mapping[str, Draws], seed: int
+    chosen: ChosenParts, panel: Panel, origin: pd.Period, draws: Mapping[str, Draws], seed: int
 ) -> dict[str, Draws]:
-    """Draws of every part of a plan; each division has a random stream of its own.
+    """Draws of every part that is wanted; each division has a random stream of its own.
 
     Parameters
     ----------
-    plan : PartsPlan
+    chosen : ChosenParts
     panel : Panel
         The regions of the draws, up to the origin at least.
     origin : pandas.Period
@@ -111,15 +111,24 @@ def draw_parts(
     """
     row, found = panel.position(origin), dict[str, Draws]()
     model = ShareModel()
-    for number, division in enumerate(plan.divisions.found):
-        if division.total in draws and _needed(division, plan.names):
+    for number, division in enumerate(chosen.divisions.found):
+        if division.total in draws and _needed(division, chosen.names):
             rng = np.random.default_rng(np.random.SeedSequence([seed, STREAM, number]))
             shares = model.at(division, panel.countries, row)
-            found |= split_draws(draws[division.total], shares, rng)
-    if CIVILIANS in plan.names and "deaths" in draws:
+            found |= _where_known(division, split_draws(draws[division.total], shares, rng))
+    if CIVILIANS in chosen.names and "deaths" in draws:
         rng = np.random.default_rng(np.random.SeedSequence([seed, STREAM, 9]))
         found |= _civilians(panel, row, draws, found, rng)
-    return {name: found[name] for name in plan.names if name in found}
+    return {name: found[name] for name in chosen.names if name in found}
+
+
+def _where_known(division: Division, draws: Mapping[str, Draws]) -> dict[str, Draws]:
+    """Each part for the regions in which it is one of its own: none of a group with hardly an event in a country."""
+    out = {}
+    for name, known in zip(division.names, division.known.T, strict=True):
+        each = draws[name]
+        out[name] = each.select(np.array(each.region_ids)[known].tolist()) if not known.all() else each
+    return out
 
 
 def _needed(division: Division, names: Sequence[str]) -> bool:

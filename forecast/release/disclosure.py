@@ -20,6 +20,7 @@ import pandas as pd
 import shapely
 
 from ...data.errors import UsageError
+from ...training.parts import FEWEST_THERE
 
 if TYPE_CHECKING:
     from ...data.geography import Regions
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 #: Past events that a group needs in a country before anything is published of it there.
-FEWEST_EVENTS = 10
+FEWEST_EVENTS = FEWEST_THERE
 #: Why forecasts of small places are held back.
 WHY_NOT_FINER = (
     "Forecasts finer than admin-1 point at single towns and roads: places in the data are rounded to district "

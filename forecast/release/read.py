@@ -117,12 +117,12 @@ def _with_means(draws: Mapping[str, Draws], path: Path) -> dict[str, Draws]:
 
 
 def history_table(
-    panel: Panel, months: int = HISTORY_MONTHS, targets: Iterable[str] = tuple(TARGETS)
+    panel: Panel, months: int = HISTORY_MONTHS, draws: Mapping[str, Draws] | None = None
 ) -> pd.DataFrame:
     """The last months of a panel as a release keeps them.
 
     ``month, region_id, name, country, observed, events[, deaths_best ...]``: counts a month of events, of deaths
-    and of other ``targets``, missing where not observed.
+    and of other targets of ``draws``, missing where not observed, and of parts where they were not forecast.
 
     >>> frame = pd.DataFrame({"month": ["2023-01", "2023-02"], "region_id": "MLI-gao", "events": [3, 0]})
     >>> history_table(Panel.from_frame(frame), months=1).to_dict("records")[0]["events"]
@@ -130,10 +130,14 @@ def history_table(
     """
     from ...training.parts import with_parts
 
-    panel = with_parts(panel, list(targets))
-    asked = dict.fromkeys([*TARGETS.values(), *(TARGETS.get(t, t) for t in targets)])
+    where = {target: each.region_ids for target, each in (draws or {}).items()}
+    panel = with_parts(panel, where)
+    asked = dict.fromkeys([*TARGETS.values(), *(TARGETS.get(t, t) for t in where)])
     measures = [name for name in asked if name in panel.measures]
     table = panel.to_frame().tail(min(months, panel.shape[0]) * panel.shape[1]).reset_index(drop=True)
+    for target, regions in where.items():
+        if target in measures and len(regions) < panel.shape[1]:
+            table[target] = table[target].where(table["region_id"].isin(regions))
     return table[["month", "region_id", "name", "country", "observed", *measures]]
 
 

@@ -42,7 +42,7 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
         "checks.csv": result.quality,
         **result.watch,
         **{f"{name}.csv": table for name, table in _where_made(result).items()},
-        HISTORY: history_table(panel, targets=result.draws),
+        HISTORY: history_table(panel, draws=result.draws),
         **_breakdown(result),
         **geo_files(result, wide),
         **hub_files(

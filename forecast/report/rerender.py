@@ -81,7 +81,10 @@ def read_result(folder: Path) -> ForecastResult:
         panel=panel,
         regions=_regions(folder),
         draws=past.draws,
-        countries={target: d.total(panel.countries) for target, d in past.draws.items()},
+        countries={
+            t: d.total(dict(zip(panel.region_ids, panel.countries, strict=True)))
+            for t, d in past.draws.items()
+        },
         coverage_note=pd.DataFrame(about["coverage"]),
         ledger=pd.DataFrame(about["ledger"]),
         run_date=date.fromisoformat(day["run_date"]),

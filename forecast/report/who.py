@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
 from ...data.frames import rows_of
 from ...data.geography import country_name
 from ...training.parts import OTHER_GROUPS, part_of
@@ -48,19 +46,24 @@ def _place(result: ForecastResult, events: Outlook, i: int, kinds: dict[str, lis
     """One region: its bars, the sentence that reads them out, and its facts."""
     bars = {title: _bars(result, events, i, names) for title, names in kinds.items() if names}
     facts = result.facts
+    against = against_words(result, events.ids[i])
     mine = facts[facts["place"] == events.ids[i]]["text"].tolist() if len(facts) else []
     return {
         "name": events.names[i],
         "country": country_name(events.countries[i]),
         "bars": bars,
         "sentence": who_sentence(result, events, i, bars),
-        "facts": [str(text) for text in mine],
+        "facts": [*against, *(str(text) for text in mine)],
     }
 
 
 def _bars(result: ForecastResult, events: Outlook, i: int, names: Sequence[str]) -> list[dict[str, Any]]:
     """Expected events of each part in the first month, the largest first."""
-    found = [(float(result.draws[name].mean()[0, i]), name) for name in names]
+    found = [
+        (float(each.mean()[0, each.region_ids.index(events.ids[i])]), name)
+        for name, each in ((n, result.draws[n]) for n in names)
+        if events.ids[i] in each.region_ids
+    ]
     whole = max(float(events.mean[0, i]), 1e-12)
     return [
         {
@@ -93,26 +96,32 @@ def who_sentence(
     return capital(words)
 
 
+def against_words(result: ForecastResult, region: str) -> list[str]:
+    """Against whom a region's leading group has turned: its events there on record that were against civilians."""
+    table = result.actors
+    mine = table[table["region_id"] == region] if len(table) else table
+    mine = mine[mine["one_sided_share"].notna() & (mine["events_12"] > 0)] if len(mine) else mine
+    if not len(mine):
+        return []
+    first = mine.sort_values("events_12", ascending=False, kind="stable").iloc[0]
+    share, every = numbers.percent(float(first["one_sided_share"])), numbers.count_whole(first["events_all"])
+    events = f"Of the {every} events on record there that involve {first['label']}"
+    return [f"{events}, {share} were against civilians."]
+
+
 def skill_rows(result: ForecastResult) -> list[Any]:
-    """Skill of the parts by months ahead, beside the two rivals."""
+    """Skill of the parts by months ahead, over each of the two rivals with its interval."""
     scores = result.part_scores
     if not len(scores):
         return []
-    by = scores.pivot_table(index=["target", "horizon"], columns="member", values="crps")
-    pool = scores[scores["member"] == "pool"].set_index(["target", "horizon"])
-    table = pd.DataFrame(
-        {
-            "label": [_label(result, str(t)) for t, _ in pool.index],
-            "horizon": [h for _, h in pool.index],
-            "skill": pool["skill_vs_conflictology"].map(numbers.signed_percent).to_numpy(),
-            "span": [
-                numbers.signed_span(low, high)
-                for low, high in zip(pool["skill_low"], pool["skill_high"], strict=True)
-            ],
-            "share": (1 - by["pool"] / by["last_year_share"])
-            .reindex(pool.index)
-            .map(numbers.signed_percent)
-            .to_numpy(),
-        }
+    rivals = {"own": ("skill_vs_conflictology", "skill_low", "skill_high")}
+    rivals |= {"share": ("skill_vs_last_year", "share_low", "share_high")}
+    pool = scores[scores["member"] == "pool"].reindex(
+        columns=["target", "horizon", *sum(rivals.values(), ())]
     )
+    table = pool[["horizon"]].assign(label=[_label(result, str(t)) for t in pool["target"]])
+    for name, (skill, low, high) in rivals.items():
+        table[name] = pool[skill].map(numbers.signed_percent)
+        ends = zip(pool[low], pool[high], strict=True)
+        table[f"{name}_span"] = [numbers.signed_span(a, b) for a, b in ends]
     return rows_of(table)

@@ -29,7 +29,7 @@ WARM_UP = 36
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Setup:
     """What every task of a back-test needs."""
 
     problems: tuple[Problem, ...]
@@ -124,7 +124,7 @@ def run_backtest(
     every = tuple(origins)
     if learns:
         every = _with_warm_up(problems[0], origins, max(horizons) + data_lag, warm_up)
-    plan = _Plan(
+    setup = _Setup(
         problems,
         every,
         len(every) - len(origins),
@@ -139,7 +139,7 @@ def run_backtest(
         parts,
     )
     tasks = [(h,) for h in horizons]
-    done = run_tasks(_horizon, plan, tasks, workers=workers, scheduler=scheduler, progress=progress)
+    done = run_tasks(_horizon, setup, tasks, workers=workers, scheduler=scheduler, progress=progress)
     return [records[i] for i in range(len(problems)) for records in done]
 
 
@@ -158,11 +158,11 @@ def _with_warm_up(
     return tuple(problem.panel.months[earliest:first]) + tuple(origins)
 
 
-def _horizon(plan: _Plan, horizon: int) -> list[Record]:
+def _horizon(setup: _Setup, horizon: int) -> list[Record]:
     """The records of one horizon, target by target; what one target has fitted serves the next."""
-    shared: dict[Any, Member] | None = {} if plan.as_of is None else None
-    judge = PartJudge.of(plan.problems[0].panel, plan.keep) if plan.parts else None
-    return [_record(plan, problem, horizon, shared, judge) for problem in plan.problems]
+    shared: dict[Any, Member] | None = {} if setup.as_of is None else None
+    judge = PartJudge.of(setup.problems[0].panel, setup.keep) if setup.parts else None
+    return [_record(setup, problem, horizon, shared, judge) for problem in setup.problems]
 
 
 @dataclass(frozen=True)
@@ -178,18 +178,18 @@ class _Forecast:
 
 
 def _forecasts(
-    plan: _Plan, problem: Problem, horizon: int, pooled: Sequence[str], shared: dict[Any, Member] | None
+    setup: _Setup, problem: Problem, horizon: int, pooled: Sequence[str], shared: dict[Any, Member] | None
 ) -> Iterator[_Forecast]:
     """One origin after the other; fits are made every ``refit_every`` months."""
-    lag, keep = plan.data_lag, plan.keep
-    names = dict.fromkeys((*plan.compared, *pooled))
+    lag, keep = setup.data_lag, setup.keep
+    names = dict.fromkeys((*setup.compared, *pooled))
     fitted: dict[str, Member] = {}
-    for i, origin in enumerate(plan.origins):
-        seen = plan.seen(problem, origin)
-        if i % plan.refit_every == 0:
+    for i, origin in enumerate(setup.origins):
+        seen = setup.seen(problem, origin)
+        if i % setup.refit_every == 0:
             fitted, at = fit_members(seen, origin - lag, horizon + lag, names, shared), origin
             waking = fit_quiet_chance(seen, origin - lag, horizon + lag) if len(pooled) > 1 else None
-        scored = i >= plan.warm_up
+        scored = i >= setup.warm_up
         margins = {
             name: member.margins(seen, origin - lag).select(keep)
             for name, member in fitted.items()
@@ -202,41 +202,43 @@ def _forecasts(
 
 
 def _record(
-    plan: _Plan,
+    setup: _Setup,
     problem: Problem,
     horizon: int,
     shared: dict[Any, Member] | None,
     judge: PartJudge | None,
 ) -> Record:
     """Weights and calibration origin by origin, each from those already scored then; scores at once."""
-    pooled = tuple(plan.members or pooled_members(problem.target, problem.panel.measures))
-    learner = Learner(len(pooled), horizon + plan.data_lag, plan.learns)
+    pooled = tuple(setup.members or pooled_members(problem.target, problem.panel.measures))
+    learner = Learner(len(pooled), horizon + setup.data_lag, setup.learns)
     values: list[dict[str, np.ndarray]] = []
     kept: list[tuple[_Forecast, np.ndarray, ScoredOrigin | None, tuple[np.ndarray, np.ndarray]]] = []
     members: tuple[str, ...] = ()
     latest: Margins | None = None
     parts: list[Mapping[str, PartScore]] = []
-    for i, made in enumerate(_forecasts(plan, problem, horizon, pooled, shared)):
+    for i, made in enumerate(_forecasts(setup, problem, horizon, pooled, shared)):
         each = [made.margins[n] for n in pooled]
         state = learner.now()
         plain = mix(each, state.weights)
         taught = scored_origin(each, plain, made.observed, state.best, made.quiet)
         learner.add(taught)
-        if i < plan.warm_up:
+        if i < setup.warm_up:
             continue
         pool = finished(plain, state.calibration, state.quiet, made.quiet)
         of = {**made.margins, "pool_uncalibrated": plain, "pool": pool}
         if judge is not None:
-            parts.append(judge.scores(problem.target, pool, problem.row(made.origin), horizon, plan.data_lag))
+            parts.append(
+                judge.scores(problem.target, pool, problem.row(made.origin), horizon, setup.data_lag)
+            )
         members = tuple(of)
         values.append(
-            measure(stack(list(of.values())), made.observed, escalation_level(made.history), plan.draws)
+            measure(stack(list(of.values())), made.observed, escalation_level(made.history), setup.draws)
         )
         seen = np.isfinite(made.observed)
         latest = pool if seen.any() else latest
         errors = normal_scores(pool, np.where(seen, made.observed, 0), seen)
         kept.append((_without_margins(made), state.weights, taught, errors))
-    origins = plan.origins[plan.warm_up :]
+    origins = setup.origins[setup.warm_up :]
     table = pd.DataFrame(
         {
             "origin": [str(o) for o in origins for _ in pooled],
@@ -249,8 +251,8 @@ def _record(
         problem.target,
         horizon,
         origins,
-        tuple(problem.panel.region_ids[i] for i in plan.keep),
-        tuple(problem.panel.countries[i] for i in plan.keep),
+        tuple(problem.panel.region_ids[i] for i in setup.keep),
+        tuple(problem.panel.countries[i] for i in setup.keep),
         np.stack([made.observed for made, _, _, _ in kept]),
         np.stack([made.history for made, _, _, _ in kept]),
         members,
@@ -258,7 +260,7 @@ def _record(
         table,
         tuple(taught for _, _, taught, _ in kept),
         PastErrors(origins, *(np.stack([e[i] for _, _, _, e in kept]) for i in (0, 1))),
-        plan.draws,
+        setup.draws,
         kept[-1][0].fitted,
         latest,
         tuple(parts),

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .civilians import CIVILIANS, CivilianShare, civilian_division
     from .divisions import (
         FEWEST,
+        FEWEST_THERE,
         OTHER_GROUPS,
         Division,
         Divisions,
@@ -25,6 +26,7 @@ else:
 __all__ = [
     "CIVILIANS",
     "FEWEST",
+    "FEWEST_THERE",
     "OTHER_GROUPS",
     "CivilianShare",
     "Division",

@@ -114,7 +114,7 @@ def civilian_division(panel: Panel) -> Division:
     """Deaths divided into those of civilians and of all others."""
     civil, deaths = (np.nan_to_num(panel.measure(m)).astype(float) for m in (CIVILIANS, "deaths_best"))
     counts = np.stack([civil, np.maximum(deaths - civil, 0)], axis=-1)
-    return Division("deaths", "civilians", (CIVILIANS, "deaths_others"), counts, panel.observed)
+    return Division.plain("deaths", "civilians", (CIVILIANS, "deaths_others"), counts, panel.observed)
 
 
 def _log_likelihood(k: np.ndarray, n: np.ndarray, mean: np.ndarray, size: float) -> np.ndarray:

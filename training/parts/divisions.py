@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from ...data.panel import Panel
 
 #: Events that an armed group needs in the panel to be a part of its own.
 FEWEST = 80
+#: Events that it needs in a country to be one there; fewer are never told of, and count for other groups.
+FEWEST_THERE = 10
 #: All other groups together; events whose type a source does not give.
 OTHER_GROUPS, OTHER_TYPES = "events_other_groups", "events_other_types"
 #: Types of violence that sources distinguish, where a panel does not say what its measures are.
@@ -37,6 +40,8 @@ class Division:
         float64, (months, regions, parts), >= 0; zero where not observed. Over the parts they add up to the total.
     observed : numpy.ndarray
         bool, (months, regions).
+    known : numpy.ndarray
+        Whether a part is one of its own in a region, (regions, parts); elsewhere it counts for the last one.
     """
 
     total: str
@@ -44,6 +49,12 @@ class Division:
     names: tuple[str, ...]
     counts: np.ndarray
     observed: np.ndarray
+    known: np.ndarray
+
+    @classmethod
+    def plain(cls, total: str, kind: str, names: Sequence[str], counts: np.ndarray, seen: np.ndarray) -> Self:
+        """A division whose parts are their own everywhere."""
+        return cls(total, kind, tuple(names), counts, seen, np.ones(counts.shape[1:], bool))
 
 
 @dataclass(frozen=True)
@@ -131,14 +142,28 @@ def _groups(panel: Panel, names: Sequence[str]) -> tuple[Division | None, list[s
     remainder = counts[..., others].sum(axis=-1) + rest
     parts = [*(f"events_{names[i]}" for i in kept), OTHER_GROUPS]
     counts = np.concatenate([counts[..., kept], remainder[..., None]], axis=-1)
-    return _division(panel, "group", parts, counts), []
+    division = _division(panel, "group", parts, counts)
+    return replace(division, **_where_known(panel, division.counts)), []
+
+
+def _where_known(panel: Panel, counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Where each group has events enough in the country, and the counts with all others among the last part."""
+    countries = np.asarray(panel.countries, dtype=object)
+    known = np.ones(counts.shape[1:], dtype=bool)
+    for country in set(panel.countries):
+        home = countries == country
+        known[home, :-1] = counts[:, home, :-1].sum(axis=(0, 1)) >= FEWEST_THERE
+    few = np.where(known, 0.0, counts)
+    moved = counts - few
+    moved[..., -1] += few.sum(axis=-1)
+    return {"counts": moved, "known": known}
 
 
 def _division(panel: Panel, kind: str, parts: Sequence[str], counts: np.ndarray) -> Division:
     named = len(parts) - (parts[-1] in (OTHER_GROUPS, OTHER_TYPES))
     order = np.argsort(-counts[..., :named].sum(axis=(0, 1)), kind="stable")
     order = np.concatenate([order, np.arange(named, len(parts))])
-    return Division("events", kind, tuple(parts[i] for i in order), counts[..., order], panel.observed)
+    return Division.plain("events", kind, [parts[i] for i in order], counts[..., order], panel.observed)
 
 
 def _counts(panel: Panel, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray, str]:
@@ -169,20 +194,20 @@ def part_of(target: str) -> str | None:
     return "events" if target.startswith("events_") else None
 
 
-def with_parts(panel: Panel, names: Sequence[str]) -> Panel:
+def with_parts(panel: Panel, parts: Mapping[str, Sequence[str]]) -> Panel:
     """The panel with a measure for every part, so that forecasts of them can be held against it.
 
-    A part that a panel cannot give, such as a remainder of groups that it does not know, is left out.
+    ``parts`` are the regions that each was forecast for; elsewhere a group counts for the others. A part that a panel
+    cannot give, such as a remainder of groups that it does not know, is left out.
     """
-    missing = [n for n in names if n not in panel.measures and part_of(n) == "events"]
+    missing = [n for n in parts if n not in panel.measures and part_of(n) == "events"]
     if not missing or "events" not in panel.measures:
         return panel
-    known, more = [n for n in names if n in panel.measures], {}
+    known, more = [n for n in parts if n in panel.measures and n.startswith("events_")], {}
     types = set(panel.attrs.get("types") or TYPES)
     for name in missing:
         same = [n for n in known if (n.removeprefix("events_") in types) == (name == OTHER_TYPES)]
-        same = [n for n in same if n.startswith("events_")]
         if name in (OTHER_GROUPS, OTHER_TYPES) and same:
-            rest = panel.measure("events") - np.sum([panel.measure(n) for n in same], axis=0)
-            more[name] = np.maximum(rest, 0)
+            own = [np.isin(panel.region_ids, parts[n]) * panel.measure(n) for n in same]
+            more[name] = np.maximum(panel.measure("events") - np.sum(own, axis=0), 0)
     return replace(panel, measures={**panel.measures, **more})

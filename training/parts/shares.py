@@ -57,6 +57,9 @@ class ShareModel:
         level = (national + self.country * whole) / (national.sum(axis=1, keepdims=True) + self.country)
         known = own.sum(axis=1)
         mean = (own + self.region * level[of_country]) / (known + self.region)[:, None]
+        unknown = np.where(division.known, 0.0, mean)
+        mean = mean - unknown
+        mean[:, -1] += unknown.sum(axis=1)
         size = 1 / (1 / (known + self.region) + 1 / self.ceiling)
         return Shares(division.names, mean, size, of_country, self)
 

@@ -11,7 +11,7 @@ import pytest
 from harmattan.data.errors import UsageError
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
-from harmattan.forecast.parts import actors_table, facts_table, main_targets, plan_parts
+from harmattan.forecast.parts import actors_table, choose_parts, facts_table, main_targets
 
 
 def texts(panel: Panel, place: str) -> list[str]:
@@ -108,13 +108,13 @@ def test_actors_add_up_to_the_panel() -> None:
 
 def test_parts_are_asked_for_by_name_or_all_come() -> None:
     panel = load_snapshot().panel
-    every = plan_parts(panel, ("events", "deaths"))
+    every = choose_parts(panel, ("events", "deaths"))
     assert len(every.names) == 10
     assert "deaths_civilians" in every.names
-    assert plan_parts(panel, ("events", "deaths"), wanted=False).names == ()
-    assert "deaths_civilians" not in plan_parts(panel, ("events",)).names
-    one = plan_parts(panel, ("events_jnim",))
+    assert choose_parts(panel, ("events", "deaths"), unnamed=False).names == ()
+    assert "deaths_civilians" not in choose_parts(panel, ("events",)).names
+    one = choose_parts(panel, ("events_jnim",))
     assert one.names == ("events_jnim",)
     assert main_targets(("events_jnim",), one.names) == ("events",)
     with pytest.raises(UsageError, match="jas has fewer than 80 events"):
-        plan_parts(panel, ("events_jas",))
+        choose_parts(panel, ("events_jas",))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,7 +32,7 @@ def draws_of(values: np.ndarray, mean: np.ndarray | None = None, target: str = "
 
 def division_of(counts: np.ndarray) -> Division:
     names = tuple(f"events_p{k}" for k in range(counts.shape[2]))
-    return Division("events", "group", names, counts.astype(float), np.ones(counts.shape[:2], bool))
+    return Division.plain("events", "group", names, counts.astype(float), np.ones(counts.shape[:2], bool))
 
 
 def panel_of(**measures: np.ndarray) -> Panel:
@@ -167,7 +169,7 @@ def test_small_groups_are_one_remainder_and_can_be_scored() -> None:
     found = divisions_of(panel)
     assert found.found[0].names == ("events_adf", "events_other_groups")
     assert found.small == ("events_m23",)
-    scored = with_parts(panel, ["events_adf", "events_other_groups"])
+    scored = with_parts(panel, dict.fromkeys(("events_adf", "events_other_groups"), panel.region_ids))
     assert (scored.measure("events_other_groups") == 3).all()
 
 
@@ -195,3 +197,26 @@ def test_horizons_with_gaps(gap: tuple[int, ...]) -> None:
     shares = ShareModel().at(division_of(counts), ["A"], 23)
     found = split_draws(total, shares, np.random.default_rng(0))
     assert (sum(d.values for d in found.values()) == 7).all()
+
+
+def test_a_group_with_hardly_an_event_in_a_country_is_none_of_its_own_there() -> None:
+    """Its events there count for the other groups, in the past and in every draw; the parts still add up."""
+    events = np.full((40, 4), 6.0)
+    adf = np.zeros((40, 4))
+    adf[:, 0] = 4
+    adf[:9, 2] = 1
+    panel = panel_of(events=events, events_adf=adf)
+    panel = replace(panel, countries=("A", "A", "B", "B"))
+    division = divisions_of(panel).found[0]
+    assert division.known.tolist() == [[True, True], [True, True], [False, True], [False, True]]
+    assert (division.counts[:, 2:, 0] == 0).all()
+    assert (division.counts.sum(axis=-1) == events).all()
+    shares = ShareModel().at(division, panel.countries, 39)
+    assert (shares.mean[2:, 0] == 0).all()
+    assert np.allclose(shares.mean.sum(axis=1), 1)
+    total = draws_of(np.full((100, 3, 4), 8, dtype=np.int32))
+    found = split_draws(total, shares, np.random.default_rng(1))
+    assert (found["events_adf"].values[..., 2:] == 0).all()
+    assert (sum(d.values for d in found.values()) == 8).all()
+    scored = with_parts(panel, {"events_adf": panel.region_ids[:2], "events_other_groups": panel.region_ids})
+    assert (scored.measure("events_other_groups") == division.counts[..., 1]).all()

@@ -1,0 +1,83 @@
+"""Who, and against whom: bars that add up, sentences that read them out, and no group where it has hardly been."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from make_result import make_result
+
+from harmattan.forecast.parts import choose_parts, draw_parts, record_of
+from harmattan.forecast.report.tables import region_outlook
+from harmattan.forecast.report.who import against_words, skill_rows, who_section
+from harmattan.forecast.result import ForecastResult
+from harmattan.training.evaluation.parts import SHARE_SKILL
+
+
+@pytest.fixture(scope="module")
+def divided() -> ForecastResult:
+    """The world with two types and two groups; the second group has three events in Benin."""
+    plain = make_result()
+    events = np.nan_to_num(plain.panel.measure("events"))
+    south = np.array([c == "BEN" for c in plain.panel.countries])
+    adf, m23 = np.floor(0.6 * events), np.floor(0.3 * events) * ~south
+    first = np.flatnonzero(south)[0]
+    m23[np.flatnonzero(events[:, first])[:3], first] = 1
+    adf = np.minimum(adf, events - m23).clip(0)
+    civil = np.floor(0.5 * events)
+    more = {"events_one_sided": civil, "events_state_based": events - civil, "events_adf": adf}
+    more |= {"events_m23": m23, "against_civilians_adf": np.floor(adf / 4)}
+    panel = replace(plain.panel, measures={**plain.panel.measures, **more})
+    chosen = choose_parts(panel, ("events",))
+    draws = {"events": plain.draws["events"]}
+    parts = draw_parts(chosen, panel, plain.origin, draws, 1)
+    scores = {"target": "events_adf", "member": "pool", "horizon": 1, "crps": 0.4}
+    scores |= {"skill_vs_conflictology": 0.08, "skill_low": 0.01, "skill_high": 0.1}
+    scores |= dict(zip(SHARE_SKILL, (0.02, -0.01, 0.05), strict=True))
+    result = replace(
+        plain,
+        panel=panel,
+        draws={**plain.draws, **parts},
+        settings={**plain.settings, "targets": ["events", "deaths"]},
+        part_scores=pd.DataFrame([scores]),
+        **record_of(panel),
+    )
+    return result.of_countries()
+
+
+def test_bars_of_a_region_add_up_to_all_of_it(divided: ForecastResult) -> None:
+    events = region_outlook(divided, "events")
+    found = who_section(divided, events, np.argsort(-events.mean[0]).tolist())
+    assert found is not None
+    for place in found["places"]:
+        for bars in place["bars"].values():
+            assert 90 <= sum(b["percent"] for b in bars) <= 102
+        assert " involve " in place["sentence"]
+        assert place["sentence"].startswith("Of ")
+    assert "battles with the state" in str(found["places"])
+
+
+def test_a_group_is_not_named_in_a_country_where_it_has_hardly_been(divided: ForecastResult) -> None:
+    events = region_outlook(divided, "events")
+    south = [i for i, c in enumerate(events.countries) if c == "BEN"]
+    found = who_section(divided, events, south)
+    assert found is not None
+    assert "m23" not in str(found["places"])
+    assert "m23" in str(who_section(divided, events, [i for i in range(14) if i not in south]))
+    assert not {"BEN"} & set(divided.countries["events_m23"].region_ids)
+    assert (divided.withheld["group"] == "m23").any()
+
+
+def test_the_record_of_the_leading_group_says_against_whom(divided: ForecastResult) -> None:
+    row = divided.actors[divided.actors["group"] == "adf"].iloc[0]
+    (words,) = against_words(divided, row["region_id"])
+    assert f"{row['events_all']:,}" in words
+    assert f"{100 * row['one_sided_share']:.0f}% were against civilians" in words
+
+
+def test_skill_stands_beside_both_rivals(divided: ForecastResult) -> None:
+    (row,) = skill_rows(divided)
+    assert (row.label, row.own, row.own_span) == ("adf", "+8.0%", "+1.0 to +10.0%")
+    assert (row.share, row.share_span) == ("+2.0%", "−1.0 to +5.0%")

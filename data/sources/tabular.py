@@ -26,7 +26,8 @@ from ..convert import Problems, dates, number, text
 from ..errors import ConfigError, SchemaError, nearest
 from ..geography import iso3, region_slug
 from ..panel import Incidents, Panel, coverage_table, repeated_rows
-from ..schemas import PANEL_KEYS, UCDP_TYPES, empty_incidents
+from ..schemas import PANEL_KEYS, empty_incidents
+from ..violence_types import UCDP_TYPES
 from .actors import GROUPS, armed_groups
 from .columns import death_bounds
 from .tables import RawTable, read_table

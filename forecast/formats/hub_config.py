@@ -61,19 +61,16 @@ def tasks(table: pd.DataFrame) -> dict[str, Any]:
     for target, rows in table.groupby("target", sort=False):
         alike.setdefault(tuple(sorted(set(rows["location"].astype(str)))), []).append(str(target))
     ends = sorted({str(d) for d in table["target_end_date"]})
-    ids = {
+    ids: dict[str, Any] = {
         "origin_date": _needed([str(d) for d in table["origin_date"].unique()]),
         "horizon": _needed(sorted(int(h) for h in table["horizon"].unique())),
         "target_end_date": {"required": None, "optional": ends},
     }
-    groups = [
-        {
-            "task_ids": {**ids, "target": _needed(targets), "location": _needed(locations)},
-            "output_type": _output_types(),
-            "target_metadata": [_target(t) for t in targets],
-        }
-        for locations, targets in alike.items()
-    ]
+    groups: list[dict[str, Any]] = []
+    for locations, targets in alike.items():
+        where = {"target": _needed(targets), "location": _needed(locations)}
+        metadata = [_target(t) for t in targets]
+        groups += [{"task_ids": ids | where, "output_type": _output_types(), "target_metadata": metadata}]
     round_of = {
         "round_id_from_variable": True,
         "round_id": "origin_date",

@@ -142,12 +142,12 @@ def _groups(panel: Panel, names: Sequence[str]) -> tuple[Division | None, list[s
     remainder = counts[..., others].sum(axis=-1) + rest
     parts = [*(f"events_{names[i]}" for i in kept), OTHER_GROUPS]
     counts = np.concatenate([counts[..., kept], remainder[..., None]], axis=-1)
-    division = _division(panel, "group", parts, counts)
-    return replace(division, **_where_known(panel, division.counts)), []
+    return _where_known(panel, _division(panel, "group", parts, counts)), []
 
 
-def _where_known(panel: Panel, counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Where each group has events enough in the country, and the counts with all others among the last part."""
+def _where_known(panel: Panel, division: Division) -> Division:
+    """Groups where they have events enough in the country; all others are among the last part."""
+    counts = division.counts
     countries = np.asarray(panel.countries, dtype=object)
     known = np.ones(counts.shape[1:], dtype=bool)
     for country in set(panel.countries):
@@ -156,7 +156,7 @@ def _where_known(panel: Panel, counts: np.ndarray) -> dict[str, np.ndarray]:
     few = np.where(known, 0.0, counts)
     moved = counts - few
     moved[..., -1] += few.sum(axis=-1)
-    return {"counts": moved, "known": known}
+    return replace(division, counts=moved, known=known)
 
 
 def _division(panel: Panel, kind: str, parts: Sequence[str], counts: np.ndarray) -> Division:

@@ -212,9 +212,8 @@ def with_parts(
         worse on at least 24 common months with its whole 95 % interval below zero. What was not compared is said with
         a verdict that passes.
     """
-    rival = champion
-    if champion is None:
-        rival = challenger.assign(crps=challenger.get("crps_conflictology"))
+    own = challenger.assign(crps=challenger.get("crps_conflictology"))
+    rival = own if champion is None else champion
     if rival.empty:
         note = "parts are not compared: the champion has no record of them"
         return _with_reasons(verdict, [], [note] if len(challenger) else [])
@@ -228,7 +227,8 @@ def with_parts(
             notes += [f"{part} is not compared: {_few(len(months))}"]
         else:
             blocks = month_blocks(len(months), rng)
-            skill, low, high = skill_from_blocks(*months.to_numpy(float).T, blocks)
+            mine, theirs = months.to_numpy(float).T
+            skill, low, high = skill_from_blocks(mine, theirs, blocks)
             figures |= {f"skill_{part}": skill, f"low_{part}": low, f"high_{part}": high}
             if skill < -LARGEST_LOSS and high < 0:
                 worse += [f"CRPS of {part} is {-skill:.1%} worse, at least {-high:.1%}"]

@@ -15,6 +15,8 @@ from small_worlds import ladder_panel
 
 from harmattan.data.errors import ModelError, OriginError
 from harmattan.data.panel import Panel
+from harmattan.forecast.fitting import Training
+from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast, train_models
 from harmattan.forecast.settings import Settings
 from harmattan.training.models.catalogue import MEMBERS, fit_members
@@ -44,8 +46,24 @@ def settings(panel: Panel, tmp_path_factory: pytest.TempPathFactory) -> Settings
 
 
 @pytest.fixture(scope="module")
-def trained(settings: Settings) -> TrainedModel:
-    return TrainedModel.from_files(run_forecast(settings).models)
+def fitted(settings: Settings) -> ForecastResult:
+    return run_forecast(settings)
+
+
+@pytest.fixture(scope="module")
+def trained(fitted: ForecastResult) -> TrainedModel:
+    return TrainedModel.from_files(fitted.models)
+
+
+@pytest.fixture(scope="module")
+def earlier(settings: Settings, panel: Panel) -> Settings:
+    return replace(settings, as_of=str(panel.last_month - 3))
+
+
+@pytest.fixture(scope="module")
+def training(earlier: Settings) -> Training:
+    """With three months known that it must not see."""
+    return train_models(earlier)
 
 
 def panel_from(panel: Panel, months: int) -> Panel:
@@ -68,8 +86,10 @@ def test_every_member_says_the_same_after_it_was_stored(panel: Panel, target: st
     assert member_files(again) == member_files(members)
 
 
-def test_a_stored_model_forecasts_what_the_fitted_one_did(settings: Settings, trained: TrainedModel) -> None:
-    fitted, stored = run_forecast(settings), run_forecast(settings, trained=trained)
+def test_a_stored_model_forecasts_what_the_fitted_one_did(
+    settings: Settings, fitted: ForecastResult, trained: TrainedModel
+) -> None:
+    stored = run_forecast(settings, trained=trained)
     assert fitted.draws["events"].values.tobytes() == stored.draws["events"].values.tobytes()
     pd.testing.assert_frame_equal(fitted.spillover, stored.spillover)
     pd.testing.assert_frame_equal(fitted.contributions, stored.contributions)
@@ -85,32 +105,31 @@ def test_it_is_written_and_read_back_whole(trained: TrainedModel, tmp_path: Path
     assert not [p for p in tmp_path.rglob("*") if p.suffix in {".pkl", ".pickle", ".joblib"}]
 
 
-def test_training_learns_weights_that_a_forecast_uses(settings: Settings) -> None:
-    training = train_models(settings)
+def test_training_learns_weights_that_a_forecast_uses(earlier: Settings, training: Training) -> None:
     pool = training.trained.pools["events", 1]
     assert sum(pool.weights.values()) == pytest.approx(1)
     assert len(set(np.round(list(pool.weights.values()), 9))) > 1
     assert pool.calibration is not None
     assert {"pool", "pool_uncalibrated"} <= set(training.trained.scores.member)
-    result = run_forecast(settings, trained=training.trained)
+    result = run_forecast(earlier, trained=training.trained)
     whole = result.contributions.groupby(["horizon", "region_id"])["value"].sum()
     mean = result.draws["events"].mean()
     expected = [mean[h - 1, result.panel.region_ids.index(r)] for h, r in whole.index]
     np.testing.assert_allclose(whole, expected, rtol=1e-6)
 
 
-def test_months_after_the_training_origin_do_not_change_a_training(settings: Settings, panel: Panel) -> None:
-    asked = replace(settings, as_of=str(panel.last_month - 3))
-    before = train_models(asked).trained
+def test_months_after_the_training_origin_do_not_change_a_training(
+    earlier: Settings, training: Training, panel: Panel
+) -> None:
     future = dict(panel.measures)
     rng = np.random.default_rng(3)
     for name, values in future.items():
         changed = values.copy()
         changed[-3:] = rng.poisson(9.0, changed[-3:].shape)
         future[name] = changed
-    other = Path(str(settings.panel)).with_name("future.parquet")
+    other = Path(str(earlier.panel)).with_name("future.parquet")
     replace(panel, measures=future).write_parquet(other)
-    assert train_models(replace(asked, panel=other)).trained.files == before.files
+    assert train_models(replace(earlier, panel=other)).trained.files == training.trained.files
 
 
 @pytest.mark.parametrize(

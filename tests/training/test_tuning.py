@@ -45,12 +45,18 @@ def test_the_shipped_parameters_come_first_and_score_what_a_loop_says(tmp_path: 
     assert first.score == pytest.approx(np.mean(ratios), rel=1e-12)
 
 
-def test_a_search_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def sixteen(tmp_path_factory: pytest.TempPathFactory) -> list[Trial]:
+    """A search that nobody stopped."""
+    return list(search(world(), plan_of(), 16, tmp_path_factory.mktemp("whole")))
+
+
+def test_a_search_that_was_stopped_ends_as_one_that_was_not(sixteen: list[Trial], tmp_path: Path) -> None:
     problem, plan = world(), plan_of()
-    whole = search(problem, plan, 11, tmp_path / "whole")
+    whole = sixteen[:11]
     search(problem, plan, 4, tmp_path / "parts")
     parts = search(problem, plan, 11, tmp_path / "parts")
-    assert whole == parts
+    assert whole == list(parts)
     assert len(whole) == 11
     assert search(problem, plan, 5, tmp_path / "parts") == parts
 
@@ -114,6 +120,7 @@ def test_a_search_that_was_interrupted_in_its_first_trial_begins_with_what_is_sh
     assert first.params == defaults("smoothed_conflictology")
 
 
+@pytest.mark.slow
 def test_hopeless_trials_are_given_up(tmp_path: Path) -> None:
     found = search(world(), plan_of(years=3), 16, tmp_path)
     pruned = [t for t in found if t.state == "pruned"]
@@ -121,11 +128,10 @@ def test_hopeless_trials_are_given_up(tmp_path: Path) -> None:
     assert all(t.score is None and len(t.steps) < 3 for t in pruned)
 
 
-def test_hopeless_trials_are_given_up_in_as_many_origins_as_are_usual(tmp_path: Path) -> None:
+def test_hopeless_trials_are_given_up_in_as_many_origins_as_are_usual(sixteen: list[Trial]) -> None:
     """24 origins are two years: a trial can only be given up after the first."""
-    plan = plan_of(years=2)
-    assert len(plan.blocks) == 2
-    pruned = [t for t in search(world(), plan, 16, tmp_path) if t.state == "pruned"]
+    assert len(plan_of().blocks) == 2
+    pruned = [t for t in sixteen if t.state == "pruned"]
     assert pruned
     assert all(t.score is None and len(t.steps) == 1 for t in pruned)
 

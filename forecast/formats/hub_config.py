@@ -59,8 +59,8 @@ def tasks(table: pd.DataFrame) -> dict[str, Any]:
     """
     alike: dict[tuple[str, ...], list[str]] = {}
     for target, rows in table.groupby("target", sort=False):
-        alike.setdefault(tuple(sorted(set(rows["location"].astype(str)))), []).append(str(target))
-    ends = sorted({str(d) for d in table["target_end_date"]})
+        alike.setdefault(tuple(sorted(set(rows["location"].unique()))), []).append(str(target))
+    ends = sorted({str(d) for d in table["target_end_date"].unique()})
     ids: dict[str, Any] = {
         "origin_date": _needed([str(d) for d in table["origin_date"].unique()]),
         "horizon": _needed(sorted(int(h) for h in table["horizon"].unique())),

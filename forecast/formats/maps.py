@@ -137,10 +137,16 @@ def webmap(result: ForecastResult, wide: pd.DataFrame) -> dict[str, Any]:
         )
     }
     targets: dict[str, dict[str, dict[str, list[float]]]] = {}
-    short = wide[list(FIGURES)].round(DECIMALS)
-    for (target, region), rows in wide.groupby(["target", "region_id"], sort=False):
-        mine = short.loc[rows.sort_values("horizon").index]
-        targets.setdefault(str(target), {})[str(region)] = {name: mine[name].tolist() for name in FIGURES}
+    rows = wide.sort_values("horizon", kind="stable")
+    short = [rows[name].tolist() for name in ("target", "region_id")] + [
+        rows[name].round(DECIMALS).tolist() for name in FIGURES
+    ]
+    for target, region in wide[["target", "region_id"]].drop_duplicates().itertuples(index=False):
+        targets.setdefault(str(target), {})[str(region)] = {name: [] for name in FIGURES}
+    for target, region, *values in zip(*short, strict=True):
+        mine = targets[str(target)][str(region)]
+        for name, value in zip(FIGURES, values, strict=True):
+            mine[name].append(value)
     return {"format": 1, **_head(result), "figures": list(FIGURES), "regions": regions, "targets": targets}
 
 

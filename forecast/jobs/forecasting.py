@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,46 +111,27 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     # Before the work, and not when everything is done.
     check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
     settings = with_targets(settings, inputs.panel)
-    preparing: list[subprocess.Popen[bytes] | None] = []
-
-    def watch(stage: str, share: float) -> None:
-        # The database is begun when the input has proved good, and is ready before the models are.
-        if settings.track and stage == "models" and not preparing:
-            preparing.append(_prepare(settings))
-        if progress:
-            progress(stage, share)
-
+    say = progress or (lambda stage, share: None)
     selected = select_model(settings)
-    result = run_forecast(settings, watch, selected.trained, model=selected.about, inputs=inputs)
-    watch("report", 0.92)
+    result = run_forecast(settings, say, selected.trained, model=selected.about, inputs=inputs)
+    say("report", 0.92)
     result = with_alarms(result, settings.out)
     before = newest_before(settings.out, result.origin, result.panel.region_ids)
     result = with_outlook(result, before)
     html = render(result, before)
-    watch("release", 0.95)
+    say("release", 0.95)
     release = publish_release(result, html, settings.out)
     run_id, error = None, None
     if settings.track:
-        watch("record", 0.97)
+        say("record", 0.97)
         try:
-            run_id = track_forecast(result, release, settings, preparing[0] if preparing else None)
+            run_id = track_forecast(result, release, settings)
         except TrackingError as failure:
             error = failure
     return Outcome(result, release, run_id, error)
 
 
-def _prepare(settings: Settings) -> subprocess.Popen[bytes] | None:
-    from ...training.registry import prepare
-
-    return prepare(settings.mlruns, settings.tracking_uri)
-
-
-def track_forecast(
-    result: ForecastResult,
-    release: Release,
-    settings: Settings,
-    preparing: subprocess.Popen[bytes] | None = None,
-) -> str:
+def track_forecast(result: ForecastResult, release: Release, settings: Settings) -> str:
     """Record a finished forecast in MLflow, once; the run's id, or a :class:`TrackingError` and a note beside it."""
     from ...training.registry.runs import log_run
     from ..tracking import leave_note, record_of, remove_note
@@ -159,7 +139,7 @@ def track_forecast(
     record = record_of(result, release.path, settings)
     again = ("release", "forecast_hash") if release.status == "identical" else ()
     try:
-        run_id = log_run(record, settings.mlruns, settings.tracking_uri, preparing, once_by=again)
+        run_id = log_run(record, settings.mlruns, settings.tracking_uri, once_by=again)
     except TrackingError as failure:
         leave_note(release.path, failure)
         raise

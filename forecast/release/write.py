@@ -7,6 +7,7 @@ rename.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from ...data.errors import ReleaseError
@@ -114,27 +116,34 @@ def csv_text(frame: pd.DataFrame) -> str:
     '=1+1,-1
     Gao,2.5
     """
-    cells = {str(name): _defused(column) for name, column in frame.items()}
-    safe = pd.DataFrame(cells, columns=list(cells))
+    cells = [_cells(column) for _, column in frame.items()]
+    names = [str(name) for name in frame.columns]
     # Python's csv leaves a lone carriage return unquoted, which spreadsheets take for a new row.
-    torn = any(isinstance(cell, str) and "\r" in cell for column in cells.values() for cell in column)
-    text: str = safe.to_csv(
-        index=False,
-        lineterminator="\n",
-        na_rep="NA",
-        float_format="%.10g",
-        quoting=csv.QUOTE_NONNUMERIC if torn else csv.QUOTE_MINIMAL,
-    )
-    return text
+    torn = any("\r" in cell for cell in {*names, *(cell for known, _ in cells for cell in known)})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if torn else csv.QUOTE_MINIMAL)
+    writer.writerow(names)
+    columns = [np.array([*known, "NA"], dtype=object)[codes].tolist() for known, codes in cells]
+    writer.writerows(zip(*columns, strict=True))
+    return text.getvalue()
 
 
-def _defused(column: pd.Series) -> pd.Series:
-    """Text that would start a formula, with an apostrophe before it; numbers as they are."""
-    if pd.api.types.is_numeric_dtype(column):
-        return column
+def _cells(column: pd.Series) -> tuple[list[str], np.ndarray]:
+    """Every different cell as text, and which of them stands in each row, -1 where none does.
+
+    Text that would start a formula has an apostrophe before it.
+    """
+    # What is equal and not the same, such as 1 and True, is kept apart.
+    mixed = column.dtype == object and pd.api.types.infer_dtype(column) not in ("string", "date")
+    known = column.to_numpy()
+    codes = np.where(column.isna(), -1, np.arange(len(column)))
+    if not mixed:
+        codes, known = pd.factorize(column)
+    if pd.api.types.is_float_dtype(column):
+        return [f"{value:.10g}" for value in known], codes
     starts = ("=", "+", "-", "@", "\t", "\r")
-    safe = [f"'{c}" if isinstance(c, str) and c.startswith(starts) else c for c in column]
-    return pd.Series(safe, dtype=object, index=column.index)
+    safe = [f"'{c}" if isinstance(c, str) and c.startswith(starts) else str(c) for c in known]
+    return safe, codes
 
 
 def _fill(
@@ -173,10 +182,12 @@ def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    tidy = isinstance(table, pd.DataFrame)
     if isinstance(table, pd.DataFrame):
         table = pa.Table.from_pandas(table, preserve_index=False)
-    # pandas' own metadata names its version, which is no part of the forecast.
-    pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
+    # pandas' own metadata names its version, which is no part of the forecast; and repeated text is read as text.
+    plain = table.replace_schema_metadata(None)
+    pq.write_table(plain, path, compression="zstd", store_schema=tidy)
     flush_owned(path)
 
 

@@ -97,7 +97,6 @@ def log_run(
     record: RunRecord,
     folder: Path,
     tracking_uri: str | None = None,
-    preparing: subprocess.Popen[bytes] | None = None,
     once_by: Sequence[str] = (),
 ) -> str:
     """Write one run, with its children, and return its id.
@@ -110,8 +109,6 @@ def log_run(
         Holds ``mlflow.db`` and ``artifacts/``, unless another store is named.
     tracking_uri : str, optional
         Another store; MLFLOW_TRACKING_URI counts where this is None.
-    preparing : subprocess.Popen, optional
-        What :func:`prepare` returned.
     once_by : sequence of str
         Tags that make a run the same: where a finished one has them all, only its id is returned.
 
@@ -126,7 +123,6 @@ def log_run(
         doing="the run could not be recorded in MLflow",
         remedy="The release is complete; mend the store, then run `harmattan track --from` with the release, "
         "or go on with --no-track.",
-        preparing=preparing,
     ) as client:
         number = experiment_of(client, folder, tracking_uri)
         there = find_run(client, number, {key: record.tags[key] for key in once_by})

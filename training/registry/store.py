@@ -37,7 +37,7 @@ def store_uri(folder: Path, tracking_uri: str | None = None) -> str:
 def prepare(folder: Path, tracking_uri: str | None = None) -> subprocess.Popen[bytes] | None:
     """Begin to make the database in another process, where there is none yet.
 
-    A new database takes seconds of schema migrations: they run beside the forecast. Whatever goes wrong there
+    A new database takes seconds of schema migrations: they run beside the training. Whatever goes wrong there
     is found, and told, when the store is opened.
     """
     if not store_uri(folder, tracking_uri).startswith("sqlite:///") or _database(folder).exists():
@@ -117,7 +117,6 @@ def connected(
     *,
     doing: str = "the store could not be used",
     remedy: str = "Mend the store, or name another with --tracking-uri.",
-    preparing: subprocess.Popen[bytes] | None = None,
     create: bool = True,
 ) -> Iterator[Any]:
     """An ``MlflowClient`` of the store, made where it is absent; every failure inside becomes one error.
@@ -130,8 +129,6 @@ def connected(
         Another store; MLFLOW_TRACKING_URI counts where this is None.
     doing, remedy : str
         How the error begins and ends.
-    preparing : subprocess.Popen, optional
-        What :func:`prepare` returned.
     create : bool
         Whether a database that is not there is made, or is an error.
 
@@ -142,8 +139,6 @@ def connected(
     """
     uri = store_uri(folder, tracking_uri)
     try:
-        if preparing is not None:
-            preparing.wait(timeout=120)
         if is_local(folder, tracking_uri):
             if _database(folder).exists():
                 _follow_a_move(folder)

@@ -30,7 +30,6 @@ def small_world(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return make_result(seed=settings.seed)
 
     monkeypatch.setattr("harmattan.forecast.run.run_forecast", forecast)
-    monkeypatch.setattr(main_job, "_prepare", lambda settings: None)
     monkeypatch.setattr(main_job, "track_forecast", lambda *given: "run-1")
     return seen
 

@@ -63,7 +63,7 @@ def _escalation_levels(result: ForecastResult) -> dict[str, np.ndarray]:
     from ...training.evaluation import escalation_level
     from ...training.parts import with_parts
 
-    panel, levels = with_parts(result.panel, list(result.draws)), {}
+    panel, levels = with_parts(result.panel, {t: d.region_ids for t, d in result.draws.items()}), {}
     for target in result.draws:
         measure = TARGETS.get(target, target)
         if measure in panel.measures:

@@ -50,6 +50,11 @@ class PastErrors:
     score: np.ndarray
     spread: np.ndarray
 
+    def joined(self, later: PastErrors) -> PastErrors:
+        """These errors, followed by later ones."""
+        score, spread = (np.concatenate([getattr(self, n), getattr(later, n)]) for n in ("score", "spread"))
+        return PastErrors(self.origins + later.origins, score, spread)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -85,6 +90,12 @@ class Record:
         The pool's forecast at the last origin whose outcome is known, (regions,).
     parts : tuple of mapping
         Per origin, the scores of the parts of the target (:mod:`harmattan.training.evaluation.parts`), where asked for.
+    wait : int
+        Months after which an outcome was known: the horizon and the data lag.
+    pool : numpy.ndarray or None
+        Quantile-spaced draws of the pool in rising order, (origins, draws, regions), where joint draws are judged.
+    earlier : PastErrors or None
+        Errors of the origins before, which weights were learned from; only beside ``pool``.
     """
 
     target: str
@@ -103,6 +114,9 @@ class Record:
     fitted: pd.Period | None = None
     latest: Margins | None = None
     parts: tuple[Mapping[str, Any], ...] = ()
+    wait: int = 1
+    pool: np.ndarray | None = None
+    earlier: PastErrors | None = None
 
     def of(self, member: str, measure: str) -> np.ndarray:
         """One number of one member in every case, (origins, regions)."""

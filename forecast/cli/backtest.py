@@ -141,7 +141,8 @@ def _lines(outcome: BacktestOutcome) -> Iterator[str]:
     console.print(leaderboard_table(outcome))
     if outcome.evaluation.windows is not None:
         console.print(windows_table(outcome.evaluation.windows))
-    yield from _quiet_lines(outcome.evaluation.quiet)
+    yield from _quiet_lines(outcome.evaluation.quiet_years)
+    yield from _sum_lines(outcome.evaluation.totals)
     if outcome.evaluation.leave_one_out is not None:
         console.print(left_out_table(outcome.evaluation.leave_one_out))
     yield from outcome.plan.notes
@@ -198,15 +199,28 @@ def windows_table(table: pd.DataFrame) -> Any:
     return shown
 
 
-def _quiet_lines(table: pd.DataFrame) -> Iterator[str]:
-    """One sentence on the regions that were quiet for a year: predicted and observed, over all horizons."""
-    some = table[(table["member"] == "pool") & (table["quiet_months"] == 12) & (table["year"] == "all")]
-    if len(some):
-        sums = some[["predicted", "observed", "cases"]].sum()
-        yield (
-            f"Quiet for 12 months: {sums['predicted']:.0f} months with at least one predicted, "
-            f"{sums['observed']:.0f} observed, of {sums['cases']:.0f}."
-        )
+def _quiet_lines(table: pd.DataFrame | None) -> Iterator[str]:
+    """Regions that were quiet for a year: predicted and observed, over all horizons, in all and by year."""
+    for row in [] if table is None else table[table["quiet_months"] == 12].to_dict("records"):
+        if row["year"] == "all":
+            years = table[(table["quiet_months"] == 12) & (table["year"] != "all")]
+            each = zip(years["year"], years["predicted"], years["observed"], strict=True)
+            yield (
+                f"Quiet for 12 months: {row['predicted']:.0f} months with at least one predicted, "
+                f"{row['observed']:.0f} observed, of {row['cases']:.0f}. By year "
+                + ", ".join(f"{year} {said:.0f}:{came:.0f}" for year, said, came in each)
+                + "."
+            )
+
+
+def _sum_lines(table: pd.DataFrame | None) -> Iterator[str]:
+    """How often country totals, over a month and summed over six, lay inside their 80 % interval."""
+    some = [] if table is None else table[table["order"] == "learned"].to_dict("records")
+    for row in some:
+        what = "month" if row["months"] == 1 else f"sum over {row['months']} months"
+        where = f"{what}, {row['window']}" if "window" in row else what
+        share, low, high = (f"{100 * row[name]:.0f}" for name in ("coverage_80", "low_80", "high_80"))
+        yield f"Country totals, {where}: {share} % inside 80 % (95 %: {low} to {high})."
 
 
 def left_out_table(table: pd.DataFrame) -> Any:

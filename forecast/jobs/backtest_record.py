@@ -27,6 +27,7 @@ Releases = Sequence[Mapping[str, str]]
 MARK = "leaderboard.json"
 #: Tables for people, beside their parquet files.
 AS_CSV = ("leaderboard", "splits", "onsets", "coverage", "quiet", "leave_one_out", "windows")
+AS_CSV += ("quiet_years", "joint", "totals", "serial")
 #: Columns of the leaderboard that become metrics.
 METRICS = (
     *("crps", "crps_log", "ignorance", "interval_90", "skill_vs_conflictology", "skill_vs_best"),
@@ -149,17 +150,22 @@ def summary_of(
         "leaderboard": tables.leaderboard.to_dict("records"),
         "onsets": tables.onsets.to_dict("records"),
         "quiet": tables.quiet.to_dict("records"),
+        **{
+            name: table.to_dict("records")
+            for name in ("quiet_years", "joint", "totals", "serial")
+            if (table := getattr(tables, name)) is not None
+        },
         **({} if left_out is None else {"leave_one_out": left_out.to_dict("records")}),
         **({} if tables.windows is None else {"windows": tables.windows.to_dict("records")}),
     }
 
 
 def quiet_metrics(table: pd.DataFrame) -> dict[str, dict[int, float]]:
-    """Of the pool where it was quiet: how many times as often as predicted, and its log-score skill, by horizon."""
+    """Of the pool where it was quiet: how many times as often as predicted, log-score and Brier skill, by horizon."""
     some = table[(table["member"] == "pool") & (table["year"] == "all")]
     found: dict[str, dict[int, float]] = {}
     for row in some.to_dict("records"):
-        for name in ("ratio", "log_skill"):
+        for name in ("ratio", "log_skill", "brier_skill"):
             if row[name] == row[name]:
                 found.setdefault(f"quiet_{row['quiet_months']}.{name}", {})[int(row["horizon"])] = float(
                     row[name]

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 #: Share of the work that is building what was known at each origin.
 VINTAGE_SHARE = 0.2
+#: Joint draws are judged where there are no more cases: they are kept until all horizons are there.
+JOINT_CASES = 100_000
 
 
 def run_backtest_job(settings: BacktestSettings, progress: Progress | None = None) -> BacktestOutcome:
@@ -197,13 +199,24 @@ def _evaluate(settings: BacktestSettings, plan: BacktestPlan, records: Sequence[
 
 def _with_windows(settings: BacktestSettings, plan: BacktestPlan, tables: Evaluation) -> Evaluation:
     """The house benchmark with the window before it beside its own, and the mean of the two."""
+    from ...training.evaluation import quiet_by_year
     from ...training.evaluation.protocol import EARLIER, HOUSE
 
     if not settings.benchmark or plan.protocol != HOUSE:
         return tables
     before = replace(plan, protocol=EARLIER, panel=plan.panel.until(EARLIER.last_target))
     earlier = _evaluate(replace(settings, leave_one_out=False), before, _records(settings, before)[0])
-    return replace(tables, windows=windows_table([(EARLIER, earlier), (HOUSE, tables)]))
+    windows = [(EARLIER, earlier), (HOUSE, tables)]
+    both = {name: _of_windows(name, windows) for name in ("joint", "totals", "serial")}
+    years = quiet_by_year([earlier.quiet, tables.quiet])
+    return replace(tables, windows=windows_table(windows), quiet_years=years, **both)
+
+
+def _of_windows(name: str, windows: Sequence[tuple[Protocol, Evaluation]]) -> pd.DataFrame | None:
+    """A table of each window, one below the other; None where there is none."""
+    each = [(protocol.target_months, getattr(tables, name)) for protocol, tables in windows]
+    some = [table.assign(window=window) for window, table in each if table is not None]
+    return pd.concat(some, ignore_index=True) if some else None
 
 
 def windows_table(windows: Sequence[tuple[Protocol, Evaluation]]) -> pd.DataFrame:
@@ -256,6 +269,7 @@ def _records(
             members=settings.members,
             refit_every=protocol.refit_every,
             data_lag=protocol.data_lag,
+            joint=len(origins) * len(plan.regions) * len(protocol.horizons) <= JOINT_CASES,
             workers=settings.base.workers,
             scheduler=settings.scheduler,
             progress=_part(progress, start, part),

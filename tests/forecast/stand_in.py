@@ -30,6 +30,7 @@ def stand_in(calls: list[dict[str, Any]]) -> Callable[..., list[Record]]:
         data_lag: int = 0,
         learns: bool = True,
         parts: bool = False,
+        joint: bool = False,
         draws: int = 1000,
         workers: int = 1,
         scheduler: str | None = None,

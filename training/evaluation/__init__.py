@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         check_vault,
         scored_regions,
     )
+    from .quiet_places import quiet_by_year
     from .reliability import (
         REHEARSAL_COLUMNS,
         RELIABILITY_COLUMNS,
@@ -63,6 +64,7 @@ __all__ = [
     "part_board",
     "part_origins",
     "parts_table",
+    "quiet_by_year",
     "randomised_pit",
     "recent_origins",
     "rehearsal",

@@ -26,6 +26,8 @@ from .scores import block_bootstrap_skill, escalation_level, interval_coverage
 REFERENCE = "conflictology_12"
 #: Origins before the first scored one, from which the first weights and calibrations are learned.
 WARM_UP = 36
+#: Draws of the pool that joint draws are made of, where these are judged.
+JOINT_DRAWS = 200
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class _Setup:
     draws: int
     as_of: Callable[[Problem, pd.Period], Problem] | None = None
     parts: bool = False
+    joint: bool = False
 
     def seen(self, problem: Problem, origin: pd.Period) -> Problem:
         """What could be seen at an origin."""
@@ -68,6 +71,7 @@ def run_backtest(
     progress: Callable[[float], None] | None = None,
     as_of: Callable[[Problem, pd.Period], Problem] | None = None,
     parts: bool = False,
+    joint: bool = False,
 ) -> list[Record]:
     """Forecast from each origin with what was known there; weights and calibration learn only from scored origins.
 
@@ -105,6 +109,8 @@ def run_backtest(
         Outcomes are always the final ones.
     parts : bool
         Whether parts are judged too: events by type of violence and by armed group, and civilian deaths.
+    joint : bool
+        Whether the pool's draws are kept, from which joint draws are judged.
 
     Returns
     -------
@@ -137,6 +143,7 @@ def run_backtest(
         draws,
         as_of,
         parts,
+        joint,
     )
     tasks = [(h,) for h in horizons]
     done = run_tasks(_horizon, setup, tasks, workers=workers, scheduler=scheduler, progress=progress)
@@ -216,15 +223,24 @@ def _record(
     members: tuple[str, ...] = ()
     latest: Margins | None = None
     parts: list[Mapping[str, PartScore]] = []
+    before: list[tuple[np.ndarray, np.ndarray]] = []
+    drawn: list[np.ndarray] = []
     for i, made in enumerate(_forecasts(setup, problem, horizon, pooled, shared)):
         each = [made.margins[n] for n in pooled]
         state = learner.now()
         plain = mix(each, state.weights)
         taught = scored_origin(each, plain, made.observed, state.best, made.quiet)
         learner.add(taught)
-        if i < setup.warm_up:
+        if i < setup.warm_up and not setup.joint:
             continue
         pool = finished(plain, state.calibration, state.quiet, made.quiet)
+        seen = np.isfinite(made.observed)
+        errors = normal_scores(pool, np.where(seen, made.observed, 0), seen)
+        if i < setup.warm_up:
+            before.append(errors)
+            continue
+        if setup.joint:
+            drawn.append(pool.stratified(JOINT_DRAWS))
         of = {**made.margins, "pool_uncalibrated": plain, "pool": pool}
         if judge is not None:
             parts.append(
@@ -234,9 +250,7 @@ def _record(
         values.append(
             measure(stack(list(of.values())), made.observed, escalation_level(made.history), setup.draws)
         )
-        seen = np.isfinite(made.observed)
         latest = pool if seen.any() else latest
-        errors = normal_scores(pool, np.where(seen, made.observed, 0), seen)
         kept.append((_without_margins(made), state.weights, taught, errors))
     origins = setup.origins[setup.warm_up :]
     table = pd.DataFrame(
@@ -259,12 +273,19 @@ def _record(
         {name: np.stack([v[name] for v in values], axis=1) for name in values[0]},
         table,
         tuple(taught for _, _, taught, _ in kept),
-        PastErrors(origins, *(np.stack([e[i] for _, _, _, e in kept]) for i in (0, 1))),
+        _errors(origins, [each for _, _, _, each in kept]),
         setup.draws,
         kept[-1][0].fitted,
         latest,
         tuple(parts),
+        horizon + setup.data_lag,
+        np.stack(drawn) if drawn else None,
+        _errors(setup.origins[: setup.warm_up], before) if before else None,
     )
+
+
+def _errors(origins: Sequence[pd.Period], each: Sequence[tuple[np.ndarray, np.ndarray]]) -> PastErrors:
+    return PastErrors(tuple(origins), *(np.stack([e[i] for e in each]) for i in (0, 1)))
 
 
 def _without_margins(made: _Forecast) -> _Forecast:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +13,9 @@ from ..models.catalogue import BASELINES, RIVAL
 from .case_scores import CRPS_PARTS, SCORES, CaseScores, score_record
 from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
 from .diagnostics import binned_reliability, coverage, covered, pit_table, pooled_rankings
+from .joint import joint_tables
 from .leave_one_out import leave_one_out
-from .quiet_places import quiet_table
+from .quiet_places import quiet_by_year, quiet_table
 from .scores import average_precision, brier
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Evaluation:
         One row per member, horizon, origin and region.
     quiet : pandas.DataFrame
         Chances where it was quiet against what was observed, by year.
+    quiet_years : pandas.DataFrame
+        The same of the pool, horizons together, on both windows of the benchmark.
+    joint, totals, serial : pandas.DataFrame or None
+        Scores of joint draws, coverage of country totals, and correlations of errors across months
+        (:func:`harmattan.training.evaluation.joint.joint_tables`), where records keep draws.
     leave_one_out : pandas.DataFrame or None
         What each member is worth to the pool, where that was asked for.
     windows : pandas.DataFrame or None
@@ -64,6 +70,10 @@ class Evaluation:
     weights: pd.DataFrame
     cases: pd.DataFrame
     quiet: pd.DataFrame
+    quiet_years: pd.DataFrame | None = None
+    joint: pd.DataFrame | None = None
+    totals: pd.DataFrame | None = None
+    serial: pd.DataFrame | None = None
     leave_one_out: pd.DataFrame | None = None
     windows: pd.DataFrame | None = None
 
@@ -106,9 +116,9 @@ def evaluate(
     leave_out : bool
         Whether to try the pool without each member as well.
     """
-    scored = [score_record(record, rng) for record in records]
+    scored, quiet = [score_record(record, rng) for record in records], quiet_table(records)
     weights = [record.weights.assign(horizon=record.horizon) for record in records]
-    return Evaluation(
+    tables = Evaluation(
         leaderboard=leaderboard(scored, rng),
         splits=splits(scored, rng, border),
         onsets=pooled_rankings(scored, rng),
@@ -117,9 +127,13 @@ def evaluate(
         pit=pit_table(scored),
         weights=pd.concat(weights, ignore_index=True),
         cases=pd.concat([_plain(s.to_frame()) for s in scored], ignore_index=True),
-        quiet=quiet_table(records),
+        quiet=quiet,
+        quiet_years=quiet_by_year([quiet]),
         leave_one_out=leave_one_out(records, rng) if leave_out else None,
     )
+    if all(record.pool is None for record in records):
+        return tables
+    return replace(tables, **joint_tables(records, rng)._asdict())
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:

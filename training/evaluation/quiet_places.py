@@ -54,6 +54,32 @@ def quiet_table(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+#: Columns of the table by year.
+YEAR_COLUMNS = ["target", "quiet_months", "year", "cases", "predicted", "observed", "ratio"]
+
+
+def quiet_by_year(tables: Sequence[pd.DataFrame], member: str = "pool") -> pd.DataFrame:
+    """Chances of one member where it was quiet against what was observed, by year and over all, horizons together.
+
+    Parameters
+    ----------
+    tables : sequence of pandas.DataFrame
+        Of :func:`quiet_table`, such as those of two windows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``target, quiet_months, year, cases, predicted, observed, ratio``.
+    """
+    whole = pd.concat(tables, ignore_index=True)
+    mine = whole[(whole["member"] == member) & (whole["year"] != ALL)]
+    keys, counts = ["target", "quiet_months"], ["cases", "predicted", "observed"]
+    years = mine.groupby([*keys, "year"], as_index=False)[counts].sum()
+    every = mine.groupby(keys, as_index=False)[counts].sum().assign(year=ALL)
+    table = pd.concat([years, every], ignore_index=True).sort_values([*keys, "year"], ignore_index=True)
+    return table.assign(ratio=table["observed"] / table["predicted"])[YEAR_COLUMNS]
+
+
 def quiet_cases(history: np.ndarray, observed: np.ndarray, months: int) -> np.ndarray:
     """Where there was no count for so many months and the outcome is known.
 

@@ -35,8 +35,9 @@ def settings(tmp_path: Path) -> BacktestSettings:
 def test_every_table_is_written_and_readable(calls: list[Any], settings: BacktestSettings) -> None:
     outcome = run_backtest_job(settings)
     names = {"leaderboard", "splits", "onsets", "coverage", "reliability", "pit", "weights", "cases", "quiet"}
+    names.add("quiet_years")
     written = {p.name for p in settings.out.iterdir()}
-    csv = {"leaderboard.csv", "splits.csv", "onsets.csv", "coverage.csv", "quiet.csv"}
+    csv = {"leaderboard.csv", "splits.csv", "onsets.csv", "coverage.csv", "quiet.csv", "quiet_years.csv"}
     assert written == {f"{n}.parquet" for n in names} | csv | {"leaderboard.json"}
     board = pd.read_parquet(settings.out / "leaderboard.parquet")
     pd.testing.assert_frame_equal(board, outcome.evaluation.leaderboard)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from make_records import make_record
 
-from harmattan.training.evaluation.quiet_places import ALL, COLUMNS, quiet_table
+from harmattan.training.evaluation.quiet_places import ALL, COLUMNS, quiet_by_year, quiet_table
 
 
 def test_it_is_what_one_counts_by_hand() -> None:
@@ -38,3 +38,15 @@ def test_a_record_without_quiet_places_has_no_row() -> None:
     record = make_record(months=20)
     record.history[:] = 3
     assert quiet_table([record]).empty
+
+
+def test_two_windows_make_one_table_by_year() -> None:
+    early, late = (quiet_table([make_record(h, months=30, regions=12, seed=h, draws=20)]) for h in (1, 2))
+    late["year"] = [year if year == ALL else str(int(year) + 9) for year in late["year"]]
+    table = quiet_by_year([early, late])
+    for months in (6, 12):
+        rows = table[table["quiet_months"] == months].set_index("year")
+        each = rows.drop(index=ALL)
+        assert rows.loc[ALL, "cases"] == each["cases"].sum()
+        assert rows.loc[ALL, "ratio"] == pytest.approx(each["observed"].sum() / each["predicted"].sum())
+        assert {"2020", "2028"} <= set(each.index)

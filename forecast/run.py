@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from ..training.distribution import Draws
     from ..training.margins import Margins
     from ..training.models.base import Problem
-    from ..training.onset import OnsetFits
     from ..training.trained_model import TrainedModel
     from .fitting import Training
     from .parts import ChosenParts
     from .spillover.attribution import Worlds
+    from .watch import OnsetsAhead
 
 #: Called with the name of a stage and the share of the whole run that is done.
 Progress = Callable[[str, float], None]
@@ -195,14 +195,17 @@ def _result(
     from .last_month import judged_month, rehearsed_month
     from .outlook import chances_of_so_few, with_outlook
     from .parts import draw_parts, record_of
-    from .watch import list_of, served_fits
+    from .watch import OnsetsAhead, list_of, served_fits
 
     panel, inputs, origin = prepared.inputs.panel, prepared.inputs, prepared.origin
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
     simulated = _spillover(settings, prepared, trained, rng)
     watched = served_fits(trained, events_problem(prepared.problems), inputs.training, inputs.around)
-    predicted, contributions = _pool_margins(prepared, trained, settings, watched)
-    ranks = _ranks(simulated.paths, trained, panel, settings, rng)
+    onsets = None
+    if watched is not None and "events" in prepared.problems:
+        onsets = OnsetsAhead.of(trained, watched)
+    predicted, contributions = _pool_margins(prepared, trained, settings, onsets)
+    ranks = _ranks(simulated.paths, trained, panel, settings, onsets, rng)
     draws = {t: _draws(settings, panel.region_ids, origin, t, predicted, ranks) for t in prepared.problems}
     spillover, answers = simulated.tables(draws.get("events"), inputs.borders)
     run_date = inputs.run_date(settings, origin)
@@ -310,7 +313,7 @@ class SimulatedSpillover:
 
 
 def _pool_margins(
-    prepared: PreparedRun, trained: TrainedModel, settings: Settings, watched: OnsetFits | None
+    prepared: PreparedRun, trained: TrainedModel, settings: Settings, onsets: OnsetsAhead | None
 ) -> tuple[dict[tuple[str, int], Margins], pd.DataFrame]:
     """The pool's margins by target and horizon, and the mean of the first target taken apart by family.
 
@@ -318,7 +321,6 @@ def _pool_margins(
     """
     from ..training.pool.coherence import coherent_deaths, shares_without_deaths
     from ..training.pool.explain import explain_pool
-    from .watch import follow_onsets
 
     tables = []
     regions = list(prepared.inputs.panel.region_ids)
@@ -327,8 +329,9 @@ def _pool_margins(
         for target, problem in prepared.problems.items()
         for h in settings.horizons
     }
-    if watched is not None:
-        follow_onsets(each, trained, watched)
+    if onsets is not None:
+        for h in settings.horizons:
+            each["events", h]["pool"] = onsets.margins(each["events", h]["pool"], h)
     if {"events", "deaths"} <= set(prepared.problems):
         without = shares_without_deaths(prepared.problems["deaths"].panel, prepared.origin)
         for h in settings.horizons:
@@ -351,17 +354,25 @@ def _ranks(
     trained: TrainedModel,
     panel: Panel,
     settings: Settings,
+    onsets: OnsetsAhead | None,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """The dependence template: past errors of the pool; without any the order of simulated paths, or independence."""
+    """The dependence template: past errors of the pool; without any the order of simulated paths, or independence.
+
+    Where a region has been quiet, whether and when violence begins comes first.
+    """
     from ..training.distribution import independent_ranks, ranks_of
     from ..training.trained_model import at_horizons
 
+    # A first event may fall in any month, whichever are published.
+    horizons = settings.horizons if onsets is None else tuple(range(1, max(settings.horizons) + 1))
     if trained.template is not None:
-        return at_horizons(trained.template, settings.horizons).ranks(settings.draws, panel.countries, rng)
-    if paths is None:
-        return independent_ranks(settings.draws, (len(settings.horizons), panel.shape[1]), rng)
-    return ranks_of(paths[:, [h - 1 for h in settings.horizons]], rng)
+        ranks = at_horizons(trained.template, horizons).ranks(settings.draws, panel.countries, rng)
+    elif paths is None:
+        ranks = independent_ranks(settings.draws, (len(horizons), panel.shape[1]), rng)
+    else:
+        ranks = ranks_of(paths[:, [h - 1 for h in horizons]], rng)
+    return ranks if onsets is None else onsets.in_order(ranks)[:, [h - 1 for h in settings.horizons]]
 
 
 def _draws(

@@ -184,6 +184,15 @@ class Margins:
         return Margins(closed(np.clip(moved, zero[..., None], 1.0)), mean)
 
 
+def draws_with(chance: np.ndarray, draws: int) -> np.ndarray:
+    """How many of so many stratified draws have a count, where that has a chance, (...).
+
+    >>> draws_with(np.array([0.0, 0.25, 0.52]), 10).tolist()
+    [0, 2, 5]
+    """
+    return np.asarray(draws - np.floor((1 - chance) * draws + 0.5 + _TIE).astype(np.int64))
+
+
 def coordinates(values: np.ndarray) -> np.ndarray:
     """Coordinates whose inner products are the sums over all counts, (..., points) to (..., coordinates).
 

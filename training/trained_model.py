@@ -362,8 +362,8 @@ def make_trained_model(
 
 
 def at_horizons(template: Template, horizons: tuple[int, ...]) -> Template:
-    """A template for some of its horizons."""
-    at = [template.horizons.index(h) for h in horizons]
+    """A template for other horizons, each like the nearest of its own."""
+    at = [min(range(len(template.horizons)), key=lambda i: abs(template.horizons[i] - h)) for h in horizons]
     near, far = tuple(template.near[i] for i in at), tuple(template.far[i] for i in at)
     return replace(template, horizons=horizons, near=near, far=far)
 

@@ -7,7 +7,7 @@ from ...data.lazy import lazy_names
 if TYPE_CHECKING:
     from .evaluation import LAST_OPEN, Evaluated, evaluate
     from .record import RECORD_COLUMNS, record_table
-    from .run import WatchList, fit_watch, fits_of, follow_onsets, list_of, run_watch, served_fits, watch_list
+    from .run import OnsetsAhead, WatchList, fit_watch, fits_of, list_of, run_watch, served_fits, watch_list
     from .tables import ONSET_COLUMNS, WATCHLIST_COLUMNS
     from .words import in_words, record_sentences
 else:
@@ -19,11 +19,11 @@ __all__ = [
     "RECORD_COLUMNS",
     "WATCHLIST_COLUMNS",
     "Evaluated",
+    "OnsetsAhead",
     "WatchList",
     "evaluate",
     "fit_watch",
     "fits_of",
-    "follow_onsets",
     "in_words",
     "list_of",
     "record_sentences",

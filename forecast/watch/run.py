@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,14 @@ import pandas as pd
 from ...data.errors import ModelError, OriginError
 from ...data.panel import Panel
 from ...training.models.base import Problem
-from ...training.onset import QUIET, OnsetFits, OnsetModels, history_of
+from ...training.onset import (
+    AHEAD,
+    QUIET,
+    OnsetFits,
+    OnsetModel,
+    OnsetModels,
+    history_of,
+)
 from .past import score_recent
 from .record import RECORD_COLUMNS, record_table
 from .tables import chances_of, entry_table, onset_table
@@ -125,30 +132,49 @@ def list_of(trained: TrainedModel, fits: OnsetFits) -> WatchList:
         return watch_list(fits, fits.history.months[-1], models=trained.onset, record=record)
 
 
-def follow_onsets(
-    margins: Mapping[tuple[str, int], dict[str, Margins]], trained: TrainedModel, fits: OnsetFits
-) -> None:
-    """Give the pool of events the onset model's chance of any event, where a region has been quiet.
+@dataclass(frozen=True)
+class OnsetsAhead:
+    """What a forecast of quiet regions follows: the chance of a first event, and how often others follow it.
 
-    Parameters
+    Attributes
     ----------
-    margins : mapping of (str, int) to dict of str to Margins
-        By target and months ahead: of every member and of ``pool``, which is replaced.
+    model : OnsetModel
+    within : numpy.ndarray
+        ``P(first event within 1..6 months)``, (6, regions).
+    quiet : numpy.ndarray
+        Regions that were seen through six months without an event, bool (regions,).
     """
-    from threadpoolctl import threadpool_limits
 
-    from ...training.pool import with_chance
+    model: OnsetModel
+    within: np.ndarray
+    quiet: np.ndarray
 
-    if trained.onset is None:
-        return
-    history = fits.history
-    with threadpool_limits(1):
-        within = trained.onset.onset_within(history, fits.problem, history.months[-1])
-    quiet = history.quiet("all", QUIET)[-1, : within.shape[1]]
-    for h, chance in enumerate(trained.onset.onset.monthly(within), start=1):
-        if ("events", h) in margins and trained.pools["events", h].quiet is not None:
-            each = margins["events", h]
-            each["pool"] = with_chance(each["pool"], np.where(quiet, chance, np.nan))
+    @classmethod
+    def of(cls, trained: TrainedModel, fits: OnsetFits) -> OnsetsAhead | None:
+        """Seen from the last month of what the model looks at; None where it has no model of onsets."""
+        from threadpoolctl import threadpool_limits
+
+        if trained.onset is None:
+            return None
+        history = fits.history
+        with threadpool_limits(1):
+            within = trained.onset.onset_within(history, fits.problem, history.months[-1])
+        return cls(trained.onset.onset, within, history.quiet("all", QUIET)[-1, : within.shape[1]])
+
+    def margins(self, pool: Margins, horizon: int) -> Margins:
+        """The pool of events, (regions,), with the month's chance of any event where it has been quiet."""
+        from ...training.pool import with_chance
+
+        if horizon > AHEAD:
+            return pool
+        return with_chance(pool, np.where(self.quiet, self.model.monthly(self.within)[horizon - 1], np.nan))
+
+    def in_order(self, ranks: np.ndarray) -> np.ndarray:
+        """Ranks of draws from the first month on, (draws, months, regions), in the order of first events."""
+        out, months = ranks.copy(), min(ranks.shape[1], AHEAD)
+        quiet = np.flatnonzero(self.quiet)
+        out[:, :months, quiet] = self.model.in_order(ranks[:, :months, quiet], self.within[:, quiet])
+        return out
 
 
 def run_watch(
@@ -179,7 +205,7 @@ def run_watch(
 
 
 def fits_of(settings: Settings, inputs: Inputs | None = None, last: pd.Period | None = None) -> OnsetFits:
-    """EventHistory and problem of the settings, up to the origin, with nothing fitted yet."""
+    """History and problem of the settings, up to the origin, with nothing fitted yet."""
     from ...training.problems import build_problems
     from ..inputs import load_inputs
 

@@ -75,9 +75,8 @@ def chances_of(
             regions = np.flatnonzero(at_risk(history, group)[row])
             chance = np.full_like(onset, np.nan)
             chance[:, regions] = models.entry.within(history, group, row, regions, lag)
-            ceiling = onset if group == ANY else entry[ANY]
-            entry[group] = np.fmin(chance, np.where(np.isnan(ceiling), np.inf, ceiling))
-            entry[group][:, np.isnan(chance[0])] = np.nan
+            ceiling = onset if group == ANY else np.fmin(onset, entry[ANY])
+            entry[group] = np.where(np.isnan(chance), np.nan, np.fmin(chance, ceiling))
     return WatchChances(onset, entry)
 
 

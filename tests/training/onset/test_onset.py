@@ -13,8 +13,11 @@ from front_world import SIDE, regions_frame, world
 from harmattan.data.errors import ModelError
 from harmattan.data.geography import Regions, links_of
 from harmattan.data.panel import Panel
-from harmattan.training.onset import AHEAD, Hazard, OnsetFits, OnsetModels, at_risk, history_of
+from harmattan.training.distribution import independent_ranks
+from harmattan.training.margins import draws_with
+from harmattan.training.onset import AHEAD, Hazard, OnsetFits, OnsetModel, OnsetModels, at_risk, history_of
 from harmattan.training.onset.hazard import cumulative, landmarks
+from harmattan.training.pool import Template
 from harmattan.training.problems import build_problems
 
 
@@ -72,8 +75,9 @@ def test_no_later_month_changes_a_bit(cut: int) -> None:
         assert model.entry is not None
         everywhere = np.arange(each.shape[1])
         entry = model.entry.within(history, "jnim", cut, everywhere)
-        answers.append((model.onset_within(history, found.problem, month), entry))
-    for onset, entry in answers[1:]:
+        answers.append((model.onset_within(history, found.problem, month), entry, model.onset.after))
+    for onset, entry, after in answers[1:]:
+        assert after == answers[0][2]
         np.testing.assert_array_equal(onset, answers[0][0])
         np.testing.assert_array_equal(entry, answers[0][1])
 
@@ -94,6 +98,51 @@ def test_months_ahead_add_up_and_text_keeps_every_bit() -> None:
     assert again.entry == model.entry
     with pytest.raises(ModelError, match="incomplete"):
         OnsetModels.from_text("{}")
+
+
+def test_what_follows_a_first_event_is_recovered() -> None:
+    """A world in which it is known how often violence comes back; months after the last known one teach nothing."""
+    rng, truth = np.random.default_rng(9), np.array([0.6, 0.5, 0.4, 0.3, 0.2])
+    panel = world(9, spread=False)
+    events = np.zeros(panel.shape)
+    for region in range(panel.shape[1]):
+        month = 6
+        while (month := month + int(rng.geometric(0.04))) < len(events) - 6:
+            events[month, region] = 1
+            events[month + 1 : month + 6, region] = rng.random(5) < truth
+            month += 11
+    history = history_of(replace(panel, measures={"events": events.astype(np.float32)}))
+    link = np.zeros((AHEAD, *panel.shape))
+    model = OnsetModel.fit(history, link, 12, 150)
+    np.testing.assert_allclose(model.after, [1, *truth], atol=0.12)
+    history.events["all"][151:] = 1
+    assert OnsetModel.fit(replace(history, _kept={}), link, 12, 150).after == model.after
+
+
+@pytest.mark.parametrize("draws", [37, 400])
+def test_draws_begin_as_often_as_first_events_do(draws: int) -> None:
+    rng = np.random.default_rng(10)
+    model = OnsetModel(Hazard((), (-3.0,), 0, 0), (1.0, 0.5, 0.4, 0.35, 0.3, 0.3))
+    within = np.sort(rng.random((AHEAD, 30)) ** 3, axis=0)
+    template = Template(tuple(range(1, 7)), (0.5,) * 6, (0.1,) * 6)
+    ranks = template.ranks(draws, ["A"] * 30, rng)
+    found = model.in_order(ranks, within)
+    assert (np.sort(found, axis=0) == np.arange(draws)[:, None, None]).all()
+    monthly = model.monthly(within)
+    active = found >= draws - draws_with(monthly, draws)
+    for months in range(1, AHEAD + 1):
+        began = active[:, :months].any(axis=1).mean(axis=0)
+        np.testing.assert_allclose(began, within[months - 1], atol=1 / draws)
+    np.testing.assert_allclose(active.mean(axis=0), monthly, atol=1 / draws)
+    np.testing.assert_array_equal(found[:, 0], ranks[:, 0])
+    if draws > 100:
+        sums = active.sum(axis=1)
+        near = np.corrcoef(sums.T)[np.triu_indices(30, 1)].mean()
+        assert near > 0.15  # regions of a country still begin together
+        alone = model.in_order(independent_ranks(draws, (6, 30), rng), within) >= draws - draws_with(
+            monthly, draws
+        )
+        assert abs(np.corrcoef(alone.sum(axis=1).T)[np.triu_indices(30, 1)].mean()) < 0.05
 
 
 def test_what_is_missing_is_said_or_done_without() -> None:

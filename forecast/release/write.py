@@ -135,7 +135,7 @@ def _cells(column: pd.Series) -> tuple[list[str], np.ndarray]:
     """
     # What is equal and not the same, such as 1 and True, is kept apart.
     mixed = column.dtype == object and pd.api.types.infer_dtype(column) not in ("string", "date")
-    known = column.to_numpy()
+    known: Any = column.to_numpy()
     codes = np.where(column.isna(), -1, np.arange(len(column)))
     if not mixed:
         codes, known = pd.factorize(column)

@@ -201,7 +201,9 @@ def windows_table(table: pd.DataFrame) -> Any:
 
 def _quiet_lines(table: pd.DataFrame | None) -> Iterator[str]:
     """Regions that were quiet for a year: predicted and observed, over all horizons, in all and by year."""
-    for row in [] if table is None else table[table["quiet_months"] == 12].to_dict("records"):
+    if table is None:
+        return
+    for row in table[table["quiet_months"] == 12].to_dict("records"):
         if row["year"] == "all":
             years = table[(table["quiet_months"] == 12) & (table["year"] != "all")]
             each = zip(years["year"], years["predicted"], years["observed"], strict=True)

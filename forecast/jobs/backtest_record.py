@@ -26,8 +26,10 @@ Releases = Sequence[Mapping[str, str]]
 #: The file that tells a back-test's folder from any other.
 MARK = "leaderboard.json"
 #: Tables for people, beside their parquet files.
-AS_CSV = ("leaderboard", "splits", "onsets", "coverage", "quiet", "leave_one_out", "windows")
-AS_CSV += ("quiet_years", "joint", "totals", "serial")
+AS_CSV = (
+    *("leaderboard", "splits", "onsets", "coverage", "quiet", "leave_one_out", "windows"),
+    *("quiet_years", "joint", "totals", "serial"),
+)
 #: Columns of the leaderboard that become metrics.
 METRICS = (
     *("crps", "crps_log", "ignorance", "interval_90", "skill_vs_conflictology", "skill_vs_best"),

@@ -207,7 +207,7 @@ def _with_windows(settings: BacktestSettings, plan: BacktestPlan, tables: Evalua
     before = replace(plan, protocol=EARLIER, panel=plan.panel.until(EARLIER.last_target))
     earlier = _evaluate(replace(settings, leave_one_out=False), before, _records(settings, before)[0])
     windows = [(EARLIER, earlier), (HOUSE, tables)]
-    both = {name: _of_windows(name, windows) for name in ("joint", "totals", "serial")}
+    both: dict[str, Any] = {name: _of_windows(name, windows) for name in ("joint", "totals", "serial")}
     years = quiet_by_year([earlier.quiet, tables.quiet])
     return replace(tables, windows=windows_table(windows), quiet_years=years, **both)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from ..data.panel import Panel
@@ -102,6 +103,12 @@ class ForecastResult:
         The next three months beside the last three and the last twelve, by target and place.
     warnings : pandas.DataFrame
         At most eight places to look at first, in four classes.
+    changes : pandas.DataFrame
+        What moved since the release before, taken apart; see :func:`harmattan.forecast.outlook.changes_table`.
+    again : callable or None
+        The same model again, for comparing: ``again(panel, horizons, model)`` gives the means of events, (horizons,
+        regions), from the panel's last month; ``model`` names an older one (as ``model`` does), None where that is
+        not at hand.
     models : dict of str to str
         The trained model's text files, by relative path (``events/h01/boosted.trees.txt``); for the run's record.
     model : dict
@@ -147,6 +154,10 @@ class ForecastResult:
     judged: pd.DataFrame = field(default_factory=pd.DataFrame)
     outlook: pd.DataFrame = field(default_factory=pd.DataFrame)
     warnings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    changes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    again: Callable[[Panel, Sequence[int], Mapping[str, Any] | None], np.ndarray | None] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     @property
     def months(self) -> tuple[pd.Period, ...]:
@@ -186,6 +197,7 @@ class ForecastResult:
             contributions=kept(self.contributions, "region_id"),
             watch={k: kept(t, "country", countries) for k, t in self.watch.items()},
             rehearsal=kept(self.rehearsal, "region_id"),
+            changes=kept(self.changes, "country", ["", *countries]),
             judged=kept(self.judged, "location", [*countries, *panel.region_ids]),
             actors=kept(self.actors, "region_id"),
             facts=kept(self.facts, "country", countries),

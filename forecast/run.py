@@ -246,6 +246,7 @@ def _result(
         watch_notes=listed.sentences if listed else (),
         judged=judged,
         model={"trained_to": str(trained.origin), "digest": trained.digest, **model},
+        again=_again(prepared, trained),
     )
     return with_outlook(result.of_countries(settings.countries))
 
@@ -347,6 +348,51 @@ def _pool_margins(
             for family, values in parts.items()
         ]
     return {key: margins["pool"] for key, margins in each.items()}, pd.concat(tables, ignore_index=True)
+
+
+def _again(
+    prepared: PreparedRun, trained: TrainedModel
+) -> Callable[[Panel, Sequence[int], Mapping[str, Any] | None], np.ndarray | None] | None:
+    """The same model again on another panel, or an older model of the registry; see :class:`ForecastResult`."""
+    from ..training.problems import build_problems
+    from .watch import OnsetsAhead, served_fits
+
+    if "events" not in prepared.problems:
+        return None
+
+    def forecast(
+        panel: Panel, horizons: Sequence[int], model: Mapping[str, Any] | None = None
+    ) -> np.ndarray | None:
+        chosen = trained if model is None else _older(prepared, trained, model)
+        if chosen is None or any(("events", h) not in chosen.pools for h in horizons):
+            return None
+        problem = build_problems(panel, ["events"], prepared.inputs.training, chosen.recipe)["events"]
+        watched = served_fits(chosen, problem, prepared.inputs.training, prepared.inputs.around)
+        onsets = None if watched is None else OnsetsAhead.of(chosen, watched)
+        means = []
+        for h in horizons:
+            margins = chosen.pools["events", h].margins(problem, panel.last_month)["pool"]
+            means.append((margins if onsets is None else onsets.margins(margins, h)).mean)
+        return np.stack(means)
+
+    return forecast
+
+
+def _older(prepared: PreparedRun, trained: TrainedModel, model: Mapping[str, Any]) -> TrainedModel | None:
+    """The model of an earlier release: the same one, or a version of the registry; None where it is not at hand."""
+    from ..data.errors import HarmattanError
+    from ..training.registry.versions import load_model
+
+    if model.get("digest") == trained.digest:
+        return trained
+    if not model.get("version"):
+        return None
+    settings = prepared.settings
+    try:
+        found = load_model(str(model["version"]), settings.mlruns, settings.tracking_uri).trained
+        return found if found.digest == model.get("digest") else None
+    except HarmattanError:
+        return None
 
 
 def _ranks(

@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from ..monitoring import ScoredReleases
 
 
-@options("release to config out dry_run as_json quiet")
+@options("release brief language to config out dry_run as_json quiet")
 def report(
     settings: Settings,
     output: Output,
     dry_run: bool,
     release: Reference = "latest",
-    to: Annotated[Path | None, "Where the page is written; report-NAME.html where absent."] = None,
+    brief: Annotated[str | None, "One page on one country instead, such as BFA."] = None,
+    language: Annotated[str, "Language of that page: en or fr."] = "en",
+    to: Annotated[
+        Path | None, "Where the page is written; report-NAME.html or brief-NAME-BFA-en.html where absent."
+    ] = None,
 ) -> None:
     """Make the page of a finished release again, from its own files.
 
@@ -32,13 +36,18 @@ def report(
       harmattan report 2023-12
       harmattan report latest --to /tmp/page.html
       harmattan report /srv/forecasts/2023-12 --json
+      harmattan report latest --brief BFA --language fr
     """
+    from ...data.errors import UsageError
     from ..release import find_release
-    from ..report import render_again, write_page
+    from ..report import brief_again, render_again, write_page
 
     folder = find_release(release, settings.out)
-    path = to or Path(f"report-{folder.name}.html")
-    html = render_again(folder)
+    if brief is None and language != "en":
+        raise UsageError("the whole report is in English.", "--language", "Name a country: --brief BFA.")
+    name = f"report-{folder.name}" if brief is None else f"brief-{folder.name}-{brief}-{language}"
+    path = to or Path(f"{name}.html")
+    html = render_again(folder) if brief is None else brief_again(folder, brief, language)
     if not dry_run:
         write_page(html, path)
     page = {"release": str(folder), "report": str(path), "bytes": len(html.encode()), "written": not dry_run}

@@ -103,7 +103,7 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     from ..monitoring import with_alarms
     from ..outlook import with_outlook
     from ..release import check_level, newest_before, publish_release
-    from ..report import render
+    from ..report import render, shared_files
     from ..run import run_forecast
 
     check_writable(settings.out)
@@ -120,7 +120,7 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     result = with_outlook(result, before)
     html = render(result, before)
     say("release", 0.95)
-    release = publish_release(result, html, settings.out)
+    release = publish_release(result, html, settings.out, beside=shared_files(result, before))
     run_id, error = None, None
     if settings.track:
         say("record", 0.97)

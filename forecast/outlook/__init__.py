@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .changes import CHANGE_COLUMNS, changes_table, shapley
     from .groups import group_name
     from .judged import (
         JUDGED_COLUMNS,
@@ -22,16 +23,19 @@ else:
 
 __all__ = [
     "ABOVE",
+    "CHANGE_COLUMNS",
     "CLASSES",
     "JUDGED_COLUMNS",
     "OUTLOOK_COLUMNS",
     "WARNING_COLUMNS",
     "chances_of_so_few",
+    "changes_table",
     "direction",
     "group_name",
     "judge",
     "judge_margins",
     "judged_totals",
+    "shapley",
     "sums_of",
     "totals_check",
     "with_outlook",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from .changes import changes_table
 from .judged import JUDGED_COLUMNS, of_release, totals_check
 from .places import OUTLOOK_COLUMNS, outlook_table
 from .warnings import warnings_table
@@ -34,8 +35,14 @@ def with_outlook(result: ForecastResult, previous: PastRelease | None = None) ->
     parts = [outlook_table(draws, _aligned(panel, draws.region_ids)) for _, draws in _events_first(result)]
     outlook = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(OUTLOOK_COLUMNS))
     warnings = warnings_table(outlook, judged, panel, result.watch)
+    changes = changes_table(result, previous)
     return replace(
-        result, judged=judged, outlook=outlook, warnings=warnings, quality=_with_check(result.quality, judged)
+        result,
+        judged=judged,
+        outlook=outlook,
+        warnings=warnings,
+        changes=changes if len(changes) else result.changes,
+        quality=_with_check(result.quality, judged),
     )
 
 

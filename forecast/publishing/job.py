@@ -264,6 +264,7 @@ class _Job:
         """Render the page and put the release in its place, unless recent intervals were out of band."""
         from ..outlook import with_outlook
         from ..release import publish_release
+        from ..report import shared_files
 
         coverage = coverage_of(result.scores.to_dict("records"))
         if coverage.level == "red":
@@ -283,7 +284,8 @@ class _Job:
                 verify_release(folder).require()
                 self.log.write("release", "note", step="rename")
 
-            return publish_release(result, html, self.settings.out, on_file, check)
+            beside = shared_files(result, before)
+            return publish_release(result, html, self.settings.out, on_file, check, beside)
 
     def _page(self, result: ForecastResult, before: PastRelease | None) -> str:
         from ..report import render

@@ -55,9 +55,11 @@ class Release:
     reason: tuple[str, ...] = ()  # What differs from the earlier release, where ``status`` is ``revised``.
 
 
-def write_release(result: ForecastResult, html: str, out: Path) -> Path:
+def write_release(
+    result: ForecastResult, html: str, out: Path, beside: Mapping[str, str | bytes] | None = None
+) -> Path:
     """Write a release below ``out`` and return its folder; see :func:`publish_release`."""
-    return publish_release(result, html, out).path
+    return publish_release(result, html, out, beside=beside).path
 
 
 def publish_release(
@@ -66,6 +68,7 @@ def publish_release(
     out: Path,
     on_file: Callable[[str], None] | None = None,
     check: Callable[[Path], object] | None = None,
+    beside: Mapping[str, str | bytes] | None = None,
 ) -> Release:
     """Write one forecast as ``out/YYYY-MM`` (or ``YYYY-MM_r2`` beside an earlier one that differs).
 
@@ -78,6 +81,8 @@ def publish_release(
     on_file, check : callable, optional
         Called with each file's name before it is written; and with the finished folder before it gets its name: what
         that raises keeps the release away.
+    beside : mapping of str to str or bytes, optional
+        Other files by name: ``headline.md``, ``map.png``.
 
     Raises
     ------
@@ -102,7 +107,7 @@ def publish_release(
             clear_leftovers(out)
             fresh = out / f".tmp-{result.origin}"
             try:
-                _fill(fresh, tables, result, html, on_file)
+                _fill(fresh, tables, result, {"report.html": html, **(beside or {})}, on_file)
                 return _place(fresh, out, result, check or (lambda folder: None))
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
@@ -150,13 +155,13 @@ def _fill(
     folder: Path,
     tables: Mapping[str, pd.DataFrame | pa.Table | str],
     result: ForecastResult,
-    html: str,
+    pages: Mapping[str, str | bytes],
     on_file: Callable[[str], None] | None,
 ) -> None:
     """Write every file of a release into a new folder."""
     folder.mkdir(mode=0o755)
     texts = {
-        "report.html": html,
+        **pages,
         "manifest.json": json_text(manifest(result, tables)),
         STATUS: json_text(status(result)),
     }
@@ -165,7 +170,10 @@ def _fill(
             on_file(name)
         path = folder / name
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if isinstance(content, str):
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+            flush_owned(path)
+        elif isinstance(content, str):
             write_text(content, path)
         else:
             _write_table(content, path)

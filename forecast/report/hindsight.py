@@ -229,8 +229,8 @@ def _score(seen: Hindsight) -> Sentence:
         "The plain record of the twelve months before was exactly right."
         if math.isnan(skill)
         else f"Its score was {100 * abs(skill):.0f}% {'better' if skill >= 0 else 'worse'} than that of each region’s "
-        f"plain record of the twelve months before (CRPS {seen.crps:.2f} against {seen.crps_conflictology:.2f}; lower "
-        "is better). One month proves little either way."
+        f"plain record of the twelve months before ({seen.crps:.2f} against {seen.crps_conflictology:.2f}; lower is "
+        "better). One month proves little either way."
     )
     return Sentence(words, {"skill": skill}, "Score")
 

@@ -16,9 +16,8 @@ from ...data.snapshot import neighbour_shapes
 from ...training.diffusion import GRADES
 from ..formats import drawn
 from ..result import ForecastResult
-from .labels import Label, broken, place
 from .number_format import count
-from .svg import drawing, number, tag
+from .svg import Label, broken, drawing, number, place, tag
 from .tables import Outlook
 
 WIDTH = 1000.0

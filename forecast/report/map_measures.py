@@ -61,13 +61,15 @@ def count_edges(values: np.ndarray) -> tuple[float, ...]:
     return tuple(below[-(CLASSES - 1) :])
 
 
-def _ranges(edges: Sequence[float], write: Any) -> tuple[str, ...]:
+def ranges(edges: Sequence[float], write: Any) -> tuple[str, ...]:
+    """What each colour class stands for."""
     names = [write(e) for e in edges]
     middle = [f"{a}–{b}" for a, b in pairwise(names)]
     return (f"under {names[0]}", *middle, f"{names[-1]} or more")
 
 
-def _plain(value: float) -> str:
+def plain(value: float) -> str:
+    """A round edge, as short as it can be written."""
     return f"{value:,g}" if value < 1000 else f"{value:,.0f}"
 
 
@@ -77,14 +79,14 @@ def _written(values: np.ndarray, write: Any) -> list[list[str]]:
 
 def _counts(key: str, label: str, values: np.ndarray) -> MapMeasure:
     edges = count_edges(values)
-    return MapMeasure(key, label, values, _written(values, count), edges, "q", _ranges(edges, _plain))
+    return MapMeasure(key, label, values, _written(values, count), edges, "q", ranges(edges, plain))
 
 
 def _change(key: str, label: str, values: np.ndarray) -> MapMeasure:
     largest = float(np.nanmax(np.abs(values), initial=0.0))
     step = max(s for s in ROUND if 0.5 <= s <= max(largest, 1.0) / 2)
     edges = (-2 * step, -step, -step / 5, step / 5, step, 2 * step)
-    names = [("+" if e > 0 else "−") + _plain(abs(e)) for e in edges]
+    names = [("+" if e > 0 else "−") + plain(abs(e)) for e in edges]
     middle = [f"{a} to {b}" for a, b in pairwise(names)]
     middle[2] = "about the same"
     legend = (f"{names[0]} or lower", *middle, f"{names[-1]} or higher")
@@ -100,7 +102,7 @@ def map_measures(
     for k in THRESHOLDS:
         word = "at least one event" if k == 1 else f"{k} events or more"
         likely, label = events.chance[k], f"Chance of {word}"
-        text, legend = _written(likely, chance), _ranges(CHANCES, percent)
+        text, legend = _written(likely, chance), ranges(CHANCES, percent)
         found.append(MapMeasure(f"p{k}", label, likely, text, CHANCES, "q", legend))
     found.append(_change("change", "Change against past 12 months", events.change))
     found.append(_change("lately", "Change against past 3 months", events.change_lately))
@@ -144,7 +146,7 @@ def _beginning(result: ForecastResult, events: Outlook) -> MapMeasure | None:
     text = [
         ["had events of late" if np.isnan(v) else f"{in_ten(v)} ({chance(v)})" for v in row] for row in values
     ]
-    legend, label = _ranges(CHANCES, percent), "Where it could begin: first event within six months"
+    legend, label = ranges(CHANCES, percent), "Where it could begin: first event within six months"
     return MapMeasure("begin", label, values, text, CHANCES, "q", legend, lasting=True)
 
 

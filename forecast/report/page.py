@@ -117,6 +117,7 @@ def _numbers(
         "first": first,
         "overview": None if shapes is None else maps.overview(shapes, _marks(first)),
         "mark": sections.mark(result),
+        "annex": sections.annex(result),
         "json": safe_json(page_data(result, outlooks, countries, measures, reasons)),
         "measures": measures,
         "title": words.title(result, events),
@@ -135,8 +136,14 @@ def _numbers(
         "map": _map(result, shapes, events, measures, leading, routes),
         "order": order,
         "ranking": sections.ranking_rows(
-            events, outlooks.get("deaths"), reasons, order, since_release(result, events, previous)
+            events,
+            outlooks.get("deaths"),
+            reasons,
+            order,
+            since_release(result, events, previous),
+            sections.actors_of(result, events),
         ),
+        "moved": sections.moved_section(result),
         "fans": sections.fan_panels(result, events, countries["events"], order),
         "country_order": words.ranking_order(countries["events"]),
         "country_names": countries["events"].names,

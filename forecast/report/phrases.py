@@ -243,7 +243,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column expected": ("Expected", "Attendus"),
     "column interval": ("80%", "80 %"),
     "column worse": ("Half as many again", "Moitié plus"),
-    "brief watch": ("Who may come next", "Qui pourrait arriver"),
+    "brief watch": (
+        "Who may come next, and where it may begin",
+        "Qui pourrait arriver, où cela pourrait commencer",
+    ),
     "brief watch none": (
         "No entry of an armed group and no onset is listed for this country.",
         "Aucune arrivée de groupe armé ni aucun début de violence n’est sur la liste pour ce pays.",

@@ -15,6 +15,7 @@ from ...data.errors import ReleaseError
 from ...training.diffusion.border_signal import current_names
 from ..release import HISTORY, SUMS, PastRelease, disk_errors, newest_before, replace_text, verify_release
 from ..result import ForecastResult
+from .brief import country_brief
 from .page import render
 
 if TYPE_CHECKING:
@@ -34,7 +35,12 @@ TABLES = {
 #: Lists of who comes next; releases of earlier versions have none.
 WATCH = ("watchlist.csv", "onsets.csv", "watch_record.csv")
 #: Tables that stand only in releases that know of them.
-OPTIONAL = {"judged": "judged.csv", "outlook": "outlook.csv", "warnings": "warnings.csv"}
+OPTIONAL = {
+    "judged": "judged.csv",
+    "outlook": "outlook.csv",
+    "warnings": "warnings.csv",
+    "changes": "changes.csv",
+}
 OPTIONAL |= {"part_scores": "part_scores.csv", "actors": "actors.csv", "facts": "facts.csv"}
 ROUTES = "spillover_routes.csv"
 #: Columns that hold text even where every cell looks like a number.
@@ -44,7 +50,19 @@ TEXT |= {"place", "text", "label"}
 #: Columns in which NA is a code, never a missing value.
 CODES = ("region_id", "source_country", "source_region", "target_region", "target_country", "name")
 PLAIN = {"origin", "month", "fitted", "question", "predicted_mean", "name", "status", "message"}
-PLAIN |= {"location", "level", "release", "target", "country", "class", "group", "source_region"}
+PLAIN |= {
+    "from_month",
+    "to_month",
+    "order",
+    "location",
+    "level",
+    "release",
+    "target",
+    "country",
+    "class",
+    "group",
+    "source_region",
+}
 
 
 def read_result(folder: Path) -> ForecastResult:
@@ -111,6 +129,20 @@ def render_again(folder: Path) -> str:
     verify_release(folder, tables=False).require()
     result = read_result(folder)
     return render(result, newest_before(folder.resolve().parent, result.origin, result.panel.region_ids))
+
+
+def brief_again(folder: Path, country: str, language: str = "en") -> str:
+    """A page on one country of a release; see :func:`harmattan.forecast.report.country_brief`.
+
+    Raises
+    ------
+    ReleaseError
+        The release does not verify, was withdrawn, or lacks what the page needs.
+    UsageError
+        A country that is not in it, or a language in which there are no texts.
+    """
+    verify_release(folder, tables=False).require()
+    return country_brief(read_result(folder), country, language, f"{folder.name}/report.html")
 
 
 def write_page(html: str, path: Path) -> None:

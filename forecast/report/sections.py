@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pandas as pd
 from ...data.frames import rows_of
 from ...data.geography import country_name
 from ...training.diffusion import with_grades
+from ...training.parts import OTHER_GROUPS, part_of
+from ..parts import part_label
 from ..release import PastRelease
 from ..result import ForecastResult
 from ..spillover.words import robust_share
@@ -18,10 +21,10 @@ from . import hindsight as past
 from . import map as maps
 from . import number_format as numbers
 from . import sentences as words
-from .tables import LEAST_EVENTS, RECENT, Outlook, SpilloverSummary
+from .tables import LEAST_EVENTS, MOVED, RECENT, Outlook, SpilloverSummary
 
 #: Small charts of leading places; rows of tables shown at first.
-LEADING, ROWS = 6, 15
+LEADING, ROWS, MOVERS = 6, 15, 10
 #: Questions of the reliability diagram, and bins of the predicted mean.
 QUESTIONS = {"p1": "1 or more", "p5": "5 or more", "p10": "10 or more"}
 #: And of its table.
@@ -202,6 +205,7 @@ def ranking_rows(
     reasons: np.ndarray,
     order: list[int],
     since: np.ndarray | None = None,
+    actors: Sequence[tuple[str, str]] = (),
 ) -> list[dict[str, Any]]:
     """Rows of the ranking table for the first horizon, most expected events first."""
     death = dict(zip(deaths.ids, deaths.mean[0], strict=True)) if deaths else {}
@@ -215,13 +219,90 @@ def ranking_rows(
             "mean": numbers.count(events.mean[0, i]),
             "span": numbers.interval(events.low[0, i], events.high[0, i]),
             "chances": [(k, numbers.chance(p[0, i]), round(100 * p[0, i])) for k, p in events.chance.items()],
+            "lately": numbers.signed(events.change_lately[0, i]),
             "change": numbers.signed(events.change[0, i]),
+            "who": actors[i] if actors else None,
             "since": None if since is None else numbers.signed(since[0, i]),
             "deaths": numbers.count(death[events.ids[i]]) if events.ids[i] in death else None,
             "reason": reasons[0, i],
         }
         for i in order
     ]
+
+
+def actors_of(result: ForecastResult, events: Outlook) -> list[tuple[str, str]]:
+    """Per region, the armed group and the type of violence with most expected events in the first month."""
+    parts = [t for t in result.draws if part_of(t) == "events" and t not in result.main_targets]
+    if not parts:
+        return []
+    labels = (
+        dict(zip("events_" + result.actors["group"], result.actors["label"], strict=True))
+        if len(result.actors)
+        else {}
+    )
+    groups = {*labels, OTHER_GROUPS}
+    found = []
+    means = {name: result.draws[name].mean()[0] for name in parts}
+    for i, whole in enumerate(events.mean[0]):
+        words = []
+        for kind in ([p for p in parts if p in groups], [p for p in parts if p not in groups]):
+            first = max(kind, key=lambda name: (means[name][i], name), default="")
+            share = means[first][i] / whole if first and whole > 0.05 else 0.0
+            words.append(
+                f"{labels.get(first) or part_label(first)} {numbers.percent(share)}" if share else "–"
+            )
+        found.append((words[0], words[1]))
+    return found
+
+
+def annex(result: ForecastResult) -> dict[str, Any]:
+    """Every region's next months, for print: countries in order, most expected events first."""
+    table = result.outlook
+    if table.empty:
+        return {"rows": [], "span": "", "last": ""}
+    mine = table[(table["level"] == "region") & (table["target"] == "events")]
+    mine = mine.sort_values(["country", "next", "location"], ascending=[True, False, True])
+    months = int(mine["months"].iloc[0]) if len(mine) else 1
+    span = numbers.span_name(result.origin + 1, result.origin + months)
+    return {"rows": rows_of(mine), "span": span, "last": f"Last {numbers.plural(months, 'month')}"}
+
+
+def moved_section(result: ForecastResult) -> dict[str, Any] | None:
+    """What moved since the last release: sentences and rows; None where nothing was compared."""
+    table = result.changes
+    if table.empty:
+        return None
+    regions = table[table["level"] == "region"]
+    regions = regions.reindex(regions["change"].abs().sort_values(ascending=False, kind="stable").index)
+    rows = pd.concat(
+        [table[table["level"] != "region"], regions[regions["change"].abs() >= MOVED].head(MOVERS)]
+    )
+    first = rows_of(table)[0]
+    return {
+        "release": first.release,
+        "months": numbers.span_name(pd.Period(first.from_month, "M"), pd.Period(first.to_month, "M")),
+        "sentence": moved_sentence(table),
+        "order": first.order,
+        "rows": rows_of(rows),
+    }
+
+
+def moved_sentence(table: pd.DataFrame) -> words.Sentence:
+    """The change of the whole, and what did it."""
+    row = rows_of(table[table["level"] == "all"])[0]
+    month = {
+        "new_month": "the new month did {}",
+        "revisions": "revised past months {}",
+        "model": "another model or other settings {}",
+    }
+    parts = [words_.format(numbers.signed(getattr(row, name))) for name, words_ in month.items()]
+    span = numbers.span_name(pd.Period(row.from_month, "M"), pd.Period(row.to_month, "M"))
+    text = (
+        f"The release of {row.release} expected {numbers.count(row.before)} events for {span}, this one "
+        f"{numbers.count(row.after)} ({numbers.signed(row.change)}): {numbers.listing(parts)}."
+    )
+    facts = {name: getattr(row, name) for name in ("before", "after", "change", *month)}
+    return words.Sentence(text, facts, "What moved")
 
 
 def fan_panels(

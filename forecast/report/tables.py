@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...data.frames import rows_of
 from ...data.geography import country_name
 from ...training.diffusion import GRADES, NONE_SHOWN
 from ...training.distribution import Draws
 from ..result import ForecastResult
 from ..spillover.attribution import grades_of
+from .number_format import plural, signed
 
 #: Quantile levels that charts draw: the 50, 80 and 90 % intervals and the median.
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -21,10 +23,12 @@ PUBLISHED = 6
 #: Exceedance thresholds of the tables, events a month.
 THRESHOLDS = (1, 5, 10)
 RECENT = 12
-#: A second reason is named from this share on; a spilled share from this many events on.
-SECOND_SHARE, LEAST_EVENTS = 0.05, 0.1
-#: Reasons that hold everywhere and at all times are named second from this share on.
-PLAIN, SECOND_PLAIN = frozenset({"baseline", "calendar"}), 0.15
+#: A spilled share is named from this many events on.
+LEAST_EVENTS = 0.1
+#: A reason sets a region apart from this share beyond the usual on; a move since the last release, from so many events.
+APART, MOVED = 0.03, 0.5
+#: Regions with so many expected events a month are no quiet ones.
+BUSY = 0.5
 #: Months that count as lately, and the ratio to the year from which a past is called rising or easing.
 LATELY, RISING = 3, 1.25
 
@@ -102,8 +106,23 @@ def country_outlook(result: ForecastResult, target: str) -> Outlook:
     return _outlook(draws, tuple(country_name(c) for c in draws.region_ids), draws.region_ids, history)
 
 
+REASON_WORDS = {
+    "own history": "own recent violence",
+    "domestic neighbours": "neighbouring regions",
+    "across the border": "regions abroad",
+    "country": "country-wide level",
+    "calendar": "time of year",
+    "baseline": "long-run level",
+}
+PART_WORDS = {"new_month": "the new month", "revisions": "revised past months", "model": "another model"}
+
+
 def main_reasons(result: ForecastResult, outlook: Outlook) -> np.ndarray:
-    """What adds most to a region's expected events, in words; shape (horizons, places), str."""
+    """What sets a region's expectation apart, in words; shape (horizons, places), str.
+
+    First what moved it since the last release, where that is half an event or more over the months compared; then the
+    family of reasons that weighs most beyond its usual weight in other regions; then whether its own past is moving.
+    """
     words = np.full(outlook.mean.shape, "", dtype=object)
     table = result.contributions
     if table.empty:
@@ -114,45 +133,75 @@ def main_reasons(result: ForecastResult, outlook: Outlook) -> np.ndarray:
     known = (rows >= 0) & (columns >= 0)
     values = np.zeros((*words.shape, len(families)))
     np.add.at(values, (rows[known], columns[known], family[known]), table["value"].to_numpy(float)[known])
-    for row, column in np.argwhere((values > 0).any(axis=2)):
-        moving = _moving(outlook.history[-RECENT:, column])
-        words[row, column] = reason(dict(zip(families, values[row, column].tolist(), strict=True)), moving)
+    added = np.clip(values, 0, None)
+    shares = added / np.maximum(added.sum(axis=2, keepdims=True), 1e-12)
+    # Quiet regions are compared with quiet ones, the others with the others.
+    busy = outlook.mean >= BUSY
+    usual = {
+        (row, kind): np.median(shares[row][at], axis=0)
+        if (at := busy[row] == kind).any()
+        else shares[row].mean(axis=0)
+        for row in range(len(shares))
+        for kind in (True, False)
+    }
+    moved = _moved(result, outlook)
+    for row, column in np.argwhere(added.any(axis=2)):
+        like = usual[row, bool(busy[row, column])]
+        told = reason(
+            dict(zip(families, shares[row, column].tolist(), strict=True)),
+            dict(zip(families, like.tolist(), strict=True)),
+            _moving(outlook.history[-RECENT:, column]),
+        )
+        words[row, column] = "; ".join(filter(None, [moved.get(outlook.ids[column], ""), told]))
     return words
 
 
+def _moved(result: ForecastResult, outlook: Outlook) -> dict[str, str]:
+    """What moved each region most since the last release, where it moved by half an event or more."""
+    table = result.changes
+    if table.empty:
+        return {}
+    found = {}
+    for row in rows_of(table[(table["level"] == "region") & (table["change"].abs() >= MOVED)]):
+        part = max(PART_WORDS, key=lambda name: abs(getattr(row, name)))
+        found[str(row.location)] = f"{PART_WORDS[part]} {signed(getattr(row, part))}"
+    return found
+
+
 def _moving(year: np.ndarray) -> str:
-    """Whether the last three months had a quarter more, or a quarter less, than the twelve to them."""
-    if len(year) < RECENT or np.isnan(year).any() or year.sum() < RECENT / 4:
+    """What the last months of a region's year say: a high, a stretch without events, or how they stand to the year."""
+    if len(year) < RECENT or np.isnan(year).any() or not year.sum():
         return ""
-    now, usual = year[-LATELY:].mean(), year.mean()
-    return "rising" if now >= RISING * usual else "easing" if now * RISING <= usual else "steady"
+    month, earlier = year[-1], year[:-1].max()
+    if month >= RECENT / 4 and month > earlier:
+        return f"last month its year’s high ({month:.0f})"
+    if not year[-LATELY:].any():
+        return f"quiet for {plural(int(np.flatnonzero(year[::-1])[0]), 'month')}"
+    if year.sum() < RECENT / 4:
+        return ""
+    ratio = year[-LATELY:].mean() / year.mean()
+    if max(ratio, 1 / ratio) < RISING:
+        return "steady"
+    return f"last 3 months {ratio:.1f} times its year"
 
 
-REASON_WORDS = {
-    "own history": "own recent violence",
-    "domestic neighbours": "neighbouring regions",
-    "across the border": "regions abroad",
-    "country": "country-wide level",
-    "calendar": "time of year",
-    "baseline": "long-run level",
-}
+def reason(shares: Mapping[str, float], usual: Mapping[str, float], moving: str = "") -> str:
+    """The family that weighs most beyond its usual weight, and how the region's own past moves.
 
-
-def reason(values: Mapping[str, float], moving: str = "") -> str:
-    """The one or two families that add most, with their share of what is added; ``moving`` goes with the own past.
-
-    >>> reason({"own history": 6.0, "across the border": 3.0, "baseline": 1.0}, "rising")
-    'own recent violence 60%, rising; regions abroad 30%'
+    >>> reason({"own history": 0.6, "across the border": 0.3}, {"own history": 0.7, "across the border": 0.1}, "steady")
+    'regions abroad 30%, usually 10%; steady'
     """
-    added = {family: float(value) for family, value in values.items() if value > 0}
-    whole = sum(added.values())
-    words: list[str] = []
-    for family, value in sorted(added.items(), key=lambda item: (-item[1], item[0]))[:2]:
-        share = value / whole
-        if words and share < (SECOND_PLAIN if family in PLAIN else SECOND_SHARE):
-            continue
-        note = f", {moving}" if moving and family == "own history" else ""
-        words.append(f"{REASON_WORDS.get(family, family)} {100 * share:.0f}%{note}")
+    beyond = {f: shares[f] - usual.get(f, 0.0) for f in shares}
+    first = max(sorted(beyond), key=lambda f: beyond[f])
+    words = []
+    if beyond[first] >= APART:
+        name = REASON_WORDS.get(first, first)
+        words.append(f"{name} {100 * shares[first]:.0f}%, usually {100 * usual.get(first, 0.0):.0f}%")
+    if moving:
+        words.append(moving)
+    if not words:
+        leading = max(sorted(shares), key=lambda f: shares[f])
+        words.append(f"{REASON_WORDS.get(leading, leading)} {100 * shares[leading]:.0f}%, as elsewhere")
     return "; ".join(words)
 
 

@@ -78,7 +78,32 @@
     box.appendChild(t);
     var row = document.querySelector('#rank tr[data-i="' + i + '"] .spark');
     if (row) { box.appendChild(el("div", "Past 12 months", "note gap")); box.appendChild(row.cloneNode(true)); }
-    if (D.reasons[month][i]) box.appendChild(el("p", "Main reason: " + D.reasons[month][i] + ".", "why"));
+    if (D.reasons[month][i]) box.appendChild(el("p", "What sets it apart: " + D.reasons[month][i] + ".", "why"));
+    links(box, i);
+  }
+  /* a region's numbers as a file, and a link to it */
+  function cell(v) {
+    var s = String(v === null ? "NA" : v);
+    if (/^[=+\-@\t\r]/.test(s) && typeof v === "string") s = "'" + s;
+    return /[",\n\r]/.test(s) ? '"' + s.replace(/"/g, '""') + '"' : s;
+  }
+  function numbers(i) {
+    var rows = [["region_id", "name", "country", "target", "month", "mean", "q05", "q10", "q25", "q50", "q75", "q90", "q95"]];
+    Object.keys(D.fans).forEach(function (target) {
+      var F = D.fans[target].regions;
+      D.months.forEach(function (name, k) {
+        rows.push(D.regions[i].concat([target, name, F.mean[i][k]], F.q[i].map(function (q) { return q[k]; })));
+      });
+    });
+    return rows.map(function (row) { return row.map(cell).join(","); }).join("\n") + "\n";
+  }
+  function links(box, i) {
+    var p = el("p", undefined, "note"), file = el("a", "Numbers as CSV"), here = el("a", "Link to this region");
+    file.href = "data:text/csv;charset=utf-8," + encodeURIComponent(numbers(i));
+    file.download = D.regions[i][0].replace(/[^\w.-]/g, "_") + ".csv";
+    here.href = "#region=" + encodeURIComponent(D.regions[i][0]);
+    p.appendChild(file); p.appendChild(document.createTextNode(" · ")); p.appendChild(here);
+    box.appendChild(p);
   }
   function pick(i, fromList) {
     picked = Number(i);
@@ -126,10 +151,11 @@
         cells[c].textContent = by[k].text[month][i];
         cells[c++].style.setProperty("--v", Math.round(by[k].values[month][i] * 100));
       });
+      cells[c++].textContent = by.lately.text[month][i];
       cells[c++].textContent = by.change.text[month][i];
       if (by.revision) cells[c++].textContent = by.revision.text[month][i];
       if (by.deaths) cells[c++].textContent = by.deaths.text[month][i];
-      cells[c].textContent = D.reasons[month][i];
+      r.querySelector(".reason").textContent = D.reasons[month][i];
     });
     document.querySelectorAll(".themonth").forEach(function (e) { e.textContent = D.months[month]; });
     at("tablemonth").value = month;
@@ -241,6 +267,12 @@
     at("areas").addEventListener("click", function (e) { if (e.target.dataset.i) pick(e.target.dataset.i); });
     at("measure").value = "0";
     pick(at("pick").value, true);
+    var follow = function () {
+      var asked = /^#region=(.+)$/.exec(location.hash), id = asked && decodeURIComponent(asked[1]);
+      D.regions.forEach(function (r, i) { if (id && r[0] === id) { pick(i); at("place").scrollIntoView(); } });
+    };
+    window.addEventListener("hashchange", follow);
+    follow();
   }
   turn(0);
   fan();

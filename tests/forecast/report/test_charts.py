@@ -11,8 +11,9 @@ import pytest
 import shapely
 from make_result import make_result
 
-from harmattan.forecast.report import charts, labels, tables
+from harmattan.forecast.report import charts, tables
 from harmattan.forecast.report import map as maps
+from harmattan.forecast.report import svg as labels
 from harmattan.forecast.report.map_measures import colour_class, count_edges, safe_json
 from harmattan.forecast.report.svg import tag
 

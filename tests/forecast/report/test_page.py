@@ -23,7 +23,19 @@ from harmattan.forecast.release.read import PastRelease
 from harmattan.forecast.report.page import MISUSE, render
 
 VOID = {"meta", "link", "input", "br", "path", "use", "line", "circle", "img"}
-SECTIONS = ["first", "place", "headline", "ranking", "fans", "spillover", "past", "skill", "misuse", "data"]
+SECTIONS = [
+    "first",
+    "place",
+    "headline",
+    "ranking",
+    "fans",
+    "spillover",
+    "past",
+    "skill",
+    "misuse",
+    "data",
+    "annex",
+]
 
 
 class Page(HTMLParser):
@@ -87,7 +99,8 @@ def test_page_makes_no_request(html: str, page: Page) -> None:
     for tag, attributes in page.elements:
         for name in ("src", "href", "action", "srcset"):
             value = attributes.get(name)
-            assert value is None or value.startswith("#") or value == "data:,", (tag, value)
+            link = tag == "a" and value in ("wide.csv", "countries.csv")
+            assert value is None or value.startswith("#") or value == "data:," or link, (tag, value)
     assert not re.search(r"url\((?!#)|@import|https?://(?!www\.w3\.org/2000/svg)", html)
 
 
@@ -385,3 +398,31 @@ def test_countries_anywhere_are_named() -> None:
     for name in ("Colombia", "Indonesia", "Ukraine", "Philippines"):
         assert name in text
     assert "Mali" not in text
+
+
+JARGON = re.compile(r"\b(pools?|pooled|origins?|CRPS|PIT|permeability|conflictology)\b")
+
+
+def test_jargon_stands_only_where_methods_are_told() -> None:
+    html = render(make_result())
+    body = html[html.index("<body") : html.index('<script type="application/json"')]
+    told = re.sub(r'<section id="(skill|data)".*?</section>', "", body, flags=re.DOTALL)
+    words = re.sub(r"<[^>]+>", " ", told)
+    assert JARGON.findall(words) == []
+    data = html[
+        html.index('<script type="application/json"') : html.index("</script>", html.index("data-json"))
+    ]
+    assert JARGON.findall(data.replace('"origin"', "")) == []
+
+
+def test_why_a_run_is_marked_stands_beside_its_checks() -> None:
+    checks = pd.DataFrame(
+        [("values", "green", "", 0), ("ages", "green", "", 0)], columns=["name", "status", "message", "rows"]
+    )
+    old = make_result(level="amber", banner="Demonstration.", quality=checks)
+    assert "Marked amber for that reason, not for its data. Of 2 checks, 2 are green." in render(
+        dataclasses.replace(old, quality=checks)
+    )
+    doubted = checks.assign(status=["amber", "green"])
+    told = render(dataclasses.replace(old, banner="", quality=doubted))
+    assert "Marked amber by its checks. Of 2 checks, 1 is green; not green: values." in told

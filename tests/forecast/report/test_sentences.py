@@ -291,7 +291,10 @@ def test_without_a_release_the_last_month_is_forecast_again(result: ForecastResu
     assert total.text.startswith("No earlier release stands beside this one")
     assert f"{count(table.expected.sum())} events were to be expected in December 2023" in total.text
     assert f"{observed.sum():.0f} were recorded" in total.text
-    assert f"CRPS {table.crps.mean():.2f} against {table.crps_conflictology.mean():.2f}" in verdict.text
+    assert (
+        f"({table.crps.mean():.2f} against {table.crps_conflictology.mean():.2f}; lower is better)"
+        in verdict.text
+    )
     assert "as they are known today" in hindsights.hindsight_note(past)
 
 

@@ -10,7 +10,7 @@ import pytest
 from small_worlds import LADDER, diffusion, ladder_panel, problem_of
 
 from harmattan.data.errors import HarmattanError, OriginError, RegionError, UsageError
-from harmattan.forecast.report.scenario_chart import scenario_picture
+from harmattan.forecast.report.pictures import scenario_picture
 from harmattan.forecast.spillover.scenario import (
     Change,
     effects,

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pandas as pd
 
-from harmattan.forecast.report.timeline_chart import timeline
+from harmattan.forecast.report.pictures import timeline
 
 
 def test_a_mark_per_declared_origin_and_a_line_per_country() -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ..features.recipe import Recipe
     from ..training.diffusion.model import Diffusion
     from ..training.evaluation.leaderboard import Evaluation
-    from ..training.evaluation.reliability import ForecastRecord
     from ..training.models.base import Problem
     from ..training.pool.dependence import Template
     from ..training.pool.learning import LearnedPool
@@ -86,7 +85,7 @@ def fit_models(
         Called with the share done, 0..1.
     """
     from ..training.evaluation import parts_table
-    from .last_month import judged_record, record_tables
+    from .last_month import forecast_record, judged_record, record_tables
 
     judged = settings.backtest_origins > 0
     done = _run(_jobs(settings, problems, judged), problems, origin, settings, members, progress)
@@ -97,7 +96,7 @@ def fit_models(
     for (t, h), record in records.items():
         rng = np.random.default_rng(numbers["judge", t, h])
         boards.append(_board(record, rng.random(record.observed.shape), settings))
-        forecasts[t, h] = _forecast_record(record, range(len(record.origins)), rng, record.fitted)
+        forecasts[t, h] = forecast_record(record, range(len(record.origins)), rng, record.fitted)
     errors = {h: record.errors for (t, h), record in records.items() if t == target}
     scores = pd.concat(boards, ignore_index=True) if boards else pd.DataFrame(columns=NO_SCORES)
     tables = {"scores": scores, **record_tables(forecasts, target)}
@@ -142,7 +141,7 @@ def train(
     from ..training.evaluation import part_origins, parts_table
     from ..training.evaluation.leaderboard import border_regions, evaluate
     from ..training.pool.learning import learn_pool
-    from .last_month import judged_record, record_tables
+    from .last_month import errors_at, forecast_record, judged_record, known_origins, record_tables
 
     say = progress or (lambda share: None)
     done = _run(
@@ -158,12 +157,12 @@ def train(
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 2]))
     evaluation = {t: evaluate(each, rng, border_regions(problems[t].panel)) for t, each in records.items()}
     target = _leading(settings)
-    known = {(t, r.horizon): _known(r) for t, each in records.items() for r in each}
+    known = {(t, r.horizon): known_origins(r) for t, each in records.items() for r in each}
     errors = {
-        r.horizon: _errors(r, known[target, r.horizon]) for r in records[target] if known[target, r.horizon]
+        r.horizon: errors_at(r, known[target, r.horizon]) for r in records[target] if known[target, r.horizon]
     }
     forecasts = {
-        (t, r.horizon): _forecast_record(r, known[t, r.horizon], rng)
+        (t, r.horizon): forecast_record(r, known[t, r.horizon], rng)
         for t, each in records.items()
         for r in each
         if known[t, r.horizon]
@@ -324,43 +323,6 @@ def _recent(
         parts=settings.parts,
     )
     return {target: [r for r in records if r.target == target] for target in problems}
-
-
-def _known(record: Record) -> list[int]:
-    """Origins whose outcome is known."""
-    return [i for i, row in enumerate(record.observed) if np.isfinite(row).any()]
-
-
-def _errors(record: Record, known: Sequence[int]) -> PastErrors:
-    """The pool's past errors at some origins."""
-    errors, at = record.errors, list(known)
-    origins = tuple(errors.origins[i] for i in at)
-    return replace(errors, origins=origins, score=errors.score[at], spread=errors.spread[at])
-
-
-def _forecast_record(
-    record: Record, known: Sequence[int], rng: np.random.Generator, fitted: pd.Period | None = None
-) -> ForecastRecord:
-    """The pool's forecasts at the origins whose outcome is known."""
-    from ..training.evaluation.backtest import REFERENCE
-    from ..training.evaluation.reliability import score_forecasts
-
-    at = list(known)
-    values = {name: record.of("pool", name)[at] for name in record.values}
-    reference = record.of(REFERENCE, "crps_exact")[at]
-    origins = [record.origins[i] for i in at]
-    return score_forecasts(
-        record.target,
-        record.horizon,
-        origins,
-        record.region_ids,
-        values,
-        reference,
-        record.observed[at],
-        rng,
-        fitted,
-        record.history[at],
-    )
 
 
 def _template(

@@ -1,8 +1,9 @@
-"""The last month that is known, as it would have been forecast a month before."""
+"""Months that are known, as they were forecast: the pool's record, and the last month a month before."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +15,46 @@ if TYPE_CHECKING:
     from ..training.evaluation.reliability import ForecastRecord
     from ..training.models.base import Problem
     from ..training.pool.dependence import Template
-    from ..training.record import Record
+    from ..training.record import PastErrors, Record
     from ..training.trained_model import TrainedModel
     from .settings import Settings
+
+
+def known_origins(record: Record) -> list[int]:
+    """Origins whose outcome is known."""
+    return [i for i, row in enumerate(record.observed) if np.isfinite(row).any()]
+
+
+def errors_at(record: Record, known: Sequence[int]) -> PastErrors:
+    """The pool's past errors at some origins."""
+    errors, at = record.errors, list(known)
+    origins = tuple(errors.origins[i] for i in at)
+    return replace(errors, origins=origins, score=errors.score[at], spread=errors.spread[at])
+
+
+def forecast_record(
+    record: Record, known: Sequence[int], rng: np.random.Generator, fitted: pd.Period | None = None
+) -> ForecastRecord:
+    """The pool's forecasts at the origins whose outcome is known."""
+    from ..training.evaluation.backtest import REFERENCE
+    from ..training.evaluation.reliability import score_forecasts
+
+    at = list(known)
+    values = {name: record.of("pool", name)[at] for name in record.values}
+    reference = record.of(REFERENCE, "crps_exact")[at]
+    origins = [record.origins[i] for i in at]
+    return score_forecasts(
+        record.target,
+        record.horizon,
+        origins,
+        record.region_ids,
+        values,
+        reference,
+        record.observed[at],
+        rng,
+        fitted,
+        record.history[at],
+    )
 
 
 def rehearsed_month(

@@ -26,7 +26,7 @@ from harmattan.forecast.settings import Settings
 from harmattan.training.evaluation import PartJudge, PartScore, parts_table, run_backtest
 from harmattan.training.evaluation.protocol import HOUSE, LAST_OPEN
 from harmattan.training.margins import Margins
-from harmattan.training.parts import Division, ShareModel, Shares
+from harmattan.training.parts import CIVILIANS, Division, ShareModel, Shares
 from harmattan.training.problems import build_problems
 from harmattan.training.record import Record
 
@@ -39,7 +39,7 @@ def records_of(inputs: Inputs, window: str, workers: int = 1) -> list[Record]:
     """The pool's forecasts of the target months of a window, with the scores of their parts."""
     first, last = (pd.Period(month, "M") for month in window.split(":"))
     panel = inputs.panel.until(min(max(last, LAST_OPEN), inputs.panel.last_month))
-    targets = [t for t, m in (("events", "events"), ("deaths", "deaths_best")) if m in panel.measures]
+    targets = ["events", *(["deaths"] if CIVILIANS in panel.measures else [])]
     problems = list(build_problems(panel, targets, inputs.training).values())
     found = []
     for h in HORIZONS:

@@ -42,6 +42,7 @@ def manifest(result: ForecastResult, tables: Mapping[str, Any] | None = None) ->
         "draws": max(d.values.shape[0] for d in result.draws.values()),
         "level": result.level,
         "banner": result.banner,
+        "notes": list(result.notes),
         "seed": result.seed,
         "model": dict(result.model),
         "data": {

@@ -109,6 +109,7 @@ def read_result(folder: Path) -> ForecastResult:
         seed=int(manifest["seed"]),
         banner=str(manifest["banner"]),
         level=manifest["level"],
+        notes=tuple(manifest.get("notes", ())),
         settings=manifest["settings"],
         package_version=str(manifest["versions"]["harmattan"]),
         data_hash=str(about["sha256"]),

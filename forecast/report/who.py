@@ -19,10 +19,10 @@ CIVILIANS = "deaths_civilians"
 
 
 def who_section(result: ForecastResult, events: Outlook, order: Sequence[int]) -> dict[str, Any] | None:
-    """Bars, sentences and the record of the parts; None where nothing is divided."""
+    """Bars, sentences and the record of the parts, and why some are missing; None where there is nothing to say."""
     parts = [t for t in result.draws if part_of(t) == "events" and t not in result.main_targets]
     if not parts:
-        return None
+        return {"places": [], "skill": [], "notes": list(result.notes)} if result.notes else None
     groups = {*_group_labels(result), OTHER_GROUPS}
     kinds = {
         "By armed group": [p for p in parts if p in groups],

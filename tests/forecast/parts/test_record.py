@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,17 @@ import pandas as pd
 import pytest
 
 from harmattan.data.errors import UsageError
+from harmattan.data.geography import country_name
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
-from harmattan.forecast.parts import actors_table, choose_parts, facts_table, main_targets
+from harmattan.forecast.parts import (
+    actors_table,
+    capital,
+    choose_parts,
+    facts_table,
+    main_targets,
+    part_label,
+)
 
 
 def texts(panel: Panel, place: str) -> list[str]:
@@ -69,9 +78,62 @@ def test_a_renamed_and_shifted_snapshot_says_the_same_of_the_new_names() -> None
     }
     same = {(r.place, r.kind, r.about, r.months) for r in after.itertuples() if r.about != "events"}
     assert same == expected
-    region = after[(after["level"] == "region") & (after["kind"] == "first")].iloc[0]
-    assert region["name"] in region["text"]
-    assert "August 2043" in region["text"]
+    label = {g: part_label(f"events_{g}", panel) for g in groups}
+    renamed = {capital(label[old]): capital(label[new]) for old, new in swapped.items()}
+    called = dict(zip(panel.names, moved.names, strict=True))
+    called |= {country_name(old): country_name(new) for old, new in other.items()}
+    texts = [translated(str(r.text), called[r.name], r.name, renamed) for r in before.itertuples()]
+    kept = [t for t, about in zip(texts, before["about"], strict=True) if "jnim_vs_is" not in about]
+    found = after.loc[~after["about"].str.contains("jnim_vs_is"), "text"]
+    assert sorted(kept) == sorted(found)
+
+
+def translated(text: str, name: str, was: str, groups: dict[str, str]) -> str:
+    """A sentence with the new name of its place, its group under the new name, and every year twenty later."""
+    head, colon, rest = text.partition(": ")
+    head = groups.get(head, head) if rest else head
+    moved = re.sub(r"\b((?:19|20)\d\d)\b", lambda year: str(int(year[1]) + 20), head + colon + rest)
+    return moved.replace(was, name)
+
+
+def counts_of(months: int, **measures: list[float]) -> Panel:
+    """One region whose last months are those given, with nothing before."""
+    frame = pd.DataFrame({"month": pd.period_range(end="2023-12", periods=months, freq="M").astype(str)})
+    frame = frame.assign(region_id="MLI-gao", name="Gao", country="MLI")
+    for measure, last in measures.items():
+        frame[measure] = [0.0] * (months - len(last)) + last
+    return Panel.from_frame(frame)
+
+
+def test_the_first_event_of_a_group_in_so_many_months() -> None:
+    found = texts(counts_of(60, events=[12] + [0] * 13 + [2], events_jnim=[12] + [0] * 13 + [2]), "MLI-gao")
+    assert "JNIM: 2 events in Gao in December 2023, the first in 14 months." in found
+    found = texts(counts_of(60, events=[12] + [0] * 11 + [2], events_jnim=[12] + [0] * 11 + [2]), "MLI-gao")
+    assert not any(t.startswith("JNIM") for t in found)
+
+
+def test_two_that_have_not_fought_each_other_since() -> None:
+    fought = [12.0, 0, 0, 0, 0]
+    found = texts(counts_of(60, events=fought, events_jnim_vs_is=fought), "MLI-gao")
+    assert "JNIM and Islamic State have not fought each other in Gao since August 2023." in found
+    found = texts(counts_of(60, events=[12, 0, 1], events_jnim_vs_is=[12, 0, 1]), "MLI-gao")
+    assert not any("have not fought" in t for t in found)
+
+
+def test_how_much_of_the_last_months_was_against_civilians() -> None:
+    panel = counts_of(60, events=[9, 4, 4, 4], events_one_sided=[9, 1, 4, 0])
+    assert "Violence against civilians in Gao: 5 of 12 events in the last three months." in texts(
+        panel, "MLI-gao"
+    )
+
+
+def test_the_highest_month_since_or_on_record() -> None:
+    found = texts(counts_of(60, events=[7] + [0] * 20 + [7]), "MLI-gao")
+    assert "Gao had 7 events in December 2023, its highest month since March 2022." in found
+    assert any(
+        t.endswith("its highest month on record (since January 2019).")
+        for t in texts(counts_of(60, events=[6] + [0] * 20 + [7]), "MLI-gao")
+    )
 
 
 def test_groups_of_too_few_events_in_a_country_are_withheld() -> None:

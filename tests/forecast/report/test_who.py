@@ -10,6 +10,7 @@ import pytest
 from make_result import make_result
 
 from harmattan.forecast.parts import choose_parts, draw_parts, record_of
+from harmattan.forecast.report import render
 from harmattan.forecast.report.tables import region_outlook
 from harmattan.forecast.report.who import against_words, skill_rows, who_section
 from harmattan.forecast.result import ForecastResult
@@ -81,3 +82,10 @@ def test_skill_stands_beside_both_rivals(divided: ForecastResult) -> None:
     (row,) = skill_rows(divided)
     assert (row.label, row.own, row.own_span) == ("adf", "+8.0%", "+1.0 to +10.0%")
     assert (row.share, row.share_span) == ("+2.0%", "−1.0 to +5.0%")
+
+
+def test_what_cannot_be_divided_is_said_on_the_page(divided: ForecastResult) -> None:
+    words = "The data do not give types of violence: there are no forecasts by type."
+    whole = replace(divided, draws={"events": divided.draws["events"]}, notes=(words,)).of_countries()
+    assert words in render(whole)
+    assert who_section(replace(whole, notes=()), region_outlook(whole, "events"), [0]) is None

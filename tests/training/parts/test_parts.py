@@ -95,6 +95,24 @@ def test_shares_that_drift_are_followed() -> None:
     assert ((later >= low) & (later <= high)).mean() > 0.7
 
 
+def test_sums_over_months_and_countries_are_wide_enough_where_shares_drift() -> None:
+    """Twenty-five worlds whose shares wander together within two countries; months drawn apart would hold far fewer sums."""
+    rng, held, apart = np.random.default_rng(9), [], []
+    for _ in range(25):
+        steps = rng.normal(0, 0.25, (66, 2)) @ np.repeat(np.eye(2), 3, axis=1) + rng.normal(0, 0.15, (66, 6))
+        truth = 1 / (1 + np.exp(-np.cumsum(steps, axis=0)))
+        first = rng.binomial(8, truth)
+        shares = ShareModel().at(division_of(np.stack([first, 8 - first], axis=-1)), list("AAABBB"), 59)
+        seen = np.array([first[60:, :3].sum(), first[60:, 3:].sum()])
+        total = draws_of(np.full((200, 6, 6), 8, dtype=np.int32))
+        for model, into in ((shares.model, held), (ShareModel(persistence=0.0, common=0.0), apart)):
+            drawn = split_draws(total, replace(shares, model=model), rng)["events_p0"].total(list("AAABBB"))
+            low, high = np.quantile(drawn.values.sum(axis=1), [0.1, 0.9], axis=0)
+            into.extend((seen >= low) & (seen <= high))
+    assert 0.7 < np.mean(held) < 0.93
+    assert np.mean(apart) < np.mean(held) - 0.15
+
+
 def test_a_region_without_a_past_has_its_countrys_shares() -> None:
     counts = np.zeros((24, 3, 2))
     counts[:, 0] = [9, 1]

@@ -1,12 +1,12 @@
 """Parts of the forecasts on two windows: skill with intervals, and calibration.
 
-    python benchmarks/parts.py [--windows FIRST:LAST ...] [--source SOURCE --regions FILE --groups FILE] [--direct]
+    python benchmarks/parts.py [--windows FIRST:LAST ...] [--source SOURCE --regions FILE --groups FILE] [--direct WEIGHT]
 
 Every region of the shipped panel, or of a source of one's own; pool refitted every year, at 1, 3 and 6 months ahead.
 "Own" is skill over conflictology of the part itself, "share" over the pool by the shares of the last 12 months, in per
 cent with 95 % intervals (block bootstrap over months); then how much the central intervals held. With --direct each
-part is followed by the same with another mean of its shares, a logistic regression on shares of several memories: its
-"share" is skill over the shares as they are learned. Nothing is written.
+part is followed by the same with another mean of its shares, a logistic regression on shares of several memories, mixed
+with the learned one by that weight: its "share" is skill over the shares as they are learned. Nothing is written.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class DirectShares:
 
     plain: ShareModel
     horizon: int
+    weight: float = 1.0
     fits: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)
     known: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -73,7 +74,8 @@ class DirectShares:
             [expit(numbers[row, :, k] @ b) for k, b in enumerate(self._fit(division, row))], axis=-1
         )
         mean = np.where(division.known, mean, 0.0)
-        return replace(shares, mean=mean / mean.sum(axis=1, keepdims=True))
+        mean = self.weight * mean / mean.sum(axis=1, keepdims=True) + (1 - self.weight) * shares.mean
+        return replace(shares, mean=mean)
 
     def _numbers(self, division: Division, countries: Sequence[str]) -> np.ndarray:
         """A constant and logits of shares at every row, (months, regions, parts, numbers)."""
@@ -122,13 +124,15 @@ def _logistic(x: np.ndarray, y: np.ndarray, n: np.ndarray) -> np.ndarray:
 class WithDirect(PartJudge):
     """Judges every part twice: with the shares that are learned, and with those of the regression against them."""
 
+    weight = 1.0
+
     def scores(
         self, target: str, pool: Margins, row: int, horizon: int, lag: int = 0
     ) -> dict[str, PartScore]:
         found = super().scores(target, pool, row, horizon, lag)
         if target != "events":
             return found
-        other = DIRECT.setdefault(horizon, DirectShares(self.model, horizon))
+        other = DIRECT.setdefault(horizon, DirectShares(self.model, horizon, WithDirect.weight))
         again = replace(PartJudge.of(self.panel, self.keep), model=other).scores(
             target, pool, row, horizon, lag
         )
@@ -177,9 +181,11 @@ def main() -> None:
     parser.add_argument("--source", default="snapshot")
     parser.add_argument("--regions", type=Path)
     parser.add_argument("--groups", type=Path)
-    parser.add_argument("--direct", action="store_true")
+    parser.add_argument("--direct", type=float, metavar="WEIGHT")
     asked = vars(parser.parse_args())
-    if asked.pop("direct"):
+    direct = asked.pop("direct")
+    if direct is not None:
+        WithDirect.weight = direct
         import_module("harmattan.training.evaluation.backtest").PartJudge = WithDirect  # type: ignore[attr-defined]
     windows, workers = asked.pop("windows"), asked.pop("workers")
     inputs = load_inputs(Settings(**asked))

@@ -96,7 +96,7 @@ def test_shares_that_drift_are_followed() -> None:
 
 
 def test_sums_over_months_and_countries_are_wide_enough_where_shares_drift() -> None:
-    """Twenty-five worlds whose shares wander together within two countries; months drawn apart would hold far fewer sums."""
+    """Worlds whose shares wander together within two countries; months drawn apart would hold far fewer sums."""
     rng, held, apart = np.random.default_rng(9), [], []
     for _ in range(25):
         steps = rng.normal(0, 0.25, (66, 2)) @ np.repeat(np.eye(2), 3, axis=1) + rng.normal(0, 0.15, (66, 6))

@@ -1,6 +1,7 @@
 """Parts of the forecasts on two windows: skill with intervals, and calibration.
 
-    python benchmarks/parts.py [--windows FIRST:LAST ...] [--source SOURCE --regions FILE --groups FILE] [--direct WEIGHT]
+    python benchmarks/parts.py [--windows FIRST:LAST ...] [--direct WEIGHT]
+                               [--source SOURCE --regions FILE --groups FILE]
 
 Every region of the shipped panel, or of a source of one's own; pool refitted every year, at 1, 3 and 6 months ahead.
 "Own" is skill over conflictology of the part itself, "share" over the pool by the shares of the last 12 months, in per

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -32,6 +36,35 @@ class _Retryable(Exception):
         super().__init__(why)
 
 
+class _Deadline:
+    """Hangs up on a server that has not finished after some seconds, however it drips."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.passed, self._lines = seconds, False, list[socket.socket]()
+        self._timer = threading.Timer(seconds, self._hang_up)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+
+    def watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """Keep every line that is opened, as the HTTP library reports it."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._lines.append(info["return_value"].get_extra_info("socket"))
+
+    def _hang_up(self) -> None:
+        self.passed = True
+        for line in self._lines:
+            with contextlib.suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+
 class Transport:
     """Requests with patience and caution.
 
@@ -41,6 +74,8 @@ class Transport:
         Tries per request.
     timeout : float
         Seconds for connecting, and between two pieces of an answer.
+    total : float
+        Seconds for a whole answer, with all tries; what has come of a file stays, and the next call goes on from there.
     max_wait : float
         Longest wait between two tries, in seconds.
     sleep : callable
@@ -52,10 +87,12 @@ class Transport:
         *,
         attempts: int = 5,
         timeout: float = 30.0,
+        total: float = 900.0,
         max_wait: float = 60.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.attempts, self.timeout, self.max_wait, self.sleep = attempts, timeout, max_wait, sleep
+        self.attempts, self.timeout, self.total = attempts, timeout, total
+        self.max_wait, self.sleep = max_wait, sleep
 
     def json(
         self,
@@ -73,9 +110,9 @@ class Transport:
             The server refuses, keeps failing, or answers with something else than JSON.
         """
 
-        def attempt() -> Any:
+        def attempt(deadline: _Deadline) -> Any:
             with self._client() as client:
-                response = self._send(client, url, params=params, secret=secret, form=form)
+                response = self._send(client, url, deadline, params=params, secret=secret, form=form)
                 body = response.read()
             refuse_page(body, response.headers.get("content-type", ""), url)
             try:
@@ -96,9 +133,9 @@ class Transport:
         part, tag = path.with_name(path.name + ".part"), path.with_name(path.name + ".etag")
         path.parent.mkdir(parents=True, exist_ok=True)
 
-        def attempt() -> str:
+        def attempt(deadline: _Deadline) -> str:
             with self._client() as client:
-                return self._stream(client, url, part, tag, secret)
+                return self._stream(client, url, deadline, part, tag, secret)
 
         etag = str(self._with_retries(attempt, url))
         try:
@@ -112,12 +149,18 @@ class Transport:
         return etag
 
     def _stream(
-        self, client: httpx.Client, url: str, part: Path, tag: Path, secret: Mapping[str, str] | None
+        self,
+        client: httpx.Client,
+        url: str,
+        deadline: _Deadline,
+        part: Path,
+        tag: Path,
+        secret: Mapping[str, str] | None,
     ) -> str:
         have = part.stat().st_size if part.exists() else 0
         known = tag.read_text() if tag.exists() else ""
         extra = {"Range": f"bytes={have}-", "If-Range": known} if have and known else {}
-        response = self._send(client, url, secret=secret, extra=extra, stream=True)
+        response = self._send(client, url, deadline, secret=secret, extra=extra, stream=True)
         try:
             if response.status_code != 206:
                 have = 0
@@ -146,6 +189,7 @@ class Transport:
         self,
         client: httpx.Client,
         url: str,
+        deadline: _Deadline,
         *,
         params: Mapping[str, str] | None = None,
         secret: Mapping[str, str] | None = None,
@@ -159,8 +203,9 @@ class Transport:
             abroad = _origin(at) != home
             headers = {"Accept-Encoding": "identity", **(extra or {}), **({} if abroad else secret or {})}
             method = "POST" if form is not None else "GET"
+            query = dict(params) if params and at == url else None
             request = client.build_request(
-                method, at, params=dict(params) if params and at == url else None, data=form, headers=headers
+                method, at, params=query, data=form, headers=headers, extensions={"trace": deadline.watch}
             )
             response = client.send(request, stream=True)
             if response.status_code not in (301, 302, 303, 307, 308):
@@ -190,7 +235,7 @@ class Transport:
         reasons = {401: "the token is missing or wrong", 403: "access is refused", 404: ABSENT}
         raise _refused(reasons.get(code, f"the server answers {code}"), url)
 
-    def _with_retries(self, attempt: Callable[[], Any], url: str) -> Any:
+    def _with_retries(self, attempt: Callable[[_Deadline], Any], url: str) -> Any:
         import httpx
         import tenacity
 
@@ -199,21 +244,24 @@ class Transport:
             asked = error.wait if isinstance(error, _Retryable) else None
             return float(min(2.0 ** (state.attempt_number - 1) if asked is None else asked, self.max_wait))
 
-        try:
-            return tenacity.Retrying(
-                stop=tenacity.stop_after_attempt(self.attempts),
-                wait=wait,
-                sleep=self.sleep,
-                retry=tenacity.retry_if_exception_type((_Retryable, httpx.TransportError)),
-                reraise=True,
-            )(attempt)
-        except (_Retryable, httpx.TransportError) as error:
-            why = str(error) if isinstance(error, _Retryable) else type(error).__name__
-            raise SourceError(
-                f"no answer after {self.attempts} tries ({why}).",
-                where=_shown(url),
-                remedy="Try again later.",
-            ) from None
+        passing = (_Retryable, httpx.TransportError)
+        with _Deadline(self.total) as deadline:
+            try:
+                return tenacity.Retrying(
+                    stop=tenacity.stop_after_attempt(self.attempts),
+                    wait=wait,
+                    sleep=self.sleep,
+                    retry=tenacity.retry_if_exception(
+                        lambda e: isinstance(e, passing) and not deadline.passed
+                    ),
+                    reraise=True,
+                )(attempt, deadline)
+            except passing as error:
+                why = str(error) if isinstance(error, _Retryable) else type(error).__name__
+                what = f"no answer after {self.attempts} tries ({why})."
+                if deadline.passed:
+                    what = f"the server did not finish within {self.total:g} seconds."
+                raise SourceError(what, where=_shown(url), remedy="Try again later.") from None
 
 
 def refuse_page(body: bytes, content_type: str, url: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +216,26 @@ def test_a_download_that_breaks_off_is_gone_on_with(
         "GEDEvent_v23_0_10.csv",
         "GEDEvent_v23_0_10.csv.json",
     ]
+
+
+@pytest.mark.parametrize("after", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
+def test_a_server_that_drips_is_given_up(after: bytes, tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def drip() -> None:
+        line, _ = listener.accept()
+        with line, contextlib.suppress(OSError):
+            line.sendall(after)
+            while not done.wait(0.01):
+                line.sendall(b"H" if after else b"X")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/ged251-csv.zip"
+        with pytest.raises(SourceError, match=r"did not finish within 0\.2 seconds"):
+            Transport(timeout=5, total=0.2).download(url, tmp_path / "file.zip")
+        done.set()
+    assert not (tmp_path / "file.zip").exists()
 
 
 def test_a_download_that_always_breaks_off_is_refused(

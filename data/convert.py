@@ -21,6 +21,8 @@ _REMEDIES = {
     "before_1800": "Check the year.",
     "in_the_future": "Check the year and the order of day and month.",
     "ends_before_it_starts": "Swap or correct the two dates.",
+    "not_a_month": "Give months by their English name, or periods of one month.",
+    "not_a_year": "Give a year of four digits.",
     "not_yes_or_no": "Write true or false.",
     "too_large": "No count is exact beyond 2^53: check the row at its source.",
     "two_ways": "It can be read in two ways: write plain digits without separators of thousands.",

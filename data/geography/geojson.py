@@ -16,6 +16,7 @@ from shapely.geometry import shape
 
 from ..errors import RegionError, SourceError
 from .countries import country_code, country_name
+from .map_files import GEOPACKAGE, PARQUET, map_features
 
 _ID_KEYS = ("region_id",)
 #: Where common files keep the country: codes first (Natural Earth, GADM, geoBoundaries, OCHA), then names.
@@ -46,6 +47,12 @@ def read_features(path: Path) -> tuple[list[dict[str, Any]], str]:
     """The features of a file, and the title it gives itself."""
     if not path.is_file():
         raise SourceError("the file does not exist.", where=str(path), remedy="Check the path.")
+    with path.open("rb") as stream:
+        start = stream.read(16)
+    if start.startswith((GEOPACKAGE, PARQUET)):
+        features, title, system = map_features(path, start)
+        _known_system(system, path)
+        return [_in_degrees(f, system) for f in features] if system else features, title
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -53,7 +60,7 @@ def read_features(path: Path) -> tuple[list[dict[str, Any]], str]:
         raise SourceError(
             "this is not GeoJSON.",
             where=f"{path}, line {line}",
-            remedy="Give a FeatureCollection of polygons.",
+            remedy="Give a FeatureCollection of polygons, a GeoPackage or GeoParquet.",
         ) from None
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list) or not features:
@@ -71,7 +78,12 @@ def _system(document: dict[str, Any], path: Path) -> str:
     named = document.get("crs")
     properties = named.get("properties") if isinstance(named, dict) else None
     name = str(properties.get("name", "")) if isinstance(properties, dict) else ""
-    if not name or re.search(r"CRS:?84|EPSG:+4326$", name.upper()):
+    return "" if not name or re.search(r"CRS:?84|EPSG:+4326$", name.upper()) else _known_system(name, path)
+
+
+def _known_system(name: str, path: Path) -> str:
+    """The name of a reference system; a :class:`RegionError` where it is none."""
+    if not name:
         return ""
     from pyproj import CRS
     from pyproj.exceptions import CRSError

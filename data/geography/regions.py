@@ -69,7 +69,7 @@ class Regions:
         links: pd.DataFrame | None = None,
         clean: bool = True,
     ) -> Regions:
-        """Regions from a GeoJSON file.
+        """Regions from a GeoJSON, GeoPackage or GeoParquet file.
 
         Parameters
         ----------

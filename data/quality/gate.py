@@ -118,6 +118,8 @@ def check_panel(
         newest.composition(panel),
         newest.repeated_month(panel),
     ]
+    if panel.attrs.get("repairs"):
+        found.append(panel_checks.repaired(panel))
     if expected is not None:
         found.append(newest.surprise(panel, expected))
     if previous is not None:

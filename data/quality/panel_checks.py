@@ -138,6 +138,11 @@ def values(panel: Panel) -> Check:
     )
 
 
+def repaired(panel: Panel) -> Check:
+    """What was put right, or left aside, while a table of counts was read."""
+    return Check("repairs", "green", "Repaired while reading: " + " ".join(panel.attrs["repairs"]))
+
+
 def freshness(panel: Panel, run_date: date, limits: Limits) -> Check:
     """The last month is as recent as the schedule of the source makes possible."""
     last = panel.last_month

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from ..errors import SchemaError, SourceError
 from ..frames import plain_types
 from ..panel import Repair
+from .spreadsheets import is_spreadsheet, sheet_rows
 from .unpack import bytes_of, unpacked
 
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2007": " ", "\ufeff": ""})
@@ -74,7 +75,7 @@ def read_table(
     aliases: Mapping[str, str] | None = None,
     layouts: Mapping[int, tuple[str, ...]] | None = None,
 ) -> RawTable:
-    """A csv, csv.gz, zip or parquet file as text columns.
+    """A csv, csv.gz, zip, parquet or spreadsheet file as text columns.
 
     Parameters
     ----------
@@ -103,6 +104,11 @@ def read_table(
     if raw[:4] == b"PAR1":
         return _select(RawTable(_parquet(raw, path), str(path)), columns, aliases or {})
     table = RawTable(pd.DataFrame(), str(path))
+    if is_spreadsheet(raw):
+        frame = sheet_rows(raw, path)
+        names = [_name(str(c)) for c in frame.columns]
+        _refuse_twice(names, str(path))
+        return _select(replace(table, frame=frame.set_axis(names, axis=1)), columns, aliases or {})
     if raw[:2] == b"\x1f\x8b" and path.suffix != ".gz":
         table = table.repaired(
             "compressed_under_another_name", 1, "The file is gzip although its name says otherwise."
@@ -307,6 +313,13 @@ def _rows(
     return (frame[~nothing] if nothing.any() else frame), frame.index[nothing].tolist()
 
 
+def _is_hxl(cells: list[str]) -> bool:
+    """Whether a row holds hashtags that say what the columns are, as HDX writes them below the header."""
+    return any(cells) and all(
+        re.fullmatch(r"#[a-z0-9_]+( ?\+ ?[a-z0-9_]+)*|", c.strip().lower()) for c in cells
+    )
+
+
 def _select(table: RawTable, columns: Collection[str] | None, aliases: Mapping[str, str]) -> RawTable:
     """Old names made new, the wanted columns kept, spaces that are none counted and dropped."""
     frame = table.frame
@@ -319,6 +332,9 @@ def _select(table: RawTable, columns: Collection[str] | None, aliases: Mapping[s
             "Older column names were read as today's: " + ", ".join(sorted(old)) + ".",
             [1],
         )
+    if len(frame) and _is_hxl([str(c) for c in frame.iloc[0]]):
+        table = table.repaired("hxl_tags", 1, "The row of HXL tags was left out.", [int(frame.index[0])])
+        frame = frame.iloc[1:]
     if columns is not None:
         frame = frame[[c for c in frame.columns if c in columns]]
     cleaned: dict[str, pd.Series] = {}

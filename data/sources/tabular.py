@@ -29,6 +29,7 @@ from ..panel import Incidents, Panel, coverage_table, repeated_rows
 from ..schemas import PANEL_KEYS, empty_incidents
 from ..violence_types import UCDP_TYPES
 from .actors import GROUPS, armed_groups
+from .aggregated import HDX_COLUMNS, as_monthly, is_aggregated
 from .columns import death_bounds
 from .tables import RawTable, read_table
 
@@ -161,7 +162,8 @@ def read_panel(
     Parameters
     ----------
     path : path
-        csv, zip, gz or parquet; ``month, region_id, events`` and any further measures.
+        csv, zip, gz, parquet or a spreadsheet; ``month, region_id, events`` and any further measures, or one of HDX's
+        layouts (:mod:`harmattan.data.sources.aggregated`).
     columns : mapping, optional
         Our name to the user's.
     links : pandas.DataFrame, optional
@@ -175,26 +177,28 @@ def read_panel(
     SourceError, SchemaError
         The file cannot be read; a month, region or count breaks a rule. Counts must be whole numbers.
     """
-    table = read_table(path)
+    table = read_table(path) if columns else as_monthly(read_table(path))
     fields = dict.fromkeys((*PANEL_KEYS, "events", *(str(c) for c in table.frame.columns)), "")
     table = _renamed(table, columns or {}, fields)
     table = _with_country(table, only)
     if "region_id" not in table.frame:
         _need(table, "name", "country")
     _need(table, "month")
-    return Panel.from_frame(
+    panel = Panel.from_frame(
         table.frame.rename_axis(index="row"),
         links,
         source=f"own table {Path(path).name}",
         where=str(path),
         decimal_comma=table.delimiter == ";",
     )
+    repaired = [f"{r.message} ({r.count})" for r in table.repairs]
+    return replace(panel, attrs=panel.attrs | {"repairs": repaired}) if repaired else panel
 
 
 def is_panel(path: str | Path) -> bool:
     """Whether a table looks like a monthly panel (``month``, and ``region_id`` or ``name``) rather than incidents."""
-    names = set(read_table(path, {"month", "region_id", "name"}).frame.columns)
-    return "month" in names and bool(names & {"region_id", "name"})
+    names = set(read_table(path, {"month", "region_id", "name"} | HDX_COLUMNS).frame.columns)
+    return is_aggregated(names) or ("month" in names and bool(names & {"region_id", "name"}))
 
 
 def _renamed(table: RawTable, columns: Mapping[str, str], fields: Mapping[str, str]) -> RawTable:

@@ -89,12 +89,6 @@ def _from_zip(raw: bytes, path: Path) -> bytes:
                     where=str(path),
                     remedy="Do not use this file; check where it comes from.",
                 )
-        if any(m.filename == "[Content_Types].xml" for m in members):
-            raise SourceError(
-                "this is a spreadsheet, not a table.",
-                str(path),
-                "Save the sheet as CSV (UTF-8) and name that.",
-            )
         tables = [m for m in members if _is_table(m.filename)]
         if len(tables) != 1:
             raise SourceError(

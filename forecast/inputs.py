@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 
-#: Checks whose doubts a reader has to know first: data that are late, and a newest month that is not like any expected.
-AT_THE_TOP = {"freshness", *NEWEST}
+#: Checks whose doubts a reader has to know first: data that are late or have a hole, and a newest month that is odd.
+AT_THE_TOP = {"freshness", "holes", *NEWEST}
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,13 @@ def load_inputs(settings: Settings) -> Inputs:
     InputError
         Files that are missing or broken.
     """
+    inputs = _load(settings)
+    if inputs.panel.gaps:
+        logging.getLogger("harmattan").warning(f"Not observed inside the record: {inputs.panel.gaps}.")
+    return inputs
+
+
+def _load(settings: Settings) -> Inputs:
     if settings.groups is not None and (settings.panel is not None or settings.source == "snapshot"):
         what = (
             "groups are distinguished by the sides of single events, which a table of counts does not name."

@@ -50,9 +50,9 @@ def read_features(path: Path) -> tuple[list[dict[str, Any]], str]:
     with path.open("rb") as stream:
         start = stream.read(16)
     if start.startswith((GEOPACKAGE, PARQUET)):
-        features, title, system = map_features(path, start)
+        read, title, system = map_features(path, start)
         _known_system(system, path)
-        return [_in_degrees(f, system) for f in features] if system else features, title
+        return [_in_degrees(f, system) for f in read] if system else read, title
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

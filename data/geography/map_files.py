@@ -49,10 +49,8 @@ def _geopackage(path: Path) -> tuple[list[tuple[dict[str, Any], bytes | None]], 
             "gpkg_geometry_columns g JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id ORDER BY 1"
         ).fetchall()
         if len(layers) != 1:
-            names = ", ".join(str(one[0]) for one in layers[:6])
-            what = (
-                f"the GeoPackage holds {len(layers)} layers{f' ({names})' if names else ''}; one is expected."
-            )
+            listed = ", ".join(str(one[0]) for one in layers[:6])
+            what = f"the GeoPackage holds {len(layers)} layers{f' ({listed})' if listed else ''}; one is expected."
             raise SourceError(what, str(path), "Export the layer of regions alone.")
         table, column, body, code = layers[0]
         quoted = '"' + str(table).replace('"', '""') + '"'

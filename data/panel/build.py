@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -284,7 +284,7 @@ def _panel(
             f"against_civilians_{name}": total(weighted["events"], named[name] & against)
             for name in incidents.groups
         }
-    return Panel(
+    panel = Panel(
         months=months,
         region_ids=regions.region_ids,
         names=tuple(regions.frame["name"]),
@@ -298,6 +298,7 @@ def _panel(
         if isinstance(regions, PrioGrid)
         else _cells(parts, frame, weighted["events"], named, regions),
     )
+    return replace(panel, source=f"{panel.source}, without {panel.gaps}") if panel.gaps else panel
 
 
 def _cells(

@@ -83,6 +83,19 @@ class Panel:
         return last
 
     @property
+    def gaps(self) -> str:
+        """Months between observed ones that were not observed, such as ``2026-03, 2026-05 in MLI``; empty for none."""
+        before = np.maximum.accumulate(self.observed, axis=0)
+        after = np.maximum.accumulate(self.observed[::-1], axis=0)[::-1]
+        missing = ~self.observed & before & after
+        countries, said = np.asarray(self.countries, dtype=object), []
+        for at in np.flatnonzero(missing.any(axis=1)):
+            whole = missing[at].all() or not self.observed[at].any()
+            where = "" if whole else f" in {', '.join(sorted(set(countries[missing[at]])))}"
+            said.append(f"{self.months[at]}{where}")
+        return ", ".join(said[:12]) + (f" and {len(said) - 12} more" if len(said) > 12 else "")
+
+    @property
     def main(self) -> str:
         """The measure that a panel is about: its events, or the first of its counts where it has none."""
         return "events" if "events" in self.measures else next(iter(self.measures))
@@ -257,7 +270,7 @@ class Panel:
             if notes.get("links")
             else None
         )
-        source = notes.get("source", str(path))
+        source = notes.get("source", f"own table {Path(path).name}")
         panel = cls.from_frame(table, links, source, str(path), fractions=bool(metadata))
         cells = notes.get("cells")
         return replace(

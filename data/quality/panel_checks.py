@@ -174,7 +174,7 @@ def holes(panel: Panel) -> Check:
         "holes",
         found,
         "amber",
-        f"{len(found)} region-months inside the record were not observed; the first is {found['month'].min()}.",
+        f"Not observed inside the record: {panel.gaps} ({len(found)} region-months).",
         "No month inside the record is missing.",
     )
 

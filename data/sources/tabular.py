@@ -192,7 +192,7 @@ def read_panel(
         decimal_comma=table.delimiter == ";",
     )
     repaired = [f"{r.message} ({r.count})" for r in table.repairs]
-    return replace(panel, attrs=panel.attrs | {"repairs": repaired}) if repaired else panel
+    return replace(panel, attrs={**panel.attrs, "repairs": repaired}) if repaired else panel
 
 
 def is_panel(path: str | Path) -> bool:

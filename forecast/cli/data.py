@@ -86,6 +86,7 @@ def build(
         f"  {row['outcome']:<22} {row['events']:>9.12g} events {row['deaths_best']:>9.12g} deaths"
         for row in ledger.summary().to_dict("records")
     ]
+    words += [f"  not observed inside the record: {built.panel.gaps}"] if built.panel.gaps else []
     words += [f"  repaired: {r.count} x {r.name}. {r.message}" for r in ledger.repairs]
     words += [] if written is None else [f"Panel    {written}"]
     output.show({**about(built.panel), **ledger.to_dict(), "out": written and str(written)}, words)

@@ -139,6 +139,7 @@ def about(panel: Panel) -> dict[str, object]:
         "months": [str(panel.months[0]), str(panel.months[-1])],
         "regions": len(panel.region_ids),
         "measures": list(panel.measures),
+        "gaps": panel.gaps,
         "data_hash": panel.digest(),
     }
 

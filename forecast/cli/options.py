@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_origin
@@ -92,6 +93,7 @@ def options(order: str, **help_texts: str) -> Callable[[Callable[..., None]], Ca
         def command(**given: Any) -> None:
             values = {name: value for name, value in given.items() if name in taken}
             quiet = bool(given.get("quiet"))
+            logging.getLogger("harmattan").setLevel("ERROR" if quiet else "NOTSET")
             if "settings" in taken:
                 shared = {SETTINGS.get(k, k): v for k, v in given.items() if k not in own and k != "config"}
                 settings = Settings.load({k: v for k, v in shared.items() if k in PARSERS}, given["config"])

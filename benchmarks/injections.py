@@ -1,6 +1,6 @@
 """Faults put into the newest month, and genuine months, each through the gate; writes ``docs/injections.md``.
 
-    python benchmarks/injections.py --history ged241.csv --candidate GEDEvent_v23_0_10.csv
+    python benchmarks/injections.py --history ged241.csv --candidate GEDEvent_v23_0_10.csv --surprises 2012-01:2022-12
 
 ``--history`` is an annual UCDP file, ``--candidate`` a monthly one of the whole world; months of the history from the
 candidate's on are left out. ``--surprises 2020-01:2022-12`` also counts months outside of what was expected (slow).
@@ -12,6 +12,7 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,10 @@ import pandas as pd
 from harmattan.data.errors import HarmattanError
 from harmattan.data.panel import Incidents, Panel, build_panel, combine, coverage_table
 from harmattan.data.quality import Quality, check_build, check_panel
-from harmattan.data.quality.newest import ALIKE, alike
+from harmattan.data.quality.newest import ALIKE, alike, misplaced
 from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import read_ucdp
-from harmattan.forecast.inputs import load_inputs
+from harmattan.forecast.inputs import Inputs, load_inputs
 from harmattan.forecast.publishing.expected import expected_of
 from harmattan.forecast.release.read import PastRelease
 from harmattan.forecast.run import run_forecast
@@ -78,6 +79,8 @@ def injections() -> dict[str, Change]:
         "our events three times under new ids": _twice_ours,
         "every row twice, same ids": lambda f: pd.concat([f, f]),
         "all deaths zero": lambda f: f.assign(**{c: v for c, v in zero.items() if c in f}),
+        "all rows from one office": lambda f: f.assign(source_office="AFP"),
+        "the rows of one office only": lambda f: f[f["source_office"] == f["source_office"].mode()[0]],
         "all of one type": lambda f: f.assign(type_of_violence=1),
         "one type only, the others missing": lambda f: f[f["type_of_violence"] == 1],
         "shifted a month ahead": lambda f: _shifted(f, 1),
@@ -109,10 +112,16 @@ def _history(path: Path, month: pd.Period) -> Incidents:
     return replace(full, frame=frame, coverage=coverage_table([("*", "1989-01", str(last))]))
 
 
+@cache
+def _inputs() -> Inputs:
+    return load_inputs(Settings(track=False))
+
+
 def _forecast(panel: Panel, month: pd.Period, members: tuple[str, ...]) -> PastRelease:
     """The forecast of a month from the month before."""
-    settings = Settings(as_of=str(month - 1), horizons=(1,), backtest_origins=0, workers=1, track=False)
-    inputs = replace(load_inputs(settings), panel=panel)
+    shape = {"horizons": (1,), "backtest_origins": 0, "parts": False, "spillover_regions": 0}
+    settings = Settings(as_of=str(month - 1), workers=1, track=False, **shape)
+    inputs = replace(_inputs(), panel=panel)
     result = run_forecast(settings, None, None, members, {}, inputs)
     return PastRelease(Path("before"), result.draws, panel.until(month - 1), {})
 
@@ -147,30 +156,31 @@ def genuine(history: Path, first: str = "2012-01", last: str = "2022-12") -> pd.
     rows = []
     for month in pd.period_range(first, last, freq="M"):
         quality = check_panel(panel.until(month), run_date=(month + 1).end_time.date())
-        twins = alike(replace(built, panel=built.panel.until(month)))
+        alone = replace(built, panel=built.panel.until(month))
+        singles = (alike(alone), misplaced(alone))
         rows.append(
             (
                 str(month),
                 quality.status,
-                ", ".join(c.name for c in (*quality.checks, twins) if c.status == "red"),
+                ", ".join(c.name for c in (*quality.checks, *singles) if c.status == "red"),
             )
         )
     return pd.DataFrame(rows, columns=["month", "status", "red"])
 
 
-def surprises(first: str, last: str, members: tuple[str, ...]) -> list[str]:
-    """Genuine months outside of what a forecast from the month before expected."""
-    panel, found = load_snapshot().panel, []
+def surprises(first: str, last: str, members: tuple[str, ...]) -> pd.DataFrame:
+    """``month, status, red, message`` of genuine months against what a forecast from the month before expected."""
+    panel, rows = load_snapshot().panel, []
     for month in pd.period_range(first, last, freq="M"):
         quality = check_panel(
             panel.until(month),
             run_date=(month + 1).end_time.date(),
             expected=expected_of(_forecast(panel, month, members), panel.until(month)),
         )
-        if quality["surprise"].status != "green":
-            found.append(str(month))
-            print(quality["surprise"].message, flush=True)
-    return found
+        red = ", ".join(c.name for c in quality.checks if c.status == "red")
+        rows.append((str(month), quality["surprise"].status, red, quality["surprise"].message))
+        print(*rows[-1][:3], flush=True)
+    return pd.DataFrame(rows, columns=["month", "status", "red", "message"])
 
 
 def main() -> None:
@@ -189,7 +199,8 @@ def main() -> None:
     lines = [
         "# What the gate catches in the newest month",
         "",
-        f"Made by `benchmarks/injections.py` from a monthly UCDP file, {given.candidate.name} (CC BY 4.0), changed",
+        f"Made by `python benchmarks/injections.py --history {given.history.name} --candidate {given.candidate.name}",
+        f"--surprises {given.surprises or 'none'}` from that monthly UCDP file (CC BY 4.0), changed",
         "as the first column says, on top of the annual release for the months before. What was expected of the",
         f"month comes from a forecast from the month before ({', '.join(members)}). Red and refused publish nothing;",
         "amber publishes with a sentence at the top.",
@@ -206,12 +217,14 @@ def main() -> None:
         f"Events alike in all but the id are red from {ALIKE:.0%} of the newest month on.",
     ]
     if given.surprises:
-        first, last = given.surprises.split(":")
-        found = surprises(first, last, members)
+        judged = surprises(*given.surprises.split(":"), members)
+        odd, wrong = judged[judged["status"] != "green"], judged[judged["red"] != ""]
         lines += [
             "",
-            f"Outside of what was expected, and so amber, are {len(found)} months from {first} to {last}:",
-            f"{', '.join(found)}.",
+            f"With what a forecast from the month before expected of them, {len(odd)} of the {len(judged)} months"
+            f" {given.surprises.replace(':', ' to ')}",
+            f"lie outside the 1 and 99 % points of some country or of all, and so are amber; {len(wrong)} are red.",
+            f"They are {', '.join(odd['month'])}.",
         ]
     given.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -30,7 +30,7 @@ _INCIDENTS: dict[str, tuple[str, object]] = {
     "events": (_COUNT, 1),
     **dict.fromkeys(("late_events", "deaths_best", "deaths_low"), (_NUMBER, float("nan"))),
     **dict.fromkeys(("deaths_high", "deaths_civilians"), (_NUMBER, float("nan"))),
-    **dict.fromkeys(("source", "release"), (_TEXT, "")),
+    **dict.fromkeys(("source", "release", "office"), (_TEXT, "")),
     "record": (_TEXT, "event"),
     "row": (_COUNT, 0),
     "excluded": (_TEXT, ""),

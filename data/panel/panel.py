@@ -88,12 +88,12 @@ class Panel:
         before = np.maximum.accumulate(self.observed, axis=0)
         after = np.maximum.accumulate(self.observed[::-1], axis=0)[::-1]
         missing = ~self.observed & before & after
-        countries, said = np.asarray(self.countries, dtype=object), []
-        for at in np.flatnonzero(missing.any(axis=1)):
+        countries, found = np.asarray(self.countries, dtype=object), []
+        for at in np.flatnonzero(missing.any(axis=1)).tolist():
             whole = missing[at].all() or not self.observed[at].any()
             where = "" if whole else f" in {', '.join(sorted(set(countries[missing[at]])))}"
-            said.append(f"{self.months[at]}{where}")
-        return ", ".join(said[:12]) + (f" and {len(said) - 12} more" if len(said) > 12 else "")
+            found.append(f"{self.months[at]}{where}")
+        return ", ".join(found[:12]) + (f" and {len(found) - 12} more" if len(found) > 12 else "")
 
     @property
     def main(self) -> str:

@@ -161,5 +161,5 @@ def check_build(
         incident_checks.piled,
         incident_checks.left_out,
     )
-    of_delivery = (rule(built) for rule in (newest.delivery, newest.alike, newest.ids))
+    of_delivery = (rule(built) for rule in (newest.delivery, newest.alike, newest.ids, newest.misplaced))
     return Quality(newest.together((*of_panel, *(rule(built, given) for rule in rules), *of_delivery)))

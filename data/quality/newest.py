@@ -23,8 +23,15 @@ EXTRACT = 12
 ENOUGH = 20
 #: Share of the newest month's events that are alike in all but the id: the most in a real month is .09.
 ALIKE = 0.2
+#: Share of a monthly release of the world that one office may be the source of: the most in a real one is .11.
+ONE_OFFICE = 0.5
+#: A country with events in each of the 12 months before, so many a month in the mean, has some in the newest month:
+#: from 2012 to 2022 there was no exception.
+NEVER_WITHOUT = 5.0
+#: Share of the newest month's events, and number of them, that may lie outside of the country they name.
+MISPLACED, FEW_MISPLACED, FAR_KM = 0.01, 2, 50.0
 #: Checks that speak of the newest month only: red ones can be accepted with a reason.
-NEWEST = ("low_month", "surprise", "composition", "repeated_month", "delivery", "alike", "ids")
+NEWEST = ("low_month", "surprise", "composition", "repeated_month", "delivery", "alike", "ids", "misplaced")
 
 
 def surprise(panel: Panel, expected: pd.DataFrame) -> Check:
@@ -53,7 +60,7 @@ def surprise(panel: Panel, expected: pd.DataFrame) -> Check:
 
 
 def composition(panel: Panel) -> Check:
-    """The newest month has deaths, and more than one type of violence, where every month of the last year had."""
+    """The newest month has deaths, two types of violence and every country, where each month of the last year had."""
     events = _totals(panel, panel.main)
     deviations: list[str] = []
     if len(events) > 12 and events[-1] >= ENOUGH:
@@ -67,9 +74,23 @@ def composition(panel: Panel) -> Check:
         types = np.sum([_totals(panel, n) > 0 for n in kinds], axis=0) if kinds else np.zeros(len(events))
         if types[-1] == 1 and (types[-13:-1] > 1).all():
             deviations.append("all events are of one type")
+    gone = _countries_gone(panel)
+    deviations += [f"there is no event in {', '.join(gone)}"] if gone else []
     found = pd.DataFrame({"month": str(panel.last_month), "found": deviations})
     message = f"In {panel.last_month} {' and '.join(deviations)}, unlike in any of the 12 months before."
     return verdict("composition", found, "red", message, "The newest month is made up like those before.")
+
+
+def _countries_gone(panel: Panel) -> list[str]:
+    """Countries without an event in the newest month that had several in each of the 12 months before."""
+    of, values = np.asarray(panel.countries, dtype=object), panel.measures[panel.main]
+    gone = []
+    for country in sorted(set(panel.countries)):
+        mine = values[-13:, of == country].astype(float)
+        sums = mine.sum(axis=1)  # a month that was not observed is no number
+        if len(sums) == 13 and sums[-1] == 0 and (sums[:-1] > 0).all() and sums[:-1].mean() >= NEVER_WITHOUT:
+            gone.append(country)
+    return gone
 
 
 def repeated_month(panel: Panel) -> Check:
@@ -100,6 +121,10 @@ def delivery(built: BuiltPanel) -> Check:
         deviations.append(
             f"names {countries} countries, where such releases name more than {FEWEST_COUNTRIES}"
         )
+    offices = frame["office"][frame["office"] != ""].str.split(";").explode().str.strip()
+    shares = offices.groupby(level=0).unique().explode().value_counts() / n
+    if len(shares) and shares.iloc[0] > ONE_OFFICE:
+        deviations.append(f"has {shares.index[0]} as the source of {shares.iloc[0]:.0%} of its rows")
     if n % 500 == 0:
         deviations.append(f"ends at a round number of rows ({n})")
     found = pd.DataFrame({"release": frame["release"].iloc[0], "rows": n, "found": deviations})
@@ -125,6 +150,25 @@ def alike(built: BuiltPanel) -> Check:
     )
     return verdict(
         "alike", found, "red", message, "Few events of the newest month are alike in all but their id."
+    )
+
+
+def misplaced(built: BuiltPanel) -> Check:
+    """Few events of the newest month lie far outside of the country that they name."""
+    frame, last = built.incidents, built.panel.last_month
+    recent = frame[(frame["date_end"].dt.to_period("M") == last) & (frame["excluded"] != "outside_regions")]
+    snapped = built.ledger.snapped
+    far = recent["incident_id"].isin(snapped.loc[snapped["snap_km"] > FAR_KM, "incident_id"])
+    lost = recent["excluded"].isin(["outside_country", "no_coordinates", "inside_another_country"])
+    found = recent.loc[far | lost, ["incident_id", "country", "latitude", "longitude", "row"]]
+    few = len(found) <= max(FEW_MISPLACED, MISPLACED * len(recent))
+    message = f"{len(found)} of {len(recent)} events of {last} lie more than {FAR_KM:g} km outside of the country they name."
+    return verdict(
+        "misplaced",
+        found.iloc[: 0 if few else None],
+        "red",
+        message,
+        "The newest month's events lie in the countries they name.",
     )
 
 

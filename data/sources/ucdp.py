@@ -50,7 +50,7 @@ REQUIRED = [
     *("id", "type_of_violence", "side_a", "side_b", "where_prec", "latitude", "longitude"),
     *("date_prec", "date_start", "date_end", "best", "high", "low"),
 ]
-OPTIONAL = ["code_status", "country", "country_id", "deaths_civilians"]
+OPTIONAL = ["code_status", "country", "country_id", "deaths_civilians", "source_office"]
 
 _CANDIDATE_NAMES = """
 id relid year active_year code_status type_of_violence conflict_dset_id conflict_new_id conflict_name
@@ -274,6 +274,8 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, RawTable]:
     out["actor_a"], out["actor_b"] = text(raw["side_a"]), text(raw["side_b"])
     out["actor_group"] = armed_groups(out["actor_a"], out["actor_b"])
     out["source"] = "ucdp"
+    if "source_office" in raw:
+        out["office"] = text(raw["source_office"])
     table = _deaths(raw, out, problems, table)
     status = text(raw["code_status"]) if "code_status" in raw else pd.Series("Clear", index=raw.index)
     table = table.repaired_where("status_empty", status == "", "An empty code_status was read as Clear.")

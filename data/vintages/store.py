@@ -18,6 +18,7 @@ import pandas as pd
 from ..errors import OriginError, SourceError, UsageError
 from ..geography import Regions
 from ..panel import ANYWHERE, Incidents, Panel, Repair, combine, coverage_rows, coverage_table
+from ..schemas import empty_incidents
 
 _KEY = b"harmattan_vintage"
 
@@ -121,7 +122,7 @@ class VintageStore:
         table = pq.read_table(vintage.path)
         note = json.loads(table.schema.metadata[_KEY])
         return Incidents(
-            frame=table.to_pandas(),
+            frame=_with_every_column(table.to_pandas()),
             coverage=coverage_table(tuple(row) for row in note["coverage"]),
             source=note["source"],
             releases=(note["release"],) if note["release"] != "unnamed" else (),
@@ -186,6 +187,12 @@ class VintageStore:
         return path
 
 
+def _with_every_column(frame: pd.DataFrame) -> pd.DataFrame:
+    """The incidents of an older store with the columns that have come since, empty."""
+    empty = empty_incidents(len(frame))
+    return frame.assign(**{name: empty[name].to_numpy() for name in empty if name not in frame})
+
+
 def _overlap(a: pd.DataFrame, b: pd.DataFrame) -> bool:
     """Whether two coverages speak of one country in one month."""
     return any(
@@ -242,7 +249,9 @@ def _read_note(path: Path) -> Vintage:
 
 def content_hash(incidents: Incidents) -> str:
     """SHA-256 of what a release says, whatever the order of its rows."""
-    frame = incidents.frame.drop(columns="row").sort_values(["incident_id", "date_end"], kind="stable")
+    frame = incidents.frame.drop(columns=["row", "office"], errors="ignore").sort_values(
+        ["incident_id", "date_end"], kind="stable"
+    )
     h = hashlib.sha256()
     for name in frame:
         hashes = pd.util.hash_array(frame[name].to_numpy(dtype=object), categorize=True)

@@ -105,6 +105,7 @@ def _built(frame: pd.DataFrame) -> BuiltPanel:
         "row": 2,
         "actor_a": "a",
         "actor_b": "b",
+        "office": [f"Office {i}" for i in range(len(frame))],
     }
     frame = frame.assign(**{c: v for c, v in columns.items() if c not in frame})
     for name in ("date_start", "date_end"):
@@ -139,6 +140,23 @@ def test_the_size_of_a_delivery(rows: int, countries: int, says: str) -> None:
     assert says in check.message
 
 
+def test_a_delivery_from_one_office() -> None:
+    frame = _release(1701, 47).assign(office=[f"Office {i}; AFP;AFP" for i in range(1701)])
+    check = checks.delivery(_built(frame))
+    assert (check.status, "has AFP as the source of 100% of its rows" in check.message) == ("red", True)
+    frame.loc[:900, "office"] = ""
+    assert checks.delivery(_built(frame)).status == "green"
+
+
+def test_events_that_lie_in_the_wrong_countries() -> None:
+    frame = _release(60, 8).assign(excluded=PLACED)
+    lost = frame.assign(excluded=["outside_country"] * 3 + [PLACED] * 57)
+    ledger = Ledger(pd.DataFrame(), (), pd.DataFrame({"incident_id": ["0", "1"], "snap_km": [60.0, 5.0]}))
+    assert checks.misplaced(replace(_built(frame), ledger=ledger)).status == "green"
+    found = checks.misplaced(replace(_built(lost), ledger=ledger))
+    assert (found.status, found.rows["incident_id"].tolist()) == ("red", ["0", "1", "2"])
+
+
 def test_twins_of_the_newest_month() -> None:
     frame = _release(60, 8)
     assert checks.alike(_built(frame)).status == "green"
@@ -154,3 +172,16 @@ def test_ids_that_stood_for_other_months() -> None:
     )
     assert checks.ids(_built(both)).status == "red"
     assert checks.ids(_built(frame)).status == "green"
+
+
+def test_a_country_that_is_never_without_events_and_now_is_is_red() -> None:
+    panel = _panel()
+    of = np.asarray(panel.countries) == "BBB"
+    measures = {n: v.copy() for n, v in panel.measures.items()}
+    for values in measures.values():
+        values[-1, of] = 0
+    found = _check(replace(panel, measures=measures))["composition"]
+    assert (found.status, "there is no event in BBB," in found.message) == ("red", True)
+    for values in measures.values():
+        values[-5, of] = 0
+    assert _check(replace(panel, measures=measures))["composition"].status == "green"

@@ -136,6 +136,12 @@ def _load(settings: Settings) -> Inputs:
             "groups are distinguished by the sides of single events, which a table of counts does not name."
         )
         raise ConfigError(what, "--groups", "Name a --source of events.")
+    if settings.month_rule != "end" and (settings.panel is not None or settings.source == "snapshot"):
+        what = "the months of a table of counts are given; a rule for them needs single events."
+        raise ConfigError(what, "--month-rule", "Name a --source of events.")
+    if settings.layer is not None and settings.panel is not None:
+        what = "a ready panel has regions of its own."
+        raise ConfigError(what, "--layer", "Build the panel on the layer, or name a --source.")
     if settings.panel is not None:
         return _from_panel(settings, settings.panel)
     if settings.source == "snapshot":
@@ -157,6 +163,10 @@ def _from_snapshot(settings: Settings) -> Inputs:
             "Leave it out, or name a --source or --panel of your own.",
         )
     snapshot = load_snapshot()
+    if settings.layer is not None:
+        from ..data.layers import snapshot_on
+
+        snapshot = snapshot_on(snapshot, settings.layer)
     panel, training = snapshot.panel, snapshot.training
     if training is not None and snapshot.training_coverage is not None:
         names = ", ".join(snapshot.training_coverage["name"])
@@ -181,6 +191,10 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     from ..data.sources import GroupTable, read_source, with_groups
 
     polygons = Regions.read(regions)
+    if settings.layer is not None:
+        from ..data.layers import on_layer
+
+        polygons = on_layer(polygons, settings.layer)
     incidents = read_source(settings.source, columns=_mapping(settings), only=_only(polygons.countries))
     about: dict[str, Any] = {}
     if settings.groups is not None:
@@ -198,7 +212,7 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
         raise UsageError(what, str(regions), f"The source has {source}; the polygons have {there}.")
     borders = polygons.border_exposure(inside)
     covered = polygons.select(inside)
-    built = build_panel(incidents, covered, around=polygons)
+    built = build_panel(incidents, covered, month_rule=settings.month_rule, around=polygons)
     panel = replace(built.panel, attrs={**built.panel.attrs, **about})
     if settings.links is not None:
         panel = replace(panel, links=_read_links(settings.links, panel))

@@ -170,6 +170,8 @@ def _countries(value: Any) -> tuple[str, ...]:
 
 
 _CODE = _matching("[A-Z]{3}", "not a country code", "Write ISO3 codes such as MLI,BFA.")
+_LAYER = _matching("burkina-2025|mali-2016", "no layer", "Write burkina-2025 or mali-2016, or leave it out.")
+_MONTHS = _matching("end|start|spread|even", "no month rule", "Write end, start, spread or even.")
 _LEVEL = _matching("admin1", "no level", 'Write level = "admin1", or leave it out.')
 _PAIR = r"[^=]*[^=\s][^=]*=.*\S.*"
 _MAPPING = _matching(_PAIR, "not a column mapping", "Write ours=theirs, such as date=Day.")
@@ -190,6 +192,11 @@ class Settings:
         A ready panel, polygons and links instead of the shipped ones.
     groups : Path or None
         A table of names of armed groups (TOML) instead of the package's.
+    layer : str or None
+        Newer boundaries: ``burkina-2025`` (17 regions) or ``mali-2016`` (Ménaka and Taoudénit apart).
+    month_rule : str
+        The month of events that span several, of a source of single events: ``end``, ``start``, ``spread`` by days,
+        ``even`` over the months (as VIEWS does since October 2025); events and deaths follow the same one.
     columns, coverage : tuple of str
         ``ours=theirs`` for columns of an own table; ``MLI=1989-01:2023-12`` for months that a source observed.
     targets, horizons, as_of : tuple of str, tuple of int, str or None
@@ -237,6 +244,8 @@ class Settings:
     regions: Annotated[Path | None, Path] = None
     links: Annotated[Path | None, Path] = None
     groups: Annotated[Path | None, Path] = None
+    layer: Annotated[str | None, _LAYER] = None
+    month_rule: Annotated[str, _MONTHS] = "end"
     columns: Annotated[tuple[str, ...], _pairs(_MAPPING)] = ()
     coverage: Annotated[tuple[str, ...], _pairs(_SPAN)] = ()
     targets: Annotated[tuple[str, ...], _targets] = ("events", "deaths")

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .countries import CAPITAL_NAMES, CAPITALS, COUNTRY_ID, GW_TO_ISO3, ISO_NUMBER, country_name, iso3
     from .geojson import region_slug
     from .links import joined_at_date_line, links_of, nearest_km, with_gaps_closed
-    from .prio_grid import LAST_CELL, PrioGrid, cells_of, centre_of, gid_of, priogrid
+    from .prio_grid import LAST_CELL, PrioGrid, cell_polygons, cells_of, centre_of, gid_of, priogrid
     from .regions import Regions, checked_links
     from .views_ids import country_ids, month_id
 else:
@@ -23,6 +23,7 @@ __all__ = [
     "LAST_CELL",
     "PrioGrid",
     "Regions",
+    "cell_polygons",
     "cells_of",
     "centre_of",
     "checked_links",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-MONTH_RULES = ("end", "start", "spread")
+MONTH_RULES = ("end", "start", "spread", "even")
 PLACE_RULES = ("drop", "keep", "spread")
 
 
@@ -38,7 +38,8 @@ def months_of(
         Incidents to take, and their regions.
     origin : int
         Month 0, as ``year * 12 + month - 1``.
-    rule : {"end", "start", "spread"}
+    rule : {"end", "start", "spread", "even"}
+        ``spread`` shares out by days, ``even`` in equal parts over the months.
 
     Examples
     --------
@@ -46,6 +47,8 @@ def months_of(
     >>> start, end = days[:1], days[1:].reset_index(drop=True)
     >>> months_of(start, end, np.array([0]), np.array([0]), 2020 * 12, "spread").weight
     array([0.25, 0.75])
+    >>> months_of(start, end, np.array([0]), np.array([0]), 2020 * 12, "even").weight
+    array([0.5, 0.5])
     """
     first, last = start.iloc[rows], end.iloc[rows]
     a = first.dt.year.to_numpy() * 12 + first.dt.month.to_numpy() - 1 - origin
@@ -58,6 +61,8 @@ def months_of(
     piece = np.repeat(np.arange(len(rows)), span)
     step = np.arange(len(piece)) - np.repeat(np.cumsum(span) - span, span)
     month = a[piece] + step
+    if rule == "even":
+        return Allocation(rows[piece], month.astype(np.int64), region[piece], 1.0 / span[piece])
     begin = (month + origin - 1970 * 12).astype("datetime64[M]").astype("datetime64[D]")
     stop = (month + origin + 1 - 1970 * 12).astype("datetime64[M]").astype("datetime64[D]")
     day_a = first.to_numpy().astype("datetime64[D]")[piece]

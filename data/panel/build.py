@@ -40,8 +40,9 @@ class Rules:
 
     Attributes
     ----------
-    month_rule : {"end", "start", "spread"}
-        The month of an incident that crosses months: of its last day, its first day, or shared out by days.
+    month_rule : {"end", "start", "spread", "even"}
+        The month of an incident that crosses months: of its last day, its first day, shared out by days, or in equal
+        parts over its months, as VIEWS does since October 2025.
     place_rule : {"drop", "keep", "spread"}
         Incidents whose place is no better than the country: left out, placed where their coordinates are, or
         shared out over the country's regions as its incidents of that month and the 12 months before were.
@@ -137,11 +138,13 @@ def build_panel(
     parts = _parts(frame, outcome, position, aggregates, rules, months[0])
     parts, outcome = _inside(parts, outcome, observed, len(frame), frame, regions, rules)
     panel = _panel(parts, frame, figures, months, observed, incidents, regions)
+    if rules.month_rule != "end" and not aggregates.any():
+        panel = replace(panel, attrs={**panel.attrs, "month_rule": rules.month_rule})
     ledger = _ledger(parts, frame, figures, outcome, incidents, regions, position, snap_km, inside)
     panel_totals = {
         n: float(np.nansum(panel.measures[n], dtype=np.float64)) for n in _balanced(panel, incidents)
     }
-    ledger.check(read, panel_totals, whole="spread" not in (rules.month_rule, rules.place_rule))
+    ledger.check(read, panel_totals, whole=not {"spread", "even"} & {rules.month_rule, rules.place_rule})
     placed_frame = frame.assign(
         region_id=pd.Series(
             np.array([*regions.region_ids, ""], dtype=object)[position], index=frame.index, dtype="str"

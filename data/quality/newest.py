@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..panel import BuiltPanel, Panel, release_rank
 from ..schemas import PLACED
-from .panel_checks import Check, verdict
+from .panel_checks import Check, Limits, verdict
 
 #: Rows of a monthly release of the whole world that have been seen, and countries in it.
 USUAL_ROWS, FEWEST_COUNTRIES = (1200, 2500), 40
@@ -82,13 +82,19 @@ def composition(panel: Panel) -> Check:
 
 
 def _countries_gone(panel: Panel) -> list[str]:
-    """Countries without an event in the newest month that had several in each of the 12 months before."""
+    """Countries without an event in the newest month that had some in each of the 12 months before.
+
+    Those that had many are judged by ``low_month``.
+    """
     of, values = np.asarray(panel.countries, dtype=object), panel.measures[panel.main]
     gone = []
     for country in sorted(set(panel.countries)):
         mine = values[-13:, of == country].astype(float)
         sums = mine.sum(axis=1)  # a month that was not observed is no number
-        if len(sums) == 13 and sums[-1] == 0 and (sums[:-1] > 0).all() and sums[:-1].mean() >= NEVER_WITHOUT:
+        if len(sums) < 13 or sums[-1] != 0 or not (sums[:-1] > 0).all():
+            continue
+        many = min(sums[:-1].mean(), sums[-4:-1].mean()) >= Limits().low_month_mean
+        if sums[:-1].mean() >= NEVER_WITHOUT and not many:
             gone.append(country)
     return gone
 
@@ -162,7 +168,8 @@ def misplaced(built: BuiltPanel) -> Check:
     lost = recent["excluded"].isin(["outside_country", "no_coordinates", "inside_another_country"])
     found = recent.loc[far | lost, ["incident_id", "country", "latitude", "longitude", "row"]]
     few = len(found) <= max(FEW_MISPLACED, MISPLACED * len(recent))
-    message = f"{len(found)} of {len(recent)} events of {last} lie more than {FAR_KM:g} km outside of the country they name."
+    far_away = f"lie more than {FAR_KM:g} km outside of the country they name"
+    message = f"{len(found)} of {len(recent)} events of {last} {far_away}."
     return verdict(
         "misplaced",
         found.iloc[: 0 if few else None],

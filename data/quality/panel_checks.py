@@ -127,6 +127,11 @@ def values(panel: Panel) -> Check:
         return Check(
             "values", "red", f"{len(found)} value(s) cannot be counts or lie outside their bounds.", found
         )
+    rule = panel.attrs.get("month_rule")
+    if rule in ("spread", "even"):
+        return Check(
+            "values", "green", f"All values are counts, or shares of them by the month rule '{rule}'."
+        )
     events = np.nan_to_num(panel.measures[panel.main])
     at = np.argwhere(events % 1 != 0)
     shares = pd.DataFrame(

@@ -6,14 +6,17 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .delay import load_delay, make_delay, reporting_delay, share_of
-    from .load import load_snapshot, neighbour_shapes
-    from .make import COUNTRIES, TRAINING_COVERAGE, make_snapshot
+    from .load import Snapshot, aggregates, load_snapshot, neighbour_shapes, shipped_counts
+    from .make import COUNTRIES, TRAINING_COVERAGE, counts_of, make_snapshot
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "COUNTRIES",
     "TRAINING_COVERAGE",
+    "Snapshot",
+    "aggregates",
+    "counts_of",
     "load_delay",
     "load_snapshot",
     "make_delay",
@@ -21,4 +24,5 @@ __all__ = [
     "neighbour_shapes",
     "reporting_delay",
     "share_of",
+    "shipped_counts",
 ]

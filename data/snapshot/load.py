@@ -145,6 +145,11 @@ def _training(root: Path, coverage: pd.DataFrame, months: pd.PeriodIndex) -> Pan
     return build_panel(incidents, regions, window=(months[0], months[-1])).panel
 
 
+def shipped_counts() -> pd.DataFrame:
+    """The shipped figures, a row per month, region, cell, type and group."""
+    return _table(Path(str(files(__package__))) / "monthly_counts.csv")
+
+
 def aggregates(
     counts: pd.DataFrame, coverage: pd.DataFrame, month_rule: str = "end", release: str = RELEASE
 ) -> Incidents:

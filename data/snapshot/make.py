@@ -82,7 +82,7 @@ def make_snapshot(
     built = build_panel(incidents, regions)
     coarse = regions.simplify(TOLERANCE)
     tables = {
-        "monthly_counts.csv": validate("counts", _counts(built)),
+        "monthly_counts.csv": validate("counts", counts_of(_placed(built))),
         "coverage.csv": validate("coverage", _coverage(built, regions)),
         "links.csv": validate("links", regions.links),
         "borders.csv": validate("borders", everywhere.border_exposure(countries)[list(BORDER_COLUMNS)]),
@@ -151,7 +151,7 @@ def _training_tables(
     release = incidents.releases[0] if incidents.releases else ""
     coverage = validate("coverage", _coverage(built, regions)).assign(release=release)
     tables = (
-        validate("counts", _counts(built)),
+        validate("counts", counts_of(_placed(built))),
         coverage,
         validate("regions", regions.frame[["region_id", "name", "country"]]),
         validate("links", regions.links),
@@ -195,9 +195,12 @@ def _outcomes(built: BuiltPanel) -> dict[str, object]:
     }
 
 
-def _counts(built: BuiltPanel) -> pd.DataFrame:
+def _placed(built: BuiltPanel) -> pd.DataFrame:
+    return built.incidents[built.incidents["excluded"] == PLACED]
+
+
+def counts_of(frame: pd.DataFrame) -> pd.DataFrame:
     """Placed events summed by month of the last day, region, cell, type and group."""
-    frame = built.incidents[built.incidents["excluded"] == PLACED]
     end = frame["date_end"]
     late = (end.dt.days_in_month - end.dt.day < 10).astype(int)
     table = frame.assign(month=end.dt.strftime("%Y-%m"), late_events=late * frame["events"])

@@ -44,7 +44,7 @@ CHECKED = "Check everything; write nothing."
 
 @app.command()
 @options(
-    "source regions out countries month_rule place_rule date_rule unclear coverage columns dry_run as_json quiet",
+    "source regions layer out countries month_rule place_rule date_rule unclear coverage columns dry_run as_json quiet",
     dry_run=CHECKED,
 )
 def build(
@@ -54,10 +54,11 @@ def build(
         list[str],
         "ucdp:FILE, acled:FILE, table:FILE or store:FOLDER; several are combined, annual beats candidate.",
     ],
-    regions: Annotated[Path, "Polygons (GeoJSON)."],
+    regions: Annotated[Path, "Polygons (GeoJSON, GeoPackage or GeoParquet)."],
+    layer: Annotated[str | None, "Newer boundaries: burkina-2025 or mali-2016."] = None,
     out: Annotated[Path | None, "Where the panel goes (parquet)."] = None,
     countries: Countries = None,
-    month_rule: Annotated[str, "end, start or spread."] = "end",
+    month_rule: Annotated[str, "end, start, spread (by days) or even (over months)."] = "end",
     place_rule: Annotated[str, "Vague places: drop, keep or spread."] = "drop",
     date_rule: Annotated[str, "Vague dates: drop or keep."] = "drop",
     unclear: Unclear = "keep",
@@ -75,7 +76,7 @@ def build(
     from ...data.panel import Rules
 
     rules = Rules(month_rule=month_rule, place_rule=place_rule, date_rule=date_rule)
-    built = build_from(source, regions, rules, countries, unclear, coverage, columns)
+    built = build_from(source, regions, rules, countries, unclear, coverage, columns, layer)
     written = out if out is not None and not dry_run else None
     if written is not None:
         require_folder(written)

@@ -27,6 +27,7 @@ def build_from(
     unclear: str,
     coverage: str | None,
     columns: str | None,
+    layer: str | None = None,
 ) -> BuiltPanel:
     """A panel and its ledger from what a command names."""
     from ...data.geography import Regions
@@ -36,6 +37,10 @@ def build_from(
     mapping = mapping_of(columns)
     incidents = combine([read_source(s, unclear=unclear, columns=mapping) for s in source])
     every, kept = Regions.read(regions), names_in(countries)
+    if layer is not None:
+        from ...data.layers import on_layer
+
+        every = on_layer(every, layer)
     polygons = every.select(kept) if kept else every
     return build_panel(incidents, polygons, coverage=coverage_of(coverage), around=every, **vars(rules))
 

@@ -22,7 +22,8 @@ STORE = "config mlruns tracking_uri dry_run as_json quiet"
 
 
 @options(
-    "config source panel regions links as_of horizons targets draws seed workers mlruns tracking_uri dry_run as_json "
+    "config source panel regions "
+    "layer month_rule links as_of horizons targets draws seed workers mlruns tracking_uri dry_run as_json "
     "quiet"
 )
 def train(settings: Settings, output: Output, dry_run: bool) -> None:

@@ -129,7 +129,8 @@ def _build(store: VintageStore, known: tuple[Vintage, ...], final: Panel, region
         return None
     polygons = regions.select(final.countries)
     window: Any = (final.months[0], final.months[-1])
-    panel = panel_as_of(store, max(v.as_of for v in known), polygons, window=window)
+    rule = str(final.attrs.get("month_rule", "end"))
+    panel = panel_as_of(store, max(v.as_of for v in known), polygons, window=window, month_rule=rule)
     at = [panel.region_ids.index(r) for r in final.region_ids]
     observed = panel.observed[:, at]
     nothing = np.where(observed, np.float32(0), np.float32(np.nan))

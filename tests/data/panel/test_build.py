@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from small_files import BURKINA, Write
 from harmattan.data.errors import LedgerError, UsageError
 from harmattan.data.geography import Regions
 from harmattan.data.panel import Rules, build_panel, coverage_table
+from harmattan.data.quality import check_panel
 from harmattan.data.sources import build_from_files, ucdp
 
 EIGHT = ("BEN", "BFA", "CIV", "GNB", "MLI", "NER", "SEN", "TGO")
@@ -22,6 +24,17 @@ EIGHT = ("BEN", "BFA", "CIV", "GNB", "MLI", "NER", "SEN", "TGO")
 
 def at(panel, month: str, region: str, measure: str = "events") -> float:  # type: ignore[no-untyped-def]
     return float(panel.measures[measure][panel.position(month), panel.region_ids.index(region)])
+
+
+def test_even_months_share_events_and_deaths_alike(ucdp_file: Write, regions: Regions) -> None:
+    incidents = ucdp.read(
+        ucdp_file({"date_start": "2020-01-25", "date_end": "2020-03-02", "best": 9, "high": 9})
+    )
+    panel = build_panel(incidents, regions, month_rule="even", window=("2020-01", "2020-03")).panel
+    at = panel.region_ids.index("MLI-mopti")
+    np.testing.assert_allclose(panel.measures["events"][:, at], 1 / 3, rtol=1e-6)
+    np.testing.assert_allclose(panel.measures["deaths_best"][:, at], 3.0)
+    assert check_panel(panel, run_date=date(2020, 4, 20))["values"].status == "green"
 
 
 def test_month_is_that_of_the_last_day(ucdp_file: Write, regions: Regions) -> None:
@@ -99,7 +112,7 @@ def test_vague_places_are_shared_out_by_the_past_only(ucdp_file: Write, regions:
         min_size=1,
         max_size=25,
     ),
-    st.sampled_from(["end", "start", "spread"]),
+    st.sampled_from(["end", "start", "spread", "even"]),
     st.sampled_from(["drop", "keep", "spread"]),
 )
 def test_nothing_is_lost_under_any_rule(

@@ -177,11 +177,12 @@ def test_ids_that_stood_for_other_months() -> None:
 def test_a_country_that_is_never_without_events_and_now_is_is_red() -> None:
     panel = _panel()
     of = np.asarray(panel.countries) == "BBB"
-    measures = {n: v.copy() for n, v in panel.measures.items()}
-    for values in measures.values():
-        values[-1, of] = 0
-    found = _check(replace(panel, measures=measures))["composition"]
-    assert (found.status, "there is no event in BBB," in found.message) == ("red", True)
-    for values in measures.values():
-        values[-5, of] = 0
-    assert _check(replace(panel, measures=measures))["composition"].status == "green"
+    events = panel.measures["events"].copy()
+    events[:, of] = 2  # six a month
+    events[-1, of] = 0
+    found = _check(replace(panel, measures={**panel.measures, "events": events}))
+    assert (found["composition"].status, found["low_month"].status) == ("red", "green")
+    assert "there is no event in BBB," in found["composition"].message
+    events[-5, of] = 0
+    found = _check(replace(panel, measures={**panel.measures, "events": events}))
+    assert found["composition"].status == "green"

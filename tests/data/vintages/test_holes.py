@@ -82,6 +82,7 @@ def test_bounds_broken_in_thousands_of_rows_are_counted_and_no_alarm(
     assert "deaths_bounds_widened 6000" in quality["repairs"].message
 
 
+@pytest.mark.slow
 def test_the_candidates_of_2026_make_a_store_with_a_hole(tmp_path: Path, real_data: Path) -> None:
     store = VintageStore(tmp_path / "store")
     for month in (1, 2, 4):

@@ -1,7 +1,7 @@
-"""Boundary vintages: which region of one layer is which of another, and what a name means.
+"""Which region of one boundary vintage is which of another, and what a name means.
 
-Weights are areas where polygons of both layers are at hand. The maps that come with the package know names only
-(openly licensed polygons of the newer layers are not shipped), in ``layers.csv``: Mali by law 2023-006 of March 2023,
+Weights are areas where polygons of both layers are at hand. The maps that come with the package know names only,
+in ``layers.csv``: Mali by law 2023-006 of March 2023,
 Burkina Faso by decree of 2 July 2025, in which every region was renamed. They are marked ``unweighted``: figures of
 newer regions add up to the older ones exactly, but a figure of an older region cannot be shared out without weights.
 """
@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from .errors import RegionError
-from .geography import Regions, links_of, region_slug
-from .panel import Panel
+from ..errors import RegionError
+from ..geography import Regions, links_of, region_slug
+from ..panel import Panel
 
 #: The layer of the shipped polygons.
 OLD = "natural-earth-2014"
@@ -185,7 +185,7 @@ def resolve(name: str, country: str | None = None, layer: str | None = None) -> 
     country : str, optional
         ISO3.
     layer : str, optional
-        ``natural-earth-2014``, ``mali-2023`` or ``burkina-faso-2025``.
+        ``natural-earth-2014``, ``mali-2023`` or ``burkina-2025``.
 
     Returns
     -------
@@ -225,7 +225,7 @@ def resolve(name: str, country: str | None = None, layer: str | None = None) -> 
 
 def _known_names() -> list[tuple[str, str, str, str]]:
     """``(region id, name, country, layer)`` of every region of the shipped layers, other spellings included."""
-    from .snapshot import load_snapshot
+    from ..snapshot import load_snapshot
 
     frame = load_snapshot().regions.frame
     rows = [

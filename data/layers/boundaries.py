@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -109,7 +109,7 @@ def on_layer(regions: Regions, layer: str) -> Regions:
         already = " These regions are on it already." if there else ""
         raise RegionError(what + already, "regions", "Give the regions of 2014, with the ids of the package.")
     outline, older = dict(zip(ids, regions.geometry, strict=True)), {p.older for p in parts}
-    rows = [r for r in regions.frame.to_dict("records") if r["region_id"] not in older]
+    rows: list[dict[Any, Any]] = [r for r in regions.frame.to_dict("records") if r["region_id"] not in older]
     shapes, origin = [outline[r["region_id"]] for r in rows], [r["region_id"] for r in rows]
     of = regions.frame.set_index("region_id")
     for name in sorted(older):
@@ -121,7 +121,7 @@ def on_layer(regions: Regions, layer: str) -> Regions:
                 "layer": layer,
                 "valid_from": part.valid_from,
             }
-            rows.append({**of.loc[name].to_dict(), **told})
+            rows.append(dict(of.loc[name]) | told)
             shapes.append(piece)
             origin.append(name)
     frame = pd.DataFrame(rows)[list(regions.frame.columns)]
@@ -229,7 +229,7 @@ def _borders(snapshot: Snapshot, regions: Regions, parts: Sequence[Part]) -> pd.
     sums = (
         pd.concat([across.set_index(c)["border_km"] for c in ("region_a", "region_b")]).groupby(level=0).sum()
     )
-    rows = []
+    rows: list[dict[Any, Any]] = []
     for row in snapshot.borders.to_dict("records"):
         mine = [p.region_id for p in parts if p.older == row["region_id"]] or [row["region_id"]]
         if len(mine) == 1:
@@ -247,7 +247,7 @@ def _borders(snapshot: Snapshot, regions: Regions, parts: Sequence[Part]) -> pd.
             ]
             unseen = round(float(blind * share), 3) if names else 0.0
             told = {"observed_km": seen, "international_km": seen + unseen, "blind_towards": ";".join(names)}
-            rows.append({"region_id": region, **told})
+            rows.append(dict(told, region_id=region))
     return pd.DataFrame(rows)[list(snapshot.borders.columns)].sort_values("region_id", ignore_index=True)
 
 

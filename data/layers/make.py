@@ -131,4 +131,4 @@ def _cells_at(shape: shapely.Geometry) -> np.ndarray:
     columns = np.arange(int((west + 180) * 2), int((east + 180) * 2) + 1)
     rows = np.arange(int((south + 90) * 2), int((north + 90) * 2) + 1)
     cells = (rows[:, None] * 720 + columns[None, :] + 1).ravel()
-    return cells[shapely.intersects(cell_polygons(cells), shape)]
+    return np.asarray(cells[shapely.intersects(cell_polygons(cells), shape)])

@@ -190,7 +190,7 @@ class VintageStore:
 def _with_every_column(frame: pd.DataFrame) -> pd.DataFrame:
     """The incidents of an older store with the columns that have come since, empty."""
     empty = empty_incidents(len(frame))
-    return frame.assign(**{name: empty[name].to_numpy() for name in empty if name not in frame})
+    return frame.assign(**{str(name): empty[name].to_numpy() for name in empty if name not in frame})
 
 
 def _overlap(a: pd.DataFrame, b: pd.DataFrame) -> bool:

@@ -16,6 +16,8 @@ TAIL = 1e-7
 _TIE = 1e-9
 #: A margin that has all but so little probability by 128 has all of it: nothing is computed beyond.
 _SURE = 1e-9
+#: Counts up to this are added up one by one, and so many probabilities at once.
+_SUMMED, _AT_ONCE = 2048, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -254,26 +256,44 @@ def negative_binomial(mean: np.ndarray, size: np.ndarray, tail: float = TAIL) ->
 def negative_binomial_cdf(mean: np.ndarray, size: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Cumulative probabilities of some counts, (cases,) and (counts,) to (cases, counts).
 
-    While the counts go up one by one from 0 they are sums of probabilities, each a ratio times the one before, which
-    costs one logarithm; beyond, the regularised incomplete beta function, for those cases only that reach so far.
+    Probabilities of single counts are added up, first to :data:`EXACT`; then, for those cases only that reach so far,
+    to :data:`_SUMMED`, which is faster than the regularised incomplete beta function, and that beyond.
     """
-    run = int(np.argmin(np.append(counts == np.arange(len(counts)), False)))
-    k = np.arange(1, run)
-    log_pmf = np.empty((len(mean), run))
-    log_pmf[:, 0] = -size * np.log1p(mean / size)
-    with np.errstate(divide="ignore"):
-        np.log((k - 1 + size[:, None]) / k, out=log_pmf[:, 1:])
-        log_pmf[:, 1:] += np.log(mean / (size + mean))[:, None]
-    cdf: np.ndarray = np.minimum(np.exp(log_pmf.cumsum(axis=1)).cumsum(axis=1), 1.0)
-    if run == len(counts):
-        return cdf
+    near = int(np.searchsorted(counts, EXACT, side="right"))
     out = np.ones((len(mean), len(counts)))
-    out[:, :run] = cdf
-    far = np.flatnonzero(cdf[:, -1] < 1 - _SURE)
-    m, r = mean[far, None], size[far, None]
-    beyond = special.betainc(r, counts[run:] + 1.0, r / (r + m))
-    out[far, run:] = np.maximum.accumulate(np.maximum(beyond, cdf[far, -1:]), axis=1)
+    out[:, :near] = _summed(mean, size, int(counts[near - 1]))[:, counts[:near]]
+    far = np.flatnonzero(out[:, near - 1] < 1 - _SURE)
+    if near == len(counts) or not len(far):
+        return out
+    m, r = mean[far], size[far]
+    wide = int(np.searchsorted(counts, _SUMMED, side="right"))
+    if wide > near:
+        step = max(1, _AT_ONCE // int(counts[wide - 1]))
+        for first in range(0, len(far), step):
+            some = slice(first, first + step)
+            dense = _summed(m[some], r[some], int(counts[wide - 1]))
+            out[far[some], near:wide] = dense[:, counts[near:wide]]
+    if wide < len(counts):
+        beyond = special.betainc(r[:, None], counts[wide:] + 1.0, (r / (r + m))[:, None])
+        out[far, wide:] = np.maximum.accumulate(np.maximum(beyond, out[far, wide - 1 : wide]), axis=1)
     return out
+
+
+def _summed(mean: np.ndarray, size: np.ndarray, largest: int) -> np.ndarray:
+    """Cumulative probabilities of every count up to the largest, (cases, counts), by adding up.
+
+    Cases of one size share the logarithms that depend on it alone.
+    """
+    sizes, which = np.unique(size, return_inverse=True)
+    k = np.arange(1, largest + 1)
+    ways = np.zeros((len(sizes), largest + 1))
+    np.log((k - 1 + sizes[:, None]) / k, out=ways[:, 1:])
+    log_pmf = ways.cumsum(axis=1, out=ways)[which]
+    with np.errstate(divide="ignore"):
+        log_pmf[:, 1:] += k * np.log(mean / (size + mean))[:, None]
+    log_pmf -= (size * np.log1p(mean / size))[:, None]
+    pmf = np.exp(log_pmf, out=log_pmf)
+    return np.asarray(np.minimum(pmf.cumsum(axis=1, out=pmf), 1.0, out=pmf))
 
 
 def _reach(mean: np.ndarray, size: np.ndarray, tail: float) -> float:

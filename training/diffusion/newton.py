@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..models.likelihood import LOG_LEVELS
 from .additive import Likelihood, Moving, State
 
-#: Range of the logarithm of a background level.
-_LEVELS = (-20.0, 8.0)
 _LARGEST_STEP = 2.0
 _HALVINGS = 12
 _NEAR = 1e-3
@@ -173,7 +172,7 @@ def _line_search(
 def _bounds(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Box of every parameter: coefficients are never negative, levels and the size's law stay finite."""
     lower, upper = np.zeros(len(levels)), np.full(len(levels), np.inf)
-    lower[levels], upper[levels] = _LEVELS
-    lower[0], upper[0] = _LEVELS
+    lower[levels], upper[levels] = LOG_LEVELS
+    lower[0], upper[0] = LOG_LEVELS
     lower[-2:], upper[-2:] = (-6.0, -1.0), (6.0, 2.0)
     return lower, upper

@@ -95,8 +95,7 @@ def _levels(
     scale = np.log(mean + LEVEL_FLOOR)
     edges = np.linspace(scale.min(), scale.max() + 1e-9, LEVELS + 1)
     which = np.clip(np.searchsorted(edges, scale, side="right") - 1, 0, LEVELS - 1)
-    share = np.zeros((LEVELS, points))
-    np.add.at(share, (which, at), weights)
+    share = np.bincount(which * points + at, weights, minlength=LEVELS * points).reshape(LEVELS, points)
     weight = share.sum(axis=1)
     total = np.bincount(which, weights * mean, minlength=LEVELS)
     used = weight > 0

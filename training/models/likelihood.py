@@ -17,6 +17,8 @@ from .dispersion import LEVEL_FLOOR
 from .layout import Layout
 
 _TINY = 1e-10
+#: Range of each term of the logarithm of a background level: up to 24 million a month.
+LOG_LEVELS = (-20.0, 17.0)
 
 
 class _Rows(NamedTuple):
@@ -78,7 +80,7 @@ class AdditiveMeanNB:
     def _compute(self, params: np.ndarray) -> _Rows:
         a, b, d, e = self.layout.split(params)
         # Without an endemic design there is no endemic part (an empty product would give exp(0) = 1).
-        endemic = np.exp(np.clip(self.X @ a, -30, 15)) if len(a) else np.zeros(len(self.w))
+        endemic = np.exp(np.maximum(self.X @ a, -30)) if len(a) else np.zeros(len(self.w))
         mean = endemic + self.V @ b + _TINY
         log_level = np.log(mean + LEVEL_FLOOR)
         size = np.exp(np.clip(self.Z @ d + e * log_level, -7, 7))
@@ -128,7 +130,7 @@ class AdditiveMeanNB:
         """Box for the optimiser: excitation coefficients are never negative."""
         lay = self.layout
         return (
-            [(-20.0, 8.0)] * lay.endemic
+            [LOG_LEVELS] * lay.endemic
             + [(0.0, 50.0)] * lay.excitation
             + [(-6.0, 6.0)] * lay.spread
             + [(-1.0, 2.0)]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..features.recipe import Recipe
     from ..training.diffusion.model import Diffusion
     from ..training.evaluation.leaderboard import Evaluation
+    from ..training.models import MemberLike
     from ..training.models.base import Problem
     from ..training.pool.dependence import Template
     from ..training.pool.learning import LearnedPool
@@ -63,7 +64,7 @@ def fit_models(
     problems: Mapping[str, Problem],
     origin: pd.Period,
     recipe: Recipe,
-    members: Sequence[str] | None = None,
+    members: Sequence[MemberLike] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> TrainedModel:
     """Fit everything at the origin, and judge it on ``settings.backtest_origins`` past months, which teach it weights.
@@ -79,8 +80,8 @@ def fit_models(
     origin : pandas.Period
     recipe : Recipe
         The features of the problems.
-    members : sequence of str, optional
-        Names instead of the usual ones: a fallback.
+    members : sequence, optional
+        What the pools are made of instead of the usual members; one alone is a stand-in, from which nothing is learned.
     progress : callable, optional
         Called with the share done, 0..1.
     """
@@ -88,6 +89,7 @@ def fit_models(
     from .last_month import forecast_record, judged_record, record_tables
 
     judged = settings.backtest_origins > 0
+    members = members or settings.members or None
     done = _run(_jobs(settings, problems, judged), problems, origin, settings, members, progress)
     numbers = _streams(settings, problems, judged)
     records = {(t, h): done["judge", t, h] for (kind, t, h) in numbers if kind == "judge"}
@@ -101,10 +103,17 @@ def fit_models(
     scores = pd.concat(boards, ignore_index=True) if boards else pd.DataFrame(columns=NO_SCORES)
     tables = {"scores": scores, **record_tables(forecasts, target)}
     tables["part_scores"] = parts_table(records.values(), settings.seed)
-    learned = {} if members else _learned(settings, records)
+    learned = {} if _stands_in(members) else _learned(settings, records)
     template = _template(errors, problems, settings)
     tables["judged"] = judged_record(records.get((target, 1)), template, settings)
-    return _trained_model(settings, problems, recipe, done, template, tables, learned)
+    return _trained_model(settings, problems, recipe, done, template, tables, learned, members)
+
+
+def _stands_in(members: Sequence[MemberLike] | None) -> bool:
+    """Whether one member alone stands in for the pool."""
+    from ..training.models import USUAL
+
+    return members is not None and len(members) == 1 and members[0] not in (USUAL, ...)
 
 
 def _learned(
@@ -128,6 +137,7 @@ def train(
     recipe: Recipe,
     progress: Callable[[float], None] | None = None,
     origins: int = TRAINING_ORIGINS,
+    members: Sequence[MemberLike] | None = None,
 ) -> Training:
     """Fit everything at the origin, with weights and calibration learned from the recent origins.
 
@@ -137,6 +147,8 @@ def train(
         As for :func:`fit_models`.
     origins : int
         Past origins to learn from and to be judged on; those whose outcome is not known yet teach nothing.
+    members : sequence, optional
+        What the pools are made of instead of the usual members.
     """
     from ..training.evaluation import part_origins, parts_table
     from ..training.evaluation.leaderboard import border_regions, evaluate
@@ -144,15 +156,16 @@ def train(
     from .last_month import errors_at, forecast_record, judged_record, known_origins, record_tables
 
     say = progress or (lambda share: None)
+    members = members or settings.members or None
     done = _run(
         _jobs(settings, problems, judged=False, lists=origins),
         problems,
         origin,
         settings,
-        None,
+        members,
         lambda s: say(0.3 * s),
     )
-    records = _recent(problems, origin, settings, origins, lambda s: say(0.3 + 0.7 * s))
+    records = _recent(problems, origin, settings, origins, members, lambda s: say(0.3 + 0.7 * s))
     learned = {(t, r.horizon): learn_pool(r) for t, each in records.items() for r in each}
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 2]))
     evaluation = {t: evaluate(each, rng, border_regions(problems[t].panel)) for t, each in records.items()}
@@ -186,6 +199,7 @@ def train(
             "part_origins": part_origins(every),
         },
         learned,
+        members,
         backtest={"origins": origins, "first": str(records[target][0].origins[0])},
     )
     return Training(trained, records, evaluation)
@@ -238,7 +252,7 @@ def _run(
     problems: Mapping[str, Problem],
     origin: pd.Period,
     settings: Settings,
-    members: Sequence[str] | None,
+    members: Sequence[MemberLike] | None,
     progress: Callable[[float], None] | None,
 ) -> dict[tuple[str, str, int], Any]:
     """Do all jobs on the workers, by kind, target and horizon; it does not depend on how many there are."""
@@ -258,7 +272,7 @@ def _do(
     job: Job,
     origin: pd.Period,
     settings: Settings,
-    members: Sequence[str] | None,
+    members: Sequence[MemberLike] | None,
 ) -> dict[str, Any]:
     """One job of one worker, by target."""
     from ..training.diffusion.fit import fit_diffusion
@@ -274,7 +288,7 @@ def _do(
             return {"events": found}
         except ModelError:
             # A fallback is for a day on which models fail: it goes on without spillover rather than not at all.
-            if members is None:
+            if not _stands_in(members):
                 raise
             return {"events": None}
     if job.kind == "watch":
@@ -288,7 +302,7 @@ def _do(
             members=members,
             compared=(REFERENCE,),
             # A stand-in of one member has nothing to learn.
-            learns=members is None,
+            learns=not _stands_in(members),
             warm_up=0,
             draws=settings.draws,
             parts=settings.parts,
@@ -306,6 +320,7 @@ def _recent(
     origin: pd.Period,
     settings: Settings,
     count: int,
+    members: Sequence[MemberLike] | None,
     progress: Callable[[float], None],
 ) -> dict[str, list[Record]]:
     """Every member's forecasts at the recent origins by target, one record per horizon."""
@@ -317,6 +332,7 @@ def _recent(
         list(problems.values()),
         known,
         settings.horizons,
+        members=members,
         workers=settings.workers,
         warm_up=WARM_UP,
         progress=progress,
@@ -342,9 +358,11 @@ def _trained_model(
     template: Template | None,
     tables: Mapping[str, pd.DataFrame],
     learned: Mapping[tuple[str, int], Any] | None = None,
+    members: Sequence[MemberLike] | None = None,
     **card: Any,
 ) -> TrainedModel:
     """Everything that was fitted as one trained model."""
+    from ..training.models import classes_of
     from ..training.pool.fitted import with_learned_weights
     from ..training.trained_model import make_trained_model
 
@@ -364,6 +382,7 @@ def _trained_model(
         diffusion,
         tables,
         onset,
+        (*settings.trusted, *classes_of(members or ())),
         seed=settings.seed,
         draws=settings.draws,
         package_version=package_version(),

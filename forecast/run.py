@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..training.diffusion.model import Diffusion
     from ..training.distribution import Draws
     from ..training.margins import Margins
+    from ..training.models import MemberLike
     from ..training.models.base import Problem
     from ..training.trained_model import TrainedModel
     from .fitting import Training
@@ -54,7 +55,7 @@ def run_forecast(
     settings: Settings,
     progress: Progress | None = None,
     trained: TrainedModel | None = None,
-    members: Sequence[str] | None = None,
+    members: Sequence[MemberLike] | None = None,
     model: Mapping[str, Any] | None = None,
     inputs: Inputs | None = None,
 ) -> ForecastResult:
@@ -68,8 +69,9 @@ def run_forecast(
         Called with a stage and the share done, 0..1.
     trained : TrainedModel, optional
         A model that is used as it is; without one, everything is fitted at the origin.
-    members : sequence of str, optional
-        What the pool is made of where it is fitted here: a fallback, such as ``("conflictology_12",)``.
+    members : sequence, optional
+        What the pool is made of where it is fitted here: names, objects of your own, ``...`` for the usual members. One
+        alone is a stand-in, such as ``("conflictology_12",)``.
     model : mapping, optional
         What is known of the model: ``name, version``, and ``reason`` where it stands in for another.
     inputs : Inputs, optional
@@ -106,7 +108,10 @@ def run_forecast(
 
 
 def train_models(
-    settings: Settings, progress: Progress | None = None, inputs: Inputs | None = None
+    settings: Settings,
+    progress: Progress | None = None,
+    inputs: Inputs | None = None,
+    members: Sequence[MemberLike] | None = None,
 ) -> Training:
     """Fit everything at the origin, learn weights and calibration from recent origins, and judge it there.
 
@@ -118,6 +123,8 @@ def train_models(
         Called with a stage and the share done, 0..1.
     inputs : Inputs, optional
         What has been read already; read as the settings say where None.
+    members : sequence, optional
+        What the pool is made of, as for :func:`run_forecast`.
 
     Raises
     ------
@@ -134,6 +141,7 @@ def train_models(
         prepared.origin,
         prepared.recipe,
         lambda share: say("models", 0.1 + 0.85 * share),
+        members=members,
     )
 
 

@@ -26,7 +26,20 @@ SHORT = {"spillover_decay": "decay", "spillover_saturation": "saturation"}
 OTHER_VARIABLES = {"CONFIG", "DEBUG", "TEST_DATA", "HUB_SCHEMAS", "EVENT", "SUMMARY"}
 OTHER_VARIABLES |= {"UCDP_TOKEN", "ACLED_USER", "ACLED_PASSWORD"}
 #: Settings that say where a run happens, not what it computes: they never reach a release.
-LOCAL = {"model", "workers", "out", "mlruns", "tracking_uri", "track", "run_date", "notify", "keep_months"}
+LOCAL = {
+    "model",
+    "trusted",
+    "workers",
+    "out",
+    "mlruns",
+    "tracking_uri",
+    "track",
+    "run_date",
+    "notify",
+    "keep_months",
+}
+#: Settings that are told only where they are used.
+OWN = {"members"}
 #: Longest horizon that can be asked for, months.
 LONGEST = 36
 #: Longest contact, characters.
@@ -205,6 +218,9 @@ class Settings:
         Whether events by type and by armed group, and civilian deaths, are forecast where no target names them.
     countries : tuple of str
         ISO3 codes that are published; empty for all.
+    members, trusted : tuple of str
+        Members of the pool by name, ``...`` for the usual ones (empty: these); paths of classes and functions of your
+        own that a stored model may import, such as ``sklearn.linear_model._glm.glm.PoissonRegressor``.
     draws, seed, workers, backtest_origins : int
         Draws per forecast; root of every random stream; processes, 0 for one per core; past origins to be judged on.
     spillover_decay, spillover_saturation : float or None
@@ -253,6 +269,8 @@ class Settings:
     horizons: Annotated[tuple[int, ...], parse_horizons] = (1, 2, 3, 4, 5, 6)
     as_of: Annotated[str | None, _MONTH] = None
     countries: Annotated[tuple[str, ...], _countries] = ()
+    members: Annotated[tuple[str, ...], _words] = ()
+    trusted: Annotated[tuple[str, ...], _words] = ()
     draws: Annotated[int, _number(50, 10_000)] = 1000
     seed: Annotated[int, _number(0, 10**18 - 1)] = 20231
     spillover_decay: Annotated[float | None, _number(0.1, 10.0)] = None
@@ -304,6 +322,7 @@ class Settings:
     def published(self) -> dict[str, Any]:
         """The settings that a number can depend on, ready for JSON; files by name, not by place."""
         kept = {k: v.name if isinstance(v, Path) else v for k, v in asdict(self).items() if k not in LOCAL}
+        kept = {k: v for k, v in kept.items() if v or k not in OWN}
         kind, _, path = self.source.partition(":")
         return kept | {"source": f"{kind}:{Path(path).name}" if path else kind}
 

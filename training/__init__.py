@@ -6,7 +6,7 @@ from ..data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .distribution import Draws, independent_ranks, joint_draws, ranks_of, whole_numbers
-    from .margins import Margins, empirical, stack
+    from .margins import Margins, empirical, negative_binomial, stack
     from .parallel import run_tasks
     from .problems import build_problems
     from .record import PastErrors, Record
@@ -33,6 +33,7 @@ __all__ = [
     "independent_ranks",
     "joint_draws",
     "make_trained_model",
+    "negative_binomial",
     "ranks_of",
     "run_tasks",
     "search",

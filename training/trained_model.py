@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -47,10 +47,13 @@ class TrainedModel:
         ``origin, targets, horizons, seed, draws, data_hash, package_version, settings``: what it is and comes from.
     files : mapping of str to str
         Text by relative path, without the card.
+    trusted : tuple of str
+        Classes that users brought and declare, by their paths: no other is imported.
     """
 
     card: Mapping[str, Any]
     files: Mapping[str, str]
+    trusted: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def origin(self) -> pd.Period:
@@ -107,6 +110,19 @@ class TrainedModel:
     def pools(self) -> dict[tuple[str, int], FittedPool]:
         """Members, weights and calibration by target and horizon."""
         return {(t, h): self._pool(t, h) for t in self.targets for h in self.horizons}
+
+    @property
+    def member_names(self) -> dict[tuple[str, int], tuple[str, ...]]:
+        """Members by target and horizon."""
+        return {
+            (t, h): tuple(self._read(f"{pool_folder(t, h)}/pool.json", json.loads)["members"])
+            for t in self.targets
+            for h in self.horizons
+        }
+
+    def trusting(self, paths: Iterable[str]) -> TrainedModel:
+        """The same model, which may import these classes."""
+        return replace(self, trusted=tuple(paths))
 
     @property
     def template(self) -> Template | None:
@@ -262,7 +278,7 @@ class TrainedModel:
     def _pool(self, target: str, horizon: int) -> FittedPool:
         stem = pool_folder(target, horizon) + "/"
         mine = {name.removeprefix(stem): text for name, text in self.files.items() if name.startswith(stem)}
-        return self._read(f"{stem}pool.json", lambda _: FittedPool.from_files(mine))
+        return self._read(f"{stem}pool.json", lambda _: FittedPool.from_files(mine, self.trusted))
 
     def _read(self, name: str, parse: Callable[[str], T]) -> T:
         """One file, parsed; whatever is wrong with it becomes a :class:`ModelError` that names it."""
@@ -320,6 +336,7 @@ def make_trained_model(
     diffusion: Diffusion | None,
     tables: Mapping[str, pd.DataFrame],
     onset: str | None = None,
+    trusted: Iterable[str] = (),
     **card: Any,
 ) -> TrainedModel:
     """Put the pieces of a training run together.
@@ -337,6 +354,8 @@ def make_trained_model(
         The recent record: ``scores, reliability, rehearsal, judged``.
     onset : str, optional
         Models of onset and entry as text.
+    trusted : iterable of str
+        Classes of members that users brought, by their paths.
     **card
         ``seed, draws, package_version, settings`` and whatever else is to be told.
     """
@@ -358,7 +377,7 @@ def make_trained_model(
         "data_hash": panel.digest(),
         **card,
     }
-    return TrainedModel(json.loads(json_text(about)), files)
+    return TrainedModel(json.loads(json_text(about)), files, tuple(trusted))
 
 
 def at_horizons(template: Template, horizons: tuple[int, ...]) -> Template:

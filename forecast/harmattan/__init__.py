@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from .forecast.spillover.scenario_call import simulate_scenario
     from .forecast.watch import run_watch as watch
     from .training.distribution import Draws
+    from .training.margins import Margins
+    from .training.models import OwnMember as Member
+    from .training.own import Regressor
 else:
     _load, _names = lazy_names(__name__)
 
@@ -74,9 +77,12 @@ __all__ = [
     "ForecastResult",
     "HarmattanError",
     "Ledger",
+    "Margins",
+    "Member",
     "Panel",
     "Recipe",
     "Regions",
+    "Regressor",
     "Settings",
     "backtest",
     "build_panel",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ...data.panel import Panel
     from ...data.vintages import VintageStore
     from ...training.evaluation.protocol import Protocol
+    from ...training.models import MemberLike
     from ..inputs import Inputs
 
 #: Months of history that the first origin needs.
@@ -38,8 +39,8 @@ class BacktestSettings:
         ``events`` or ``deaths``.
     origins : tuple of pandas.Period or None
         First and last origin; None for the last ones there are.
-    members : tuple of str or None
-        Which members are tried; None for all.
+    members : tuple or None
+        Which members are tried, by name or as objects of a user's own; None for the usual ones.
     refit_every : int
         Months between refits, 1 or 12.
     data_lag : int
@@ -61,7 +62,7 @@ class BacktestSettings:
     base: Settings
     target: str = "events"
     origins: tuple[pd.Period, pd.Period] | None = None
-    members: tuple[str, ...] | None = None
+    members: tuple[MemberLike, ...] | None = None
     refit_every: int = 12
     data_lag: int = 0
     scheduler: str | None = None
@@ -79,7 +80,8 @@ class BacktestSettings:
             raise UsageError(f"'{self.data_lag}' is no data lag.", "--data-lag", "Write 0, 1, 2 or 3.")
         if self.members is not None and not self.members:
             raise UsageError("no member is named.", "--members", "Leave it out for all of them.")
-        if self.members is not None and len(set(self.members)) < len(self.members):
+        named = [m for m in self.members or () if isinstance(m, str)]
+        if len(set(named)) < len(named):
             raise UsageError("a member is named twice.", "--members", "Name each once.")
         if self.origins is not None and self.origins[0] > self.origins[1]:
             first, last = self.origins

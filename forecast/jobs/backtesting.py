@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ...data.vintages import VintageStore
     from ...training.evaluation.leaderboard import Evaluation
     from ...training.evaluation.protocol import Protocol
+    from ...training.models import MemberLike
     from ...training.record import Record
 
 Progress = Callable[[str, float], None]
@@ -93,7 +94,7 @@ def backtest(
     origins: tuple[str, str] | None = None,
     horizons: Sequence[int] = (1, 2, 3, 4, 5, 6),
     countries: Sequence[str] = (),
-    members: Sequence[str] | None = None,
+    members: Sequence[MemberLike] | None = None,
     refit_every: int = 12,
     data_lag: int = 0,
     workers: int = 0,
@@ -119,8 +120,9 @@ def backtest(
         Months ahead, 1..36.
     countries : sequence of str
         ISO3 codes to score; all where empty.
-    members : sequence of str, optional
-        Models by name; all where None.
+    members : sequence, optional
+        What the pool is made of: models by name, objects of your own (:class:`harmattan.Member`,
+        :class:`harmattan.Regressor`), and ``...`` for the usual ones; these where None.
     refit_every, data_lag : int
         Months between refits, and between the newest data and the origin.
     workers, scheduler

@@ -48,11 +48,15 @@ def select_model(settings: Settings) -> SelectedModel:
     if (Path(settings.model) / CARD).is_file():
         from ...training.trained_model import TrainedModel
 
-        return SelectedModel(TrainedModel.read(Path(settings.model)), {"name": "trained before"})
+        return SelectedModel(
+            TrainedModel.read(Path(settings.model)).trusting(settings.trusted), {"name": "trained before"}
+        )
     from ...training.registry.versions import load_model
 
     found = load_model(settings.model, settings.mlruns, settings.tracking_uri)
-    return SelectedModel(found.trained, {"name": found.name, "version": found.version})
+    return SelectedModel(
+        found.trained.trusting(settings.trusted), {"name": found.name, "version": found.version}
+    )
 
 
 @dataclass(frozen=True)

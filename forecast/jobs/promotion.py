@@ -137,11 +137,10 @@ def _check_refit(challenger: LoadedModel, champion: LoadedModel | None) -> None:
     if champion is None:
         raise UsageError("there is no champion to be refitted.", "--refit", "Leave it out.")
     new, old = challenger.trained, champion.trained
-    members = [{key: tuple(pool.members) for key, pool in model.pools.items()} for model in (new, old)]
     differs = {
         "the recipe of the features": new.recipe.to_json() != old.recipe.to_json(),
         "the package": new.package_version != old.package_version,
-        "the members of a pool": members[0] != members[1],
+        "the members of a pool": new.member_names != old.member_names,
         "the months, which are not newer": new.origin <= old.origin,
     }
     for what, differ in differs.items():

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from ..settings import Settings
 from ..tracking import card_text, children, draw_plots, metrics, part_metrics, profile, seconds, state_of_code
 
 if TYPE_CHECKING:
+    from ...training.models import MemberLike
     from ...training.registry.gate import Verdict
     from ...training.registry.runs import RunRecord
     from ...training.registry.versions import LoadedModel
@@ -77,7 +78,12 @@ class TrainOutcome:
         }
 
 
-def train(settings: Settings, progress: Progress | None = None) -> TrainOutcome:
+def train(
+    settings: Settings,
+    progress: Progress | None = None,
+    *,
+    members: Sequence[MemberLike] | None = None,
+) -> TrainOutcome:
     """Fit every member at the origin, back-test them, log one run, and register one version as challenger.
 
     The same as ``harmattan train``.
@@ -88,6 +94,8 @@ def train(settings: Settings, progress: Progress | None = None) -> TrainOutcome:
         Source, origin, targets, horizons, seed, and the store (``mlruns`` or ``tracking_uri``).
     progress : callable, optional
         Called with a stage and the share done, 0..1.
+    members : sequence, optional
+        What the pool is made of: names, objects of your own, ``...`` for the usual ones; these where None.
 
     Returns
     -------
@@ -115,7 +123,7 @@ def train(settings: Settings, progress: Progress | None = None) -> TrainOutcome:
     clock = [time.perf_counter()]
     inputs = load_inputs(settings)
     settings = with_targets(settings, inputs.panel)
-    training = train_models(settings, lambda stage, share: say(stage, 0.9 * share), inputs)
+    training = train_models(settings, lambda stage, share: say(stage, 0.9 * share), inputs, members)
     inputs = replace(inputs, panel=inputs.panel.until(training.trained.origin))
     clock.append(time.perf_counter())
     try:

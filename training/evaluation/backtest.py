@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...data.errors import OriginError
+from ...data.errors import ModelError, OriginError
 from ..margins import Margins, mix, stack
 from ..models.base import Member, Problem
-from ..models.catalogue import BASELINES, RIVAL, check_names, fit_members, pooled_members
+from ..models.catalogue import BASELINES, RIVAL, fit_members, roster
+from ..models.own import MemberLike, name_of
 from ..parallel import run_tasks
 from ..pool.dependence import normal_scores
+from ..pool.fitted import margins_of
 from ..pool.learning import Learner, finished, scored_origin
 from ..pool.quiet import fit_quiet_chance
 from ..record import PastErrors, Record, ScoredOrigin
@@ -37,8 +39,8 @@ class _Setup:
     problems: tuple[Problem, ...]
     origins: tuple[pd.Period, ...]
     warm_up: int
-    members: Sequence[str] | None
-    compared: tuple[str, ...]
+    members: Sequence[MemberLike] | None
+    compared: tuple[MemberLike, ...]
     keep: np.ndarray
     refit_every: int
     data_lag: int
@@ -59,8 +61,8 @@ def run_backtest(
     horizons: Sequence[int],
     regions: Sequence[str] | None = None,
     *,
-    members: Sequence[str] | None = None,
-    compared: Sequence[str] = (*BASELINES, RIVAL),
+    members: Sequence[MemberLike] | None = None,
+    compared: Sequence[MemberLike] = (*BASELINES, RIVAL),
     refit_every: int = 12,
     data_lag: int = 0,
     learns: bool = True,
@@ -88,9 +90,10 @@ def run_backtest(
         Months ahead, >= 1.
     regions : sequence of str, optional
         Which regions are scored, and learned from by the pool; all by default. Members are fitted on all.
-    members : sequence of str, optional
-        Pooled members.
-    compared : sequence of str
+    members : sequence, optional
+        Pooled members: names, objects of one's own, ``...`` for the usual ones; see
+        :func:`harmattan.training.models.catalogue.roster`.
+    compared : sequence
         Baselines that are scored beside them.
     refit_every : int
         Months between refits; in between, the members see the newer months but keep their parameters.
@@ -121,10 +124,12 @@ def run_backtest(
     ------
     UsageError
         A member that no target has; nothing is fitted then.
+    ModelError
+        A member that fails, or gives what is no distribution of counts.
     """
     problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
     for problem in problems:
-        check_names((*compared, *(members or ())), problem.target)
+        _called(compared, members, problem)
     panel = problems[0].panel
     keep = np.array([r in set(regions or panel.region_ids) for r in panel.region_ids])
     every = tuple(origins)
@@ -148,6 +153,16 @@ def run_backtest(
     tasks = [(h,) for h in horizons]
     done = run_tasks(_horizon, setup, tasks, workers=workers, scheduler=scheduler, progress=progress)
     return [records[i] for i in range(len(problems)) for records in done]
+
+
+def _called(
+    compared: Sequence[MemberLike], members: Sequence[MemberLike] | None, problem: Problem
+) -> tuple[dict[str, MemberLike], dict[str, MemberLike]]:
+    """What is compared and what is pooled, by name; a :class:`UsageError` for what is no member."""
+    pooled = roster(members, problem.target, problem.panel.measures)
+    others = {name_of(m): m for m in compared if name_of(m) not in pooled}
+    roster([*pooled.values(), *others.values()], problem.target, problem.panel.measures)
+    return {name_of(m): pooled.get(name_of(m), m) for m in compared}, pooled
 
 
 def _with_warm_up(
@@ -185,23 +200,23 @@ class _Forecast:
 
 
 def _forecasts(
-    setup: _Setup, problem: Problem, horizon: int, pooled: Sequence[str], shared: dict[Any, Member] | None
+    setup: _Setup,
+    problem: Problem,
+    horizon: int,
+    members: Mapping[str, MemberLike],
+    pooled: Mapping[str, MemberLike],
+    shared: dict[Any, Member] | None,
 ) -> Iterator[_Forecast]:
     """One origin after the other; fits are made every ``refit_every`` months."""
     lag, keep = setup.data_lag, setup.keep
-    names = dict.fromkeys((*setup.compared, *pooled))
     fitted: dict[str, Member] = {}
     for i, origin in enumerate(setup.origins):
         seen = setup.seen(problem, origin)
         if i % setup.refit_every == 0:
-            fitted, at = fit_members(seen, origin - lag, horizon + lag, names, shared), origin
+            fitted, at = fit_members(seen, origin - lag, horizon + lag, members.values(), shared), origin
             waking = fit_quiet_chance(seen, origin - lag, horizon + lag) if len(pooled) > 1 else None
-        scored = i >= setup.warm_up
-        margins = {
-            name: member.margins(seen, origin - lag).select(keep)
-            for name, member in fitted.items()
-            if scored or name in pooled
-        }
+        wanted = {n: m for n, m in fitted.items() if i >= setup.warm_up or n in pooled}
+        margins = {n: m.select(keep) for n, m in margins_of(wanted, seen, origin - lag).items()}
         months = np.maximum(problem.row(origin - lag) + np.arange(-11, 1), 0)
         observed = outcomes(problem, np.array([problem.row(origin) + horizon]), keep)[0]
         quiet = None if waking is None else waking.chance(seen, origin - lag)[keep]
@@ -216,19 +231,29 @@ def _record(
     judge: PartJudge | None,
 ) -> Record:
     """Weights and calibration origin by origin, each from those already scored then; scores at once."""
-    pooled = tuple(setup.members or pooled_members(problem.target, problem.panel.measures))
+    compared, pooled = _called(setup.compared, setup.members, problem)
+    named = {**compared, **pooled}
+    members = (*named, "pool_uncalibrated", "pool")
     learner = Learner(len(pooled), horizon + setup.data_lag, setup.learns)
     values: list[dict[str, np.ndarray]] = []
     kept: list[tuple[_Forecast, np.ndarray, ScoredOrigin | None, tuple[np.ndarray, np.ndarray]]] = []
-    members: tuple[str, ...] = ()
     latest: Margins | None = None
     parts: list[Mapping[str, PartScore]] = []
     before: list[tuple[np.ndarray, np.ndarray]] = []
     drawn: list[np.ndarray] = []
-    for i, made in enumerate(_forecasts(setup, problem, horizon, pooled, shared)):
-        each = [made.margins[n] for n in pooled]
-        state = learner.now()
-        plain = mix(each, state.weights)
+    for i, made in enumerate(_forecasts(setup, problem, horizon, named, pooled, shared)):
+        each = [made.margins.get(n) for n in pooled]
+        there = np.array([m is not None for m in each])
+        if not there.any() and i < setup.warm_up and not setup.joint:
+            learner.add(None)
+            continue
+        if not there.any():
+            names = ", ".join(pooled)
+            raise ModelError(
+                f"{names} has no forecast from {made.origin}.", remedy="Add '...' to the members."
+            )
+        state = learner.now(there)
+        plain = mix([m for m in each if m is not None], state.weights[there])
         taught = scored_origin(each, plain, made.observed, state.best, made.quiet)
         learner.add(taught)
         if i < setup.warm_up and not setup.joint:
@@ -246,13 +271,15 @@ def _record(
             parts.append(
                 judge.scores(problem.target, pool, problem.row(made.origin), horizon, setup.data_lag)
             )
-        members = tuple(of)
-        values.append(
-            measure(stack(list(of.values())), made.observed, escalation_level(made.history), setup.draws)
-        )
+        scored = measure(stack(list(of.values())), made.observed, escalation_level(made.history), setup.draws)
+        values.append({k: _of_all(members, tuple(of), each_of) for k, each_of in scored.items()})
         latest = pool if seen.any() else latest
         kept.append((_without_margins(made), state.weights, taught, errors))
     origins = setup.origins[setup.warm_up :]
+    for name in members:
+        if all(np.isnan(v["mean"][members.index(name)]).all() for v in values):
+            what = f"the member '{name}' has no forecast from any origin of {origins[0]} to {origins[-1]}."
+            raise ModelError(what, f"horizon {horizon}", "Choose origins and horizons that it has.")
     table = pd.DataFrame(
         {
             "origin": [str(o) for o in origins for _ in pooled],
@@ -288,6 +315,15 @@ def _errors(origins: Sequence[pd.Period], each: Sequence[tuple[np.ndarray, np.nd
     return PastErrors(tuple(origins), *(np.stack([e[i] for e in each]) for i in (0, 1)))
 
 
+def _of_all(members: tuple[str, ...], there: tuple[str, ...], values: np.ndarray) -> np.ndarray:
+    """A measure (members there, regions) as one of all members; NaN for those without a forecast."""
+    if there == members:
+        return values
+    whole = np.full((len(members), *values.shape[1:]), np.nan)
+    whole[[members.index(name) for name in there]] = values
+    return whole
+
+
 def _without_margins(made: _Forecast) -> _Forecast:
     return replace(made, margins={}, quiet=None)
 
@@ -319,16 +355,17 @@ def score_board(record: Record, rng: np.random.Generator, pit: np.ndarray) -> pd
         Random numbers in 0..1 that randomise the transform, (origins, regions).
     """
     rows = []
-    seen = np.isfinite(record.observed)
-    scored = seen.any(axis=1)
+    observed = np.isfinite(record.observed)
 
-    def monthly(name: str) -> np.ndarray:
+    def monthly(name: str, seen: np.ndarray) -> np.ndarray:
+        scored = seen.any(axis=1)
         return np.asarray(np.nanmean(np.where(seen, record.of(name, "crps"), np.nan)[scored], axis=1))
 
     for name in record.members:
         if name == "pool_uncalibrated":
             continue
-        skill, low, high = block_bootstrap_skill(monthly(name), monthly(REFERENCE), rng)
+        seen = observed & np.isfinite(record.of(name, "crps"))
+        skill, low, high = block_bootstrap_skill(monthly(name, seen), monthly(REFERENCE, seen), rng)
         lower = record.of(name, "pit_low")
         transform = lower + pit * (record.of(name, "pit_high") - lower)
         covered = interval_coverage(transform[seen])

@@ -66,6 +66,14 @@ class CaseScores:
         """bool, (origins, regions): where an outcome was observed."""
         return np.asarray(np.isfinite(self.observed))
 
+    def seen_of(self, *members: str | None) -> np.ndarray:
+        """bool, (origins, regions): where an outcome was observed and all of these members had a forecast."""
+        found = self.seen
+        for member in members:
+            if member in self.members:
+                found = found & np.isfinite(self.of(str(member), "crps"))
+        return np.asarray(found)
+
     @property
     def months(self) -> tuple[pd.Period, ...]:
         """Target months, one per origin."""
@@ -78,20 +86,21 @@ class CaseScores:
 
     def mean(self, member: str, measure: str) -> float:
         """Mean of one measure over what was observed; NaN where nothing was."""
-        values = self.of(member, measure)[self.seen]
+        values = self.of(member, measure)[self.seen_of(member)]
         return float(values.mean()) if len(values) else float("nan")
 
     def questions(self, member: str) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
         """Each yes-no question: its name, the cases it is asked of, what happened, the probability given."""
+        seen = self.seen_of(member)
         for k in THRESHOLDS:
-            yield str(k), self.seen, self.observed >= k, self.of(member, f"p{k}")
-        yield "onset", self.onset, self.observed >= 1, self.of(member, "p1")
-        grown = self.seen & np.isfinite(self.escalation)
+            yield str(k), seen, self.observed >= k, self.of(member, f"p{k}")
+        yield "onset", self.onset & seen, self.observed >= 1, self.of(member, "p1")
+        grown = seen & np.isfinite(self.escalation)
         yield "escalation", grown, self.observed >= self.escalation, self.of(member, "p_escalation")
 
     def to_frame(self) -> pd.DataFrame:
-        """Long table, one row per member, origin and region that was observed."""
-        member, origin, region = np.nonzero(np.broadcast_to(self.seen, (len(self.members), *self.seen.shape)))
+        """Long table, one row per member, origin and region that was observed and forecast."""
+        member, origin, region = np.nonzero(np.stack([self.seen_of(m) for m in self.members]))
 
         def named(codes: np.ndarray, names: tuple[str, ...]) -> pd.Categorical[str]:
             return pd.Categorical.from_codes(codes.astype(np.int32), categories=pd.Index(names))
@@ -255,9 +264,11 @@ def score_record(record: Record, rng: np.random.Generator) -> CaseScores:
         "mean": record.values["mean"],
     }
     values = {name: np.where(seen, each, np.nan) for name, each in values.items()}
+    # A member without a forecast from an origin has no number there at all.
+    absent = np.logical_and.reduce([np.isnan(each).all(axis=2) for each in record.values.values()])
     for name, each in values.items():
-        wrong = np.isnan(each[:, seen]).any(axis=1) if name != "p_escalation" else np.zeros(1, bool)
-        if wrong.any():
+        wrong = (np.isnan(each) & seen & ~absent[..., None]).any(axis=(1, 2))
+        if wrong.any() and name != "p_escalation":
             where = f"{record.members[int(wrong.argmax())]}, horizon {record.horizon}"
             raise ModelError(
                 f"the {name} of a forecast is not a number.", where, "Report this: a model failed."

@@ -48,16 +48,21 @@ def pooled_rankings(scored: Sequence[CaseScores], rng: np.random.Generator) -> p
     tables = []
     for question in ("onset", "escalation"):
         pooled = {m: _pool(scored, m, question, months) for m in members}
-        asked = next(iter(pooled.values()))
         point = {m: float(average_precision(hit, p)[0]) for m, (hit, p, _) in pooled.items()}
         drawn = {m: average_precision(hit, p, blocks, at) for m, (hit, p, at) in pooled.items()}
         there = [m for m in BASELINES if m in members and np.isfinite(point[m])]
         best = max(there, key=lambda m: point[m]) if there else None
         for member in members:
-            gain = drawn[member] - (drawn[best] if best else np.nan)
+            asked, base, other = pooled[member], np.nan, np.nan
+            if best:
+                base, other = point[best], drawn[best]
+                if len(asked[0]) < len(pooled[best][0]):
+                    # A member that lacks some origins is compared on those it has.
+                    hit, p, at = _pool(scored, best, question, months, also=member)
+                    base, other = float(average_precision(hit, p)[0]), average_precision(hit, p, blocks, at)
+            gain = drawn[member] - other
             gain = gain[np.isfinite(gain)]
             low, high = np.quantile(gain, [0.025, 0.975]) if len(gain) else (np.nan, np.nan)
-            base = point[best] if best else np.nan
             tables.append(
                 {
                     "target": scored[0].target,
@@ -78,15 +83,20 @@ def pooled_rankings(scored: Sequence[CaseScores], rng: np.random.Generator) -> p
 
 
 def _pool(
-    scored: Sequence[CaseScores], member: str, question: str, months: Sequence[pd.Period]
+    scored: Sequence[CaseScores],
+    member: str,
+    question: str,
+    months: Sequence[pd.Period],
+    also: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One question over all horizons: what happened, the probability, the number of the target month."""
+    """One question over all horizons: what happened, the chance, the target month's number; cases of ``also``."""
     number = {month: i for i, month in enumerate(months)}
     found = []
     for s in scored:
         at = np.broadcast_to(np.array([number[m] for m in s.months])[:, None], s.observed.shape)
         for name, asked, happened, p in s.questions(member):
             if name == question:
+                asked = asked & s.seen_of(also)
                 found.append((happened[asked], p[asked], at[asked]))
     hit, p, at = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return hit, p, at
@@ -106,7 +116,8 @@ def coverage(scored: Sequence[CaseScores]) -> pd.DataFrame:
     for horizon, part in _by_horizon_and_pooled(scored):
         for member in part[0].members:
             pit, mean = (
-                np.concatenate([s.of(member, name)[s.seen] for s in part]) for name in ("pit", "mean")
+                np.concatenate([s.of(member, name)[s.seen_of(member)] for s in part])
+                for name in ("pit", "mean")
             )
             at = np.searchsorted(np.array(MEAN_EDGES[1:]), mean, side="right")
             for number, name in enumerate(("all", *MEAN_NAMES)):
@@ -165,7 +176,7 @@ def pit_table(scored: Sequence[CaseScores], bins: int = 10) -> pd.DataFrame:
     tables = []
     for horizon, part in _by_horizon_and_pooled(scored):
         for member in part[0].members:
-            pit = np.concatenate([s.of(member, "pit")[s.seen] for s in part])
+            pit = np.concatenate([s.of(member, "pit")[s.seen_of(member)] for s in part])
             tables.append(
                 pd.DataFrame(
                     {

@@ -171,22 +171,24 @@ def leaderboard(scored: Sequence[CaseScores], rng: np.random.Generator) -> pd.Da
     rows = []
     for s in scored:
         blocks = month_blocks(len(s.origins), rng)
-        best, months = best_baseline(s), int(s.seen.any(axis=1).sum())
+        best = best_baseline(s)
         rival = best_baseline(s, "ignorance", also=(RIVAL,))
         for member in s.members:
             skill = _skill(s, member, REFERENCE, "crps", blocks)
             against = _skill(s, member, best, "crps", blocks)
             sharp = _skill(s, member, rival, "ignorance", blocks)
+            seen = s.seen_of(member)
+            months = int(seen.any(axis=1).sum())
             rows.append(
                 {
                     "target": s.target,
                     "member": member,
                     "horizon": s.horizon,
-                    "cases": int(s.seen.sum()),
+                    "cases": int(seen.sum()),
                     "months": months,
                     **_means(s, member),
                     **_binary(s, member),
-                    **covered(s.of(member, "pit")[s.seen]),
+                    **covered(s.of(member, "pit")[seen]),
                     **dict(zip(("skill_vs_conflictology", "skill_low", "skill_high"), skill, strict=True)),
                     "best_baseline": best,
                     **dict(zip(("skill_vs_best", "best_low", "best_high"), against, strict=True)),
@@ -216,7 +218,8 @@ def _skill(
     """Skill and interval, over some of the cases; sums per month, so that a month counts by its cases."""
     if against not in scored.members:
         return float("nan"), float("nan"), float("nan")
-    keep = scored.seen if inside is None else scored.seen & inside
+    keep = scored.seen_of(member, against)
+    keep = keep if inside is None else keep & inside
     sums = [np.where(keep, scored.of(m, measure), 0.0).sum(axis=1) for m in (member, against)]
     return skill_from_blocks(sums[0], sums[1], blocks)
 
@@ -225,8 +228,9 @@ def _monthly_difference(scored: CaseScores, member: str, against: str | None) ->
     """Mean CRPS of the member less that of the other, by month; NaN where nothing was observed."""
     if against is None:
         return np.full(len(scored.origins), np.nan)
-    difference = np.where(scored.seen, scored.of(member, "crps") - scored.of(against, "crps"), 0.0)
-    cases = scored.seen.sum(axis=1)
+    seen = scored.seen_of(member, against)
+    difference = np.where(seen, scored.of(member, "crps") - scored.of(against, "crps"), 0.0)
+    cases = seen.sum(axis=1)
     mean = np.divide(difference.sum(axis=1), cases, out=np.full(len(cases), np.nan), where=cases > 0)
     return np.asarray(mean)
 
@@ -276,9 +280,11 @@ def splits(
         blocks = month_blocks(len(s.origins), rng)
         best = best_baseline(s)
         for split, part, inside in _parts(s, border):
-            cases = int((inside & s.seen).sum())
-            months = int((inside & s.seen).any(axis=1).sum())
-            for member in s.members if cases else ():
+            for member in s.members:
+                seen = inside & s.seen_of(member)
+                if not seen.any():
+                    continue
+                months = int(seen.any(axis=1).sum())
                 skill = _skill(s, member, REFERENCE, "crps", blocks, inside)
                 against = _skill(s, member, best, "crps", blocks, inside)
                 rows.append(
@@ -288,8 +294,8 @@ def splits(
                         "horizon": s.horizon,
                         "split": split,
                         "part": part,
-                        "cases": cases,
-                        "crps": float(s.of(member, "crps")[inside & s.seen].mean()),
+                        "cases": int(seen.sum()),
+                        "crps": float(s.of(member, "crps")[seen].mean()),
                         **dict(
                             zip(("skill_vs_conflictology", "skill_low", "skill_high"), skill, strict=True)
                         ),

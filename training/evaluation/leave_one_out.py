@@ -42,7 +42,7 @@ def leave_one_out(records: Sequence[Record], rng: np.random.Generator) -> pd.Dat
     for record in records:
         names = list(dict.fromkeys(record.weights["member"]))
         blocks = month_blocks(len(record.origins), rng)
-        cases = max(int(np.isfinite(record.observed).sum()), 1)
+        cases = max(int(np.isfinite(record.observed)[_complete(record)].sum()), 1)
         whole = _of_mixture(record, names, names)
         baselines = {b: _of_member(record, b).sum() / cases for b in BASELINES if b in record.members}
         nothing = float(_of_member(record, "zero").sum()) / cases if "zero" in record.members else np.nan
@@ -86,11 +86,20 @@ def _of_mixture(record: Record, names: Sequence[str], of: Sequence[str]) -> np.n
     It follows from the terms that weights are learned from (:func:`harmattan.training.pool.weights.pool_terms`).
     """
     w = np.array([name in of for name in names]) / len(of)
-    cases = np.isfinite(record.observed).sum(axis=1)
-    each = [0.0 if x is None else float(w @ x.error - w @ x.distance @ w / 2) for x in record.scored]
+    cases = np.isfinite(record.observed).sum(axis=1) * _complete(record)
+    scored = zip(record.scored, _complete(record), strict=True)
+    each = [
+        float(w @ x.error - w @ x.distance @ w / 2) if x and all_there else 0.0 for x, all_there in scored
+    ]
     return np.asarray(np.array(each) * cases)
 
 
 def _of_member(record: Record, name: str) -> np.ndarray:
     """Exact CRPS of a member, summed over the cases of each origin, (origins,)."""
-    return np.asarray(np.where(np.isfinite(record.observed), record.of(name, "crps_exact"), 0.0).sum(axis=1))
+    seen = np.isfinite(record.observed) & _complete(record)[:, None]
+    return np.asarray(np.where(seen, record.of(name, "crps_exact"), 0.0).sum(axis=1))
+
+
+def _complete(record: Record) -> np.ndarray:
+    """Origins from which every pooled member had a forecast, bool (origins,): only there can one be left out."""
+    return np.array([x is not None and bool(np.isfinite(x.error).all()) for x in record.scored])

@@ -8,13 +8,23 @@ if TYPE_CHECKING:
     from .base import Member, Problem
     from .baselines import Conflictology, NeighbourConflictology
     from .boosted import BoostedEndemicEpidemic
-    from .catalogue import BASELINES, RIVAL, check_names, fit_members, pooled_members
+    from .catalogue import BASELINES, RIVAL, check_names, fit_members, pooled_members, roster
     from .dispersion import LEVEL_FLOOR, size_at
     from .endemic_epidemic import EndemicEpidemic
     from .events_times_deaths import EventsTimesDeaths, as_events
     from .excitation import ACROSS, COUNTRY, DOMESTIC, OWN, border_shares, border_weights, exponential_means
     from .exponential_nb import ExponentialNB
     from .leaf_calibrated import LeafCalibrated
+    from .own import (
+        USUAL,
+        Guarded,
+        MemberLike,
+        OwnMember,
+        class_path,
+        classes_of,
+        name_of,
+        trusted_class,
+    )
     from .serialization import json_text, member_files, read_members
     from .smoothed_conflictology import SmoothedConflictology
 else:
@@ -28,25 +38,34 @@ __all__ = [
     "LEVEL_FLOOR",
     "OWN",
     "RIVAL",
+    "USUAL",
     "BoostedEndemicEpidemic",
     "Conflictology",
     "EndemicEpidemic",
     "EventsTimesDeaths",
     "ExponentialNB",
+    "Guarded",
     "LeafCalibrated",
     "Member",
+    "MemberLike",
     "NeighbourConflictology",
+    "OwnMember",
     "Problem",
     "SmoothedConflictology",
     "as_events",
     "border_shares",
     "border_weights",
     "check_names",
+    "class_path",
+    "classes_of",
     "exponential_means",
     "fit_members",
     "json_text",
     "member_files",
+    "name_of",
     "pooled_members",
     "read_members",
+    "roster",
     "size_at",
+    "trusted_class",
 ]

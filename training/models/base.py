@@ -13,11 +13,13 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from ...data.errors import ModelError, OriginError
+from ...data.frames import read_only
 from ...data.panel import Panel
 from ..margins import Margins
 
 if TYPE_CHECKING:
     from ...features.cube import FeatureCube
+    from ...features.recipe import Recipe
 
 
 #: Where a region was quiet for so many months and stayed so, only every fifth row is learned from, and counts five
@@ -50,7 +52,7 @@ class Problem:
     @cached_property
     def counts(self) -> np.ndarray:
         """Target counts, float64 (months, regions); zero where not observed, so mind :attr:`observed`."""
-        return np.asarray(np.nan_to_num(self.panel.target(self.target).astype(float)))
+        return read_only(np.nan_to_num(self.panel.target(self.target).astype(float)))
 
     @property
     def observed(self) -> np.ndarray:
@@ -65,6 +67,40 @@ class Problem:
     def row(self, month: pd.Period) -> int:
         """Row of a month."""
         return self.panel.position(month)
+
+    def until(self, month: pd.Period) -> Problem:
+        """The problem as it stood with ``month`` as its last: nothing later is in it. No number is copied.
+
+        Months of regions that are only learned from end there too.
+        """
+        views: dict[pd.Period, Problem] = self.__dict__.setdefault("_views", {})
+        if month not in views:
+            also = tuple(o.until(month) if o.panel.months[-1] > month else o for o in self.also)
+            views.clear()
+            views[month] = Problem(self.panel.until(month), self.cube.until(month), self.target, also)
+            views[month].__dict__["_whole"] = self.whole
+        return views[month]
+
+    @property
+    def whole(self) -> Problem:
+        """The problem that this one was cut from by :meth:`until`; itself where it was not."""
+        found: Problem = self.__dict__.get("_whole", self)
+        return found
+
+    def features(self, recipe: Recipe | None = None) -> FeatureCube:
+        """The cube of another recipe on the same panel, up to the same month; computed once for all targets."""
+        if recipe is None:
+            return self.cube
+        whole = self.whole
+        known: dict[str, FeatureCube] = whole.cube.__dict__.setdefault("_of_recipes", {})
+        key = recipe.digest()
+        if key not in known:
+            known[key] = recipe.build(whole.panel)
+        return known[key] if whole is self else known[key].until(self.panel.months[-1])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs: no views, and not what they were cut from."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_views", "_whole", "_last_sample")}
 
     def sample(self, origin: pd.Period, horizon: int, burn_in: int, thinned: bool = True) -> Sample:
         """Every pair of features and outcome known at ``origin``, here and in :attr:`also`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,6 +16,7 @@ from .events_times_deaths import EventsTimesDeaths
 from .exponential_nb import ExponentialNB
 from .leaf_calibrated import LeafCalibrated
 from .log_linear_nb import LogLinearNB
+from .own import USUAL, Guarded, MemberLike, name_of, registered_member, registered_names
 from .smoothed_conflictology import SmoothedConflictology
 
 #: What skill is measured against.
@@ -79,15 +80,51 @@ def check_names(names: Iterable[str], target: str) -> None:
             raise UsageError(
                 f"'{name}' forecasts deaths, not {target}.", remedy="Leave it out, or ask for deaths."
             )
-        if name not in known:
-            raise UsageError(f"there is no member '{name}'.", remedy=nearest(name, known))
+        if name not in known and name not in registered_names():
+            raise UsageError(
+                f"there is no member '{name}'.", remedy=nearest(name, (*known, *registered_names()))
+            )
+
+
+def roster(
+    members: Sequence[MemberLike] | None, target: str, measures: Container[str] = ("events",)
+) -> dict[str, MemberLike]:
+    """Members by name: the usual ones of a target where none are given, and in the place of ``...``.
+
+    Raises
+    ------
+    UsageError
+        A name that nobody has or two have, or something that is no member.
+
+    Examples
+    --------
+    >>> list(roster(["...", "zero"], "deaths"))
+    ['exponential_nb', 'events_times_deaths', 'conflictology_12', 'negative_binomial_12', 'zero']
+    """
+    usual = pooled_members(target, measures)
+    if members is None:
+        return dict(zip(usual, usual, strict=True))
+    if isinstance(members, str) or not members:
+        what = "no member is named." if not members else f"'{members}' is text, not a list of members."
+        raise UsageError(what, "members", "Leave it out for the usual ones, or give a list.")
+    found: dict[str, MemberLike] = {}
+    for member in members:
+        name = name_of(member)
+        for each in usual if name == USUAL else (name,):
+            if each in found:
+                raise UsageError(f"two members are called '{each}'.", "members", "Name each once.")
+            found[each] = each if name == USUAL else member
+        if not isinstance(member, str) and name in (*MEMBERS, *DEATHS_ONLY):
+            raise UsageError(f"'{name}' is a member of the package.", "members", "Give yours another name.")
+    check_names((name for name, member in found.items() if isinstance(member, str)), target)
+    return found
 
 
 def fit_members(
     problem: Problem,
     origin: pd.Period,
     horizon: int,
-    names: Iterable[str] = POOLED,
+    members: Iterable[MemberLike] = POOLED,
     shared: dict[Any, Member] | None = None,
 ) -> dict[str, Member]:
     """Fit members for one horizon; those that build on another share one fit of it.
@@ -96,8 +133,8 @@ def fit_members(
     ----------
     problem, origin, horizon
         See :class:`Member`.
-    names : iterable of str
-        Some of :data:`MEMBERS`.
+    members : iterable
+        Some of :data:`MEMBERS`, by name, and members that users bring.
     shared : dict, optional
         Fits that other targets of the same panel may use, by what they are; added to.
 
@@ -106,8 +143,9 @@ def fit_members(
     UsageError
         A name that is not in :data:`MEMBERS`, nor in :data:`DEATHS_ONLY` where deaths are forecast.
     """
-    names = list(dict.fromkeys(names))
-    check_names(names, problem.target)
+    given = {name_of(m): m for m in members}
+    names = list(given)
+    check_names((n for n, m in given.items() if isinstance(m, str)), problem.target)
     base, boosted = EndemicEpidemic(), BoostedEndemicEpidemic()
     if {"endemic_epidemic", "boosted", "leaf_calibrated"} & set(names):
         base.fit(problem, origin, horizon)
@@ -133,8 +171,14 @@ def fit_members(
         "boosted": boosted,
         "leaf_calibrated": LeafCalibrated(boosted),
     }
+    made |= {n: _guarded(n, m) for n, m in given.items() if n not in made}
     fitted = (base, boosted)
     return {
         n: made[n] if any(made[n] is f for f in fitted) else made[n].fit(problem, origin, horizon)
         for n in names
     }
+
+
+def _guarded(name: str, member: MemberLike) -> Guarded:
+    """A member that a user or another package brings, under its name."""
+    return Guarded(registered_member(name) if isinstance(member, str) else member, name)

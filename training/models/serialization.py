@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ...data.errors import ModelError
@@ -15,6 +15,7 @@ from .events_times_deaths import EventsTimesDeaths
 from .exponential_nb import ExponentialNB
 from .leaf_calibrated import LeafCalibrated
 from .log_linear_nb import LogLinearNB
+from .own import Guarded
 from .smoothed_conflictology import SmoothedConflictology
 
 #: Members that are whole with their JSON alone.
@@ -55,7 +56,7 @@ def member_files(members: Mapping[str, Member]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        ``NAME.json``, and ``NAME.trees.txt`` of those that hold trees.
+        ``NAME.json``, and ``NAME.trees.txt`` of those that hold trees; members that users bring have a folder each.
     """
     files = {}
     every = dict(members)
@@ -63,24 +64,30 @@ def member_files(members: Mapping[str, Member]) -> dict[str, str]:
         if isinstance(member, LeafCalibrated):
             every.setdefault("boosted", member.boosted_)
     for name, member in every.items():
+        if isinstance(member, Guarded):
+            files |= {f"{name}/{file}": text for file, text in member.to_files().items()}
+            continue
         files[f"{name}.json"] = json_text(member.to_json())
         if isinstance(member, (BoostedEndemicEpidemic, EventsTimesDeaths)):
             files[f"{name}.trees.txt"] = member.to_text()
     return files
 
 
-def read_members(names: tuple[str, ...], files: Mapping[str, str]) -> dict[str, Member]:
-    """The members that :func:`member_files` wrote.
+def read_members(
+    names: tuple[str, ...], files: Mapping[str, str], trusted: Collection[str] = ()
+) -> dict[str, Member]:
+    """The members that :func:`member_files` wrote; classes that users bring are imported only where trusted.
 
     Raises
     ------
     ModelError
-        A file that is missing or cannot be read, or a member that this version does not know.
+        A file that is missing or cannot be read, a member that this version does not know, or a class that nobody
+        declared.
     """
     found: dict[str, Member] = {}
     for name in names:
         try:
-            found[name] = _member(name, files, found)
+            found[name] = _member(name, files, found, trusted)
         except KeyError as missing:
             raise ModelError(
                 f"the stored model lacks {missing}.", name, "Fetch the model again, or train it again."
@@ -90,7 +97,12 @@ def read_members(names: tuple[str, ...], files: Mapping[str, str]) -> dict[str, 
     return found
 
 
-def _member(name: str, files: Mapping[str, str], found: Mapping[str, Member]) -> Member:
+def _member(
+    name: str, files: Mapping[str, str], found: Mapping[str, Member], trusted: Collection[str] = ()
+) -> Member:
+    if f"{name}/member.json" in files:
+        mine = {k.removeprefix(f"{name}/"): v for k, v in files.items() if k.startswith(f"{name}/")}
+        return Guarded.from_files(name, mine, trusted)
     if name == "leaf_calibrated":
         boosted = found.get("boosted") or _member("boosted", files, found)
         assert isinstance(boosted, BoostedEndemicEpidemic)

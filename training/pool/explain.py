@@ -60,7 +60,8 @@ def explain_pool(
     """
     predicted = pool.margins(problem, origin) if margins is None else margins
     total = {family: np.zeros(problem.panel.shape[1]) for family in FAMILIES}
-    for name, weight in pool.shares.items():
+    # A member without a forecast for this origin has no part in it.
+    for name, weight in ((n, w) for n, w in pool.shares.items() if n in predicted):
         for family, part in explain_member(pool.members[name], problem, origin, predicted[name].mean).items():
             total[family] += weight * part
     # What follows the mixture moves every count of a region alike, so each part by the same factor; where no member

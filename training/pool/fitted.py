@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ...data.errors import ModelError
 from ..calibration import PitMap
 from ..margins import Margins, mix
 from ..models.base import Member, Problem
-from ..models.catalogue import fit_members, pooled_members
+from ..models.catalogue import fit_members, roster
+from ..models.own import Guarded, MemberLike
 from ..models.serialization import json_text, member_files, read_members
 from .learning import LearnedPool, finished
 from .quiet import HISTORY_ALONE, QuietChance, QuietStack, fit_quiet_chance
@@ -47,10 +49,21 @@ class FittedPool:
     stack: QuietStack = HISTORY_ALONE
 
     def margins(self, problem: Problem, origin: pd.Period) -> dict[str, Margins]:
-        """Margins of every member and of the pool, (regions,) each."""
-        each = {name: m.margins(problem, origin) for name, m in self.members.items()}
-        weights = self.shares
-        pool = mix([each[n] for n in weights], np.array(list(weights.values())))
+        """Margins of every member and of the pool, (regions,) each.
+
+        A member that has no forecast for this origin is left out; the others share its weight.
+        """
+        each = margins_of(self.members, problem, origin)
+        if not each:
+            what = f"{', '.join(self.members)} has no forecast from {origin}."
+            raise ModelError(what, remedy="Add a member that has one.")
+        weights = {name: weight for name, weight in self.shares.items() if name in each}
+        if not sum(weights.values()) > 0:
+            weights = dict.fromkeys(each, 1.0)
+        share = np.array(list(weights.values()))
+        if len(each) < len(self.members):
+            share = share / share.sum()
+        pool = mix([each[n] for n in weights], share)
         history = None if self.quiet is None else self.quiet.chance(problem, origin)
         return {**each, "pool": finished(pool, self.calibration, self.stack, history)}
 
@@ -73,18 +86,27 @@ class FittedPool:
         return {"pool.json": json_text(about), **member_files(self.members)}
 
     @classmethod
-    def from_files(cls, files: Mapping[str, str]) -> FittedPool:
-        """What :meth:`to_files` wrote; a :class:`ModelError` where something is missing."""
+    def from_files(cls, files: Mapping[str, str], trusted: Collection[str] = ()) -> FittedPool:
+        """What :meth:`to_files` wrote; a :class:`ModelError` where something is missing or not to be trusted."""
         about = json.loads(files["pool.json"])
         shape, quiet = about["calibration"], about.get("quiet")
         return cls(
             int(about["horizon"]),
-            read_members(tuple(about["members"]), files),
+            read_members(tuple(about["members"]), files, trusted),
             {str(name): float(weight) for name, weight in about["weights"]},
             None if shape is None else PitMap.from_json(shape),
             None if quiet is None else QuietChance.from_json(quiet),
             QuietStack(**about.get("stack", {})),
         )
+
+
+def margins_of(members: Mapping[str, Member], problem: Problem, origin: pd.Period) -> dict[str, Margins]:
+    """What fitted members forecast, (regions,) each; those that have nothing for this origin are left out."""
+    every = {
+        name: m.forecast(problem, origin) if isinstance(m, Guarded) else m.margins(problem, origin)
+        for name, m in members.items()
+    }
+    return {name: margins for name, margins in every.items() if margins is not None}
 
 
 def with_learned_weights(files: Mapping[str, str], learned: LearnedPool) -> dict[str, str]:
@@ -100,11 +122,11 @@ def fit_pool(
     problem: Problem,
     origin: pd.Period,
     horizon: int,
-    members: Iterable[str] | None = None,
+    members: Sequence[MemberLike] | None = None,
     shared: dict[Any, Member] | None = None,
 ) -> FittedPool:
-    """Fit what the pool is made of, or the named members; equal weights, until a back-test has learned better ones."""
-    names = tuple(members or pooled_members(problem.target, problem.panel.measures))
+    """Fit what the pool is made of, or the given members; equal weights, until a back-test has learned better ones."""
+    given = roster(members, problem.target, problem.panel.measures)
     # One member alone is no pool but a stand-in, and speaks for itself.
-    quiet = fit_quiet_chance(problem, origin, horizon) if len(names) > 1 else None
-    return FittedPool(horizon, fit_members(problem, origin, horizon, names, shared), quiet=quiet)
+    quiet = fit_quiet_chance(problem, origin, horizon) if len(given) > 1 else None
+    return FittedPool(horizon, fit_members(problem, origin, horizon, given.values(), shared), quiet=quiet)

@@ -97,7 +97,7 @@ def finished(
 
 
 def scored_origin(
-    members: Sequence[Margins],
+    members: Sequence[Margins | None],
     pool: Margins,
     observed: np.ndarray,
     best: np.ndarray,
@@ -107,8 +107,8 @@ def scored_origin(
 
     Parameters
     ----------
-    members : sequence of Margins
-        (regions,) each.
+    members : sequence of Margins or None
+        (regions,) each; None where a member had no forecast from this origin.
     pool : Margins
         The uncalibrated pool that was forecast then, (regions,).
     observed : numpy.ndarray
@@ -123,8 +123,14 @@ def scored_origin(
         return None
     counts = np.where(seen, observed, 0).astype(np.int64)
     lower, upper = pool.pit(counts, np.zeros(len(counts))), pool.pit(counts, np.ones(len(counts)))
-    error, distance = pool_terms(members, observed, seen)
-    trials = trial_scores(best, error, distance)
+    there = np.array([m is not None for m in members])
+    error, distance = pool_terms([m for m in members if m is not None], observed, seen)
+    trials = trial_scores(best[there], error, distance)
+    if not there.all():
+        known, error = error, np.full(len(members), np.nan)
+        error[there] = known
+        pairs, distance = distance, np.full((len(members), len(members)), np.nan)
+        distance[np.ix_(there, there)] = pairs
     quiet = np.empty((0, 3))
     if history is not None:
         some = seen & np.isfinite(history)
@@ -158,35 +164,64 @@ class Learner:
         self.members, self.wait, self.learns = members, wait, learns
         self.scored: list[ScoredOrigin | None] = []
 
-    def now(self) -> PoolState:
-        """Weights and calibration of the next origin."""
+    def now(self, there: np.ndarray | None = None) -> PoolState:
+        """Weights and calibration of the next origin, given which members have a forecast, bool (members,)."""
         known = self.scored[: max(len(self.scored) - self.wait + 1, 0)] if self.learns else []
-        return learn([x for x in known if x is not None], self.members)
+        return learn([x for x in known if x is not None], self.members, there)
 
     def add(self, origin: ScoredOrigin | None) -> None:
         """What the next origin teaches, once its outcome is known."""
         self.scored.append(origin)
 
 
-def learn(scored_origins: Sequence[ScoredOrigin], members: int) -> PoolState:
-    """Weights and calibration from all scored origins, in order; equal weights and no calibration from too few."""
+def learn(scored_origins: Sequence[ScoredOrigin], members: int, there: np.ndarray | None = None) -> PoolState:
+    """Weights and calibration from all scored origins, in order; equal weights and no calibration from too few.
+
+    ``there`` says which members have a forecast, bool (members,); the others get no weight. One that was scored at too
+    few origins gets none either; weights are learned on the origins that all the rest have.
+    """
+    there = np.ones(members, dtype=bool) if there is None else there
     if len(scored_origins) < FEWEST:
-        equal = np.full(members, 1 / members)
+        equal = there / there.sum()
         return PoolState(equal, equal)
-    share = 0.5 ** (np.arange(len(scored_origins))[::-1] / HALF_LIFE)
-    share /= share.sum()
-    best = best_weights(
-        np.einsum("o,om->m", share, np.stack([x.error for x in scored_origins])),
-        np.einsum("o,omn->mn", share, np.stack([x.distance for x in scored_origins])),
-    )
-    pull = choose_shrinkage(np.stack([x.trials for x in scored_origins]))
+    known = np.stack([np.isfinite(x.error) for x in scored_origins])
+    of = _learnable(known, there)
+    ages = np.arange(len(scored_origins))[::-1]
+    at = np.flatnonzero(known[:, of].all(axis=1))
+    if len(at) < FEWEST:
+        best = weights = there / there.sum()
+    else:
+        share = 0.5 ** (ages[at] / HALF_LIFE)
+        share /= share.sum()
+        error = np.einsum("o,om->m", share, np.stack([scored_origins[i].error[of] for i in at]))
+        pairs = np.ix_(of, of)
+        distance = np.einsum("o,omn->mn", share, np.stack([scored_origins[i].distance[pairs] for i in at]))
+        best, weights = np.zeros(members), np.zeros(members)
+        best[of] = best_weights(error, distance)
+        weights[of] = shrunk(best[of], choose_shrinkage(np.stack([scored_origins[i].trials for i in at])))
     lower, upper, mean = (
         np.concatenate([getattr(x, k) for x in scored_origins]) for k in ("lower", "upper", "mean")
     )
     cases = np.concatenate([x.quiet for x in scored_origins])
-    age = np.repeat(np.arange(len(scored_origins))[::-1], [len(x.quiet) for x in scored_origins])
+    age = np.repeat(ages, [len(x.quiet) for x in scored_origins])
     stack = learn_stack(cases[:, 0], cases[:, 1], cases[:, 2] > 0, age)
-    return PoolState(best, shrunk(best, pull), fit_pit_map(lower, upper, mean), stack)
+    return PoolState(best, weights, fit_pit_map(lower, upper, mean), stack)
+
+
+def _learnable(known: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """The members, by position, that weights are learned for: those there that share enough of the origins.
+
+    ``known`` says which were scored at which origin, bool (origins, members). Those that were scored least are left
+    out until the rest have enough origins in common.
+    """
+    of = np.flatnonzero(there)
+    while len(of) > 1 and known[:, of].all(axis=1).sum() < FEWEST:
+        often = known[:, of].sum(axis=0)
+        fewest = often == often.min()
+        if fewest.all():
+            break
+        of = of[~fewest]
+    return of
 
 
 def learn_pool(record: Record) -> LearnedPool:

@@ -1,0 +1,14 @@
+"""What users make members of: any scikit-learn regressor, and any table of forecasts."""
+
+from typing import TYPE_CHECKING
+
+from ...data.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .regressor import Regressor
+else:
+    __getattr__, __dir__ = lazy_names(__name__)
+
+__all__ = [
+    "Regressor",
+]

@@ -247,7 +247,7 @@ def test_estimators_that_cannot_forecast_counts_say_so(estimator: object, words:
     gone = np.ones((120, 8), dtype=bool)
     gone[30:40, 2] = isinstance(estimator, LinearRegression)
     made = problem_of(ladder_panel(1, 120, gone))
-    recipe = Recipe([Lag(0), Sum(12)]).add(
+    recipe = Recipe([Lag(0), Lag(1), Sum(12)]).add(
         "wave", lambda p: np.sin(np.cumsum(p.measure("events", fill=0), axis=0))
     )
     mine = Regressor(estimator, features=recipe, size=1.0)

@@ -53,7 +53,8 @@ def pooled_rankings(scored: Sequence[CaseScores], rng: np.random.Generator) -> p
         there = [m for m in BASELINES if m in members and np.isfinite(point[m])]
         best = max(there, key=lambda m: point[m]) if there else None
         for member in members:
-            asked, base, other = pooled[member], np.nan, np.nan
+            asked = pooled[member]
+            base, other = float("nan"), np.full(1, np.nan)
             if best:
                 base, other = point[best], drawn[best]
                 if len(asked[0]) < len(pooled[best][0]):

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .base import Member, Problem
+    from .base import Member, Problem, Sample
     from .baselines import Conflictology, NeighbourConflictology
     from .boosted import BoostedEndemicEpidemic
     from .catalogue import BASELINES, RIVAL, check_names, fit_members, pooled_members, roster
-    from .dispersion import LEVEL_FLOOR, size_at
+    from .dispersion import LEVEL_FLOOR, SizeLaw, fit_size, size_at
     from .endemic_epidemic import EndemicEpidemic
     from .events_times_deaths import EventsTimesDeaths, as_events
     from .excitation import ACROSS, COUNTRY, DOMESTIC, OWN, border_shares, border_weights, exponential_means
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from .serialization import json_text, member_files, read_members
     from .smoothed_conflictology import SmoothedConflictology
+    from .support import supported
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -51,6 +52,8 @@ __all__ = [
     "NeighbourConflictology",
     "OwnMember",
     "Problem",
+    "Sample",
+    "SizeLaw",
     "SmoothedConflictology",
     "as_events",
     "border_shares",
@@ -60,6 +63,7 @@ __all__ = [
     "classes_of",
     "exponential_means",
     "fit_members",
+    "fit_size",
     "json_text",
     "member_files",
     "name_of",
@@ -67,5 +71,6 @@ __all__ = [
     "read_members",
     "roster",
     "size_at",
+    "supported",
     "trusted_class",
 ]

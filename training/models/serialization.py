@@ -58,7 +58,7 @@ def member_files(members: Mapping[str, Member]) -> dict[str, str]:
     dict of str to str
         ``NAME.json``, and ``NAME.trees.txt`` of those that hold trees; members that users bring have a folder each.
     """
-    files = {}
+    files: dict[str, str] = {}
     every = dict(members)
     for member in members.values():
         if isinstance(member, LeafCalibrated):

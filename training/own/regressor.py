@@ -305,4 +305,4 @@ def _name_of(estimator: Any) -> str:
     last = estimator
     while hasattr(last, "steps") and last.steps:
         last = last.steps[-1][1]
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(last).__name__).lower()[:40]
+    return str(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(last).__name__).lower()[:40])

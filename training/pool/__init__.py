@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .coherence import coherent_deaths, shares_without_deaths
     from .dependence import Template, fit_template, normal_scores
     from .explain import explain_pool
-    from .fitted import FittedPool, fit_pool, with_learned_weights
+    from .fitted import FittedPool, fit_pool, margins_of, with_learned_weights
     from .learning import LearnedPool, Learner, finished, learn_pool, scored_origin
     from .quiet import fit_quiet_chance, with_chance
 else:
@@ -26,6 +26,7 @@ __all__ = [
     "fit_quiet_chance",
     "fit_template",
     "learn_pool",
+    "margins_of",
     "normal_scores",
     "scored_origin",
     "shares_without_deaths",

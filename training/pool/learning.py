@@ -188,17 +188,18 @@ def learn(scored_origins: Sequence[ScoredOrigin], members: int, there: np.ndarra
     of = _learnable(known, there)
     ages = np.arange(len(scored_origins))[::-1]
     at = np.flatnonzero(known[:, of].all(axis=1))
+    shared = [scored_origins[int(i)] for i in at]
     if len(at) < FEWEST:
         best = weights = there / there.sum()
     else:
-        share = 0.5 ** (ages[at] / HALF_LIFE)
+        share: np.ndarray = 0.5 ** (ages[at] / HALF_LIFE)
         share /= share.sum()
-        error = np.einsum("o,om->m", share, np.stack([scored_origins[i].error[of] for i in at]))
+        error = np.einsum("o,om->m", share, np.stack([x.error[of] for x in shared]))
         pairs = np.ix_(of, of)
-        distance = np.einsum("o,omn->mn", share, np.stack([scored_origins[i].distance[pairs] for i in at]))
+        distance = np.einsum("o,omn->mn", share, np.stack([x.distance[pairs] for x in shared]))
         best, weights = np.zeros(members), np.zeros(members)
         best[of] = best_weights(error, distance)
-        weights[of] = shrunk(best[of], choose_shrinkage(np.stack([scored_origins[i].trials for i in at])))
+        weights[of] = shrunk(best[of], choose_shrinkage(np.stack([x.trials for x in shared])))
     lower, upper, mean = (
         np.concatenate([getattr(x, k) for x in scored_origins]) for k in ("lower", "upper", "mean")
     )

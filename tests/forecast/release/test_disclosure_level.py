@@ -56,6 +56,7 @@ def test_the_shipped_regions_are_a_first_level() -> None:
     assert not looks_finer(load_snapshot().regions).any()
 
 
+@pytest.mark.slow
 def test_fifteen_countries_first_levels_are_none_finer(real_data: Path) -> None:
     assert not looks_finer(Regions.read(real_data / "regions" / "admin1_west_africa.geojson")).any()
 
@@ -64,7 +65,7 @@ def test_grid_cells_under_any_name_are_finer() -> None:
     assert looks_finer(priogrid(load_snapshot().regions.select(["TGO"]))).all()
 
 
-@pytest.mark.parametrize("country", ["MLI", "BFA", "SEN", "NER", "TGO"])
+@pytest.mark.parametrize("country", ["MLI", "TGO"])
 def test_first_level_regions_cut_in_four_are_finer_whatever_they_are_called(country: str) -> None:
     whole = load_snapshot().regions.select([country])
     assert looks_finer(regions_of(quarters(whole), "ZZZ")).all()

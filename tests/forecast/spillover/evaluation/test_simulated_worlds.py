@@ -110,6 +110,7 @@ def test_the_record_of_past_origins_sees_no_future() -> None:
     assert set(tables["gain"].measure) == {"crps", "average precision of onsets"}
 
 
+@pytest.mark.slow
 def test_a_useless_term_gains_nothing() -> None:
     rng = np.random.default_rng(1)
     rows = np.repeat(np.arange(30), 4)

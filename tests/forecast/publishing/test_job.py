@@ -111,6 +111,7 @@ def test_a_new_month_moves_latest_and_a_revision_says_why(publish: Publish, worl
     assert (earlier["latest"], earlier["why_not_latest"]) == (f"{NEW}_r2", f"{NEW}_r2 is newer")
 
 
+@pytest.mark.slow
 def test_what_a_killed_job_left_is_removed_though_nothing_is_new(publish: Publish, world: Path) -> None:
     publish("old")
     (world / "out" / ".tmp-status.json-4711").write_text("{", encoding="utf-8")
@@ -139,6 +140,7 @@ def test_stale_data_are_refused_and_remembered(publish: Publish, world: Path) ->
     assert json.loads((world / "told.json").read_text(encoding="utf-8"))["event"] == "refused"
 
 
+@pytest.mark.slow
 def test_counts_that_have_gone_are_not_published_unless_accepted(publish: Publish, world: Path) -> None:
     publish("old")
     panel = Panel.read_parquet(world / "new" / "counts.parquet")
@@ -297,6 +299,7 @@ def change_scores(folder: Path, **values: float) -> None:
     TrainedModel(trained.card, {**trained.files, "scores.json": text}).write(folder)
 
 
+@pytest.mark.slow
 def test_intervals_out_of_band_are_held_back(publish: Publish, world: Path) -> None:
     publish("old")
     change_scores(world / "model", cases=500, coverage_90=0.6)

@@ -24,7 +24,7 @@ _REMEDIES = {
     "not_a_month": "Give months by their English name, or periods of one month.",
     "not_a_year": "Give a year of four digits.",
     "not_yes_or_no": "Write true or false.",
-    "too_large": "No count is exact beyond 2^53: check the row at its source.",
+    "too_large": "No count is exact from 2^53 on: check the row at its source.",
     "two_ways": "It can be read in two ways: write plain digits without separators of thousands.",
     "unknown_value": "Use one of the values that the source documents.",
 }
@@ -124,7 +124,8 @@ def number(
     else:
         problems.add(found < low, values, "out_of_range")
     problems.add((found > high) & ~np.isinf(found), values, "out_of_range")
-    problems.add(found.abs() > LARGEST, values, "too_large")
+    # What is one more would be read as this.
+    problems.add(found.abs() >= LARGEST, values, "too_large")
     if whole:
         problems.add((found % 1 != 0) & found.notna() & ~np.isinf(found), values, "not_whole")
     return found

@@ -306,7 +306,7 @@ class Panel:
         source, where : str
             What the numbers come from, and the file to name in errors.
         fractions : bool
-            Events may be fractions, as where months are spread by days; else they are whole.
+            Counts of events and deaths may be fractions, as where months are spread by days; else they are whole.
         decimal_comma : bool
             Texts write 1,5 for one and a half.
 

@@ -34,7 +34,7 @@ def arrays_of(
     where : str
         The file or table to name in errors.
     fractions : bool
-        Events may be fractions: the package's own tables, with months spread by days.
+        Counts may be fractions: the package's own tables, with months spread by days.
     decimal_comma : bool
         Texts write 1,5 for one and a half.
 
@@ -116,7 +116,7 @@ def _measures(
         if not is_count and (name.lower() in _PLACES or not _holds_counts(frame[name])):
             unused.append(name)
             continue
-        whole = not fractions and name.startswith(("events", "late_events"))
+        whole = not fractions and is_count
         values = number(frame[name], problems, low=0, whole=whole, nullable=True, decimal_comma=decimal_comma)
         measures[name] = values.to_numpy(np.float64)
     return measures, unused

@@ -244,3 +244,22 @@ def test_a_panel_hands_out_arrays_that_cannot_be_written_to() -> None:
     for values in (panel.measure("events"), panel.observed, panel.measures["events"]):
         with pytest.raises(ValueError, match="read-only"):
             values[0] = 0
+
+
+@DOORS
+@pytest.mark.parametrize("target", ["events", "deaths_best"])
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(-1.0, "negative"), (1.5, "not_whole"), (np.inf, "not_a_number"), (2.0**53, "too_large")],
+)
+def test_a_count_that_is_none_is_refused_by_name(
+    door: str, target: str, count: float, words: str, tmp_path: Path
+) -> None:
+    frame = table(["2022-01", "2022-02"]).drop(columns="events").assign(**{target: [3.0, count]})
+    with pytest.raises(SchemaError, match=f"(?s)row.*breaks the rule {words}"):
+        through(door, frame, tmp_path)
+
+
+def test_the_largest_count_that_a_float_holds_is_kept() -> None:
+    frame = table(["2022-01", "2022-02"]).assign(events=[0, 2**53 - 1])
+    assert int(Panel.from_frame(frame).measure("events").max()) == 2**53 - 1

@@ -117,13 +117,14 @@ def _lines(found: WatchList, lists: pd.DataFrame, onsets: pd.DataFrame) -> Itera
 
 
 def _evaluate(settings: Settings, unseal: bool, out: Path | None, output: Output) -> None:
-    from ..watch import LAST_OPEN, evaluate, fits_of
+    from ..watch import LAST_OPEN, evaluate, fits_of, lists_page
 
     with output.bar() as progress:
         fits = fits_of(settings, last=None if unseal else LAST_OPEN)
         first = max(fits.history.months[0] + 132, fits.history.months[-1] - 83)
         found = evaluate(fits, first, seed=settings.seed, progress=progress)
-    files = [] if out is None else write_texts(_texts({f"{n}.csv": t for n, t in found.tables.items()}), out)
+    texts = _texts({f"{n}.csv": t for n, t in found.tables.items()})
+    files = [] if out is None else write_texts({**texts, "lists.md": lists_page(found.record)}, out)
     document = {
         "first_target": str(first),
         "last_target": str(fits.history.months[-1]),
@@ -131,26 +132,24 @@ def _evaluate(settings: Settings, unseal: bool, out: Path | None, output: Output
         "files": files,
         **{name: records(table, 6) for name, table in found.tables.items()},
     }
-    output.show(document, _score_lines(found.scores, document), indent=1)
+    output.show(document, _score_lines(found.tables, document), indent=1)
 
 
-def _score_lines(scores: pd.DataFrame, document: dict[str, object]) -> Iterator[str]:
+def _score_lines(tables: dict[str, pd.DataFrame], document: dict[str, object]) -> Iterator[str]:
     opened = " (the vault was opened)" if document["unsealed"] else ""
     yield f"Targets {document['first_target']} to {document['last_target']}{opened}."
-    shown = [
-        "of",
-        "group",
-        "data_lag",
-        "months",
-        "forecast",
-        "cases",
-        "happened",
-        "auc",
-        "ap",
-        "log_skill",
-        "ratio",
-    ]
-    yield scores[shown].to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="")
+    columns = ["of", "group", "kind", "data_lag", "months", "forecast", "cases", "happened"]
+    columns += ["auc", "ap", "log_skill", "ratio"]
+    shown = {
+        "Scores": tables["scores"][columns],
+        "First entries at borders, by quarter": tables["quarters"],
+        "Hits of lists": tables["lists"],
+        "Said and came, by class": tables["classes"],
+        "Expected and came, by year": tables["years"],
+    }
+    for title, table in shown.items():
+        yield f"\n{title}:"
+        yield table.to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="")
 
 
 def _texts(tables: dict[str, pd.DataFrame]) -> dict[str, str]:

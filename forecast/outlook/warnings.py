@@ -208,20 +208,24 @@ def _beginning(watch: Mapping[str, pd.DataFrame], regions: pd.DataFrame) -> Rows
     """The likeliest entries of a group and the likeliest onsets, in turn."""
     place = {str(row.location): row for row in rows_of(regions)}
     record = watch.get("watch_record.csv", pd.DataFrame())
-    known = record[record["p_6"].notna()] if len(record) else record
-    listed = known[known["listed"].astype(str) == "True"] if len(known) else known
-    cases = (len(listed), int((listed["entered"].astype(str) == "True").sum())) if len(listed) else (0, 0)
+
+    def past(of: str) -> tuple[int, int]:
+        here = (
+            record[(record["of"] == of) & (record["listed"].astype(str) == "True")] if len(record) else record
+        )
+        return len(here), int((here["entered"].astype(str) == "True").sum()) if len(here) else 0
+
     entries = watch.get("watchlist.csv", pd.DataFrame())
     onsets = watch.get("onsets.csv", pd.DataFrame())
 
     def of(
-        table: pd.DataFrame, past: tuple[int, int], usual: Callable[[Any], float]
+        table: pd.DataFrame, cases: tuple[int, int], usual: Callable[[Any], float]
     ) -> Iterable[dict[str, Any]]:
         for row in rows_of(table):
             if row.region_id in place and row.p_6 > usual(row):
                 yield _shared(
                     place[row.region_id],
-                    past,
+                    cases,
                     float(row.p_6),
                     group=getattr(row, "group", ""),
                     away_months=row.months_quiet,
@@ -234,11 +238,11 @@ def _beginning(watch: Mapping[str, pd.DataFrame], regions: pd.DataFrame) -> Rows
         known = entries[(entries["group"] != "any") & entries["p_6"].notna()]
         mean = known.groupby("group")["p_6"].mean()
         known = known.sort_values(["p_6", "region_id"], ascending=[False, True])
-        both.append(list(of(known, cases, lambda row: float(mean[row.group]))))
+        both.append(list(of(known, past("entry"), lambda row: float(mean[row.group]))))
     if len(onsets):
         mean_onset = float(onsets["p_6"].mean())
         ordered = onsets.sort_values(["p_6", "region_id"], ascending=[False, True])
-        both.append(list(of(ordered, (0, 0), lambda row: mean_onset)))
+        both.append(list(of(ordered, past("onset"), lambda row: mean_onset)))
     longest = max(map(len, both), default=0)
     return [rows[i] for i in range(longest) for rows in both if i < len(rows)]
 

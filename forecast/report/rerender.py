@@ -45,7 +45,7 @@ OPTIONAL |= {"part_scores": "part_scores.csv", "actors": "actors.csv", "facts": 
 ROUTES = "spillover_routes.csv"
 #: Columns that hold text even where every cell looks like a number.
 TEXT = {"region_id", "source_country", "target_region", "target_country", "blind_towards", "statement"}
-TEXT |= {"source_region", "grade", "group", "country", "main_source_region", "record", "first_month"}
+TEXT |= {"source_region", "grade", "group", "country", "main_source_region", "record", "first_month", "of"}
 TEXT |= {"place", "text", "label"}
 #: Columns in which NA is a code, never a missing value.
 CODES = ("region_id", "source_country", "source_region", "target_region", "target_country", "name")
@@ -86,7 +86,9 @@ def read_result(folder: Path) -> ForecastResult:
         )
     panel = replace(past.history, source=str(about["source"]))
     fields: dict[str, Any] = {field: _table(folder / name) for field, name in TABLES.items()}
-    fields["watch"] = {name: _table(folder / name) for name in WATCH if (folder / name).is_file()}
+    watch = fields["watch"] = {name: _table(folder / name) for name in WATCH if (folder / name).is_file()}
+    if "of" not in watch.get(WATCH[-1], {"of"}):  # the records of earlier versions have only entries
+        watch[WATCH[-1]] = watch[WATCH[-1]].assign(of="entry")
     optional = {field: folder / name for field, name in OPTIONAL.items()}
     fields |= {field: _table(path) for field, path in optional.items() if path.is_file()}
     fields["pairs"] = current_names(fields["pairs"])

@@ -6,7 +6,7 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .evaluation import LAST_OPEN, Evaluated, evaluate
-    from .record import RECORD_COLUMNS, record_table
+    from .record import RECORD_COLUMNS, lists_page, record_table
     from .run import OnsetsAhead, WatchList, fit_watch, fits_of, list_of, run_watch, served_fits, watch_list
     from .tables import ONSET_COLUMNS, WATCHLIST_COLUMNS
     from .words import in_words, record_sentences
@@ -26,6 +26,7 @@ __all__ = [
     "fits_of",
     "in_words",
     "list_of",
+    "lists_page",
     "record_sentences",
     "record_table",
     "run_watch",

@@ -9,26 +9,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...training.onset import QUIET, OnsetFits, at_risk
+from ...training.onset import QUIET, OnsetFits, at_risk, watched_groups
 from .record import record_table
-from .tables import SPANS
+from .rivals import Rivals, first_entries
+from .scores import figures, gains
+from .tables import FIRST, RETURN, SPANS, chances_of
 
 Array = np.ndarray[Any, Any]
 
 #: Targets of the development window; later ones stay closed unless unsealed.
 FIRST_TARGET, LAST_OPEN = pd.Period("2016-01", freq="M"), pd.Period("2022-12", freq="M")
-MODEL, CLIMATOLOGY, NEIGHBOURS, NEXT_DOOR, MEMBER = (
+MODEL, CLIMATOLOGY, NEIGHBOURS, NEXT_DOOR, MEMBER, POOL, INFLOW = (
     "model",
     "climatology",
     "neighbours' events",
     "count next door",
     "endemic-epidemic member",
+    "pool",
+    "expected inflow",
 )
+#: Those that are probabilities.
+CHANCES = (MODEL, MEMBER, POOL, CLIMATOLOGY)
 #: Classes of what was forecast.
 CLASSES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
-_RESAMPLES = 200
-#: Months of a block that is drawn as one.
-_BLOCK = 6
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,15 @@ class Evaluated:
     Attributes
     ----------
     scores : pandas.DataFrame
-        ``of, group, data_lag, months, forecast, cases, happened, auc, ap, log_skill, brier_skill``, and ``ratio`` of
-        observed to forecast; for the model, what it gains on its rival: ``against, auc_gain, auc_low, auc_high,
-        ap_gain, ap_low, ap_high`` with 95 % intervals over half-years.
+        ``of, group, kind, data_lag, months, forecast, cases, happened, auc, ap``, of chances also ``log_skill,
+        brier_skill`` and ``ratio`` of observed to forecast; on a rival's row what the model gains on it, ``auc_gain,
+        ap_gain`` and of chances ``log_gain``, each with ``_low`` and ``_high``: 95 % intervals over half-years.
+        ``kind`` tells first-ever entries from returns.
     classes, years, lists, record : pandas.DataFrame
-        By class of what was forecast; by year; hits of lists; every list and what came.
+        By class of what was forecast, with 95 % intervals of what was observed; by year; hits of lists; every list and
+        what came.
+    quarters : pandas.DataFrame
+        ``group, forecast, cases, happened, auc, ap`` and gains in the earlier test of first entries at borders.
     """
 
     scores: pd.DataFrame
@@ -50,6 +57,7 @@ class Evaluated:
     years: pd.DataFrame
     lists: pd.DataFrame
     record: pd.DataFrame
+    quarters: pd.DataFrame
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -84,13 +92,17 @@ def evaluate(
 
 
 def _evaluated(
-    fits: OnsetFits, first: pd.Period, lags: tuple[int, ...], seed: int, say: Callable[[str, float], None]
+    fits: OnsetFits,
+    first: pd.Period,
+    lags: tuple[int, ...],
+    seed: int,
+    say: Callable[[str, float], None],
 ) -> Evaluated:
     months = [m for m in fits.history.months if first - 1 <= m < fits.history.months[-1]]
-    parts = []
+    parts, rivals = [], Rivals(fits.problem)
     for lag in lags:
         for i, origin in enumerate(months):
-            parts += list(cases_of(fits, origin, lag))
+            parts += list(cases_of(fits, origin, lag, rivals))
             if i % 12 == 0:
                 say("origins", (lags.index(lag) + i / len(months)) / len(lags))
     cases = pd.concat(parts, ignore_index=True)
@@ -98,57 +110,69 @@ def _evaluated(
     scores: list[dict[str, Any]] = []
     classes: list[dict[str, Any]] = []
     years: list[dict[str, Any]] = []
-    for key, every in cases.groupby(["of", "data_lag", "months"]):
-        of, lag_of, span = key
-        asked = [("all", every)]
+    for (of, lag_of, span), every in cases.groupby(["of", "data_lag", "months"]):
+        asked = [("all", "all", every)]
         if of == "entry":
-            asked += [(str(g), part) for g, part in every.groupby("group")]
-        for group, part in asked:
-            head = {"of": of, "group": group, "data_lag": lag_of, "months": span}
+            asked += [(str(g), "all", part) for g, part in every.groupby("group")]
+            asked += [("all", str(k), part) for k, part in every.groupby("kind")]
+        for group, kind, part in asked:
+            head = {"of": of, "group": group, "kind": kind, "data_lag": lag_of, "months": span}
             scores += _scores(part, head, rng)
-        head = {"of": of, "data_lag": lag_of, "months": span}
-        classes += _classes(every, head)
-        years += _years(every, head)
+            if group == "all":
+                classes += _classes(part, head)
+                years += _years(part, head)
     entries = cases[cases["of"] == "entry"]
     return Evaluated(
         pd.DataFrame(scores),
         pd.DataFrame(classes),
         pd.DataFrame(years),
-        _lists(entries[entries["data_lag"] == lags[0]]),
-        record_table(fits, fits.history.months[-1]),
+        _lists(entries),
+        record_table(fits, fits.history.months[-1], months[0]),
+        _quarters(first_entries(fits, months[0]), rng),
     )
 
 
-def cases_of(fits: OnsetFits, origin: pd.Period, lag: int) -> Iterator[pd.DataFrame]:
-    """Forecasts of one origin and what came, with every rival: a table for each kind of list and months ahead."""
+def cases_of(
+    fits: OnsetFits, origin: pd.Period, lag: int, rivals: Rivals | None = None
+) -> Iterator[pd.DataFrame]:
+    """Forecasts of one origin and what came: a table for each kind of list and months ahead.
+
+    With ``rivals`` also those that have to be fitted.
+    """
     history, month = fits.history, origin - lag
     row, start, own = history.row(month), history.row(origin) + 1, int(history.recorded.sum())
-    models = fits.at(month)
+    models, end = fits.at(month), fits.end_of(month)
+    listed = chances_of(models, history, fits.problem, month, lag)
     regions = np.flatnonzero(history.quiet("all", QUIET)[row, :own])
     link = fits.link_at(models, month)
-    rivals = {
+    simple = {
         CLIMATOLOGY: _climatology(history.quiet("all", QUIET), history.events["all"], row),
         NEIGHBOURS: (history.window("all", 12)[row] @ history.adjoining.T)[regions],
     }
-    chance = models.onset_within(history, fits.problem, month, lag)[:, regions]
+    chance = listed.onset[:, regions]
     member = -np.expm1(-np.cumsum(np.exp(link[:, regions]), axis=0))
+    pool = None if rivals is None else rivals.pool_within(end, month, lag)[:, regions]
     for span in SPANS:
         if start + span <= len(history.months):
             later = np.asarray(history.events["all"][start : start + span][:, regions].any(axis=0))
-            yield _table("onset", "", origin, lag, span, chance, later, {**rivals, MEMBER: member[span - 1]})
+            others = {**simple, MEMBER: member[span - 1]} | ({} if pool is None else {POOL: pool[span - 1]})
+            yield _table("onset", "", origin, lag, span, chance, later, others).assign(kind="")
     for group in history.groups if models.entry is not None else ():
-        assert models.entry is not None
         risk = at_risk(history, group)
         regions = np.flatnonzero(risk[row] & history.recorded)
-        chance = models.entry.within(history, group, row, regions, lag)
-        rivals = {
+        chance = listed.entry[group][:, regions]
+        simple = {
             CLIMATOLOGY: _climatology(risk & history.recorded, history.events[group], row),
             NEXT_DOOR: (history.window(group, 12)[row] @ history.adjoining.T)[regions],
         }
+        if rivals is not None and rivals.flows:
+            measures = watched_groups(fits.problem.panel)[group]
+            simple[INFLOW] = rivals.inflow(end, month, measures)[regions]
+        kind = np.where(history.events[group][: row + 1, regions].any(axis=0), RETURN, FIRST)
         for span in SPANS:
             if start + span <= len(history.months):
                 later = np.asarray(history.events[group][start : start + span][:, regions].any(axis=0))
-                yield _table("entry", group, origin, lag, span, chance, later, rivals)
+                yield _table("entry", group, origin, lag, span, chance, later, simple).assign(kind=kind)
 
 
 def _climatology(risk: Array, events: Array, row: int) -> Array:
@@ -176,127 +200,56 @@ def _table(
 
 
 def _scores(part: pd.DataFrame, head: dict[str, Any], rng: np.random.Generator) -> Iterator[dict[str, Any]]:
-    """Every forecast of some cases, the model first."""
+    """Every forecast of some cases, the model first; on a rival's row what the model gains on it."""
     happened = part["happened"].to_numpy(bool)
     if not happened.any() or happened.all():
         return
-    names = [
-        n for n in (MODEL, MEMBER, CLIMATOLOGY, NEIGHBOURS, NEXT_DOOR) if n in part and part[n].notna().all()
-    ]
-    for name in names:
-        values = part[name].to_numpy(float)
+    names = (MODEL, POOL, MEMBER, CLIMATOLOGY, NEIGHBOURS, NEXT_DOOR, INFLOW)
+    for name in (n for n in names if n in part and part[n].notna().all()):
+        values, ours = part[name].to_numpy(float), part[MODEL].to_numpy(float)
         row = {**head, "forecast": name, "cases": len(part), "happened": int(happened.sum())}
-        row |= figures(values, happened, chances=name in (MODEL, MEMBER, CLIMATOLOGY))
-        if name == MODEL:
-            rival = NEXT_DOOR if NEXT_DOOR in names else NEIGHBOURS
-            row |= {"against": rival, **_gains(part, rival, rng)}
+        row |= figures(values, happened, chances=name in CHANCES)
+        if name != MODEL:
+            row |= gains(ours, values, happened, part["origin"].to_numpy(), name in CHANCES, rng)
         yield row
 
 
-def figures(values: Array, happened: Array, chances: bool = True) -> dict[str, float]:
-    """AUC and average precision of a forecast; of chances also skill over a constant, and observed over forecast.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        What was forecast, (cases,); the higher the likelier.
-    happened : numpy.ndarray
-        bool, (cases,), of both kinds.
-    chances : bool
-        Whether values are probabilities.
-    """
-    found = {"auc": area(values, happened), "ap": average_precision(values, happened)}
-    if chances:
-        share = happened.mean()
-        found |= {
-            "log_skill": 1 - _log_loss(values, happened) / _log_loss(np.full(len(values), share), happened),
-            "brier_skill": 1
-            - float(np.mean((values - happened) ** 2)) / float(np.mean((happened - share) ** 2)),
-            "ratio": float(happened.sum() / values.sum()),
-        }
-    return found
-
-
-def _gains(part: pd.DataFrame, rival: str, rng: np.random.Generator) -> dict[str, float]:
-    """The model's AUC and average precision less those of a rival, with intervals over blocks of half-years."""
-    happened = part["happened"].to_numpy(bool)
-    ours, theirs = part[MODEL].to_numpy(float), part[rival].to_numpy(float)
-    block = (part["origin"].to_numpy() - int(part["origin"].min())) // _BLOCK
-    rows = [np.flatnonzero(block == b) for b in np.unique(block)]
-    draws = np.empty((_RESAMPLES, 2))
-    for i in range(_RESAMPLES):
-        at = np.concatenate([rows[b] for b in rng.integers(len(rows), size=len(rows))])
-        draws[i] = [
-            f(ours[at], happened[at]) - f(theirs[at], happened[at]) for f in (area, average_precision)
-        ]
-    low, high = np.nanquantile(draws, [0.025, 0.975], axis=0)
-    return {
-        "auc_gain": area(ours, happened) - area(theirs, happened),
-        "auc_low": float(low[0]),
-        "auc_high": float(high[0]),
-        "ap_gain": average_precision(ours, happened) - average_precision(theirs, happened),
-        "ap_low": float(low[1]),
-        "ap_high": float(high[1]),
-    }
-
-
-def area(score: Array, happened: Array) -> float:
-    """Area under the receiver operating characteristic, ties half; NaN without both outcomes.
-
-    >>> area(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
-    0.75
-    """
-    from scipy.stats import rankdata
-
-    hits = int(happened.sum())
-    misses = len(happened) - hits
-    if not hits or not misses:
-        return float("nan")
-    return float((rankdata(score)[happened].sum() - hits * (hits + 1) / 2) / (hits * misses))
-
-
-def average_precision(score: Array, happened: Array) -> float:
-    """Mean precision over what happened, ties taken together; NaN where nothing did.
-
-    >>> round(average_precision(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True])), 3)
-    0.833
-    """
-    if not happened.any():
-        return float("nan")
-    order = np.argsort(-score, kind="stable")
-    ranked, hit = score[order], happened[order]
-    last = np.r_[np.flatnonzero(np.diff(ranked)), len(ranked) - 1]
-    found = np.cumsum(hit)[last]
-    gained = np.diff(found, prepend=0)
-    return float((gained * found / (last + 1)).sum() / hit.sum())
-
-
-def log_losses(chance: Array, happened: Array) -> Array:
-    """Negative logarithm of the chance of what came, (cases,).
-
-    >>> log_losses(np.array([0.5, 0.5]), np.array([True, False])).round(3).tolist()
-    [0.693, 0.693]
-    """
-    p = np.clip(chance, 1e-6, 1 - 1e-6)
-    return np.asarray(-np.where(happened, np.log(p), np.log1p(-p)))
-
-
-def _log_loss(chance: Array, happened: Array) -> float:
-    return float(np.mean(log_losses(chance, happened)))
+def _quarters(entries: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """The earlier test of first entries, all groups together and each."""
+    rows = []
+    for group, part in [("all", entries), *entries.groupby("group")]:
+        happened = part["happened"].to_numpy(bool)
+        if not happened.any() or happened.all():
+            continue
+        for name, column in ((MODEL, "model"), (NEXT_DOOR, "next_door"), (INFLOW, "inflow")):
+            values = part[column].to_numpy(float)
+            row = {"group": group, "forecast": name, "cases": len(part), "happened": int(happened.sum())}
+            row |= figures(values, happened, chances=False)
+            if name != MODEL:
+                ours = part["model"].to_numpy(float)
+                row |= gains(ours, values, happened, part["origin"].to_numpy(), False, rng)
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def _classes(part: pd.DataFrame, head: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    from scipy.stats import beta
+
     at = np.digitize(part[MODEL], CLASSES[1:-1])
     for k in range(len(CLASSES) - 1):
         here = part[at == k]
         if len(here):
+            came = int(here["happened"].sum())
+            low, high = beta.ppf([0.025, 0.975], came + 0.5, len(here) - came + 0.5)
             yield {
                 **head,
                 "from": CLASSES[k],
                 "to": CLASSES[k + 1],
                 "cases": len(here),
                 "forecast": float(here[MODEL].mean()),
-                "observed": float(here["happened"].mean()),
+                "observed": came / len(here),
+                "observed_low": float(low) if came else 0.0,
+                "observed_high": float(high) if came < len(here) else 1.0,
             }
 
 
@@ -312,13 +265,15 @@ def _lists(entries: pd.DataFrame) -> pd.DataFrame:
     for span, step in ((3, 3), (6, 6)):
         # an origin that ends a quarter or half-year: month 11 of the ordinal's twelve is December
         part = entries[(entries["months"] == span) & ((entries["origin"] % 12 + 1) % step == 0)]
-        for (group, _), here in part.groupby(["group", "origin"]):
+        for (group, lag, _), here in part.groupby(["group", "data_lag", "origin"]):
             for name, other in ((MODEL, NEXT_DOOR), (NEXT_DOOR, MODEL)):
                 ranked = here.sort_values([name, other], ascending=False, kind="stable")["happened"].to_numpy(
                     bool
                 )
                 found = int(ranked.sum())
-                rows += [(group, span, name, n, int(ranked[:n].sum()), found) for n in (5, 10)]
-    table = pd.DataFrame(rows, columns=["group", "months", "forecast", "length", "hits", "entries"])
-    keys = ["group", "months", "forecast", "length"]
+                rows += [(group, lag, span, name, n, int(ranked[:n].sum()), found) for n in (5, 10)]
+    table = pd.DataFrame(
+        rows, columns=["group", "data_lag", "months", "forecast", "length", "hits", "entries"]
+    )
+    keys = ["group", "data_lag", "months", "forecast", "length"]
     return table.groupby(keys, as_index=False)[["hits", "entries"]].sum()

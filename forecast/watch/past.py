@@ -8,7 +8,8 @@ import pandas as pd
 from ...data.errors import ModelError
 from ...training.onset import AHEAD, OnsetFits
 from ...training.trained_model import LIST_SCORES
-from .evaluation import MODEL, cases_of, figures, log_losses
+from .evaluation import MODEL, cases_of
+from .scores import figures, log_losses
 
 #: One row per kind of list and months ahead, over all origins.
 SCORE_COLUMNS = ("of", "months", "cases", "happened", "auc", "ap", "log_skill", "brier_skill", "ratio")

@@ -1,18 +1,22 @@
-"""Earlier watch lists of entries, and what came: how far a list can be trusted."""
+"""Earlier watch lists of entries and onsets, and what came: how far a list can be trusted."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from ...training.onset import OnsetFits, at_risk
+from ...data.errors import ModelError
+from ...data.frames import rows_of
+from ...training.onset import QUIET, EventHistory, OnsetFits, at_risk
+from .tables import chances_of
 
 #: Length of a list, and months that it is good for.
 LISTED, GOOD_FOR = 5, 6
-#: First month from which lists are looked back on, where the record is long enough.
-FIRST = pd.Period("2015-12", freq="M")
+#: Months that are looked back on, and months of history before the first list.
+LOOK_BACK, EARLIEST = 96, 95
 RECORD_COLUMNS = (
     "origin_date",
+    "of",
     "group",
     "region_id",
     "country",
@@ -25,55 +29,67 @@ RECORD_COLUMNS = (
 )
 
 
-def record_table(fits: OnsetFits, month: pd.Period) -> pd.DataFrame:
-    """Every half-year's list of each group until ``month``: the five highest, and every region that was entered.
+def record_table(fits: OnsetFits, month: pd.Period, since: pd.Period | None = None) -> pd.DataFrame:
+    """Every half-year's lists until ``month``: the five highest, and every region where it came.
 
     Parameters
     ----------
     fits : OnsetFits
     month : pandas.Period
         The last month seen; a list whose six months are not over is not judged.
+    since : pandas.Period, optional
+        The first list; eight years back where None.
 
     Returns
     -------
     pandas.DataFrame
-        :data:`RECORD_COLUMNS`. ``rank_next_door`` is the rank by the group's events of twelve months in adjoining
-        regions, the rival of every list.
+        :data:`RECORD_COLUMNS`, ``of`` each group's entries and onsets of any violence. ``rank_next_door`` is the rank
+        by events of twelve months in adjoining regions, the rival of every list.
     """
     history, tables = fits.history, []
-    start = max(FIRST, history.months[0] + 95)
-    ends = [m for m in history.months if m.month in (6, 12) and start <= m <= month - GOOD_FOR]
-    for end in ends:
-        model = fits.entry_from(fits.end_of(end))
-        if model is None:
-            break
+    start = max(month - LOOK_BACK if since is None else since, history.months[0] + EARLIEST)
+    own = int(history.recorded.sum())
+    for end in (m for m in history.months if m.month in (6, 12) and start <= m <= month - GOOD_FOR):
+        try:
+            listed = chances_of(fits.at(end), history, fits.problem, end)
+        except ModelError:  # too early to have learned anything
+            continue
         row = history.row(end)
-        for group in history.groups:
+        for group in history.groups if listed.entry else ():
             regions = np.flatnonzero(at_risk(history, group)[row] & history.recorded)
-            chance = model.within(history, group, row, regions)[GOOD_FOR - 1]
-            beside = (history.window(group, 12)[row] @ history.adjoining.T)[regions]
-            later = history.events[group][row + 1 : row + 1 + GOOD_FOR][:, regions] > 0
-            table = pd.DataFrame(
-                {
-                    "origin_date": end.end_time.date().isoformat(),
-                    "group": group,
-                    "region_id": np.array(history.region_ids, dtype=object)[regions],
-                    "country": history.country_codes[regions],
-                    "p_6": np.round(chance, 6),
-                    "rank": _ranks(chance, beside),
-                    "rank_next_door": _ranks(beside, chance),
-                    "entered": later.any(axis=0),
-                    "first_month": [
-                        str(history.months[row + 1 + int(c.argmax())]) if c.any() else "" for c in later.T
-                    ],
-                }
-            )
-            table["listed"] = table["rank"] <= LISTED
-            kept = table["listed"] | table["entered"] | (table["rank_next_door"] <= LISTED)
-            tables.append(table[kept].sort_values("rank"))
+            table = _judged(history, row, regions, listed.entry[group][GOOD_FOR - 1, regions], group)
+            tables.append(table.assign(of="entry", group=group))
+        regions = np.flatnonzero(history.quiet("all", QUIET)[row, :own])
+        table = _judged(history, row, regions, listed.onset[GOOD_FOR - 1, regions], "all")
+        tables.append(table.assign(of="onset", group=""))
     if not tables:
         return pd.DataFrame(columns=list(RECORD_COLUMNS))
     return pd.concat(tables, ignore_index=True)[list(RECORD_COLUMNS)]
+
+
+def _judged(
+    history: EventHistory, row: int, regions: np.ndarray, chance: np.ndarray, of: str
+) -> pd.DataFrame:
+    """The list seen at ``row`` as it is kept, and what came of such events."""
+    beside = (history.window(of, 12)[row] @ history.adjoining.T)[regions]
+    later = history.events[of][row + 1 : row + 1 + GOOD_FOR][:, regions] > 0
+    table = pd.DataFrame(
+        {
+            "origin_date": history.months[row].end_time.date().isoformat(),
+            "region_id": np.array(history.region_ids, dtype=object)[regions],
+            "country": history.country_codes[regions],
+            "p_6": np.round(chance, 6),
+            "rank": _ranks(chance, beside),
+            "rank_next_door": _ranks(beside, chance),
+            "entered": later.any(axis=0),
+            "first_month": [
+                str(history.months[row + 1 + int(c.argmax())]) if c.any() else "" for c in later.T
+            ],
+        }
+    )
+    table["listed"] = table["rank"] <= LISTED
+    kept = table["listed"] | table["entered"] | (table["rank_next_door"] <= LISTED)
+    return table[kept].sort_values("rank")
 
 
 def _ranks(score: np.ndarray, tie: np.ndarray) -> np.ndarray:
@@ -82,3 +98,40 @@ def _ranks(score: np.ndarray, tie: np.ndarray) -> np.ndarray:
     out = np.empty(len(score), dtype=np.int64)
     out[order] = np.arange(1, len(score) + 1)
     return out
+
+
+def lists_page(record: pd.DataFrame) -> str:
+    """Every list and what came, as the Markdown of docs/watch_lists.md.
+
+    Parameters
+    ----------
+    record : pandas.DataFrame
+        :func:`record_table`.
+    """
+    lines = [
+        "# Every watch list, and what came",
+        "",
+        "Written by `harmattan watch --evaluate --out FOLDER` (`lists.md`): for the end of each half-year the five",
+        "highest of the list as it would have been made then, in bold where it came within six months.",
+    ]
+    for (of, group), rows in record.groupby(["of", "group"]):
+        lines += ["", f"## Entries: {group}" if of == "entry" else "## Onsets of any violence", ""]
+        lines += ["| list of the end of | five highest | came, and not listed |", "|---|---|---|"]
+        for end, part in rows.groupby("origin_date"):
+            five = [
+                f"**{r.region_id}** ({r.first_month})" if r.entered else str(r.region_id)
+                for r in rows_of(part[part["listed"]].sort_values("rank"))
+            ]
+            missed = [
+                f"{r.region_id} (rank {r.rank}, next door {r.rank_next_door})"
+                for r in rows_of(part[~part["listed"] & part["entered"]])
+            ]
+            lines.append(f"| {str(end)[:7]} | {', '.join(five)} | {', '.join(missed) or 'none'} |")
+    lines += ["", "## Every entry, by country", ""]
+    lines += ["| region | group | entered | list of the end of | rank | rank next door | chance stated |"]
+    lines += ["|---|---|---|---|---|---|---|"]
+    came = record[(record["of"] == "entry") & record["entered"]]
+    for r in rows_of(came.sort_values(["country", "first_month", "region_id"])):
+        where = f"| {r.region_id} | {r.group} | {r.first_month} | {str(r.origin_date)[:7]} "
+        lines.append(f"{where}| {r.rank} | {r.rank_next_door} | {100 * float(r.p_6):.0f} % |")
+    return "\n".join(lines) + "\n"

@@ -129,6 +129,8 @@ def list_of(trained: TrainedModel, fits: OnsetFits) -> WatchList:
 
     with threadpool_limits(1):
         record = trained.table("watch_record")
+        if "of" not in record:  # trained before onsets were recorded
+            record = record.assign(of="entry")[list(RECORD_COLUMNS)]
         return watch_list(fits, fits.history.months[-1], models=trained.onset, record=record)
 
 

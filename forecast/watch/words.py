@@ -48,7 +48,7 @@ def notes_on_list(
     models: OnsetModels, record: pd.DataFrame, history: EventHistory, panel: Panel, month: pd.Period
 ) -> list[str]:
     """What stands below the lists: how earlier ones did, which groups are silent, and what is missing."""
-    lines = record_sentences(record) if models.entry is not None else []
+    lines = record_sentences(record) if models.entry is not None or len(record) else []
     lines += _silent_groups_sentence(history, panel, month)
     if models.entry is None:
         why = (
@@ -67,25 +67,40 @@ def notes_on_list(
 
 
 def record_sentences(record: pd.DataFrame) -> list[str]:
-    """What the record says of lists like this one, with its counts."""
-    if record.empty:
-        return ["There is no earlier list to look back on."]
-    listed, entered = record["listed"].astype(bool), record["entered"].astype(bool)
-    beside = record["rank_next_door"] <= LISTED
-    lines = [
-        f"Of {int(listed.sum())} regions on earlier lists of five, {int((listed & entered).sum())} were entered within "
-        f"six months; counting a group's events next door would have found {int((beside & entered).sum())} with as "
-        f"many; {int(entered.sum())} were entered in all."
-    ]
-    high = listed & (record["p_6"] >= WIDEST)
-    if high.any():
-        share = float(entered[high].mean())
+    """What the record says of lists like these, with its counts."""
+    entries, onsets = record[record["of"] == "entry"], record[record["of"] == "onset"]
+    if entries.empty:
+        lines = ["There is no earlier list to look back on."]
+    else:
+        listed, came, beside = _hits(entries)
+        lines = [
+            f"Of {listed} regions on earlier lists of five, {came} were entered within six months; counting a group's "
+            f"events next door would have found {beside} with as many; {int(entries['entered'].sum())} were entered in "
+            "all."
+        ]
+        high = entries[entries["listed"].astype(bool) & (entries["p_6"] >= WIDEST)]
+        if len(high):
+            share = f"{100 * high['entered'].astype(bool).mean():.0f} %"
+            lines.append(
+                f"Of {len(high)} regions listed at 10 % or more, {share} were entered within six months."
+            )
+    if len(onsets):
+        listed, came, beside = _hits(onsets)
         lines.append(
-            f"Of {int(high.sum())} regions listed at 10 % or more, {share:.0%} were entered within six months.".replace(
-                "%", " %"
-            ).replace("10  %", "10 %")
+            f"Of {listed} quiet regions that stood first, violence began in {came} within six months; counting events "
+            f"next door would have found {beside}; it began in {int(onsets['entered'].sum())} in all."
         )
     return lines
+
+
+def _hits(record: pd.DataFrame) -> tuple[int, int, int]:
+    """Rows listed; those of them where it came; and as many by the count next door."""
+    listed, came = record["listed"].astype(bool), record["entered"].astype(bool)
+    return (
+        int(listed.sum()),
+        int((listed & came).sum()),
+        int(((record["rank_next_door"] <= LISTED) & came).sum()),
+    )
 
 
 def _silent_groups_sentence(history: EventHistory, panel: Panel, month: pd.Period) -> list[str]:

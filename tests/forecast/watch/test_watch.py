@@ -26,10 +26,14 @@ from harmattan.forecast.watch import (
     evaluate,
     fit_watch,
     record_sentences,
+    record_table,
     run_watch,
     watch_list,
 )
-from harmattan.training.onset import OnsetFits, OnsetModels, history_of
+from harmattan.forecast.watch.evaluation import cases_of
+from harmattan.forecast.watch.rivals import Rivals
+from harmattan.forecast.watch.scores import figures, gains
+from harmattan.training.onset import OnsetFits, OnsetModels, at_risk, history_of
 from harmattan.training.problems import build_problems
 
 SPANS = ["p_1", "p_3", "p_6"]
@@ -164,11 +168,15 @@ def test_the_forecast_follows_the_list_and_not_without_it(panel: Panel, tmp_path
 
 def test_the_record_counts_what_came(found: WatchList, fits: OnsetFits) -> None:
     history = fits.history
+    assert set(found.record["of"]) == {"entry", "onset"}
     for row in found.record.itertuples():
         start = history.row(pd.Period(row.origin_date, freq="M")) + 1
-        came = history.events[row.group][start : start + 6, history.region_ids.index(row.region_id)].any()
-        assert came == row.entered
-    assert record_sentences(found.record)[0].startswith(("Of ", "There is no earlier list"))
+        events = history.events[row.group or "all"]
+        assert events[start : start + 6, history.region_ids.index(row.region_id)].any() == row.entered
+    said = record_sentences(found.record)
+    assert said[0].startswith("Of ")
+    assert "quiet regions that stood first, violence began in" in said[-1]
+    assert record_sentences(found.record[:0])[0].startswith("There is no earlier list")
 
 
 def test_without_places_only_onsets_are_said(panel: Panel) -> None:
@@ -201,15 +209,102 @@ def test_evaluation_has_rivals_and_intervals(fits: OnsetFits) -> None:
         "count next door",
         "neighbours' events",
         "endemic-epidemic member",
+        "pool",
+        "expected inflow",
     } == set(scores["forecast"])
     assert set(scores["data_lag"]) == {0, 1}
+    rivals = scores[scores["forecast"] != "model"]
+    assert (rivals["auc_low"] <= rivals["auc_high"]).all()
+    assert set(rivals.loc[rivals["log_gain"].notna(), "forecast"]) == {
+        "pool",
+        "climatology",
+        "endemic-epidemic member",
+    }
     model = scores[(scores["forecast"] == "model") & (scores["of"] == "onset")]
-    assert (model["auc_low"] <= model["auc_gain"]).all()
+    entries = scores[(scores["forecast"] == "model") & (scores["of"] == "entry") & (scores["group"] == "all")]
+    assert {"all", "first-ever"} <= set(entries["kind"]) <= {"all", "first-ever", "return"}
     years = tables["years"]
     part = years[(years["of"] == "onset") & (years["data_lag"] == 0) & (years["months"] == 1)]
     cases = model[(model["data_lag"] == 0) & (model["months"] == 1)]
     assert part["observed"].sum() == cases["happened"].iloc[0]
     assert (tables["lists"]["hits"] <= tables["lists"]["entries"]).all()
+    assert set(tables["lists"]["data_lag"]) == {0, 1}
+    classes = tables["classes"]
+    assert (classes["observed_low"] <= classes["observed"]).all()
+    assert (classes["observed"] <= classes["observed_high"]).all()
+
+
+def test_what_is_scored_is_what_is_published(fits: OnsetFits) -> None:
+    """The evaluation, the record and the list of a month hold the same chances, to the last digit."""
+    month = pd.Period("2008-12", freq="M")
+    row, listed = fits.history.row(month), watch_list(fits, month)
+    own = np.array(fits.history.region_ids, dtype=object)
+    for table in cases_of(fits, month, 0):
+        of, months = table["of"].iloc[0], int(table["months"].iloc[0])
+        if of == "onset":
+            where = np.flatnonzero(fits.history.quiet("all", 6)[row, :36])
+            known = listed.onsets
+        else:
+            where = np.flatnonzero(at_risk(fits.history, "jnim")[row] & fits.history.recorded)
+            known = listed.watchlist[listed.watchlist["group"] == "jnim"]
+        published = known.set_index("region_id")[f"p_{months}"].reindex(own[where])
+        scored = table["model"].round(6).to_numpy()
+        some = published.notna().to_numpy()
+        assert some.sum() > 3
+        np.testing.assert_array_equal(scored[some], published.to_numpy()[some])
+        if months == 6:
+            record = listed_record(fits, month, of)
+            pd.testing.assert_series_equal(
+                record, pd.Series(scored, index=own[where])[record.index], check_names=False
+            )
+
+
+def listed_record(fits: OnsetFits, month: pd.Period, of: str) -> pd.Series:
+    record = record_table(fits, fits.history.months[-1])
+    record = record[(record["origin_date"] == month.end_time.date().isoformat()) & (record["of"] == of)]
+    assert len(record) >= 5
+    return record.set_index("region_id")["p_6"]
+
+
+def test_scores_against_another_library() -> None:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    rng = np.random.default_rng(1)
+    score, rival = rng.integers(0, 9, 300) / 10, rng.random(300)
+    happened = rng.random(300) < 0.1 + score / 3
+    assert figures(score, happened)["auc"] == pytest.approx(roc_auc_score(happened, score))
+    assert figures(score, happened)["ap"] == pytest.approx(average_precision_score(happened, score))
+    month = np.repeat(np.arange(60), 5)
+    found = gains(score, rival, happened, month, False, np.random.default_rng(2))
+    assert found["auc_gain"] == pytest.approx(roc_auc_score(happened, score) - roc_auc_score(happened, rival))
+    # the same blocks drawn by hand
+    drawn = np.random.default_rng(2).multinomial(10, np.full(10, 0.1), size=400)
+    apart = []
+    for times in drawn:
+        weight = np.repeat(times, 30)
+        apart.append(
+            roc_auc_score(happened, score, sample_weight=weight)
+            - roc_auc_score(happened, rival, sample_weight=weight)
+        )
+    np.testing.assert_allclose([found["auc_low"], found["auc_high"]], np.quantile(apart, [0.025, 0.975]))
+    same = gains(rival, rival, happened, month, True, rng)
+    assert same["log_gain"] == same["auc_high"] == same["ap_low"] == 0
+
+
+def test_rivals_are_what_they_are_named_after(fits: OnsetFits) -> None:
+    from harmattan.training.pool import fit_pool
+
+    rivals, end, month = Rivals(fits.problem), pd.Period("2008-12", freq="M"), pd.Period("2009-02", freq="M")
+    now, late = rivals.pool_within(end, month), rivals.pool_within(end, month, lag=1)
+    pool = fit_pool(fits.problem, end, 1).margins(fits.problem, month)["pool"]
+    np.testing.assert_allclose(now[0], pool.prob_at_least(1), atol=1e-8)
+    np.testing.assert_allclose(late[4], 1 - (1 - now[5]) / (1 - now[0]))
+    inflow = rivals.inflow(end, month, ("events_jnim",))
+    crossing = rivals.inflow(end, month, ("events_jnim",), crossing=True)
+    assert (inflow >= crossing - 1e-12).all()
+    row = fits.history.row(month)
+    beside = fits.history.window("jnim", 12)[row, :36] @ fits.history.adjoining[:36, :36].T
+    assert inflow[beside > 2].mean() > 2 * inflow[beside == 0].mean()
 
 
 def test_the_command(run: Callable[..., str]) -> None:

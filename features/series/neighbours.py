@@ -71,6 +71,8 @@ def weights(view: View, order: int = 1) -> Sparse:
         if order == 1:
             return first
         reach = (first @ first).tocoo()
+        if not reach.nnz:
+            return reach.tocsr()
         near = sparse.csr_array((np.ones_like(first.data), first.indices, first.indptr), shape=first.shape)
         near = (near + sparse.eye_array(first.shape[0])).tocsr()
         inside = np.asarray(near[reach.row, reach.col]).ravel() > 0

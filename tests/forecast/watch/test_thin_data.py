@@ -44,9 +44,8 @@ def two_events(panel: Panel) -> Panel:
     few = panel.measures["events_jnim"] * 0
     few[-20:-18, 0] = 1
     assert panel.cells is not None
-    jnim = np.zeros_like(panel.cells.counts["events_jnim"])
-    counts = {**panel.cells.counts, "events_jnim": jnim}
-    return replace(measured(panel, events_jnim=few), cells=replace(panel.cells, counts=counts))
+    cells = {**panel.cells.measures, "events_jnim": panel.cells.measures["events_jnim"] * 0}
+    return replace(measured(panel, events_jnim=few), cells=replace(panel.cells, measures=cells))
 
 
 def silent(panel: Panel) -> Panel:

@@ -106,7 +106,7 @@ def _as_known_then(panel: Panel, history: Panel | None) -> Panel | None:
     months = panel.months.intersection(history.months)
     both = [r for r in history.region_ids if r in panel.region_ids]
     rows, kept = panel.months.get_indexer(months), history.months.get_indexer(months)
-    at, there = [panel.region_ids.index(r) for r in both], [history.region_ids.index(r) for r in both]
+    at, there = (np.array([p.region_ids.index(r) for r in both], dtype=np.intp) for p in (panel, history))
     measures, differs = dict(panel.measures), False
     for name in history.measures.keys() & panel.measures.keys():
         old = np.array(panel.measures[name], copy=True)

@@ -228,8 +228,8 @@ def _record(result: ForecastResult, country: str, say: Phrases) -> Any:
         skill = float(row.skill_vs_conflictology)
         if not np.isnan(skill):
             better = say("better" if skill >= 0 else "worse than")
-            share, held = say.percent(round(abs(skill), 2)), say.percent(row.coverage_80)
-            yield say("brief skill", share=share, better=better, coverage=held)
+            share, inside = say.percent(round(abs(skill), 2)), say.percent(row.coverage_80)
+            yield say("brief skill", share=share, better=better, coverage=inside)
 
 
 def country_map(

@@ -222,7 +222,7 @@ def map_picture(
     axes.set(xlim=(0, shapes.width), ylim=(shapes.height + foot, -head))
     axes.axis("off")
     points = 72 * 12 / shapes.width  # Points per unit of the drawing.
-    style = {"ha": "center", "va": "center", "color": _INK, "fontfamily": "DejaVu Sans"}
+    style: dict[str, Any] = {"ha": "center", "va": "center", "color": _INK, "fontfamily": "DejaVu Sans"}
     halo = [withStroke(linewidth=2.5, foreground=_PAPER)]
     for shape in shapes.around.values():
         axes.add_patch(

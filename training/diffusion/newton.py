@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.likelihood import LOG_LEVELS
+from ..models import LOG_LEVELS
 from .additive import Likelihood, Moving, State
 
 _LARGEST_STEP = 2.0

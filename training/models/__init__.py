@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .excitation import ACROSS, COUNTRY, DOMESTIC, OWN, border_shares, border_weights, exponential_means
     from .exponential_nb import ExponentialNB
     from .leaf_calibrated import LeafCalibrated
+    from .likelihood import LOG_LEVELS
     from .own import (
         USUAL,
         Guarded,
@@ -37,6 +38,7 @@ __all__ = [
     "COUNTRY",
     "DOMESTIC",
     "LEVEL_FLOOR",
+    "LOG_LEVELS",
     "OWN",
     "RIVAL",
     "USUAL",

@@ -296,7 +296,7 @@ def _level_name(estimator: Any) -> str:
     if not found:
         what = f"{type(estimator).__name__} has no parameter 'quantile' or 'alpha'."
         raise UsageError(what, "quantiles", "Choose a quantile regressor, or leave quantiles out.")
-    return found[0]
+    return str(found[0])
 
 
 def _name_of(estimator: Any) -> str:

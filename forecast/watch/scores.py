@@ -94,7 +94,7 @@ def gains(
         with np.errstate(divide="ignore", invalid="ignore"):
             constant = -(share * np.log(share) + (1 - share) * np.log1p(-share)) * weight.sum(axis=1)
             found["log"] = weight @ (log_losses(theirs, happened) - log_losses(ours, happened)) / constant
-    out = {}
+    out: dict[str, Any] = {}
     for name, values in found.items():
         some = values[1:][np.isfinite(values[1:])]
         low, high = np.quantile(some, [0.025, 0.975]) if len(some) else (np.nan, np.nan)

@@ -92,6 +92,8 @@ class Record:
         Per origin, the scores of the parts of the target (:mod:`harmattan.training.evaluation.parts`), where asked for.
     wait : int
         Months after which an outcome was known: the horizon and the data lag.
+    start : tuple of float
+        Weights of the pooled members before anything was learned; empty for equal ones.
     pool : numpy.ndarray or None
         Quantile-spaced draws of the pool in rising order, (origins, draws, regions), where joint draws are judged.
     earlier : PastErrors or None
@@ -115,6 +117,7 @@ class Record:
     latest: Margins | None = None
     parts: tuple[Mapping[str, Any], ...] = ()
     wait: int = 1
+    start: tuple[float, ...] = ()
     pool: np.ndarray | None = None
     earlier: PastErrors | None = None
 

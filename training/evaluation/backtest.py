@@ -12,7 +12,7 @@ import pandas as pd
 from ...data.errors import ModelError, OriginError
 from ..margins import Margins, mix, stack
 from ..models.base import Member, Problem
-from ..models.catalogue import BASELINES, RIVAL, fit_members, roster
+from ..models.catalogue import BASELINES, RIVAL, fit_members, roster, starting_weights
 from ..models.own import MemberLike, name_of
 from ..parallel import run_tasks
 from ..pool.dependence import normal_scores
@@ -28,6 +28,8 @@ from .scores import block_bootstrap_skill, escalation_level, interval_coverage
 REFERENCE = "conflictology_12"
 #: Origins before the first scored one, from which the first weights and calibrations are learned.
 WARM_UP = 36
+#: Months of outcomes that a member learns from at the first origin, at least.
+LEAST = 6
 #: Draws of the pool that joint draws are made of, where these are judged.
 JOINT_DRAWS = 200
 
@@ -172,10 +174,10 @@ def _with_warm_up(
     first = problem.row(origins[0])
     problem.row(origins[-1])
     earliest = min(first, max(first - warm_up, 4 * reach))
-    if first < 2 * reach:
+    if first < reach + LEAST:
         raise OriginError(
             f"{origins[0]} is too early an origin for horizons up to {reach}.",
-            remedy=f"Start at {problem.panel.months[min(2 * reach, len(problem.panel.months) - 1)]} or later.",
+            remedy=f"Start at {problem.panel.months[min(reach + LEAST, len(problem.panel.months) - 1)]} or later.",
         )
     return tuple(problem.panel.months[earliest:first]) + tuple(origins)
 
@@ -234,7 +236,8 @@ def _record(
     compared, pooled = _called(setup.compared, setup.members, problem)
     named = {**compared, **pooled}
     members = (*named, "pool_uncalibrated", "pool")
-    learner = Learner(len(pooled), horizon + setup.data_lag, setup.learns)
+    start = starting_weights(tuple(pooled), problem.row(setup.origins[setup.warm_up]) + 1)
+    learner = Learner(len(pooled), horizon + setup.data_lag, setup.learns, start)
     values: list[dict[str, np.ndarray]] = []
     kept: list[tuple[_Forecast, np.ndarray, ScoredOrigin | None, tuple[np.ndarray, np.ndarray]]] = []
     latest: Margins | None = None
@@ -254,7 +257,7 @@ def _record(
             )
         state = learner.now(there)
         plain = mix([m for m in each if m is not None], state.weights[there])
-        taught = scored_origin(each, plain, made.observed, state.best, made.quiet)
+        taught = scored_origin(each, plain, made.observed, state.best, made.quiet, start)
         learner.add(taught)
         if i < setup.warm_up and not setup.joint:
             continue
@@ -306,6 +309,7 @@ def _record(
         latest,
         tuple(parts),
         horizon + setup.data_lag,
+        tuple(start.tolist()),
         np.stack(drawn) if drawn else None,
         _errors(setup.origins[: setup.warm_up], before) if before else None,
     )

@@ -8,7 +8,15 @@ if TYPE_CHECKING:
     from .base import Member, Problem, Sample
     from .baselines import Conflictology, NeighbourConflictology
     from .boosted import BoostedEndemicEpidemic
-    from .catalogue import BASELINES, RIVAL, check_names, fit_members, pooled_members, roster
+    from .catalogue import (
+        BASELINES,
+        RIVAL,
+        check_names,
+        fit_members,
+        pooled_members,
+        roster,
+        starting_weights,
+    )
     from .dispersion import LEVEL_FLOOR, SizeLaw, fit_size, size_at
     from .endemic_epidemic import EndemicEpidemic
     from .events_times_deaths import EventsTimesDeaths, as_events
@@ -73,6 +81,7 @@ __all__ = [
     "read_members",
     "roster",
     "size_at",
+    "starting_weights",
     "supported",
     "trusted_class",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ...data.errors import UsageError, nearest
@@ -37,6 +38,9 @@ POOLED = (
 POOLED_DEATHS = ("exponential_nb", "events_times_deaths", "conflictology_12", RIVAL)
 #: Half-lives of the member that remembers long: what happened last month, and the last years.
 LONG = (1.0, 36.0)
+#: Members that hardly extrapolate: the plain past and the long memory. Where a record is shorter than so many months
+#: and nothing has been scored, they alone count: models learn to explode from three years of many countries.
+STEADY, LONG_RECORD = ("conflictology_6", "conflictology_12", RIVAL, "exponential_nb_long"), 60
 #: Members of no other target than deaths.
 DEATHS_ONLY = ("events_times_deaths",)
 #: Everything that can be asked for; ``log_linear_nb`` loses to conflictology and is kept for comparison only.
@@ -64,6 +68,32 @@ def pooled_members(target: str, measures: Container[str] = ("events",)) -> tuple
     (True, True)
     """
     return POOLED_DEATHS if target == "deaths" and "events" in measures else POOLED
+
+
+def starting_weights(names: Sequence[str], months: int) -> np.ndarray:
+    """Weights of a pool that has learned nothing yet, (members,): equal, or of the steady members alone.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The members.
+    months : int
+        Months of the record up to the origin.
+
+    Examples
+    --------
+    >>> starting_weights(["boosted", "conflictology_12"], 24).tolist()
+    [0.0, 1.0]
+    >>> starting_weights(["boosted", "my_own", "conflictology_12"], 24).tolist()
+    [0.0, 0.5, 0.5]
+    >>> starting_weights(["boosted", "conflictology_12"], 240).tolist()
+    [0.5, 0.5]
+    """
+    # A member of the user's own is taken at its word.
+    steady = np.array([name in STEADY or name not in (*MEMBERS, *DEATHS_ONLY) for name in names], dtype=float)
+    if months >= LONG_RECORD or not steady.any():
+        steady[:] = 1.0
+    return np.asarray(steady / steady.sum())
 
 
 def check_names(names: Iterable[str], target: str) -> None:

@@ -14,7 +14,7 @@ from ...data.errors import ModelError
 from ..calibration import PitMap
 from ..margins import Margins, mix
 from ..models.base import Member, Problem
-from ..models.catalogue import fit_members, roster
+from ..models.catalogue import fit_members, roster, starting_weights
 from ..models.own import Guarded, MemberLike
 from ..models.serialization import json_text, member_files, read_members
 from .learning import LearnedPool, finished
@@ -125,8 +125,11 @@ def fit_pool(
     members: Sequence[MemberLike] | None = None,
     shared: dict[Any, Member] | None = None,
 ) -> FittedPool:
-    """Fit what the pool is made of, or the given members; equal weights, until a back-test has learned better ones."""
+    """Fit what the pool is made of, or the given members; weights of the start, until a back-test has better ones."""
     given = roster(members, problem.target, problem.panel.measures)
     # One member alone is no pool but a stand-in, and speaks for itself.
     quiet = fit_quiet_chance(problem, origin, horizon) if len(given) > 1 else None
-    return FittedPool(horizon, fit_members(problem, origin, horizon, given.values(), shared), quiet=quiet)
+    start = starting_weights(tuple(given), problem.row(origin) + 1)
+    weights = dict(zip(given, start.tolist(), strict=True))
+    fitted = fit_members(problem, origin, horizon, given.values(), shared)
+    return FittedPool(horizon, fitted, weights, quiet=quiet)

@@ -15,7 +15,7 @@ from ..record import Record, ScoredOrigin
 from .quiet import HISTORY_ALONE, QuietStack, learn_stack, with_chance
 from .weights import best_weights, choose_shrinkage, pool_terms, shrunk, trial_scores
 
-#: Fewest scored origins that anything is learned from; with less, weights are equal and nothing is calibrated.
+#: Fewest scored origins that anything is learned from; with less, weights are the first ones and nothing is calibrated.
 FEWEST = 12
 #: Scored origins after which one counts half for the weights: which member is of use changes with the war.
 HALF_LIFE = 36.0
@@ -102,6 +102,7 @@ def scored_origin(
     observed: np.ndarray,
     best: np.ndarray,
     history: np.ndarray | None = None,
+    start: np.ndarray | None = None,
 ) -> ScoredOrigin | None:
     """What one origin teaches; None where none of its outcomes was observed.
 
@@ -117,6 +118,8 @@ def scored_origin(
         The best weights known then, before any pull, (members,).
     history : numpy.ndarray, optional
         Chance of at least one where it was quiet, NaN elsewhere, (regions,).
+    start : numpy.ndarray, optional
+        Weights that learned ones are pulled to, (members,); equal ones where absent.
     """
     seen = np.isfinite(observed)
     if not seen.any():
@@ -125,7 +128,7 @@ def scored_origin(
     lower, upper = pool.pit(counts, np.zeros(len(counts))), pool.pit(counts, np.ones(len(counts)))
     there = np.array([m is not None for m in members])
     error, distance = pool_terms([m for m in members if m is not None], observed, seen)
-    trials = trial_scores(best[there], error, distance)
+    trials = trial_scores(best[there], error, distance, None if start is None else _among(start, there))
     if not there.all():
         known, error = error, np.full(len(members), np.nan)
         error[there] = known
@@ -157,40 +160,47 @@ class Learner:
     wait : int
         Months after which an origin is scored.
     learns : bool
-        Otherwise weights stay equal, and nothing is calibrated.
+        Otherwise weights stay those of the start, and nothing is calibrated.
+    start : numpy.ndarray, optional
+        Weights before anything is learned, (members,); equal ones where absent.
     """
 
-    def __init__(self, members: int, wait: int, learns: bool = True) -> None:
-        self.members, self.wait, self.learns = members, wait, learns
+    def __init__(self, members: int, wait: int, learns: bool = True, start: np.ndarray | None = None) -> None:
+        self.start = np.full(members, 1 / members) if start is None else start
+        self.wait, self.learns = wait, learns
         self.scored: list[ScoredOrigin | None] = []
 
     def now(self, there: np.ndarray | None = None) -> PoolState:
         """Weights and calibration of the next origin, given which members have a forecast, bool (members,)."""
         known = self.scored[: max(len(self.scored) - self.wait + 1, 0)] if self.learns else []
-        return learn([x for x in known if x is not None], self.members, there)
+        return learn([x for x in known if x is not None], self.start, there)
 
     def add(self, origin: ScoredOrigin | None) -> None:
         """What the next origin teaches, once its outcome is known."""
         self.scored.append(origin)
 
 
-def learn(scored_origins: Sequence[ScoredOrigin], members: int, there: np.ndarray | None = None) -> PoolState:
-    """Weights and calibration from all scored origins, in order; equal weights and no calibration from too few.
+def learn(
+    scored_origins: Sequence[ScoredOrigin], start: np.ndarray, there: np.ndarray | None = None
+) -> PoolState:
+    """Weights and calibration from all scored origins, in order; the weights of the start and none from too few.
 
     ``there`` says which members have a forecast, bool (members,); the others get no weight. One that was scored at too
     few origins gets none either; weights are learned on the origins that all the rest have.
     """
+    members = len(start)
     there = np.ones(members, dtype=bool) if there is None else there
+    first = np.zeros(members)
+    first[there] = _among(start, there)
     if len(scored_origins) < FEWEST:
-        equal = there / there.sum()
-        return PoolState(equal, equal)
+        return PoolState(first, first)
     known = np.stack([np.isfinite(x.error) for x in scored_origins])
     of = _learnable(known, there)
     ages = np.arange(len(scored_origins))[::-1]
     at = np.flatnonzero(known[:, of].all(axis=1))
     shared = [scored_origins[int(i)] for i in at]
     if len(at) < FEWEST:
-        best = weights = there / there.sum()
+        best = weights = first
     else:
         share: np.ndarray = 0.5 ** (ages[at] / HALF_LIFE)
         share /= share.sum()
@@ -199,7 +209,8 @@ def learn(scored_origins: Sequence[ScoredOrigin], members: int, there: np.ndarra
         distance = np.einsum("o,omn->mn", share, np.stack([x.distance[pairs] for x in shared]))
         best, weights = np.zeros(members), np.zeros(members)
         best[of] = best_weights(error, distance)
-        weights[of] = shrunk(best[of], choose_shrinkage(np.stack([x.trials for x in shared])))
+        pull = choose_shrinkage(np.stack([x.trials for x in shared]))
+        weights[of] = shrunk(best[of], pull, _among(start, of))
     lower, upper, mean = (
         np.concatenate([getattr(x, k) for x in scored_origins]) for k in ("lower", "upper", "mean")
     )
@@ -207,6 +218,12 @@ def learn(scored_origins: Sequence[ScoredOrigin], members: int, there: np.ndarra
     age = np.repeat(ages, [len(x.quiet) for x in scored_origins])
     stack = learn_stack(cases[:, 0], cases[:, 1], cases[:, 2] > 0, age)
     return PoolState(best, weights, fit_pit_map(lower, upper, mean), stack)
+
+
+def _among(start: np.ndarray, some: np.ndarray) -> np.ndarray:
+    """Weights of the start among some members, summing to 1; equal where none of them had any."""
+    weights = start[some] if start[some].sum() > 0 else np.ones(len(start[some]))
+    return np.asarray(weights / weights.sum())
 
 
 def _learnable(known: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -243,12 +260,13 @@ def learn_pool(record: Record) -> LearnedPool:
     --------
     >>> from types import SimpleNamespace
     >>> import pandas as pd
-    >>> record = SimpleNamespace(weights=pd.DataFrame({"member": ["a", "b"]}), scored=[None])
+    >>> record = SimpleNamespace(weights=pd.DataFrame({"member": ["a", "b"]}), scored=[None], start=())
     >>> learn_pool(record).weights
     {'a': 0.5, 'b': 0.5}
     """
     names = list(dict.fromkeys(record.weights["member"]))
     known = [x for x in record.scored if x is not None]
-    state = learn(known, len(names))
+    start = record.start if len(record.start) else np.full(len(names), 1 / len(names))
+    state = learn(known, np.asarray(start))
     weights = dict(zip(names, state.weights.tolist(), strict=True))
     return LearnedPool(weights, state.calibration, len(known), state.quiet)

@@ -9,8 +9,8 @@ from scipy import optimize
 
 from ..margins import Margins, coordinates, stack
 
-#: How far learned weights may be pulled to equal ones: few origins know little about many members. Which is best is
-#: learned from past origins; another than the usual one has to have been better by a share of the CRPS.
+#: How far learned weights may be pulled to those of the start: few origins know little about many members. Which is
+#: best is learned from past origins; another than the usual one has to have been better by a share of the CRPS.
 SHRINKAGES = (0.0, 0.1, 0.25, 0.5)
 USUAL_SHRINKAGE, CLEARLY = 0.1, 0.005
 #: So many origins, divided by those that were scored, is the least pull: a dozen know half of it.
@@ -75,14 +75,17 @@ def best_weights(error: np.ndarray, distance: np.ndarray) -> np.ndarray:
     return np.asarray(best / best.sum())
 
 
-def shrunk(weights: np.ndarray, pull: float) -> np.ndarray:
-    """Weights (members,) moved towards equal ones: 0 leaves them, 1 makes them equal."""
-    return np.asarray((1 - pull) * weights + pull / len(weights))
+def shrunk(weights: np.ndarray, pull: float, start: np.ndarray | None = None) -> np.ndarray:
+    """Weights (members,) moved towards those of the start, or equal ones: 0 leaves them, 1 makes them those."""
+    aim = np.full(len(weights), 1 / len(weights)) if start is None else start
+    return np.asarray((1 - pull) * weights + pull * aim)
 
 
-def trial_scores(best: np.ndarray, error: np.ndarray, distance: np.ndarray) -> np.ndarray:
+def trial_scores(
+    best: np.ndarray, error: np.ndarray, distance: np.ndarray, start: np.ndarray | None = None
+) -> np.ndarray:
     """CRPS of each of :data:`SHRINKAGES` at one origin, (shrinkages,), given the best weights of then."""
-    each = np.array([shrunk(best, pull) for pull in SHRINKAGES])
+    each = np.array([shrunk(best, pull, start) for pull in SHRINKAGES])
     return np.asarray(each @ error - 0.5 * np.einsum("pm,mn,pn->p", each, distance, each))
 
 

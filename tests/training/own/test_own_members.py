@@ -408,14 +408,17 @@ def test_weights_are_learned_on_the_origins_that_a_member_has() -> None:
         three = empirical(rng.poisson(4.0, (50, 6))) if i >= 20 else None
         observed = rng.poisson(4.0, 6).astype(float)
         scored.append(scored_origin([one, two, three], one, observed, best))
-    with_all = learn(scored, 3)
+    equal = np.full(3, 1 / 3)
+    with_all = learn(scored, equal)
     assert with_all.weights[2] > 0.2
     assert with_all.weights.sum() == pytest.approx(1)
-    without = learn(scored, 3, np.array([True, True, False]))
+    without = learn(scored, equal, np.array([True, True, False]))
     assert without.weights[2] == 0
-    plain = learn([x._replace(error=x.error[:2], distance=x.distance[:2, :2]) for x in scored], 2)
+    plain = learn(
+        [x._replace(error=x.error[:2], distance=x.distance[:2, :2]) for x in scored], equal[:2] * 1.5
+    )
     np.testing.assert_allclose(without.weights[:2], plain.weights)
-    few = learn(scored[: 20 + FEWEST - 1], 3)
+    few = learn(scored[: 20 + FEWEST - 1], equal)
     assert few.weights[2] == 0
 
 

@@ -8,9 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from make_records import make_margins, make_record, record_from
+from small_worlds import ladder_panel, problem_of
 
 from harmattan.data.errors import ModelError
+from harmattan.training.evaluation.backtest import run_backtest
 from harmattan.training.margins import Margins, mix
+from harmattan.training.pool.fitted import fit_pool
 from harmattan.training.pool.learning import FEWEST, LearnedPool, Learner, learn_pool
 from harmattan.training.record import Record
 
@@ -52,6 +55,21 @@ def test_an_origin_counts_once_its_outcome_is_known() -> None:
         soon.add(origin)
     assert late.now().weights.tobytes() == soon.now().weights.tobytes()
     assert Learner(3, wait=1, learns=False).now().weights.tolist() == [1 / 3] * 3
+
+
+def test_what_a_short_record_has_learned_nothing_of_it_leaves_out() -> None:
+    panel = ladder_panel(1, 70)
+    origins = panel.months[27], panel.months[28]
+    short, longer = (
+        run_backtest(problem_of(panel), at, (2,), members=["exponential_nb", "conflictology_12"], draws=50)[0]
+        for at in (origins, panel.months[61:63])
+    )
+    # 28 months: too few origins to learn from, and models that have seen next to nothing do not count.
+    assert short.weights["weight"].tolist() == [0.0, 1.0] * 2
+    assert list(learn_pool(short).weights.values()) == [0.0, 1.0]
+    assert (longer.weights["weight"] > 0).all()
+    pool = fit_pool(problem_of(panel), panel.months[40], 2, ["exponential_nb", "conflictology_12"])
+    assert pool.shares == {"exponential_nb": 0.0, "conflictology_12": 1.0}
 
 
 def last_margins(months: int) -> dict[str, Margins]:

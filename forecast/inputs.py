@@ -18,6 +18,7 @@ from ..data.frames import csv_frame
 from ..data.geography import Regions
 from ..data.panel import TARGETS, Panel
 from ..data.quality import NEWEST
+from .own_features import carried, with_tables
 
 if TYPE_CHECKING:
     from ..data.panel import BuiltPanel
@@ -104,13 +105,14 @@ class Inputs:
     def verdict(self, quality: Quality) -> tuple[Level, str]:
         """How far the run can be trusted, and what a reader has to know first."""
         first = f"Demonstration on data to {self.panel.last_month}, not current."
-        notes = [text for text in (first if self.demonstration else "", self.masked) if text]
+        last = carried(self.panel)
+        notes = [text for text in (first if self.demonstration else "", self.masked, last) if text]
         notes += [
             check.message
             for check in quality.checks
             if check.status == "red" or (check.name in AT_THE_TOP and check.status == "amber")
         ]
-        amber = self.demonstration or (quality.status == "green" and bool(self.masked))
+        amber = self.demonstration or (quality.status == "green" and bool(self.masked or last))
         return "amber" if amber else quality.status, " ".join(notes)
 
 
@@ -124,7 +126,7 @@ def load_inputs(settings: Settings) -> Inputs:
     InputError
         Files that are missing or broken.
     """
-    inputs = _load(settings)
+    inputs: Inputs = with_tables(settings, _load(settings))
     if inputs.panel.gaps:
         logging.getLogger("harmattan").warning(f"Not observed inside the record: {inputs.panel.gaps}.")
     return inputs

@@ -149,8 +149,9 @@ def _prepare(
     settings: Settings, say: Progress, trained: TrainedModel | None, inputs: Inputs | None
 ) -> PreparedRun:
     """Read the data and build the features."""
-    from ..features.recipe import Recipe
+    from ..data.panel import require_covariates
     from ..training.problems import build_problems
+    from .own_features import recipe_of
     from .parts import choose_parts, main_targets
 
     clock: dict[str, float] = {}
@@ -159,6 +160,7 @@ def _prepare(
         inputs = load_inputs(settings) if inputs is None else inputs
         origin = _origin(settings, inputs)
         inputs = replace(inputs, panel=inputs.panel.until(origin))
+        require_covariates(inputs.panel, origin)
         if settings.countries:
             # A country that is not there is an error before the work, not after it.
             inputs.panel.select(countries=settings.countries)
@@ -168,7 +170,7 @@ def _prepare(
             trained.check_serves(inputs.panel, origin, settings.horizons, settings.targets)
     with _timed(clock, "features"):
         say("features", 0.05)
-        recipe = Recipe.usual(inputs.panel) if trained is None else trained.recipe
+        recipe = recipe_of(settings, inputs.panel) if trained is None else trained.recipe
         also = inputs.training if trained is None else ()
         problems = build_problems(inputs.panel, settings.targets, also, recipe)
     return PreparedRun(inputs, origin, problems, recipe, settings, parts, clock)
@@ -390,6 +392,7 @@ def _older(prepared: PreparedRun, trained: TrainedModel, model: Mapping[str, Any
     """The model of an earlier release: the same one, or a version of the registry; None where it is not at hand."""
     from ..data.errors import HarmattanError
     from ..training.registry.versions import load_model
+    from .own_features import functions_of
 
     if model.get("digest") == trained.digest:
         return trained
@@ -398,6 +401,7 @@ def _older(prepared: PreparedRun, trained: TrainedModel, model: Mapping[str, Any
     settings = prepared.settings
     try:
         found = load_model(str(model["version"]), settings.mlruns, settings.tracking_uri).trained
+        found = found.trusting(settings.trusted, functions_of(settings))
         return found if found.digest == model.get("digest") else None
     except HarmattanError:
         return None

@@ -39,7 +39,7 @@ LOCAL = {
     "keep_months",
 }
 #: Settings that are told only where they are used.
-OWN = {"members"}
+OWN = {"members", "covariates", "recipe", "functions"}
 #: Longest horizon that can be asked for, months.
 LONGEST = 36
 #: Longest contact, characters.
@@ -144,6 +144,15 @@ def _flag(value: Any) -> bool:
     raise ConfigError(f"'{value}' is neither yes nor no.", remedy="Write true or false.")
 
 
+def _covariates(value: Any) -> tuple[str, ...]:
+    """Tables with their lags: a text, or a list of them."""
+    for text in (given := _words(value)):
+        if not re.fullmatch(r"[^:].*?(:[a-z][a-z0-9_]*=\d{1,2})+(:last)?", text):
+            what = f"'{text}' is no table with a lag."
+            raise ConfigError(what, remedy="Write FILE:lag=1, or FILE:rain=1:price=0 by column.")
+    return given
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ConfigError(f"'{value}' is not a name.", remedy="Write text in quotes.")
@@ -212,6 +221,11 @@ class Settings:
         ``even`` over the months (as VIEWS does since October 2025); events and deaths follow the same one.
     columns, coverage : tuple of str
         ``ours=theirs`` for columns of an own table; ``MLI=1989-01:2023-12`` for months that a source observed.
+    covariates : tuple of str
+        Tables of measures that are no counts, ``FILE:lag=1``, or ``FILE:rain=1:price=0`` by column; with ``:last`` the
+        last value stands for newer months.
+    recipe, functions : Path or None, tuple of str
+        Features from a file instead of the usual ones; ``name=package.module.function`` for those of your own in it.
     targets, horizons, as_of : tuple of str, tuple of int, str or None
         ``events, deaths``; months ahead, 1..36; the last month that may be seen, ``YYYY-MM``.
     parts : bool
@@ -264,6 +278,9 @@ class Settings:
     month_rule: Annotated[str, _MONTHS] = "end"
     columns: Annotated[tuple[str, ...], _pairs(_MAPPING)] = ()
     coverage: Annotated[tuple[str, ...], _pairs(_SPAN)] = ()
+    covariates: Annotated[tuple[str, ...], _covariates] = ()
+    recipe: Annotated[Path | None, Path] = None
+    functions: Annotated[tuple[str, ...], _pairs(_MAPPING)] = ()
     targets: Annotated[tuple[str, ...], _targets] = ("events", "deaths")
     parts: Annotated[bool, _flag] = True
     horizons: Annotated[tuple[int, ...], parse_horizons] = (1, 2, 3, 4, 5, 6)
@@ -322,6 +339,7 @@ class Settings:
     def published(self) -> dict[str, Any]:
         """The settings that a number can depend on, ready for JSON; files by name, not by place."""
         kept = {k: v.name if isinstance(v, Path) else v for k, v in asdict(self).items() if k not in LOCAL}
+        kept["covariates"] = tuple(Path(text).name for text in self.covariates)
         kept = {k: v for k, v in kept.items() if v or k not in OWN}
         kind, _, path = self.source.partition(":")
         return kept | {"source": f"{kind}:{Path(path).name}" if path else kind}
@@ -358,6 +376,8 @@ def resolve(
         if key == "source" and ":" in parsed:
             kind, _, path = parsed.partition(":")
             parsed = f"{kind}:{base / Path(path).expanduser()}"
+        if key == "covariates":
+            parsed = tuple(str(base / Path(text).expanduser()) for text in parsed)
         values[key] = (base / parsed.expanduser() if isinstance(parsed, Path) else parsed, layer)
     return values
 

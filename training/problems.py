@@ -34,7 +34,7 @@ def build_problems(
     >>> problem.counts.shape, problem.also[0].counts.shape
     ((420, 89), (420, 37))
     """
-    recipe = recipe or Recipe.usual(panel)
+    recipe = Recipe.usual(panel) if recipe is None else recipe
     cube = recipe.build(panel)
     others = []
     for other in training:

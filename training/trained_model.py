@@ -18,6 +18,7 @@ import pandas as pd
 
 from ..data.errors import ModelError, OriginError
 from ..features.recipe import Recipe
+from ..features.terms import Function
 from .diffusion.model import Diffusion
 from .models.serialization import json_text
 from .onset import OnsetModels
@@ -49,11 +50,14 @@ class TrainedModel:
         Text by relative path, without the card.
     trusted : tuple of str
         Classes that users brought and declare, by their paths: no other is imported.
+    functions : mapping of str to callable
+        Features of users' own in the recipe, by name.
     """
 
     card: Mapping[str, Any]
     files: Mapping[str, str]
     trusted: tuple[str, ...] = field(default=(), compare=False)
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def origin(self) -> pd.Period:
@@ -93,7 +97,7 @@ class TrainedModel:
     @cached_property
     def recipe(self) -> Recipe:
         """The features, in order."""
-        return self._read(RECIPE, Recipe.from_json)
+        return self._read(RECIPE, lambda text: Recipe.from_json(text, self.functions))
 
     @cached_property
     def places(self) -> dict[str, Any]:
@@ -120,9 +124,11 @@ class TrainedModel:
             for h in self.horizons
         }
 
-    def trusting(self, paths: Iterable[str]) -> TrainedModel:
-        """The same model, which may import these classes."""
-        return replace(self, trusted=tuple(paths))
+    def trusting(
+        self, paths: Iterable[str], functions: Mapping[str, Callable[..., Any]] | None = None
+    ) -> TrainedModel:
+        """The same model, which may import these classes, and is given these functions for its recipe."""
+        return replace(self, trusted=tuple(paths), functions=dict(functions or {}))
 
     @property
     def template(self) -> Template | None:
@@ -377,7 +383,8 @@ def make_trained_model(
         "data_hash": panel.digest(),
         **card,
     }
-    return TrainedModel(json.loads(json_text(about)), files, tuple(trusted))
+    functions = {f.term.label: f.term.function for f in recipe if isinstance(f.term, Function)}
+    return TrainedModel(json.loads(json_text(about)), files, tuple(trusted), functions)
 
 
 def at_horizons(template: Template, horizons: tuple[int, ...]) -> Template:

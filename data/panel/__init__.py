@@ -7,6 +7,7 @@ from ..lazy import lazy_names
 if TYPE_CHECKING:
     from .build import BuiltPanel, Rules, build_panel
     from .cells import CellCounts, Outlines
+    from .covariates import require_covariates
     from .coverage import coverage_of
     from .event_places import located, with_outlines
     from .incidents import (
@@ -45,5 +46,6 @@ __all__ = [
     "release_rank",
     "repairs_frame",
     "repeated_rows",
+    "require_covariates",
     "with_outlines",
 ]

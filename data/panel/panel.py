@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,47 @@ class Panel:
             inside = links.region_a.isin(part.region_ids) & links.region_b.isin(part.region_ids)
             links = links[inside].reset_index(drop=True)
         return replace(part, links=links, cells=None if self.cells is None else self.cells.select(at))
+
+    def with_covariates(
+        self,
+        table: pd.DataFrame | Any,
+        lag: int | Mapping[str, int],
+        carry: Collection[str] | bool = (),
+        where: str = "covariates",
+    ) -> Panel:
+        """The panel with measures that are no counts, such as rain, which recipes use like any other.
+
+        Unknown months are missing, never zero. What is published late is never read early: a recipe that looks at a
+        month nearer than the lag is refused.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame, or a table of polars or Arrow
+            ``month``, ``region_id`` (or ``country``), and a column for each covariate, numbers >= 0.
+        lag : int or mapping of str to int
+            After how many months a value is published, of all columns or by column.
+        carry : collection of str or bool
+            Covariates whose last value stands for newer months; True for all.
+        where : str
+            The file to name in errors.
+
+        Raises
+        ------
+        SchemaError, RegionError, UsageError
+            A value that is no number >= 0, a gap, a row given twice, an unknown region, a column without a lag.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"month": ["2023-01", "2023-02"], "region_id": "MLI-gao", "events": [3, 0]})
+        >>> rain = pd.DataFrame({"month": ["2023-01"], "country": ["MLI"], "rain": [12.5]})
+        >>> panel = Panel.from_frame(frame).with_covariates(rain, lag={"rain": 1})
+        >>> panel.measure("rain").ravel().tolist()
+        [12.5, nan]
+        """
+        from .covariates import join_covariates
+
+        return join_covariates(self, table, lag, carry, where)
 
     def digest(self) -> str:
         """SHA-256 of everything a number can depend on: months, regions, links, mask, measures, cells."""

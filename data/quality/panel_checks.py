@@ -112,7 +112,8 @@ def _country_sums(panel: Panel, measure: str | None = None) -> pd.DataFrame:
 def values(panel: Panel) -> Check:
     """Counts are counts, and deaths lie within their bounds."""
     rows = []
-    for name, values in panel.measures.items():
+    counts = {n: v for n, v in panel.measures.items() if n not in panel.attrs.get("covariates", ())}
+    for name, values in counts.items():
         at = np.argwhere(panel.observed & (np.isnan(values) | (values < 0) | np.isinf(values)))
         rows += [(name, str(panel.months[m]), panel.region_ids[r], float(values[m, r])) for m, r in at[:50]]
     bounds = [panel.measures.get(f"deaths_{b}") for b in ("low", "best", "high")]

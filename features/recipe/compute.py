@@ -41,6 +41,14 @@ def refusal(term: Term, view: View) -> HarmattanError | None:
         term.check(view)
     except HarmattanError as error:
         return error
+    for measure, lag in view.panel.attrs.get("delays", {}).items():
+        nearest = nearest_read(term, measure)
+        if nearest is not None and nearest < lag:
+            inside = f"Lag({lag}, of='{measure}')"
+            return UsageError(
+                f"reads {measure} of {nearest} months before, which is published after {lag} months.",
+                remedy=f"Write {inside}, or put that inside: Sum(3, of={inside}).",
+            )
     n_months = view.shape[0]
     if term.earliest is not None and term.earliest >= n_months:
         return UsageError(
@@ -48,6 +56,23 @@ def refusal(term: Term, view: View) -> HarmattanError | None:
             remedy="Shorten it, or bring a longer history.",
         )
     return None
+
+
+def nearest_read(term: Term, measure: str) -> int | None:
+    """How many months back a term reads a measure at the nearest; None where it does not, or where nobody can tell.
+
+    >>> from ..terms import Lag, Sum
+    >>> nearest_read(Sum(3, of=Lag(2, of="rain")), "rain"), nearest_read(Sum(3), "rain")
+    (2, None)
+    """
+    read = term.months_read()
+    back = 0 if read is None else read[0]
+    inner = [
+        0 if of == measure else None if isinstance(of, str) else nearest_read(of, measure)
+        for of in term.reads()
+    ]
+    found = [back + months for months in inner if months is not None]
+    return min(found, default=None)
 
 
 def compute(terms: Iterable[Term], view: View, rows: slice, threads: int = 1) -> Array:

@@ -14,7 +14,7 @@ from ...data.errors import ConfigError, UsageError, nearest
 from ...data.panel import Panel
 from ..cube import FeatureCube
 from ..series import Array
-from ..terms import Feature, Function, Term
+from ..terms import Feature, Function, Lag, Mean, Term
 from . import file as recipe_file
 from .compute import blocks as block_slices
 from .compute import compute, parse_memory, part_of, refusal, view_of
@@ -79,8 +79,15 @@ class Recipe:
 
     @classmethod
     def usual(cls, panel: Panel) -> Recipe:
-        """What of the default features a panel can serve: about its events, or its first measure without any."""
-        return cls.default(panel.main).served(panel)[0]
+        """What of the default features a panel can serve: about its events, or its first measure without any.
+
+        A covariate adds its newest published value, and the mean of a year up to that.
+        """
+        recipe = cls.default(panel.main)
+        for name in panel.attrs.get("covariates", ()):
+            newest = Lag(int(panel.attrs.get("delays", {}).get(name, 0)), of=name)
+            recipe = recipe + [Feature(t.name, t, optional=True) for t in (newest, Mean(12, of=newest))]
+        return recipe.served(panel)[0]
 
     @property
     def names(self) -> tuple[str, ...]:

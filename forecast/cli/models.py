@@ -22,7 +22,7 @@ STORE = "config mlruns tracking_uri dry_run as_json quiet"
 
 
 @options(
-    "config source panel regions "
+    "config source panel regions covariates recipe members "
     "layer month_rule links as_of horizons targets draws seed workers mlruns tracking_uri dry_run as_json "
     "quiet"
 )

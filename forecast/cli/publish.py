@@ -10,8 +10,8 @@ from .output import Output, bar
 
 
 @options(
-    "config out model source panel regions "
-    "layer month_rule as_of run_date mlruns tracking_uri track allow_grid notify workers "
+    "config out model source panel regions links covariates "
+    "layer month_rule horizons targets as_of run_date mlruns tracking_uri track allow_grid notify workers "
     "accept_losses accept_month mask_month mask_reason mask_country log_json dry_run as_json quiet",
     model="champion (default), another alias or version, or a folder of a trained model.",
 )

@@ -129,9 +129,13 @@ def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Backt
     InputError
         Files that are missing or broken.
     """
+    from ...data.panel import require_covariates
     from ...training.evaluation.protocol import check_vault, scored_regions
     from ..inputs import load_inputs
 
+    if settings.vintages is not None and (settings.base.recipe or settings.base.covariates):
+        what = "a store of releases knows no features or covariates of your own."
+        raise UsageError(what, "--vintages", "Leave one of them out.")
     if settings.benchmark:
         protocol = _benchmark(settings)
         inputs = load_inputs(replace(settings.base, source="snapshot"))
@@ -145,6 +149,7 @@ def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Backt
     if settings.benchmark or inputs.demonstration:
         unsealed = check_vault(protocol.last_target, settings.unseal)
     _check_origins(protocol, inputs.panel)
+    require_covariates(inputs.panel, protocol.origins(min(protocol.horizons))[-1] - protocol.data_lag)
     panel = inputs.panel.until(protocol.last_target)
     final = settings.vintages is None and not settings.benchmark and settings.base.source.startswith("store:")
     return BacktestPlan(protocol, scored_regions(panel, protocol), panel, unsealed, inputs, final)
@@ -209,6 +214,8 @@ def _benchmark(settings: BacktestSettings) -> Protocol:
         "--refit": settings.refit_every != HOUSE.refit_every,
         "--seed": base.seed != usual.seed,
         "--vintages": settings.vintages is not None,
+        "--recipe": base.recipe is not None,
+        "--covariates": bool(base.covariates),
     }
     for option, given in fixed.items():
         if given:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +14,7 @@ import pandas as pd
 
 from ...data import month_of
 from ...data.errors import OriginError, TrackingError, UsageError
+from ..own_features import recipe_of
 from ..settings import Settings
 from .backtest_plan import BacktestPlan, BacktestSettings, inputs_of, make_plan
 from .backtest_record import (
@@ -104,6 +105,8 @@ def backtest(
     vintages: VintageStore | str | Path | None = None,
     regions: Regions | None = None,
     leave_one_out: bool = False,
+    recipe: str | Path | None = None,
+    functions: Mapping[str, str] | None = None,
     seed: int = 20231,
 ) -> Evaluation:
     """Judge the models on past months; nothing is written.
@@ -135,6 +138,8 @@ def backtest(
         Polygons of the panel's regions, which vintages are placed in.
     leave_one_out : bool
         Whether the pool is also tried without each of its members.
+    recipe, functions
+        Features from a file instead of the usual ones, and ``package.module.function`` by name for those of your own.
     seed : int
         Root of every random stream.
 
@@ -160,6 +165,8 @@ def backtest(
             workers=workers,
             seed=seed,
             track=False,
+            recipe=None if recipe is None else Path(recipe),
+            functions=tuple(f"{name}={path}" for name, path in (functions or {}).items()),
         ),
         target=target,
         origins=None if origins is None else _months(origins),
@@ -252,7 +259,8 @@ def _records(
     from ...training.problems import build_problems
 
     protocol = plan.protocol
-    problem = build_problems(plan.panel, [settings.target], plan.inputs.training)[settings.target]
+    recipe = recipe_of(settings.base, plan.panel)
+    problem = build_problems(plan.panel, [settings.target], plan.inputs.training, recipe)[settings.target]
     records: list[Record] = []
     releases: Releases = ()
     for origins, group in groupby(protocol.horizons, key=protocol.origins):

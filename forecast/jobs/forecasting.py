@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...data.errors import ReleaseError, TrackingError
 from ..inputs import load_inputs, with_targets
+from ..own_features import functions_of
 from ..settings import Settings
 
 if TYPE_CHECKING:
@@ -48,14 +49,14 @@ def select_model(settings: Settings) -> SelectedModel:
     if (Path(settings.model) / CARD).is_file():
         from ...training.trained_model import TrainedModel
 
-        return SelectedModel(
-            TrainedModel.read(Path(settings.model)).trusting(settings.trusted), {"name": "trained before"}
-        )
+        read = TrainedModel.read(Path(settings.model)).trusting(settings.trusted, functions_of(settings))
+        return SelectedModel(read, {"name": "trained before"})
     from ...training.registry.versions import load_model
 
     found = load_model(settings.model, settings.mlruns, settings.tracking_uri)
     return SelectedModel(
-        found.trained.trusting(settings.trusted), {"name": found.name, "version": found.version}
+        found.trained.trusting(settings.trusted, functions_of(settings)),
+        {"name": found.name, "version": found.version},
     )
 
 

@@ -117,8 +117,9 @@ def _lines(outcome: Any, settings: Settings) -> Iterator[str]:
     words = {"written": "new", "identical": "already there, identical", "revised": "revises an earlier one"}
     if outcome.result.banner:
         yield outcome.result.banner
-    if set(outcome.result.draws) < set(settings.targets):
-        yield "There are no deaths in these data: events alone are forecast."
+    forecast = [t for t in settings.targets if t in outcome.result.draws]
+    if absent := [t for t in settings.targets if t not in forecast]:
+        yield f"There are no {', '.join(absent)} in these data: {', '.join(forecast)} alone are forecast."
     yield f"Release  {outcome.release.path}  ({words[outcome.release.status]})"
     yield from (f"         {line}" for line in outcome.release.reason[:5])
     if outcome.run_id:

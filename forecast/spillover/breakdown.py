@@ -225,12 +225,17 @@ def chains(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame:
     """
     tables = []
     longer = [s for s in spans if s > 1]
-    for source, via, target in _triples(view) if longer else ():
-        a, b, c = (view.country == name for name in (source, via, target))
-        into, on = view.ensemble.closed(a, b), view.ensemble.closed(b, c)
-        whole, first, second, both = (
-            view.expect(max(longer), links).totals for links in (None, into, on, into | on)
-        )
+    triples = list(_triples(view)) if longer else []
+
+    def border(a: str, b: str) -> np.ndarray:
+        return view.ensemble.closed(view.country == a, view.country == b)
+
+    singles = {pair for a, b, c in triples for pair in ((a, b), (b, c))}
+    closed = {pair: view.expect(max(longer), border(*pair)).totals for pair in sorted(singles)}
+    whole = view.expect(max(longer)).totals if triples else np.empty(0)
+    for source, via, target in triples:
+        first, second = closed[source, via], closed[via, target]
+        both = view.expect(max(longer), border(source, via) | border(via, target)).totals
         declared = view.declared(source, via) and view.declared(via, target)
         grade = max((view.grades[source, via], view.grades[via, target]), key=GRADES.index)
         for span in longer:

@@ -82,30 +82,40 @@ def simulate(
         Counts, int32, (paths, months, regions). No path falls when a mean rises.
     """
     paths, months, regions = uniforms.shape
-    steps = step_decay()
-    now = np.broadcast_to(states, (paths, *states.shape)).copy()
+    now = _repeated(states, paths)
     out = np.empty((paths, months, regions), dtype=np.int32)
     for t in range(months):
         mean = instead(_next_mean(model, now), given, t)
         out[:, t] = negative_binomial_quantile(uniforms[:, t], mean, size)
-        now += steps * (out[:, t, :, None] - now)
+        _move(now, out[:, t])
     return out
 
 
 def means_along(model: Diffusion, states: np.ndarray, paths: np.ndarray) -> np.ndarray:
     """The means from which each month of some paths was drawn, (paths, months, regions) -> (months, paths, regions)."""
-    steps = step_decay()
-    now = np.broadcast_to(states, (len(paths), *states.shape)).copy()
-    means = []
+    now, means = _repeated(states, len(paths)), []
     for t in range(paths.shape[1]):
         means.append(_next_mean(model, now))
-        now += steps * (paths[:, t, :, None] - now)
+        _move(now, paths[:, t])
     return np.stack(means)
 
 
+def _repeated(states: np.ndarray, paths: int) -> np.ndarray:
+    """The states of every path, (lags, paths, regions): what is worked on at once lies side by side."""
+    return np.repeat(states.T[:, None], paths, axis=1)
+
+
+def _move(now: np.ndarray, counts: np.ndarray) -> None:
+    """Move the exponential means of every path towards its new counts, (paths, regions)."""
+    counts = counts.astype(float)
+    for each, step in zip(now, step_decay(), strict=True):
+        each += step * (counts - each)
+
+
 def _next_mean(model: Diffusion, now: np.ndarray) -> np.ndarray:
-    """Expected counts of the next month, (paths, regions, lags) -> (paths, regions)."""
-    return np.asarray(model.endemic + model.kernel.excites(now @ model.lag_shares) @ model.propagation.T)
+    """Expected counts of the next month, (lags, paths, regions) -> (paths, regions)."""
+    lag = sum(share * each for share, each in zip(model.lag_shares, now, strict=True))
+    return np.asarray(model.endemic + model.kernel.excites(np.asarray(lag)) @ model.propagation.T)
 
 
 def instead(mean: np.ndarray, given: np.ndarray | None, month: int) -> np.ndarray:

@@ -79,7 +79,15 @@ class Ensemble:
 
     @classmethod
     def of(cls, model: Diffusion) -> Ensemble:
-        """The fit, and the alternatives that are stored with it."""
+        """The fit, and the alternatives that are stored with it; made once per model."""
+        known: dict[str, Any] = model.__dict__
+        if "_ensemble" not in known:
+            known["_ensemble"] = cls._made(model)
+        found: Ensemble = known["_ensemble"]
+        return found
+
+    @classmethod
+    def _made(cls, model: Diffusion) -> Ensemble:
         from scipy import sparse
 
         receivers, senders = np.nonzero(model.across if model.border is None else model.border)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
@@ -77,7 +77,9 @@ class EndemicEpidemic(Member):
             ]
         )
         ones = np.ones((len(counts), 1))
-        model = AdditiveMeanNB(counts, self._background(sample), excite, ones, weights, ridge)
+        country = sample.by_region(lambda p: np.searchsorted(self.countries_, p.panel.countries))
+        kinds = (self._indicators(self.countries_), country)
+        model = AdditiveMeanNB(counts, self._background(sample), excite, ones, weights, ridge, kinds=kinds)
         self.params_, self.account_ = model.fit_bounded(start)
         self.layout_ = model.layout
         plain = model.mean_size(self.params_)[1]
@@ -94,7 +96,10 @@ class EndemicEpidemic(Member):
 
     def _endemic(self, problem: Problem) -> np.ndarray:
         """Intercept and one indicator per country, (regions, 1 + countries)."""
-        code = np.array(problem.panel.countries)
+        return self._indicators(problem.panel.countries)
+
+    def _indicators(self, countries: Sequence[str]) -> np.ndarray:
+        code = np.array(countries)
         return np.column_stack([np.ones(len(code)), *[(code == c).astype(float) for c in self.countries_]])
 
     def _background(self, sample: Sample) -> Any:

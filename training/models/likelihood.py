@@ -22,11 +22,12 @@ LOG_LEVELS = (-20.0, 17.0)
 
 
 class _Rows(NamedTuple):
-    """Endemic part, mean, size, log of the level that the size depends on, and log(1 + mean / size), of each row."""
+    """Endemic part, mean, size, the level that the size depends on, its log, and log(1 + mean / size), of each row."""
 
     endemic: np.ndarray
     mean: np.ndarray
     size: np.ndarray
+    level: np.ndarray
     log_level: np.ndarray
     ratio: np.ndarray
 
@@ -44,6 +45,8 @@ class AdditiveMeanNB:
         Weight of each row's log-likelihood, shape (rows,), >= 0.
     ridge : numpy.ndarray, optional
         Precision of a normal prior around ``centre`` for each parameter; zero leaves it free.
+    kinds : tuple of numpy.ndarray, optional
+        The different rows of ``endemic``, and which of them each row is: saves what they have in common.
     """
 
     def __init__(
@@ -55,13 +58,17 @@ class AdditiveMeanNB:
         weights: np.ndarray,
         ridge: np.ndarray | None = None,
         centre: np.ndarray | None = None,
+        kinds: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
         self.layout = Layout(endemic.shape[1], excitation.shape[1], spread.shape[1])
         size = sum((endemic.shape[1], excitation.shape[1], spread.shape[1])) + 1
         self.ridge = np.zeros(size) if ridge is None else ridge
         self.centre = np.zeros(size) if centre is None else centre
         self.X, self.V, self.Z, self.w = endemic, excitation, spread, weights
+        self.kinds = kinds
+        self.plain = spread.shape[1] == 1 and bool((spread == 1).all())
         self.some = np.flatnonzero(counts > 0)
+        self.events = counts[self.some]
         self.log_factorial = special.gammaln(counts + 1)
         self.endog = counts
         self._last: tuple[bytes, _Rows] | None = None
@@ -80,23 +87,29 @@ class AdditiveMeanNB:
     def _compute(self, params: np.ndarray) -> _Rows:
         a, b, d, e = self.layout.split(params)
         # Without an endemic design there is no endemic part (an empty product would give exp(0) = 1).
-        endemic = np.exp(np.maximum(self.X @ a, -30)) if len(a) else np.zeros(len(self.w))
-        mean = endemic + self.V @ b + _TINY
-        log_level = np.log(mean + LEVEL_FLOOR)
-        size = np.exp(np.clip(self.Z @ d + e * log_level, -7, 7))
-        return _Rows(endemic, mean, size, log_level, np.log1p(mean / size))
+        endemic = np.zeros(len(self.w))
+        if len(a) and self.kinds is None:
+            endemic = np.exp(np.maximum(self.X @ a, -30))
+        elif self.kinds is not None:
+            endemic = np.exp(np.maximum(self.kinds[0] @ a, -30))[self.kinds[1]]
+        mean = endemic + self.V @ b
+        mean += _TINY
+        level = mean + LEVEL_FLOOR
+        log_level = np.log(level)
+        size = e * log_level
+        size += d[0] if self.plain else self.Z @ d
+        np.exp(np.clip(size, -7, 7, out=size), out=size)
+        ratio = mean / size
+        return _Rows(endemic, mean, size, level, log_level, np.log1p(ratio, out=ratio))
 
     def loglikeobs(self, params: np.ndarray) -> np.ndarray:
         """Log-likelihood of each row, unweighted."""
-        _, mean, size, _, ratio = self._rows(params)
-        y = self.endog
-        out = -size * ratio - self.log_factorial
-        s = self.some
-        out[s] += (
-            special.gammaln(y[s] + size[s])
-            - special.gammaln(size[s])
-            + y[s] * (np.log(mean[s] / size[s]) - ratio[s])
-        )
+        _, mean, size, _, _, ratio = self._rows(params)
+        out = -size * ratio
+        out -= self.log_factorial
+        s, y = self.some, self.events
+        r = size[s]
+        out[s] += special.gammaln(y + r) - special.gammaln(r) + y * (np.log(mean[s] / r) - ratio[s])
         return np.asarray(out)
 
     def loglike(self, params: np.ndarray) -> float:
@@ -106,17 +119,21 @@ class AdditiveMeanNB:
 
     def score_obs_parts(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Derivatives of each row's log-likelihood by endemic predictor, mean and log size."""
-        endemic, mean, size, _, ratio = self._rows(params)
-        y = self.endog
-        share = (y + size) / (size + mean)
-        by_mean = y / mean - share
-        by_size = -ratio + 1 - share
-        s = self.some
-        by_size[s] += special.digamma(y[s] + size[s]) - special.digamma(size[s])
-        by_log_size = by_size * size
-        slope = float(params[-1])
-        by_mean = by_mean + by_log_size * slope / (mean + LEVEL_FLOOR)
-        return endemic, by_mean, by_log_size
+        endemic, mean, size, level, _, ratio = self._rows(params)
+        s, y = self.some, self.events
+        total = size + mean
+        share = size / total
+        share[s] = (y + size[s]) / total[s]
+        by_mean = -share
+        by_mean[s] = y / mean[s] - share[s]
+        by_size = 1 - ratio
+        by_size -= share
+        by_size[s] += special.digamma(y + size[s]) - special.digamma(size[s])
+        by_size *= size
+        along = by_size * float(params[-1])
+        along /= level
+        by_mean += along
+        return endemic, by_mean, by_size
 
     def score(self, params: np.ndarray) -> np.ndarray:
         """Gradient of :meth:`loglike`."""

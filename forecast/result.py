@@ -177,6 +177,7 @@ class ForecastResult:
         panel = self.panel.select(countries=countries) if countries else self.panel
         own = set(panel.region_ids)
         draws = {t: d.select([r for r in d.region_ids if r in own]) for t, d in self.draws.items()}
+        few = [target for target, each in draws.items() if not each.region_ids]
         draws = {t: d for t, d in draws.items() if d.region_ids}
         country = dict(zip(panel.region_ids, panel.countries, strict=True))
 
@@ -187,10 +188,12 @@ class ForecastResult:
                 else table[table[column].isin(of)].reset_index(drop=True)
             )
 
+        note = f"There are too few events in {', '.join(countries)} for forecasts of {', '.join(few)}."
         return replace(
             self,
             panel=panel,
             draws=draws,
+            notes=(*self.notes, note) if few else self.notes,
             countries={t: d.total(country) for t, d in draws.items()},
             spillover=kept(self.spillover, "target_region"),
             answers={k: t[t["target_region"].isin(panel.region_ids)] for k, t in self.answers.items()},

@@ -6,10 +6,9 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .actors import ACTOR_COLUMNS, actors_table
-    from .facts import FACT_COLUMNS, capital, facts_table
+    from .facts import FACT_COLUMNS, capital, facts_table, record_of
     from .forecasting import ChosenParts, choose_parts, draw_parts, main_targets
     from .names import against_civilians, part_label
-    from .record import record_of
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 

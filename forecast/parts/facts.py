@@ -12,7 +12,7 @@ from ...data import month_name
 from ...data.geography import country_name
 from ...data.panel import Panel
 from ..release import FEWEST_EVENTS
-from .actors import group_measures
+from .actors import actors_table, group_measures
 from .names import against_civilians, part_label
 
 FACT_COLUMNS = ("level", "place", "name", "country", "kind", "about", "months", "text")
@@ -69,6 +69,12 @@ def facts_table(panel: Panel) -> pd.DataFrame:
         ]
         rows += [(*base, *fact) for fact in found]
     return pd.DataFrame(rows, columns=list(FACT_COLUMNS))
+
+
+def record_of(panel: Panel) -> dict[str, pd.DataFrame]:
+    """What a run publishes of the record of a panel that ends with the origin: ``actors``, ``facts``, ``withheld``."""
+    actors, withheld = actors_table(panel)
+    return {"actors": actors, "facts": facts_table(panel), "withheld": withheld}
 
 
 def _places(panel: Panel) -> Iterator[_Place]:

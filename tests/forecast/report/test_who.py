@@ -71,6 +71,12 @@ def test_a_group_is_not_named_in_a_country_where_it_has_hardly_been(divided: For
     assert (divided.withheld["group"] == "m23").any()
 
 
+def test_a_group_without_a_region_is_left_out_with_a_sentence(divided: ForecastResult) -> None:
+    south = divided.of_countries(["BEN"])
+    assert "events_m23" not in south.draws
+    assert south.notes == ("There are too few events in BEN for forecasts of events_adf, events_m23.",)
+
+
 def test_the_record_of_the_leading_group_says_against_whom(divided: ForecastResult) -> None:
     row = divided.actors[divided.actors["group"] == "adf"].iloc[0]
     (words,) = against_words(divided, row["region_id"])

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 
 from ...data.errors import ModelError, OriginError
 from ...data.frames import read_only
-from ...data.panel import Panel
+from ...data.panel import TARGETS, Panel
 from ..margins import Margins
 
 if TYPE_CHECKING:
@@ -54,10 +54,12 @@ class Problem:
         """Target counts, float64 (months, regions); zero where not observed, so mind :attr:`observed`."""
         return read_only(np.nan_to_num(self.panel.target(self.target).astype(float)))
 
-    @property
+    @cached_property
     def observed(self) -> np.ndarray:
-        """bool, (months, regions)."""
-        return self.panel.observed
+        """bool, (months, regions): where the month was observed and the target is known."""
+        if TARGETS.get(self.target, self.target) not in self.panel.measures:
+            return self.panel.observed
+        return self.panel.observed & np.isfinite(self.panel.target(self.target))
 
     @cached_property
     def months(self) -> np.ndarray:

@@ -81,10 +81,10 @@ class EventsTimesDeaths(Member):
         return np.asarray((died + self.region_events * by_country[codes]) / (n + self.region_events))
 
     def _known(self, problem: Problem, origin: pd.Period) -> tuple[np.ndarray, np.ndarray]:
-        """Events and deaths up to the origin, zero where not observed, (months, regions) each."""
+        """Events and deaths up to the origin, both zero where deaths are not known, (months, regions) each."""
         stop = problem.row(origin) + 1
         events = problem.panel.measure(TARGETS["events"])[:stop].astype(float)
-        return np.nan_to_num(events), problem.counts[:stop]
+        return np.where(problem.observed[:stop], np.nan_to_num(events), 0.0), problem.counts[:stop]
 
     def _spread(self, problem: Problem, origin: pd.Period) -> tuple[float, float]:
         """Size and power with the highest weighted likelihood, from a small grid."""

@@ -13,6 +13,7 @@ from harmattan.data.panel import Panel
 from harmattan.training.evaluation.backtest import run_backtest
 from harmattan.training.models.base import Problem
 from harmattan.training.models.catalogue import fit_members
+from harmattan.training.models.events_times_deaths import EventsTimesDeaths
 from harmattan.training.problems import build_problems
 
 GAP = slice(50, 62)
@@ -39,7 +40,7 @@ def test_what_is_not_known_is_not_observed(panel: Panel) -> None:
 
 
 def test_models_do_not_take_it_for_a_quiet_year(panel: Panel) -> None:
-    origin, members = panel.months[-1], ("conflictology_24", "exponential_nb", "endemic_epidemic")
+    origin, members = panel.months[-1], ("conflictology_24", "endemic_epidemic")
     zeros = np.nan_to_num(panel.measure("deaths_best"))
     as_zero = replace(panel, measures={**panel.measures, "deaths_best": zeros})
     mean = [
@@ -52,6 +53,15 @@ def test_models_do_not_take_it_for_a_quiet_year(panel: Panel) -> None:
     for name in members:
         missing, zero, whole = (float(each[name].sum()) for each in mean)
         assert abs(missing - whole) < abs(zero - whole), name
+
+
+def test_deaths_per_event_are_those_of_the_months_in_which_both_are_known(panel: Panel) -> None:
+    months = np.r_[0 : GAP.start, GAP.stop : panel.shape[0]]
+    member = EventsTimesDeaths(half_life=1e9, region_events=1e-9)
+    per_event = member.deaths_per_event(deaths_of(panel), panel.months[-1])
+    events, deaths = (panel.measure(n)[months].astype(float).sum(axis=0) for n in ("events", "deaths_best"))
+    some = events > 0
+    np.testing.assert_allclose(per_event[some], (deaths / np.maximum(events, 1))[some], rtol=1e-6)
 
 
 def test_no_forecast_is_scored_there(panel: Panel) -> None:

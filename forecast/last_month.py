@@ -88,10 +88,12 @@ def record_tables(
     forecasts: Mapping[tuple[str, int], ForecastRecord], target: str
 ) -> dict[str, pd.DataFrame]:
     """How often what was forecast came true, and the last month as it would have been forecast."""
+    from ..training.evaluation import monthly_triggers
     from ..training.evaluation.reliability import REHEARSAL_COLUMNS, rehearsal, reliability_table
 
     leading = forecasts.get((target, 1))
     return {
+        "triggers": monthly_triggers(forecasts),
         "reliability": reliability_table(forecasts.values()),
         "rehearsal": pd.DataFrame(columns=REHEARSAL_COLUMNS) if leading is None else rehearsal(leading),
     }

@@ -105,6 +105,9 @@ class ForecastResult:
         At most eight places to look at first, in four classes.
     changes : pandas.DataFrame
         What moved since the release before, taken apart; see :func:`harmattan.forecast.outlook.changes_table`.
+    triggers : pandas.DataFrame
+        What acting on a threshold of a month would have meant in the recent back-test; see
+        :func:`harmattan.training.evaluation.monthly_triggers`.
     again : callable or None
         The same model again, for comparing: ``again(panel, horizons, model)`` gives the means of events, (horizons,
         regions), from the panel's last month; ``model`` names an older one (as ``model`` does), None where that is
@@ -155,6 +158,7 @@ class ForecastResult:
     outlook: pd.DataFrame = field(default_factory=pd.DataFrame)
     warnings: pd.DataFrame = field(default_factory=pd.DataFrame)
     changes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    triggers: pd.DataFrame = field(default_factory=pd.DataFrame)
     again: Callable[[Panel, Sequence[int], Mapping[str, Any] | None], np.ndarray | None] | None = field(
         default=None, compare=False, repr=False
     )

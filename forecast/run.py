@@ -248,6 +248,7 @@ def _result(
         answers=answers,
         quality=quality.frame(),
         reliability=trained.table("reliability"),
+        triggers=trained.table("triggers") if trained.has_table("triggers") else pd.DataFrame(),
         rehearsal=rehearsed_month(prepared.problems, origin, trained),
         notes=prepared.parts.notes,
         part_scores=trained.table("part_scores") if "part_scores.json" in trained.files else pd.DataFrame(),

@@ -92,6 +92,61 @@ def backtest(
         raise outcome.tracking_error
 
 
+@options(
+    "at_least within chance config source panel regions links origins target countries workers seed to as_json quiet"
+)
+def triggers(
+    settings: Settings,
+    output: Output,
+    origins: str | None,
+    at_least: Annotated[int, "So many events make the trigger."] = 5,
+    within: Annotated[int, "Within so many months, 1 to 6."] = 3,
+    chance: Annotated[
+        float | None, "Act above this chance, such as 0.3; several are tried if left out."
+    ] = None,
+    to: Annotated[Path | None, "Where the whole table is written (CSV)."] = None,
+) -> None:
+    """Tell what acting on a threshold would have meant in the past: hits, false alarms, misses, warning, cost.
+
+    Forecasts from past months, made with nothing later, are held against what came: for every region, and for each
+    country's total, in any state and where the last months had not reached the threshold yet. Acting pays where its
+    cost is between the two shares of the loss that it avoids.
+
+    \b
+    Examples:
+      harmattan triggers --at-least 5 --within 3
+      harmattan triggers --at-least 1 --within 6 --chance 0.2 --countries BEN,TGO
+      harmattan triggers --origins 2018-01:2022-09 --to triggers.csv
+    """
+    from ..jobs import BacktestSettings, judge_triggers
+    from .output import records
+
+    if len(settings.targets) != 1:
+        raise ConfigError("a trigger is about one count.", "--target", "Write events, deaths or another one.")
+    asked = BacktestSettings(base=settings, target=settings.targets[0], origins=parse_origins(origins))
+    with output.bar() as progress:
+        table = judge_triggers(asked, at_least, within, chance, progress)
+    if to is not None:
+        from ..release import csv_text, replace_text
+
+        replace_text(csv_text(table), to)
+    output.show(records(table), _trigger_lines(table))
+
+
+def _trigger_lines(table: pd.DataFrame) -> Iterator[str]:
+    """Regions together, then each country, by state and chance."""
+    from .output import table_text
+
+    shown = table[(table["hits"] + table["misses"] > 0) & ~table["place"].str.startswith("total ")]
+    if shown.empty:
+        yield "It never came in these months: nothing can be said of such a trigger."
+        return
+    names = "place state chance cases hits false_alarms misses warning pays_from pays_to"
+    yield table_text(shown.round({"warning": 1, "pays_from": 2, "pays_to": 2}), names)
+    yield "Totals of single countries are in --json and --to."
+    yield "warning: mean month in which it came, of hits. Acting pays where it costs pays_from to pays_to of the loss."
+
+
 def parse_origins(text: str | None) -> tuple[pd.Period, pd.Period] | None:
     """First and last origin from ``2020-01:2022-06``, or one month.
 

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from ...data.errors import HarmattanError
 from ..settings import Settings
-from .backtest import backtest
+from .backtest import backtest, triggers
 from .exit_codes import in_help
 from .models import promote, runs, track, train, tune
 from .monitoring import report, score
@@ -152,6 +152,7 @@ def _plan(settings: Settings) -> dict[str, Any]:
 
 for function in (
     backtest,
+    triggers,
     spillover,
     scenario,
     analogues,

@@ -13,6 +13,8 @@ from .options import Reference, options
 from .output import Output
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..release import FolderStatus, ReleaseDiff, ReleaseInfo
 
 releases = typer.Typer(
@@ -131,6 +133,8 @@ def _changes(found: ReleaseDiff, movers: list[dict[str, Any]]) -> Iterator[str]:
     yield from (f"{reason.kind:<14} {reason.message}" for reason in found.reasons)
     if not found.reasons:
         yield "Both were made from the same data, model, settings and software."
+    if found.parts is not None:
+        yield from _parts(found.parts)
     if found.months:
         yield f"Mean per month from {found.months[0]} to {found.months[-1]}, which both forecast:"
     else:
@@ -139,6 +143,17 @@ def _changes(found: ReleaseDiff, movers: list[dict[str, Any]]) -> Iterator[str]:
         if abs(row["change"]) >= 0.005:
             values = f"{row['before']:>9.2f} -> {row['after']:<9.2f} {row['change']:>+9.2f}"
             yield f"  {row['target']:<7} {row['location']:<28} {values}"
+
+
+def _parts(parts: pd.DataFrame) -> Iterator[str]:
+    """The change of all and of each country, taken apart."""
+    first = parts.iloc[0]
+    yield f"Events expected from {first['from_month']} to {first['to_month']}, and what changed them:"
+    for row in parts[parts["level"] != "region"].itertuples():
+        yield (
+            f"  {row.location:<8} {row.before:>8.1f} -> {row.after:<8.1f} {row.change:>+7.1f}: new month "
+            f"{row.new_month:+.1f}, revised months {row.revisions:+.1f}, model or settings {row.model:+.1f}"
+        )
 
 
 @options("release reason config out run_date dry_run as_json quiet")

@@ -7,7 +7,7 @@ from ...data.lazy import lazy_names
 if TYPE_CHECKING:
     from .backtest_plan import BacktestSettings, make_plan
     from .backtest_record import BacktestOutcome, check_target
-    from .backtesting import backtest, run_backtest_job
+    from .backtesting import backtest, judge_triggers, run_backtest_job
     from .forecasting import (
         Outcome,
         SelectedModel,
@@ -33,6 +33,7 @@ __all__ = [
     "backtest",
     "check_target",
     "check_writable",
+    "judge_triggers",
     "make_plan",
     "plan_search",
     "promote",

@@ -35,12 +35,15 @@ if TYPE_CHECKING:
     from ...training.evaluation.protocol import Protocol
     from ...training.models import MemberLike
     from ...training.record import Record
+    from ..inputs import Inputs
 
 Progress = Callable[[str, float], None]
 #: Share of the work that is building what was known at each origin.
 VINTAGE_SHARE = 0.2
 #: Joint draws are judged where there are no more cases: they are kept until all horizons are there.
 JOINT_CASES = 100_000
+#: Months ahead over which a trigger may add up.
+MOST_MONTHS = 6
 
 
 def run_backtest_job(settings: BacktestSettings, progress: Progress | None = None) -> BacktestOutcome:
@@ -182,6 +185,62 @@ def backtest(
     plan = make_plan(settings, None if panel is None else inputs_of(panel, regions))
     records, _ = _records(settings, plan)
     return _with_windows(settings, plan, _evaluate(settings, plan, records))
+
+
+def judge_triggers(
+    settings: BacktestSettings,
+    at_least: int,
+    within: int,
+    chance: float | None = None,
+    progress: Progress | None = None,
+    inputs: Inputs | None = None,
+) -> pd.DataFrame:
+    """What acting on a threshold would have meant at past origins; nothing is written.
+
+    Parameters
+    ----------
+    settings : BacktestSettings
+        Its horizons are those from 1 to ``within``.
+    at_least, within : int
+        So many events (or deaths) within so many months.
+    chance : float, optional
+        Chance above which one acts; several common ones where None.
+    progress : callable, optional
+        Called with a stage and the share done, 0..1.
+    inputs : Inputs, optional
+        What has been read already.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See :func:`harmattan.training.evaluation.trigger_table`.
+
+    Raises
+    ------
+    UsageError
+        Numbers out of range, origins outside the data, a month in the vault.
+    """
+    from ...training.evaluation import trigger_table
+    from ...training.evaluation.triggers import CHANCES
+
+    if at_least < 1:
+        raise UsageError(f"'{at_least}' events are no trigger.", "--at-least", "Write 1 or more.")
+    if within not in range(1, MOST_MONTHS + 1):
+        raise UsageError(f"'{within}' months are no span.", "--within", f"Write 1 to {MOST_MONTHS}.")
+    if chance is not None and not 0 < chance < 1:
+        raise UsageError(f"'{chance:g}' is no chance.", "--chance", "Write a number between 0 and 1.")
+    say = progress or (lambda stage, share: None)
+    say("data", 0.0)
+    settings = replace(settings, base=replace(settings.base, horizons=tuple(range(1, within + 1))))
+    plan = make_plan(settings, inputs)
+    records, _ = _records(settings, plan, lambda share: say("models", 0.02 + 0.93 * share))
+    say("scores", 0.95)
+    rng = np.random.default_rng(np.random.SeedSequence([plan.protocol.seed, 4]))
+    try:
+        return trigger_table(records, at_least, within, rng, CHANCES if chance is None else (chance,))
+    except ValueError:
+        what = "there are too many cases for joint draws."
+        raise UsageError(what, "--origins", "Ask for fewer months, or fewer --countries.") from None
 
 
 def _months(origins: Sequence[Any]) -> tuple[pd.Period, pd.Period]:

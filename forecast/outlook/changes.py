@@ -82,7 +82,7 @@ def changes_table(result: ForecastResult, previous: PastRelease | None) -> pd.Da
 
 def _sums(draws: Any, horizons: Sequence[int], ids: Sequence[str]) -> np.ndarray:
     rows, at = [draws.horizons.index(h) for h in horizons], [draws.region_ids.index(r) for r in ids]
-    return np.asarray(draws.mean()[rows][:, at].sum(axis=0))
+    return np.asarray(draws.mean()[rows][:, at].astype(float).sum(axis=0))
 
 
 class _Vintages:
@@ -135,7 +135,7 @@ def _split(
         if key not in made:
             mean = again(panel, [h + back for h in cases[0]], model)
             at = [panel.region_ids.index(r) for r in cases[1]]
-            made[key] = None if mean is None else mean.sum(axis=0)[at]
+            made[key] = None if mean is None else mean.astype(float).sum(axis=0)[at]
         return made[key]
 
     def mine(parts: frozenset[str]) -> np.ndarray:

@@ -35,6 +35,8 @@ class ReleaseDiff:
     #: first within each target.
     movers: pd.DataFrame
     months: tuple[str, ...]  # Those months.
+    #: What the later release's ``changes.csv`` says of the earlier one; None where it was compared with another.
+    parts: pd.DataFrame | None = None
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """The comparison for JSON, with the ``top`` movers of each target, or all."""
@@ -45,6 +47,7 @@ class ReleaseDiff:
             "reasons": [{"kind": r.kind, "message": r.message} for r in self.reasons],
             "months": list(self.months),
             "movers": movers.to_dict("records"),
+            "parts": [] if self.parts is None else self.parts.to_dict("records"),
         }
 
 
@@ -67,7 +70,19 @@ def diff_releases(before: Path, after: Path) -> ReleaseDiff:
         verify_release(folder, tables=False).require()
     old, new = read_release(before), read_release(after)
     movers, months = _movers(before, after)
-    return ReleaseDiff(old.name, new.name, tuple(_reasons(old, new)), movers, months)
+    parts = _parts(after / "changes.csv", old.name)
+    return ReleaseDiff(old.name, new.name, tuple(_reasons(old, new)), movers, months, parts)
+
+
+def _parts(path: Path, before: str) -> pd.DataFrame | None:
+    """How the later release had taken its change apart, where it was held against that earlier one."""
+    import pandas as pd
+
+    if not path.is_file():
+        return None
+    table = pd.read_csv(path, dtype={"release": str, "location": str}, keep_default_na=False)
+    mine = table[table["release"] == before].reset_index(drop=True)
+    return mine if len(mine) else None
 
 
 def _movers(before: Path, after: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:

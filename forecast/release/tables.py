@@ -74,7 +74,7 @@ def _escalation_levels(result: ForecastResult) -> dict[str, np.ndarray]:
 
 def _where_made(result: ForecastResult) -> dict[str, pd.DataFrame]:
     """What the page says first, and who and against whom: none of a table that was not made."""
-    names = ("judged", "outlook", "warnings", "changes", "part_scores", "actors", "facts")
+    names = ("judged", "outlook", "warnings", "changes", "triggers", "part_scores", "actors", "facts")
     tables = {name: getattr(result, name) for name in names}
     return {name: table for name, table in tables.items() if len(table.columns)}
 

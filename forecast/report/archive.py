@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..release import ReleaseInfo, all_releases, disk_errors, latest_name, replace_text
-from .number_format import count, count_whole, interval, month_name
+from .number_format import count, count_whole, interval, month_name, percent, signed_percent
 
 INDEX, FEED = "index.html", "feed.xml"
 
@@ -56,6 +57,7 @@ def archive_pages(out: Path) -> dict[str, str]:
     judged = {key: row for info in releases if not info.withdrawn for key, row in _judged(info)}
     rows = [_row(info, judged, latest_name(out)) for info in reversed(releases)]
     known = [row.inside for row in rows if row.inside is not None]
+    track = [row for info in reversed(releases) if (row := _track(info)) is not None]
     pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.loader = PackageLoader(str(__package__), "templates")
     style = Markup((Path(__file__).parent / "templates" / "style.css").read_text(encoding="utf-8"))
@@ -66,6 +68,7 @@ def archive_pages(out: Path) -> dict[str, str]:
         "newest": newest,
         "held": sum(known),
         "judged": len(known),
+        "track": track,
         "style": style,
     }
     return {
@@ -110,6 +113,37 @@ def _row(info: ReleaseInfo, judged: dict[str, dict[str, str]], latest: str | Non
         inside=inside,
         report=f"{info.name}/report.html" if usable else "",
     )
+
+
+def _track(info: ReleaseInfo) -> dict[str, str] | None:
+    """What a release knew of the skill, the coverage and the watch lists before it; None where it may not be used."""
+    if info.level not in ("green", "amber") or info.withdrawn:
+        return None
+    scores = [
+        row
+        for row in _rows(info.path / "scores.csv")
+        if row.get("target") == "events" and row.get("member") == "pool"
+    ]
+    lists = [row for row in _rows(info.path / "watch_record.csv") if row.get("listed") == "True"]
+    lists = [row for row in lists if row.get("entered") in ("True", "False")]
+    if not scores and not lists:
+        return None
+    first = min(scores, key=lambda row: int(row["horizon"]), default={})
+    held = sum(row["entered"] == "True" for row in lists)
+    return {
+        "name": info.name,
+        "month": month_name(pd.Period(info.origin, "M")),
+        "skill": signed_percent(_number(first, "skill_vs_conflictology")),
+        "coverage": percent(_number(first, "coverage_80")),
+        "lists": f"{held} of {len(lists)}" if lists else "–",
+    }
+
+
+def _number(row: dict[str, str], name: str) -> float:
+    try:
+        return float(row.get(name, "nan"))
+    except ValueError:
+        return math.nan
 
 
 def _headline(info: ReleaseInfo) -> str:

@@ -118,6 +118,7 @@ def _numbers(
         "overview": None if shapes is None else maps.overview(shapes, _marks(first)),
         "mark": sections.mark(result),
         "annex": sections.annex(result),
+        "triggers": sections.trigger_rows(result),
         "json": safe_json(page_data(result, outlooks, countries, measures, reasons)),
         "measures": measures,
         "title": words.title(result, events),

@@ -40,6 +40,7 @@ OPTIONAL = {
     "outlook": "outlook.csv",
     "warnings": "warnings.csv",
     "changes": "changes.csv",
+    "triggers": "triggers.csv",
 }
 OPTIONAL |= {"part_scores": "part_scores.csv", "actors": "actors.csv", "facts": "facts.csv"}
 ROUTES = "spillover_routes.csv"

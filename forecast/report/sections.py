@@ -25,6 +25,8 @@ from .tables import LEAST_EVENTS, MOVED, RECENT, Outlook, SpilloverSummary
 
 #: Small charts of leading places; rows of tables shown at first.
 LEADING, ROWS, MOVERS = 6, 15, 10
+#: Thresholds of the small table for those who act on them: events a month, and chances.
+TRIGGERS, ACT = (1, 5), (0.1, 0.3, 0.5)
 #: Questions of the reliability diagram, and bins of the predicted mean.
 QUESTIONS = {"p1": "1 or more", "p5": "5 or more", "p10": "10 or more"}
 #: And of its table.
@@ -253,6 +255,16 @@ def actors_of(result: ForecastResult, events: Outlook) -> list[tuple[str, str]]:
             )
         found.append((words[0], words[1]))
     return found
+
+
+def trigger_rows(result: ForecastResult) -> list[Any]:
+    """Acting on a chance of events next month, as the recent past would have had it; none where nothing is known."""
+    table = result.triggers
+    if table.empty:
+        return []
+    mine = table[(table["target"] == "events") & (table["horizon"] == 1)]
+    mine = mine[mine["at_least"].isin(TRIGGERS) & mine["chance"].isin(ACT)]
+    return rows_of(mine[mine["hits"] + mine["misses"] > 0])
 
 
 def annex(result: ForecastResult) -> dict[str, Any]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         score_forecasts,
     )
     from .scores import escalation_level, interval_coverage, randomised_pit
+    from .triggers import TRIGGER_COLUMNS, monthly_triggers, trigger_table
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -45,6 +46,7 @@ __all__ = [
     "REFERENCE",
     "REHEARSAL_COLUMNS",
     "RELIABILITY_COLUMNS",
+    "TRIGGER_COLUMNS",
     "VAULT",
     "WARM_UP",
     "Evaluation",
@@ -61,6 +63,7 @@ __all__ = [
     "interval_coverage",
     "measure",
     "month_blocks",
+    "monthly_triggers",
     "part_board",
     "part_origins",
     "parts_table",
@@ -74,4 +77,5 @@ __all__ = [
     "score_forecasts",
     "scored_regions",
     "skill_from_blocks",
+    "trigger_table",
 ]

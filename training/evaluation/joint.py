@@ -117,6 +117,23 @@ def _ordered(
             yield _Origin(drawn, observed, errors[0], errors[1], template)
 
 
+def ordered_draws(
+    records: Sequence[Record], rng: np.random.Generator
+) -> Iterator[tuple[pd.Period, np.ndarray, np.ndarray]]:
+    """Origin by origin, draws in the order that past errors teach, (draws, horizons, regions), and what came.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        One per horizon, of one target, with draws of the pool; outcomes come as (horizons, regions).
+    rng : numpy.random.Generator
+    """
+    shared = sorted(set.intersection(*(set(r.origins) for r in records))) if records else []
+    for origin in shared:
+        for each in _ordered(records, [origin], rng):
+            yield origin, each.drawn["learned"], each.observed
+
+
 def _known(record: Record, origin: pd.Period) -> PastErrors | None:
     """The last errors whose outcome was known at an origin; None where they are too few."""
     errors = record.errors if record.earlier is None else record.earlier.joined(record.errors)

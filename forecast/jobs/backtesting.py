@@ -220,8 +220,7 @@ def judge_triggers(
     UsageError
         Numbers out of range, origins outside the data, a month in the vault.
     """
-    from ...training.evaluation import trigger_table
-    from ...training.evaluation.triggers import CHANCES
+    from ...training.evaluation import TRIGGER_CHANCES, trigger_table
 
     if at_least < 1:
         raise UsageError(f"'{at_least}' events are no trigger.", "--at-least", "Write 1 or more.")
@@ -237,7 +236,7 @@ def judge_triggers(
     say("scores", 0.95)
     rng = np.random.default_rng(np.random.SeedSequence([plan.protocol.seed, 4]))
     try:
-        return trigger_table(records, at_least, within, rng, CHANCES if chance is None else (chance,))
+        return trigger_table(records, at_least, within, rng, TRIGGER_CHANCES if chance is None else (chance,))
     except ValueError:
         what = "there are too many cases for joint draws."
         raise UsageError(what, "--origins", "Ask for fewer months, or fewer --countries.") from None

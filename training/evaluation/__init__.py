@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         score_forecasts,
     )
     from .scores import escalation_level, interval_coverage, randomised_pit
-    from .triggers import TRIGGER_COLUMNS, monthly_triggers, trigger_table
+    from .triggers import TRIGGER_CHANCES, TRIGGER_COLUMNS, monthly_triggers, trigger_table
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -46,6 +46,7 @@ __all__ = [
     "REFERENCE",
     "REHEARSAL_COLUMNS",
     "RELIABILITY_COLUMNS",
+    "TRIGGER_CHANCES",
     "TRIGGER_COLUMNS",
     "VAULT",
     "WARM_UP",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..record import Record
 
 #: Chances at which somebody might act.
-CHANCES = (0.1, 0.2, 0.3, 0.5, 0.7)
+TRIGGER_CHANCES = (0.1, 0.2, 0.3, 0.5, 0.7)
 TRIGGER_COLUMNS = (
     *("target", "at_least", "within", "horizon", "place", "state", "chance", "cases"),
     *("hits", "false_alarms", "misses", "warning", "pays_from", "pays_to"),
@@ -76,7 +76,7 @@ def monthly_triggers(forecasts: Mapping[tuple[str, int], ForecastRecord]) -> pd.
     for (target, horizon), record in forecasts.items():
         seen = np.isfinite(record.observed)
         for k in THRESHOLDS:
-            for level in CHANCES:
+            for level in TRIGGER_CHANCES:
                 found = contingency(record.observed[seen] >= k, record.chance[k][seen], level)
                 about = {"target": target, "at_least": k, "within": 1, "horizon": horizon}
                 rows.append({**about, "place": "regions", "state": ANY, **found})
@@ -88,7 +88,7 @@ def trigger_table(
     at_least: int,
     within: int,
     rng: np.random.Generator,
-    chances: Sequence[float] = CHANCES,
+    chances: Sequence[float] = TRIGGER_CHANCES,
 ) -> pd.DataFrame:
     """Thresholds of sums over the next months, from the joint draws of a back-test.
 

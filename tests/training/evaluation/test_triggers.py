@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from make_records import make_record
 
-from harmattan.training.evaluation.triggers import CHANCES, contingency, trigger_table
+from harmattan.training.evaluation.triggers import TRIGGER_CHANCES, contingency, trigger_table
 from harmattan.training.margins import negative_binomial
 from harmattan.training.record import PastErrors, Record
 
@@ -62,7 +62,7 @@ def test_what_came_is_counted_as_a_plain_loop_counts_it(table: pd.DataFrame) -> 
             before = each[0].history[t, -3:, r].sum() >= 5
             new += (not before) and sums[-1] >= 5
             months += before
-    for level in CHANCES:
+    for level in TRIGGER_CHANCES:
         row = table.loc[("regions", "any", level)]
         assert row["hits"] + row["misses"] == came
         assert row["cases"] == MONTHS * REGIONS
@@ -83,7 +83,7 @@ def test_a_lower_chance_finds_more_and_cries_wolf_more(table: pd.DataFrame) -> N
 
 def test_acting_on_a_calibrated_chance_pays_where_theory_says(table: pd.DataFrame) -> None:
     # Who knows the chances pays least by acting where they exceed cost : loss, so that ratio lies between the ends.
-    for level in CHANCES:
+    for level in TRIGGER_CHANCES:
         row = table.loc[("regions", "any", level)]
         assert row["pays_from"] <= level <= row["pays_to"]
 

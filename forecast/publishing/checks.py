@@ -165,7 +165,9 @@ def _incomplete(result: ForecastResult) -> Iterator[str]:
                 yield f"Some expected {target} of {name} are negative."
             if draws.horizons != result.horizons:
                 yield f"{target.title()} of {name} are forecast for other months than asked for."
-    for target, draws in result.draws.items():
+    for target in result.main_targets:
+        # A part is left out where a group has hardly been.
+        draws = result.draws[target]
         if tuple(draws.region_ids) != tuple(result.panel.region_ids):
             lost = sorted(set(result.panel.region_ids) ^ set(draws.region_ids))
             yield f"{target.title()} are not forecast for every region: {', '.join(lost[:3]) or 'other order'}."

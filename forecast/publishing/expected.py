@@ -44,12 +44,13 @@ def expected_of(past: PastRelease, panel: Panel, seed: int = 20231) -> pd.DataFr
             continue
         values = draws.values[:, draws.horizons.index(horizon), :].astype(np.int64)
         of = np.array([countries.get(r, r.split("-")[0]) for r in draws.region_ids], dtype=object)
+        forecast = np.isin(panel.region_ids, draws.region_ids)
         whole = {c: values[:, of == c].sum(axis=1) for c in sorted(set(of))}
         first = {c: rng.binomial(n, min(share_of(delay, c), 1.0)) for c, n in whole.items()}
         whole["all"], first["all"] = values.sum(axis=1), np.sum(list(first.values()), axis=0)
         for place, n in whole.items():
             low, high = np.quantile(first[place], LOW), np.quantile(n, HIGH)
-            at = np.ones(len(owners), bool) if place == "all" else owners == place
+            at = forecast if place == "all" else forecast & (owners == place)
             measure = TARGETS.get(target, target)
             came = panel.measures[measure][-1, at].sum(dtype=float) if measure in panel.measures else np.nan
             few = float((first[place] <= came).mean())

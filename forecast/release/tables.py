@@ -58,17 +58,17 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
 
 
 def _escalation_levels(result: ForecastResult) -> dict[str, np.ndarray]:
-    """By target, the count that is twice the mean of the last 12 months, (regions,); NaN where these had none."""
+    """By target, the count that is twice the mean of the last 12 months, by region; NaN where these had none."""
     from ...data.panel import TARGETS
     from ...training.evaluation import escalation_level
     from ...training.parts import with_parts
 
     panel, levels = with_parts(result.panel, {t: d.region_ids for t, d in result.draws.items()}), {}
-    for target in result.draws:
+    for target, draws in result.draws.items():
         measure = TARGETS.get(target, target)
         if measure in panel.measures:
             last = np.where(panel.observed[-12:], panel.measure(measure)[-12:], np.nan)
-            levels[target] = escalation_level(last)
+            levels[target] = escalation_level(last)[np.isin(panel.region_ids, draws.region_ids)]
     return levels
 
 

@@ -244,12 +244,14 @@ def actors_of(result: ForecastResult, events: Outlook) -> list[tuple[str, str]]:
     )
     groups = {*labels, OTHER_GROUPS}
     found = []
-    means = {name: result.draws[name].mean()[0] for name in parts}
-    for i, whole in enumerate(events.mean[0]):
+    means = {n: dict(zip(result.draws[n].region_ids, result.draws[n].mean()[0], strict=True)) for n in parts}
+    for region, whole in zip(events.ids, events.mean[0], strict=True):
         words = []
         for kind in ([p for p in parts if p in groups], [p for p in parts if p not in groups]):
-            first = max(kind, key=lambda name: (means[name][i], name), default="")
-            share = means[first][i] / whole if first and whole > 0.05 else 0.0
+            # A group that has hardly been in a country is not forecast there.
+            known = [(means[name][region], name) for name in kind if region in means[name]]
+            most, first = max(known, default=(0.0, ""))
+            share = most / whole if whole > 0.05 else 0.0
             words.append(
                 f"{labels.get(first) or part_label(first)} {numbers.percent(share)}" if share else "–"
             )

@@ -110,12 +110,14 @@ class EntryModel:
             risk, events = at_risk(history, group) & history.recorded, history.events[group]
             expected = observed = 0.0
             for (start, model), stop in zip(past, stops, strict=True):
-                for t in range(start, min(stop, last)):
-                    regions = np.flatnonzero(risk[t] & history.observed[t + 1])
-                    weight = 0.5 ** ((last - t) / HALF_LIFE)
-                    plain = replace(model, level={})
-                    expected += weight * float(plain.within(history, group, t, regions)[0].sum())
-                    observed += weight * float((events[t + 1, regions] > 0).sum())
+                rows = slice(start, max(min(stop, last), start))
+                after = slice(rows.start + 1, rows.stop + 1)
+                at = np.nonzero(risk[rows] & history.observed[after])
+                numbers = columns_of(history, group)[rows][at]
+                log_hazard = model.hazard.log_hazard(np.column_stack([np.zeros(len(numbers)), numbers]))
+                weight = 0.5 ** ((last - start - at[0]) / HALF_LIFE)
+                expected += float(weight @ -np.expm1(-np.exp(log_hazard)))
+                observed += float(weight @ (events[after][at] > 0))
             level[group] = (observed + PRIOR) / (expected + PRIOR)
         return replace(self, level=level)
 

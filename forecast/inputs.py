@@ -312,9 +312,10 @@ def read_panel(path: Path, columns: Mapping[str, str] | None = None, only: str =
     only : str
         ISO3 of the country of a table that names regions and no country.
     """
+    from ..data.panel import is_written_panel
     from ..data.sources import read_panel
 
-    own = path.suffix == ".parquet" and path.is_file() and not columns
+    own = is_written_panel(path) and not columns
     return Panel.read_parquet(path) if own else read_panel(path, columns=columns, only=only)
 
 

@@ -62,8 +62,8 @@ def fetch_to_cache(
     """A file from the cache, or downloaded into it once it has passed a check."""
     path, note = cache / name, cache / f"{name}.json"
     if path.exists() and note.exists() and not refresh:
-        digest = _sha256(path)
-        if digest == json.loads(note.read_text())["sha256"]:
+        digest, known = _sha256(path), json.loads(note.read_text())
+        if digest == known["sha256"] and known.get("url", url) == url:
             return Fetched(path, "cached", digest)
     fresh = cache / f"{name}.new"
     transport.download(url, fresh)

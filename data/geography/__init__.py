@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .countries import CAPITAL_NAMES, CAPITALS, COUNTRY_ID, GW_TO_ISO3, ISO_NUMBER, country_name, iso3
+    from .countries import (
+        CAPITAL_NAMES,
+        CAPITALS,
+        COUNTRY_ID,
+        COUNTRY_NAMES,
+        GW_TO_ISO3,
+        ISO_NUMBER,
+        country_name,
+        iso3,
+    )
     from .geojson import region_slug
     from .links import joined_at_date_line, links_of, nearest_km, with_gaps_closed
     from .prio_grid import LAST_CELL, PrioGrid, cell_polygons, cells_of, centre_of, gid_of, priogrid
@@ -18,6 +27,7 @@ __all__ = [
     "CAPITALS",
     "CAPITAL_NAMES",
     "COUNTRY_ID",
+    "COUNTRY_NAMES",
     "GW_TO_ISO3",
     "ISO_NUMBER",
     "LAST_CELL",

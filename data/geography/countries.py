@@ -44,7 +44,7 @@ def plain(name: str) -> str:
     "cote d'ivoire"
     """
     bare = unicodedata.normalize("NFKD", name.replace("’", "'")).encode("ascii", "ignore").decode()
-    return " ".join(bare.lower().split())
+    return " ".join(bare.lower().replace("-", " ").split())
 
 
 _BY_NAME = {

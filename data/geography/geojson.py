@@ -197,7 +197,7 @@ def _polygon(geometry: object, where: str) -> shapely.Geometry:
             remedy="Give rings of [longitude, latitude].",
         ) from None
     if not arrays:
-        raise RegionError("the polygon has no ring.", where=where, remedy="Mend or drop it.")
+        raise RegionError("the polygon has no ring.", where=where, remedy="Export the polygons again.")
     for xy in arrays:
         if len(xy) < 4 or (xy[0] != xy[-1]).any():
             raise RegionError(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         repeated_rows,
     )
     from .ledger import Ledger
-    from .panel import TARGETS, Panel
+    from .panel import TARGETS, Panel, is_written_panel
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -42,6 +42,7 @@ __all__ = [
     "coverage_of",
     "coverage_rows",
     "coverage_table",
+    "is_written_panel",
     "located",
     "release_rank",
     "repairs_frame",

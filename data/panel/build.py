@@ -151,6 +151,7 @@ def build_panel(
         ),
         excluded=pd.Series(outcome, index=frame.index, dtype="str"),
         inside=pd.Series(inside, index=frame.index, dtype="str"),
+        named=frame["region_id"],
     )
     return BuiltPanel(panel, ledger, placed_frame)
 

@@ -163,6 +163,14 @@ def combine(sources: Sequence[Incidents]) -> Incidents:
             + ".",
             remedy="Build a panel from each; they do not count the same things.",
         )
+    unnamed = [s for s in sources if not s.releases and not _is_own(s)]
+    if unnamed and len(unnamed) < len(sources):
+        raise UsageError(
+            f"the release of one of the files of {unnamed[0].source} is not known from its name, and so not which one "
+            "replaces the events of which.",
+            where="sources",
+            remedy="Call the files as their source does, such as ged241.csv and GEDEvent_v24_0_1.csv.",
+        )
     ordered = sorted(sources, key=lambda s: (_rank(s), s.releases))
     frame = pd.concat([s.frame for s in ordered], ignore_index=True)
     strength = np.repeat(np.arange(len(ordered)), [len(s) for s in ordered])

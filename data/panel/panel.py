@@ -364,3 +364,17 @@ class Panel:
             known = pd.DataFrame({"region_id": fields["region_ids"], "country": fields["countries"]})
             links = checked_links(links, known, f"{where}, links")
         return cls(**fields, links=links, source=source)
+
+
+def is_written_panel(path: str | Path) -> bool:
+    """Whether a file is one that :meth:`Panel.write_parquet` wrote, or what is left of one, whatever it is called."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with Path(path).open("rb") as stream:
+            return stream.read(4) == b"PAR1" and b"harmattan" in (pq.read_schema(path).metadata or {})
+    except pa.ArrowInvalid:
+        return True
+    except OSError:
+        return False

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..frames import rows_of
+from ..geography import COUNTRY_NAMES
 from ..panel import BuiltPanel, repairs_frame
 from ..schemas import PLACED
 from .panel_checks import Check, Limits, Status, verdict
@@ -91,6 +92,27 @@ def another_country(built: BuiltPanel, limits: Limits) -> Check:
     rows = lost[["incident_id", "country", "latitude", "longitude", "row", "inside"]].reset_index(drop=True)
     message = ", ".join(parts) + ", and were left out: see what the codes of countries mean in the file."
     return Check("another_country", "red", message, rows)
+
+
+def unknown_places(built: BuiltPanel, limits: Limits) -> Check:
+    """Rows of an own table name countries that there are, and regions that have a polygon."""
+    frame = built.incidents
+    own = frame[(frame["source"] == "own") & ~frame["excluded"].isin(["duplicate", "superseded"])]
+    lost = own[own["excluded"] == "outside_regions"]
+    here = lost["country"].isin(set(built.panel.countries))
+    lost = lost[here | ~lost["country"].isin(set(COUNTRY_NAMES))]
+    sizes = (
+        lost["named"].where(lost["country"].isin(set(built.panel.countries)), lost["country"]).value_counts()
+    )
+    listed = ", ".join(f"{name or 'no name'} ({n})" for name, n in list(sizes.items())[:8])
+    bad: Status = "red" if len(lost) > max(2, limits.unknown_share * len(own)) else "amber"
+    return verdict(
+        "unknown_places",
+        lost[["incident_id", "country", "named", "row"]].reset_index(drop=True),
+        bad,
+        f"{len(lost)} of {len(own)} rows name a country that is not known or a region without a polygon: {listed}.",
+        "Every country and region that is named is known.",
+    )
 
 
 #: Outcomes that say nothing about how well events are matched to regions.

@@ -48,6 +48,8 @@ class Limits:
         Share of a country's precise events that may lie on one point.
     jump : float
         A region's month above this many times its highest month before is listed.
+    unknown_share : float
+        Share of an own table's rows that may name unknown countries or regions.
     match_amber, match_red : float
         Share of recent events that could be placed, below which the gate doubts, and refuses.
     match_events : int
@@ -69,6 +71,7 @@ class Limits:
     outside_share: float = 0.01
     piled_share: float = 0.25
     jump: float = 10.0
+    unknown_share: float = 0.05
     match_amber: float = 0.95
     match_red: float = 0.85
     match_events: int = 50
@@ -186,7 +189,7 @@ def holes(panel: Panel) -> Check:
 
 
 def coverage(panel: Panel) -> Check:
-    """Every country is observed to the last month."""
+    """Every country, and every region of it, is observed to the last month."""
     of = np.asarray(panel.countries, dtype=object)
     rows = []
     for country in sorted(set(of)):
@@ -194,8 +197,16 @@ def coverage(panel: Panel) -> Check:
         last = str(panel.months[seen[-1]]) if len(seen) else "never"
         if last != str(panel.last_month):
             rows.append((country, last))
+    late = {c for c, _ in rows}
+    for at, region in enumerate(panel.region_ids):
+        seen = np.flatnonzero(panel.observed[:, at])
+        last = str(panel.months[seen[-1]]) if len(seen) else "never"
+        if last != str(panel.last_month) and panel.countries[at] not in late:
+            rows.append((region, last))
     found = pd.DataFrame(rows, columns=["country", "last_month"])
-    names = ", ".join(f"{c} ({m})" for c, m in rows)
+    names = ", ".join(f"{c} ({m})" for c, m in rows[:8]) + (
+        f" and {len(rows) - 8} more" if len(rows) > 8 else ""
+    )
     return verdict(
         "coverage",
         found,
@@ -241,6 +252,25 @@ def low_month(panel: Panel, limits: Limits, so_few: Mapping[str, float] | None =
         f"{c} {int(n)} ({why})" for c, _, n, why in rows
     )
     return verdict("low_month", found, "red", f"{message}. {rule}.", f"{rule}. It holds.")
+
+
+def sums(panel: Panel) -> Check:
+    """No region is the sum of the others, which would count everything twice."""
+    values = np.nan_to_num(panel.measures[panel.main].astype(float))
+    of, rows = np.asarray(panel.countries, dtype=object), []
+    for place in ("all", *sorted(set(panel.countries))):
+        at = np.flatnonzero(np.ones(len(of), bool) if place == "all" else of == place)
+        whole = values[:, at].sum(axis=1)
+        if len(at) < 3 or (whole > 0).sum() < 6:
+            continue
+        same = np.flatnonzero((2 * values[:, at] == whole[:, None]).all(axis=0))
+        rows += [(panel.region_ids[at[i]], place) for i in same]
+    found = pd.DataFrame(rows, columns=["region_id", "sum_of"]).drop_duplicates(
+        "region_id", ignore_index=True
+    )
+    listed = ", ".join(found["region_id"])
+    message = f"In every month {listed} has the sum of the other regions: leave totals out of the table."
+    return verdict("sums", found, "red", message, "No region is the sum of the others.")
 
 
 def jumps(panel: Panel, limits: Limits) -> Check:

@@ -22,7 +22,7 @@ from ..panel import Incidents, coverage_table, repeated_rows
 from ..schemas import empty_incidents
 from ..violence_types import ACLED_TYPES, ACLED_VIOLENT
 from .actors import GROUPS, armed_groups
-from .columns import country_of
+from .columns import country_of, ids_of
 from .tables import RawTable, read_table
 
 REQUIRED = (
@@ -113,8 +113,7 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, RawTable]:
     raw, problems = table.frame, Problems(table.path)
     out = empty_incidents(len(raw)).set_index(raw.index)
     out["row"] = raw.index
-    out["incident_id"] = text(raw["event_id_cnty"])
-    problems.add(out["incident_id"] == "", raw["event_id_cnty"], "empty")
+    out["incident_id"], table = ids_of(raw["event_id_cnty"], problems, table)
     day, us = _dates(raw["event_date"], problems, today)
     table = table.repaired("us_dates", us, "Dates with slashes were read as month/day/year.")
     out["date_start"] = out["date_end"] = day

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ..convert import text
+from ..convert import Problems, text
 from ..geography import iso3
 from .tables import RawTable
 
@@ -21,6 +21,18 @@ def country_of(raw: pd.DataFrame, column: str, numbers: Mapping[int, str]) -> pd
         names = text(raw["country"])
         code = code.mask(code == "", names.map({name: iso3(name) for name in names.unique()}))
     return code.astype("str")
+
+
+def ids_of(values: pd.Series, problems: Problems, table: RawTable) -> tuple[pd.Series, RawTable]:
+    """Ids as text, the same from every kind of file: ``508.0`` is 508; what a spreadsheet has rounded is an offence."""
+    ids = text(values)
+    problems.add(ids == "", values, "empty")
+    problems.add(ids.str.fullmatch(r"\d(\.\d+)?[eE]\+?\d+"), values, "rounded_id")
+    decimal = ids.str.fullmatch(r"\d+\.0+")
+    table = table.repaired_where(
+        "ids_as_decimals", decimal, "Ids with a decimal point were read as whole numbers."
+    )
+    return ids.mask(decimal, ids.str.split(".").str[0]), table
 
 
 def death_bounds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -56,6 +57,8 @@ def _from_store(path: str, today: date | None) -> Incidents:
     from ..vintages import VintageStore
 
     folder, at, day = path.rpartition("@")
+    if at and not re.fullmatch(r"[\d-]+", day) and Path(path).is_dir():
+        folder, at, day = "", "", ""  # a folder with such a sign in its name
     try:
         when = date.fromisoformat(day) if at else today or date.today()
     except ValueError:

@@ -30,7 +30,7 @@ from ..schemas import PANEL_KEYS, empty_incidents
 from ..violence_types import UCDP_TYPES
 from .actors import GROUPS, armed_groups
 from .aggregated import HDX_COLUMNS, as_monthly, is_aggregated
-from .columns import death_bounds
+from .columns import death_bounds, ids_of
 from .tables import RawTable, read_table
 
 #: Our columns that a user's table of incidents may have; those with a star are needed.
@@ -246,7 +246,9 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...
     comma = table.delimiter == ";"
     out = empty_incidents(len(raw)).set_index(raw.index)
     out["row"] = raw.index
-    out["incident_id"] = text(raw["id"]) if "id" in raw else _numbered(raw)
+    out["incident_id"] = _numbered(raw)
+    if "id" in raw:
+        out["incident_id"], table = ids_of(raw["id"], problems, table)
     last = raw["date_end"] if "date_end" in raw else raw["date"]
     out["date_end"], us = dates(last, problems, today)
     out["date_start"] = (

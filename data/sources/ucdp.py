@@ -33,8 +33,9 @@ from ..panel import ANYWHERE, Incidents, coverage_table, repeated_rows
 from ..schemas import empty_incidents
 from ..violence_types import UCDP_TYPES
 from .actors import GROUPS, armed_groups
-from .columns import country_of, death_bounds
+from .columns import country_of, death_bounds, ids_of
 from .tables import RawTable, read_table
+from .unpack import names_inside
 
 #: Names of older releases.
 ALIASES = {
@@ -106,6 +107,12 @@ def release_of(name: str) -> str:
     return f"{year}.0.{int(month)}" if year else f"{annual}.{one}"
 
 
+def _named_release(path: Path) -> str:
+    """The release that the file's name speaks of, or that of the table in an archive of another name."""
+    names = (path.name, *(names_inside(path) if path.is_file() else ()))
+    return next((found for found in map(release_of, names) if found), "")
+
+
 def months_of(release: str) -> tuple[pd.Period, pd.Period]:
     """First and last month that a release covers.
 
@@ -166,7 +173,7 @@ def read(
     if unclear not in ("drop", "keep"):
         raise UsageError(f"unclear='{unclear}' is not known.", remedy="Use 'drop' or 'keep'.")
     named = release is None
-    release = release_of(Path(path).name) if release is None else release
+    release = _named_release(Path(path)) if release is None else release
     window = months_of(release) if release else None
     table = read_table(path, {*REQUIRED, *OPTIONAL}, aliases=ALIASES, layouts=LAYOUTS)
     table.require(REQUIRED)
@@ -197,8 +204,11 @@ def _refuse_wrong_name(
     """A file whose name speaks of months that it does not hold would count them as quiet."""
     months = frame["date_end"].dt.to_period("M")
     world = frame["country"].nunique() >= WORLD
+    later = int((months > window[1]).sum())
     if not ((months >= window[0]) & (months <= window[1])).any():
         what = f"the file is named after release {release}, but holds no event of {_span(window)}."
+    elif later > 0.2 * len(frame):
+        what = f"the file is named after release {release}, but {later} of {len(frame)} events are after {window[1]}."
     elif world and months.max() < window[1]:
         what = f"the file is named after release {release}, to {window[1]}, but ends in {months.max()}."
     else:
@@ -240,8 +250,7 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, RawTable]:
         table = table.repaired_where("decimal_comma", cells, "Decimal commas were read as points.")
     out = empty_incidents(len(raw)).set_index(raw.index)
     out["row"] = raw.index
-    out["incident_id"] = text(raw["id"])
-    problems.add(out["incident_id"] == "", raw["id"], "empty")
+    out["incident_id"], table = ids_of(raw["id"], problems, table)
     out["date_start"], us = dates(raw["date_start"], problems, today)
     out["date_end"], _ = dates(raw["date_end"], problems, today)
     table = table.repaired("us_dates", us, "Dates with slashes were read as month/day/year.")

@@ -37,6 +37,14 @@ def bytes_of(path: Path) -> bytes:
     return raw
 
 
+def names_inside(path: Path) -> tuple[str, ...]:
+    """Names of the tables in a zip; none for any other file, or where it cannot be read."""
+    if not zipfile.is_zipfile(path):
+        return ()
+    with zipfile.ZipFile(path) as archive:
+        return tuple(Path(m.filename).name for m in archive.infolist() if _is_table(m.filename))
+
+
 def unpacked(raw: bytes, path: Path) -> bytes:
     """The table inside a zip or gz, within limits; anything else as it is."""
     try:

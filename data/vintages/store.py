@@ -289,7 +289,7 @@ def diff_panels(
     months = before.months.intersection(now.months)
     regions = [r for r in before.region_ids if r in set(now.region_ids)]
     tables = []
-    for measure in measures:
+    for measure in (m for m in measures if m in before.measures and m in now.measures):
         values = []
         for panel in (before, now):
             rows = panel.months.get_indexer(months)

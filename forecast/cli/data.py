@@ -296,12 +296,18 @@ def diff(
         require_folder(out)
         out.write_text(csv_text(table), encoding="utf-8")
     words = [f"{len(a.months.intersection(b.months))} months in both; {len(table)} values changed."]
+    alone = {
+        "months": [str(m) for m in a.months.symmetric_difference(b.months)],
+        "regions": sorted(set(a.region_ids) ^ set(b.region_ids)),
+        "measures": sorted(set(a.measures) ^ set(b.measures)),
+    }
+    words += [f"  {len(v)} {k} in one only: {', '.join(v[:6])}" for k, v in alone.items() if v]
     largest = table["change"].abs().sort_values(ascending=False, kind="stable").index[:20]
     words += [
         f"  {row.month} {row.region_id:<24} {row.measure:<12} {row.before:>6g} -> {row.now:>6g}"
         for row in table.loc[largest].itertuples()
     ]
-    output.show({"rows": len(table), "changes": records(table)}, words)
+    output.show({"rows": len(table), "in_one_only": alone, "changes": records(table)}, words)
 
 
 @app.command()

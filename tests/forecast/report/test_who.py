@@ -10,6 +10,8 @@ import pytest
 from make_result import make_result
 
 from harmattan.forecast.parts import choose_parts, draw_parts, record_of
+from harmattan.forecast.publishing.checks import problems_of
+from harmattan.forecast.release.tables import release_tables
 from harmattan.forecast.report import render
 from harmattan.forecast.report.tables import region_outlook
 from harmattan.forecast.report.who import against_words, skill_rows, who_section
@@ -95,3 +97,16 @@ def test_what_cannot_be_divided_is_said_on_the_page(divided: ForecastResult) -> 
     whole = replace(divided, draws={"events": divided.draws["events"]}, notes=(words,)).of_countries()
     assert words in render(whole)
     assert who_section(replace(whole, notes=()), region_outlook(whole, "events"), [0]) is None
+
+
+def test_tables_and_checks_take_a_group_by_its_own_regions(divided: ForecastResult) -> None:
+    wide = release_tables(divided)["wide.csv"]
+    assert isinstance(wide, pd.DataFrame)
+    mine = wide[(wide["target"] == "events_m23") & (wide["horizon"] == 1)].set_index("region_id")
+    assert "BEN" not in set(mine["country"])
+    panel = divided.panel
+    for region, level in mine["escalation_from"].items():
+        last = panel.measure("events_m23")[-12:, panel.region_ids.index(str(region))]
+        assert np.isnan(level) == (last.sum() == 0)
+        assert np.isnan(level) or level == np.ceil(2 * last.mean())
+    assert not any("every region" in words for words in problems_of(divided))

@@ -205,3 +205,20 @@ def test_a_wrong_end_date_is_found() -> None:
 def test_the_schema_is_one_that_hubverse_has_released(name: str) -> None:
     version = json.loads(str(FILES[f"hub/hub-config/{name}.json"]))["schema_version"]
     assert re.search(r"/v(5\.0\.0|5\.1\.0|6\.0\.0)/", version), "hubUtils knows no other"
+
+
+def test_a_target_of_fewer_places_has_tasks_of_its_own_and_a_short_id() -> None:
+    events = RESULT.draws["events"]
+    name = "events_violence_against_civilians"
+    few = replace(events.select(events.region_ids[:3]), target=name)
+    table = hub.hub_rows({"events": events, name: few})
+    config = hub_config.tasks(table)
+    groups = config["rounds"][0]["model_tasks"]
+    assert [len(g["task_ids"]["location"]["required"]) for g in groups] == [len(events.region_ids), 3]
+    assert violations("tasks", config) == []
+    about = groups[1]["target_metadata"][0]
+    assert (about["target_id"], about["target_keys"]) == (name[:30], {"target": name})
+    assert hub_config.check_tasks(table, config).empty
+    lost = hub_config.check_tasks(table[~((table["target"] == name) & (table["horizon"] == 1))], config)
+    assert set(lost["problem"]) == {"missing"}
+    assert set(lost["target"]) == {name}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from make_result import make_draws, make_result
+from make_result import make_divided, make_draws, make_result
 
 from harmattan.data.errors import CoverageError, ReleaseError, SkillError
 from harmattan.data.panel import Panel
@@ -20,7 +20,7 @@ from harmattan.forecast.monitoring import job as score_job
 from harmattan.forecast.monitoring import scores as monitor
 from harmattan.forecast.monitoring.drift import input_drift, stability
 from harmattan.forecast.release.catalogue import WithdrawalNote, note_of
-from harmattan.forecast.release.read import PastRelease
+from harmattan.forecast.release.read import PastRelease, history_table
 from harmattan.forecast.release.status import StatusEntry
 from harmattan.forecast.release.write import publish_release
 from harmattan.forecast.result import ForecastResult
@@ -208,6 +208,24 @@ def test_parts_are_amber_at_most_and_silent_where_all_is_well() -> None:
     assert [a.level for a in found] == ["green"] * 3 + ["amber"] * 3
     assert "events_jnim were worse than conflictology" in found[3].message
     assert [a.level for a in monitor.alarms(part)] == ["red", "red", "amber"]
+
+
+def test_parts_are_held_against_their_own_counts_where_they_were_forecast() -> None:
+    world = make_divided()
+    origin, panel = world.origin - 1, world.panel
+    draws = {t: replace(d, origin=origin) for t, d in world.draws.items()}
+    history = Panel.from_frame(history_table(panel.until(origin), draws=draws))
+    table = monitor.score_release(PastRelease("2023-11", draws, history, {}), panel)
+    first = table[table["horizon"] == 1].set_index("target")
+    month = {name: values[-1] for name, values in panel.measures.items()}
+    named = {t: np.isin(panel.region_ids, draws[t].region_ids) for t in ("events_adf", "events_m23")}
+    assert not named["events_m23"].all()
+    for target, there in named.items():
+        assert first.loc[target, "observed"] == month[target][there].sum()
+        assert first.loc[target, "regions"] == there.sum()
+    rest = month["events"].sum() - sum(month[t][there].sum() for t, there in named.items())
+    assert first.loc["events_other_groups", "observed"] == rest
+    assert set(first["reference"]) == {"as known then"}
 
 
 def test_months_that_are_not_adjacent_are_not_three_in_a_row() -> None:

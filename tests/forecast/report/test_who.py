@@ -7,47 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from make_result import make_result
+from make_result import make_divided
 
-from harmattan.forecast.parts import choose_parts, draw_parts, record_of
 from harmattan.forecast.publishing.checks import problems_of
 from harmattan.forecast.release.tables import release_tables
 from harmattan.forecast.report import render
 from harmattan.forecast.report.tables import region_outlook
 from harmattan.forecast.report.who import against_words, skill_rows, who_section
 from harmattan.forecast.result import ForecastResult
-from harmattan.training.evaluation.parts import SHARE_SKILL
 
 
 @pytest.fixture(scope="module")
 def divided() -> ForecastResult:
-    """The world with two types and two groups; the second group has three events in Benin."""
-    plain = make_result()
-    events = np.nan_to_num(plain.panel.measure("events"))
-    south = np.array([c == "BEN" for c in plain.panel.countries])
-    adf, m23 = np.floor(0.6 * events), np.floor(0.3 * events) * ~south
-    first = np.flatnonzero(south)[0]
-    m23[np.flatnonzero(events[:, first])[:3], first] = 1
-    adf = np.minimum(adf, events - m23).clip(0)
-    civil = np.floor(0.5 * events)
-    more = {"events_one_sided": civil, "events_state_based": events - civil, "events_adf": adf}
-    more |= {"events_m23": m23, "against_civilians_adf": np.floor(adf / 4)}
-    panel = replace(plain.panel, measures={**plain.panel.measures, **more})
-    chosen = choose_parts(panel, ("events",))
-    draws = {"events": plain.draws["events"]}
-    parts = draw_parts(chosen, panel, plain.origin, draws, 1)
-    scores = {"target": "events_adf", "member": "pool", "horizon": 1, "crps": 0.4}
-    scores |= {"skill_vs_conflictology": 0.08, "skill_low": 0.01, "skill_high": 0.1}
-    scores |= dict(zip(SHARE_SKILL, (0.02, -0.01, 0.05), strict=True))
-    result = replace(
-        plain,
-        panel=panel,
-        draws={**plain.draws, **parts},
-        settings={**plain.settings, "targets": ["events", "deaths"]},
-        part_scores=pd.DataFrame([scores]),
-        **record_of(panel),
-    )
-    return result.of_countries()
+    return make_divided()
 
 
 def test_bars_of_a_region_add_up_to_all_of_it(divided: ForecastResult) -> None:

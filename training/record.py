@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -125,3 +125,26 @@ class Record:
         """One number of one member in every case, (origins, regions)."""
         values: np.ndarray = self.values[measure][self.members.index(member)]
         return values
+
+    def at_origins(self, at: np.ndarray) -> Record:
+        """The record of some of the origins, by position; without what only all of them have."""
+        origins = tuple(self.origins[i] for i in at)
+        errors = replace(
+            self.errors, origins=origins, score=self.errors.score[at], spread=self.errors.spread[at]
+        )
+        return replace(
+            self,
+            origins=origins,
+            observed=self.observed[at],
+            history=self.history[at],
+            values={name: each[:, at] for name, each in self.values.items()},
+            weights=self.weights[self.weights["origin"].isin([str(o) for o in origins])].reset_index(
+                drop=True
+            ),
+            scored=tuple(self.scored[i] for i in at),
+            errors=errors,
+            parts=tuple(self.parts[i] for i in at) if self.parts else (),
+            latest=None,
+            pool=None,
+            earlier=None,
+        )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from ...data.errors import ConfigError, UsageError
 from ..settings import Settings, checkout
@@ -145,6 +148,55 @@ def _trigger_lines(table: pd.DataFrame) -> Iterator[str]:
     yield table_text(shown.round({"warning": 1, "pays_from": 2, "pays_to": 2}), names)
     yield "Totals of single countries are in --json and --to."
     yield "warning: mean month in which it came, of hits. Acting pays where it costs pays_from to pays_to of the loss."
+
+
+@options("as_json quiet")
+def score_table(
+    output: Output,
+    files: Annotated[list[Path], typer.Argument(help="Tables of forecasts; each may hold several models.")],
+    against: Annotated[str, "The counts: snapshot, or a panel (parquet or CSV)."] = "snapshot",
+    target: Annotated[str | None, "What is forecast, where the table does not say."] = None,
+    origin: Annotated[str | None, "The last month seen, where the table does not say."] = None,
+    trained_to: Annotated[str | None, "The last month that the models have learned from."] = None,
+    unseal: Annotated[bool, "Open the vault: score target months after 2022."] = False,
+    out: Annotated[Path | None, "A folder for leaderboard.csv, scores.csv and pairs.csv."] = None,
+) -> None:
+    """Score anybody's forecasts beside our baselines and pool, on the same cases.
+
+    \b
+    Examples:
+      harmattan score-table chronos.parquet --target events --against counts.csv
+      harmattan score-table mine.csv theirs.csv --against snapshot --json
+
+    A table is hubverse (quantiles, samples or cdf), in the layout of the VIEWS challenge, or tidy (unique_id, ds,
+    cutoff, lo-80, hi-80); see the page on own forecasts.
+    """
+    from ..jobs import evaluate_table
+
+    found = evaluate_table(
+        [str(f) for f in files], against, target=target, origin=origin, trained_to=trained_to, unseal=unseal
+    )
+    columns = [
+        "member",
+        "horizon",
+        "cases",
+        "crps",
+        "skill_vs_best",
+        "best_low",
+        "best_high",
+        "coverage_80",
+        "verdict",
+    ]
+    board = found.leaderboard[columns].sort_values(["horizon", "crps"])
+    if out is not None:
+        from ..release import csv_text
+
+        out.mkdir(parents=True, exist_ok=True)
+        tables = {"leaderboard": found.leaderboard, "scores": found.scores(), "pairs": found.compare()}
+        for name, table in tables.items():
+            (out / f"{name}.csv").write_text(csv_text(table), encoding="utf-8")
+    document = {"leaderboard": json.loads(board.to_json(orient="records"))}
+    output.show(document, board.round(4).to_string(index=False))
 
 
 def parse_origins(text: str | None) -> tuple[pd.Period, pd.Period] | None:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from ...data.errors import HarmattanError
 from ..settings import Settings
-from .backtest import backtest, triggers
+from .backtest import backtest, score_table, triggers
 from .exit_codes import in_help
 from .models import promote, runs, track, train, tune
 from .monitoring import report, score
@@ -153,6 +153,7 @@ def _plan(settings: Settings) -> dict[str, Any]:
 for function in (
     backtest,
     triggers,
+    score_table,
     spillover,
     scenario,
     analogues,

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .data.snapshot import load_snapshot
     from .features import FeatureCube, Recipe
     from .forecast.jobs import backtest, train
+    from .forecast.jobs import evaluate_table as evaluate
     from .forecast.release import write_release
     from .forecast.report import render
     from .forecast.result import ForecastResult
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from .training.distribution import Draws
     from .training.margins import Margins
     from .training.models import OwnMember as Member
-    from .training.own import Regressor
+    from .training.own import Regressor, TableMember
 else:
     _load, _names = lazy_names(__name__)
 
@@ -84,8 +85,10 @@ __all__ = [
     "Regions",
     "Regressor",
     "Settings",
+    "TableMember",
     "backtest",
     "build_panel",
+    "evaluate",
     "load_snapshot",
     "render",
     "run_forecast",

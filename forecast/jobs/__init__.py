@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         track_forecast,
     )
     from .promotion import Promotion, promote, roll_back
+    from .scoring import evaluate_table
     from .training import TrainOutcome, train
     from .tuning import TuneOutcome, plan_search, run_tune_job
 else:
@@ -33,6 +34,7 @@ __all__ = [
     "backtest",
     "check_target",
     "check_writable",
+    "evaluate_table",
     "judge_triggers",
     "make_plan",
     "plan_search",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
+import pandas as pd
+
+from ...data.errors import UsageError, nearest
 
 #: Below this many months an interval from blocks of months is too narrow to say anything.
 ENOUGH_MONTHS = 24
@@ -143,3 +148,79 @@ def diebold_mariano(difference: np.ndarray, horizon: int) -> float:
         cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True}, use_t=True
     )
     return float(fit.pvalues[0])
+
+
+def compare_members(
+    cases: pd.DataFrame, first: str | None = None, second: str | None = None, measure: str = "crps"
+) -> pd.DataFrame:
+    """Whether one forecast is better than another, horizon by horizon, on the cases that both have.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        ``target, member, horizon, origin, region_id`` and a score in which less is better.
+    first, second : str, optional
+        Two members; every pair of all that there are where none is named.
+    measure : str
+        ``crps``, ``crps_log``, ``ignorance`` or ``interval_90``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``target, horizon, first, second, cases, months, score, other, skill, low, high, p, verdict``: mean scores of
+        both, the share of the second's score that the first saves with its 95 % interval (blocks of six months), and
+        the p-value of Diebold and Mariano.
+
+    Raises
+    ------
+    UsageError
+        A member or a measure that is not there, or one name where two are needed.
+    """
+    known = list(dict.fromkeys(cases["member"].astype(str)))
+    for name in (n for n in (first, second) if n is not None):
+        if name not in known:
+            raise UsageError(f"there is no member '{name}' here.", "compare", nearest(name, known))
+    if (first is None) != (second is None) or (first is not None and first == second):
+        raise UsageError("two members are compared.", "compare", "Name two, or none for every pair.")
+    if measure not in cases:
+        raise UsageError(
+            f"there is no measure '{measure}'.", "compare", nearest(measure, list(cases.columns))
+        )
+    pairs = list(combinations(known, 2)) if first is None else [(first, str(second))]
+    rows = []
+    for (target, horizon), part in cases.groupby(["target", "horizon"], observed=True, sort=True):
+        keys = ["origin", "region_id"]
+        wide = part.pivot_table(index=keys, columns="member", values=measure, observed=True).sort_index()
+        blocks: dict[int, np.ndarray] = {}
+        for one, two in pairs:
+            if one not in wide or two not in wide:
+                continue
+            both = wide[[one, two]].dropna().astype(float)
+            by_month = both.groupby(level="origin", observed=True)
+            sums, means = by_month.sum(), by_month.mean()
+            months = len(sums)
+            if not months:
+                continue
+            if months not in blocks:
+                blocks[months] = month_blocks(months, np.random.default_rng([7, months]))
+            skill = skill_from_blocks(sums[one].to_numpy(), sums[two].to_numpy(), blocks[months])
+            p = diebold_mariano((means[one] - means[two]).to_numpy(), int(horizon))
+            scores = {"score": float(both[one].mean()), "other": float(both[two].mean())}
+            interval = dict(zip(("skill", "low", "high"), skill, strict=True))
+            place = {"target": str(target), "horizon": int(horizon), "first": one, "second": two}
+            counts = {"cases": len(both), "months": months}
+            rows.append(
+                {**place, **counts, **scores, **interval, "p": p, "verdict": _words(skill, months, two)}
+            )
+    return pd.DataFrame(rows)
+
+
+def _words(skill: tuple[float, float, float], months: int, other: str) -> str:
+    """A comparison in words."""
+    if not np.isfinite(skill).all():
+        return "cannot be compared"
+    if months < ENOUGH_MONTHS:
+        return f"too few months to compare: {months}, and {ENOUGH_MONTHS} are needed"
+    if skill[1] <= 0 <= skill[2]:
+        return f"no clear difference from {other}: the interval covers zero"
+    return f"{'better' if skill[1] > 0 else 'worse'} than {other}"

@@ -16,6 +16,8 @@ from .scores import average_precision, interval_coverage, pit_histogram, reliabi
 MEAN_EDGES = (0.0, 0.5, 2.0, 5.0, np.inf)
 MEAN_NAMES = ("<0.5", "0.5-2", "2-5", "5+")
 ENOUGH_CASES = 100
+#: Target months at the end that are an evaluation set of their own.
+RECENT = 12
 #: How far coverage may be from nominal: overall, and within a bin of the predicted mean.
 BAND, BAND_IN_BIN = 0.02, 0.05
 
@@ -191,3 +193,50 @@ def pit_table(scored: Sequence[CaseScores], bins: int = 10) -> pd.DataFrame:
                 )
             )
     return pd.concat(tables, ignore_index=True)
+
+
+def score_sets(cases: pd.DataFrame, reference: str = "conflictology_12") -> pd.DataFrame:
+    """Scores as dashboards of forecast hubs read them: by evaluation set, on the natural and the log scale.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        Of an evaluation.
+    reference : str
+        Whose scores the relative ones are divided by, on the same cases.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``model_id, target, evaluation_set`` (all target months, the last 12, each year), ``scale, horizon, n, crps,
+        relative_crps, interval_coverage_50, interval_coverage_80, interval_coverage_90``.
+    """
+    month = pd.PeriodIndex(cases["origin"].astype(str), freq="M") + cases["horizon"].to_numpy().astype(int)
+    named = cases.assign(month=month, year=month.year)
+    sets = {"all": named, f"last {RECENT} months": named[named["month"] > named["month"].max() - RECENT]}
+    sets |= {str(year): part for year, part in named.groupby("year")}
+    rows = []
+    for label, part in sets.items():
+        for (target, horizon), each in part.groupby(["target", "horizon"], observed=True):
+            keys = ["origin", "region_id"]
+            base = each[each["member"] == reference].set_index(keys)[["crps", "crps_log"]].astype(float)
+            for member, mine in each.groupby("member", observed=True):
+                own = mine.set_index(keys)[["crps", "crps_log"]].astype(float)
+                both = own.join(base.add_suffix("_base"), how="inner").mean()
+                shares = interval_coverage(mine["pit"].to_numpy(float))
+                for scale, name in (("natural", "crps"), ("log", "crps_log")):
+                    divisor = float(both[f"{name}_base"])
+                    rows.append(
+                        {
+                            "model_id": str(member),
+                            "target": str(target),
+                            "evaluation_set": label,
+                            "scale": scale,
+                            "horizon": int(horizon),
+                            "n": len(own),
+                            "crps": float(own[name].mean()),
+                            "relative_crps": float(both[name]) / divisor if divisor > 0 else np.nan,
+                            **{f"interval_coverage_{int(100 * k)}": v for k, v in shares.items()},
+                        }
+                    )
+    return pd.DataFrame(rows)

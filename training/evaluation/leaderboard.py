@@ -11,8 +11,8 @@ import pandas as pd
 
 from ..models.catalogue import BASELINES, RIVAL
 from .case_scores import CRPS_PARTS, SCORES, CaseScores, score_record
-from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
-from .diagnostics import binned_reliability, coverage, covered, pit_table, pooled_rankings
+from .comparison import ENOUGH_MONTHS, compare_members, diebold_mariano, month_blocks, skill_from_blocks
+from .diagnostics import binned_reliability, coverage, covered, pit_table, pooled_rankings, score_sets
 from .joint import joint_tables
 from .leave_one_out import leave_one_out
 from .quiet_places import quiet_by_year, quiet_table
@@ -76,6 +76,33 @@ class Evaluation:
     serial: pd.DataFrame | None = None
     leave_one_out: pd.DataFrame | None = None
     windows: pd.DataFrame | None = None
+
+    def compare(
+        self, first: str | None = None, second: str | None = None, measure: str = "crps"
+    ) -> pd.DataFrame:
+        """Whether one member is better than another, or every pair; see :func:`compare_members`.
+
+        Parameters
+        ----------
+        first, second : str, optional
+            Two members; every pair where none is named.
+        measure : str
+            ``crps``, ``crps_log``, ``ignorance`` or ``interval_90``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            By horizon: scores of both, ``skill, low, high`` (95 %), ``p`` (Diebold-Mariano) and a verdict in words.
+
+        Examples
+        --------
+        >>> harmattan.backtest().compare("boosted", "conflictology_12")  # doctest: +SKIP
+        """
+        return compare_members(self.cases, first, second, measure)
+
+    def scores(self) -> pd.DataFrame:
+        """Scores by evaluation set, on the natural and the log scale; see :func:`score_sets`."""
+        return score_sets(self.cases)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the leaderboard, the best member of each horizon first."""

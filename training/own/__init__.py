@@ -6,9 +6,12 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .regressor import Regressor
+    from .table import ForecastTable, TableMember
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "ForecastTable",
     "Regressor",
+    "TableMember",
 ]

@@ -50,13 +50,22 @@ def from_quantiles(levels: np.ndarray, values: np.ndarray, *, whole: bool | None
     at = counts if whole else counts + 0.5
     cdf = np.empty((len(values), len(counts)))
     for i, row in enumerate(values):
-        # Of quantiles that share a value the highest level holds there.
-        last = np.append(row[1:] > row[:-1], True)
-        known, level = np.append(-1.0, row[last]), np.append(0.0, levels[last])
-        cdf[i] = np.interp(at, known, level)
+        cdf[i] = _through(row, levels, at)
         tail = at > row[-1]
         cdf[i, tail] = 1 - (1 - top) * np.exp(-(at[tail] - row[-1]) / scale[i])
     return from_cdf(np.maximum.accumulate(cdf, axis=1))
+
+
+def _through(values: np.ndarray, levels: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Cumulative probabilities at some counts, through quantiles; where several share a value, there is a step."""
+    last = np.append(values[1:] > values[:-1], True)
+    first = np.append(True, values[1:] > values[:-1])
+    known = np.append(-1.0, values[last])
+    reached, before = np.append(0.0, levels[last]), np.append(0.0, levels[first])
+    j = np.clip(np.searchsorted(known, at, side="right") - 1, 0, len(known) - 2)
+    share = (at - known[j]) / (known[j + 1] - known[j])
+    between = reached[j] + share * (before[j + 1] - reached[j])
+    return np.where(at >= known[j + 1], reached[j + 1], between)
 
 
 def from_probabilities(counts: np.ndarray, cdf: np.ndarray) -> Margins:

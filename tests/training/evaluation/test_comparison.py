@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
+from harmattan.data.errors import UsageError
 from harmattan.training.evaluation.comparison import (
     block_bootstrap_skill,
     diebold_mariano,
@@ -100,3 +102,32 @@ def test_swapping_the_forecasts_leaves_p_alone() -> None:
 @pytest.mark.parametrize("difference", [np.zeros(40), np.arange(5.0), np.full(40, np.nan)])
 def test_no_p_value_where_there_is_nothing_to_test(difference: np.ndarray) -> None:
     assert np.isnan(diebold_mariano(difference, 1))
+
+
+def test_two_members_are_compared_with_a_test_in_one_call() -> None:
+    """A member that is better by a tenth in every month is found out; equal ones are not."""
+    from harmattan.training.evaluation.comparison import compare_members
+
+    rng = np.random.default_rng(2)
+    months, regions = [str(m) for m in pd.period_range("2019-01", periods=36, freq="M")], ["a", "b", "c"]
+    score = rng.gamma(4, 1, (36, 3))
+    each = {"worse": score, "better": 0.9 * score + rng.normal(0, 0.01, (36, 3)), "same": score[::-1]}
+    rows = [
+        ("events", name, 1, m, r, values[i, j])
+        for name, values in each.items()
+        for i, m in enumerate(months)
+        for j, r in enumerate(regions)
+        if (name, m) != ("same", months[0])
+    ]
+    cases = pd.DataFrame(rows, columns=["target", "member", "horizon", "origin", "region_id", "crps"])
+    (row,) = compare_members(cases, "better", "worse").to_dict("records")
+    assert row["verdict"] == "better than worse"
+    assert row["skill"] == pytest.approx(1 - each["better"].sum() / score.sum())
+    assert row["p"] < 0.01
+    every = compare_members(cases).set_index(["first", "second"])
+    assert len(every) == 3
+    assert every.loc[("better", "same"), "months"] == 35
+    assert every.loc[("worse", "same"), "verdict"].startswith("no clear difference")
+    for wrong in (("beter", "worse"), ("better", None), ("better", "better")):
+        with pytest.raises(UsageError):
+            compare_members(cases, *wrong)

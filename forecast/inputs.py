@@ -278,8 +278,11 @@ def with_targets(settings: Settings, panel: Panel) -> Settings:
     UsageError
         A target is asked for by name and not in the data, or the data have neither events nor deaths and none is named.
     """
+    from ..training.parts import divisions_of
+
     absent = [t for t in settings.targets if TARGETS.get(t, t) not in panel.measures]
-    if not absent:
+    # The other groups are counted by no column of their own.
+    if not absent or set(absent) <= set(divisions_of(panel).names):
         return settings
     there = tuple(t for t in settings.targets if t not in absent)
     if there and settings.targets == type(settings).targets:

@@ -113,7 +113,8 @@ def _targets(value: Any) -> tuple[str, ...]:
     known, names = ("events", "deaths"), _words(value)
     for name in names:
         # Any other count of a panel of one's own may be a target; whether it is there is known once that is read.
-        slip = difflib.get_close_matches(name.lower(), known, 1, 0.7)
+        part = name.startswith(("events_", "deaths_"))
+        slip = [] if part else difflib.get_close_matches(name.lower(), known, 1, 0.7)
         if name not in known and (slip or not re.fullmatch("[a-z][a-z0-9_]*", name)):
             raise ConfigError(f"'{name}' is not a target.", remedy=nearest(name, known))
     if not names:

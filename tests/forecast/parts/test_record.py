@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.errors import UsageError
+from harmattan.data.errors import ConfigError, UsageError
 from harmattan.data.geography import country_name
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
+from harmattan.forecast.inputs import with_targets
 from harmattan.forecast.parts import (
     actors_table,
     capital,
@@ -21,6 +22,7 @@ from harmattan.forecast.parts import (
     main_targets,
     part_label,
 )
+from harmattan.forecast.settings import Settings
 
 
 def texts(panel: Panel, place: str) -> list[str]:
@@ -180,3 +182,20 @@ def test_parts_are_asked_for_by_name_or_all_come() -> None:
     assert main_targets(("events_jnim",), one.names) == ("events",)
     with pytest.raises(UsageError, match="jas has fewer than 80 events"):
         choose_parts(panel, ("events_jas",))
+
+
+@pytest.mark.parametrize(
+    "name", ["events_adf", "events_lra", "events_m23", "events_other_groups", "deaths_civilians"]
+)
+def test_parts_of_short_names_are_no_slips_of_the_pen(name: str) -> None:
+    assert Settings.load({"targets": f"events,{name}"}, environ={}).targets[-1] == name
+    with pytest.raises(ConfigError, match="'event' is not a target"):
+        Settings.load({"targets": "event"}, environ={})
+
+
+def test_the_other_groups_can_be_asked_for_although_no_column_counts_them() -> None:
+    panel = load_snapshot().panel
+    asked = Settings(targets=("events", "events_other_groups"))
+    assert with_targets(asked, panel).targets == asked.targets
+    with pytest.raises(UsageError, match="there are no events_jnimm"):
+        with_targets(Settings(targets=("events_jnimm",)), panel)

@@ -61,6 +61,10 @@ def notes_on_list(
         lines.append(
             "Too few entries to learn from: every region that a group may enter next gets the same chance."
         )
+    elif not models.entry.learned:
+        lines.append(
+            "Few entries to learn from: the weight of neighbours and distance is a rule of thumb, the level is learned."
+        )
     if not any(models.onset.hazard.coefficients[1:]):
         lines.append("Too few onsets to learn from: every quiet region gets the same chance.")
     return lines

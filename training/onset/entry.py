@@ -20,7 +20,8 @@ NEXT_DOOR, PRESSING, OWN = 10.0, 5.0, 5.0
 FLOOR = 0.01
 #: Past of a group's level: months after which it counts half, and cases that speak for no change.
 HALF_LIFE, PRIOR = 60.0, 10.0
-FEWEST = 10
+#: Fewest entries that slopes are learned from; with fewer a hazard grows as the root of each number.
+FEWEST, USUAL = 20, (0.0, 0.5, 0.5, 0.5)
 
 
 def columns_of(history: EventHistory, group: str) -> Array:
@@ -64,6 +65,11 @@ class EntryModel:
     hazard: Hazard
     level: Mapping[str, float]
 
+    @property
+    def learned(self) -> bool:
+        """Whether there were entries enough to learn slopes from."""
+        return self.hazard.coefficients[1:] != USUAL
+
     @classmethod
     def fit(cls, history: EventHistory, groups: Sequence[str], first: int, last: int) -> Self:
         """Learn slopes from the entries known at row ``last``; levels of 1."""
@@ -74,10 +80,10 @@ class EntryModel:
             numbers = columns_of(history, group)[rows.row, rows.region]
             parts.append((np.column_stack([np.log(rows.ahead), numbers]), rows.happened, rows.ahead == 1))
         columns, happened, ones = (np.concatenate([p[i] for p in parts]) for i in range(3))
-        if happened[ones].sum() < FEWEST:
-            columns = columns * 0
         names = ("log months ahead", "next door", "kernel", "own violence")
-        return cls(Hazard.fit(names, columns, happened), dict.fromkeys(groups, 1.0))
+        few = happened[ones].sum() < FEWEST
+        hazard = Hazard.fit(names, columns, happened, *((np.inf, USUAL) if few else ()))
+        return cls(hazard, dict.fromkeys(groups, 1.0))
 
     def within(self, history: EventHistory, group: str, row: int, regions: Array, lag: int = 0) -> Array:
         """``P(entry within 1..6 months)`` of some regions, (6, regions), seen at ``row``."""

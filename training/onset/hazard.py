@@ -11,6 +11,8 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 #: Months ahead that are forecast.
 AHEAD = 6
+#: A ridge that leaves slopes where they are.
+_FIXED = 1e6
 #: Hazards outside these are not believed, whatever the numbers: log scale.
 LOWEST, HIGHEST = -14.0, 1.0
 
@@ -35,8 +37,15 @@ class Hazard:
     events: int
 
     @classmethod
-    def fit(cls, names: Sequence[str], columns: Array, happened: Array, ridge: float = 1e-3) -> Self:
-        """Maximise the penalised likelihood by Newton steps; columns without variation get no weight.
+    def fit(
+        cls,
+        names: Sequence[str],
+        columns: Array,
+        happened: Array,
+        ridge: float = 1e-3,
+        usual: Sequence[float] | None = None,
+    ) -> Self:
+        """Maximise the penalised likelihood by Newton steps; a column without variation keeps its usual slope.
 
         Parameters
         ----------
@@ -46,7 +55,9 @@ class Hazard:
         happened : numpy.ndarray
             bool, (rows,).
         ridge : float
-            Of standardised coefficients, by row.
+            Of standardised coefficients, by row; without end where slopes are not learned.
+        usual : sequence of float, optional
+            Slopes that the ridge pulls to; to none where absent, or where nothing happened.
 
         Notes
         -----
@@ -60,9 +71,10 @@ class Hazard:
         middle, spread = columns.mean(axis=0), columns.std(axis=0)
         spread = np.where(spread > 1e-9, spread, np.inf)
         design = np.column_stack([np.ones(n), (columns - middle) / spread])
-        penalty = np.r_[0.0, np.full(k, ridge * n)]
-        found = _newton(design, happened, penalty)
-        slopes = found[1:] / spread
+        penalty = np.r_[0.0, np.full(k, min(ridge, _FIXED) * n)]
+        start = np.zeros(k) if usual is None else np.array(usual, dtype=float)
+        found = _newton(design, happened, penalty, (columns - middle) @ start)
+        slopes = start + (0.0 if np.isinf(ridge) else found[1:] / spread)
         return cls(
             tuple(names), (float(found[0] - slopes @ middle), *slopes.tolist()), n, int(happened.sum())
         )
@@ -89,11 +101,11 @@ class Hazard:
         return cls(tuple(stored["names"]), numbers, int(stored["rows"]), int(stored["events"]))
 
 
-def _newton(design: Array, happened: Array, penalty: Array) -> Array:
+def _newton(design: Array, happened: Array, penalty: Array, offset: Array) -> Array:
     """Coefficients at which the penalised likelihood is flat."""
 
     def value(b: Array) -> float:
-        eta = np.clip(design @ b, -30, 5)
+        eta = np.clip(design @ b + offset, -30, 5)
         chance = -np.expm1(-np.exp(eta))
         fit = np.where(happened > 0, np.log(np.maximum(chance, 1e-300)), -np.exp(eta)).sum()
         return float(fit - 0.5 * (penalty * b**2).sum())
@@ -102,7 +114,7 @@ def _newton(design: Array, happened: Array, penalty: Array) -> Array:
     b[0] = np.log(-np.log1p(-min(happened.mean(), 0.99)))
     best = value(b)
     for _ in range(100):
-        rate = np.exp(np.clip(design @ b, -30, 5))
+        rate = np.exp(np.clip(design @ b + offset, -30, 5))
         chance = np.maximum(-np.expm1(-rate), 1e-300)
         score = np.where(happened > 0, rate * np.exp(-rate) / chance, -rate)
         weight = rate**2 * np.exp(-rate) / chance

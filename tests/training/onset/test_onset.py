@@ -172,6 +172,14 @@ def test_hazard_against_statsmodels() -> None:
     theirs = sm.GLM(happened.astype(float), sm.add_constant(columns), family=family).fit(tol=1e-12)
     np.testing.assert_allclose(ours.coefficients, theirs.params, rtol=1e-5)
     assert Hazard.from_json(ours.to_json()) == ours
+    pulled = [Hazard.fit(("a", "b"), columns, happened, ridge, (0.5, 0.5)).coefficients for ridge in (0, 1e6)]
+    np.testing.assert_allclose(pulled[0], ours.coefficients, rtol=1e-6)
+    np.testing.assert_allclose(pulled[1][1:], 0.5, atol=1e-4)
+    fixed = sm.GLM(happened.astype(float), np.ones(4000), family=family, offset=columns @ [0.5, 0.5]).fit(
+        tol=1e-12
+    )
+    np.testing.assert_allclose(pulled[1][0], fixed.params[0], rtol=1e-4)
+    assert Hazard.fit(("a",), columns[:, :1], happened & False, 1e-2, (0.5,)).coefficients[1] == 0
 
 
 def test_rows_end_at_the_first_event_and_at_what_is_known() -> None:

@@ -11,8 +11,6 @@ import pandas as pd
 from ...data.frames import rows_of
 from ...data.geography import country_name
 from ...training.diffusion import with_grades
-from ...training.parts import OTHER_GROUPS, part_of
-from ..parts import part_label
 from ..release import PastRelease
 from ..result import ForecastResult
 from ..spillover.words import robust_share
@@ -22,6 +20,7 @@ from . import map as maps
 from . import number_format as numbers
 from . import sentences as words
 from .tables import LEAST_EVENTS, MOVED, RECENT, Outlook, SpilloverSummary
+from .who import kinds_of, label_of
 
 #: Small charts of leading places; rows of tables shown at first.
 LEADING, ROWS, MOVERS = 6, 15, 10
@@ -234,27 +233,22 @@ def ranking_rows(
 
 def actors_of(result: ForecastResult, events: Outlook) -> list[tuple[str, str]]:
     """Per region, the armed group and the type of violence with most expected events in the first month."""
-    parts = [t for t in result.draws if part_of(t) == "events" and t not in result.main_targets]
-    if not parts:
+    kinds, found = kinds_of(result), []
+    if not kinds:
         return []
-    labels = (
-        dict(zip("events_" + result.actors["group"], result.actors["label"], strict=True))
-        if len(result.actors)
-        else {}
-    )
-    groups = {*labels, OTHER_GROUPS}
-    found = []
-    means = {n: dict(zip(result.draws[n].region_ids, result.draws[n].mean()[0], strict=True)) for n in parts}
+    means = {
+        name: dict(zip(result.draws[name].region_ids, result.draws[name].mean()[0], strict=True))
+        for kind in kinds.values()
+        for name in kind
+    }
     for region, whole in zip(events.ids, events.mean[0], strict=True):
         words = []
-        for kind in ([p for p in parts if p in groups], [p for p in parts if p not in groups]):
+        for kind in kinds.values():
             # A group that has hardly been in a country is not forecast there.
             known = [(means[name][region], name) for name in kind if region in means[name]]
             most, first = max(known, default=(0.0, ""))
             share = most / whole if whole > 0.05 else 0.0
-            words.append(
-                f"{labels.get(first) or part_label(first)} {numbers.percent(share)}" if share else "–"
-            )
+            words.append(f"{label_of(result, first)} {numbers.percent(share)}" if share else "–")
         found.append((words[0], words[1]))
     return found
 

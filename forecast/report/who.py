@@ -20,16 +20,20 @@ CIVILIANS = "deaths_civilians"
 
 def who_section(result: ForecastResult, events: Outlook, order: Sequence[int]) -> dict[str, Any] | None:
     """Bars, sentences and the record of the parts, and why some are missing; None where there is nothing to say."""
-    parts = [t for t in result.draws if part_of(t) == "events" and t not in result.main_targets]
-    if not parts:
+    kinds = kinds_of(result)
+    if not kinds:
         return {"places": [], "skill": [], "notes": list(result.notes)} if result.notes else None
-    groups = {*_group_labels(result), OTHER_GROUPS}
-    kinds = {
-        "By armed group": [p for p in parts if p in groups],
-        "By type of violence": [p for p in parts if p not in groups],
-    }
     places = [_place(result, events, i, kinds) for i in order[:LEADING]]
     return {"places": places, "skill": skill_rows(result), "notes": list(result.notes)}
+
+
+def kinds_of(result: ForecastResult) -> dict[str, list[str]]:
+    """The parts of events by armed group and by type; empty where there are none."""
+    parts = [t for t in result.draws if part_of(t) == "events" and t not in result.main_targets]
+    groups = {*_group_labels(result), OTHER_GROUPS}
+    kinds = {"By armed group": [p for p in parts if p in groups]}
+    kinds["By type of violence"] = [p for p in parts if p not in groups]
+    return kinds if parts else {}
 
 
 def _group_labels(result: ForecastResult) -> dict[str, str]:
@@ -38,7 +42,8 @@ def _group_labels(result: ForecastResult) -> dict[str, str]:
     return dict(zip("events_" + table["group"], table["label"], strict=True)) if len(table) else {}
 
 
-def _label(result: ForecastResult, part: str) -> str:
+def label_of(result: ForecastResult, part: str) -> str:
+    """A part in words."""
     return _group_labels(result).get(part) or part_label(part)
 
 
@@ -67,7 +72,7 @@ def _bars(result: ForecastResult, events: Outlook, i: int, names: Sequence[str])
     whole = max(float(events.mean[0, i]), 1e-12)
     return [
         {
-            "label": _label(result, name),
+            "label": label_of(result, name),
             "mean": numbers.count(mean),
             "percent": round(100 * mean / whole),
             "share": mean / whole,
@@ -119,7 +124,7 @@ def skill_rows(result: ForecastResult) -> list[Any]:
     pool = scores[scores["member"] == "pool"].reindex(
         columns=["target", "horizon", *sum(rivals.values(), ())]
     )
-    table = pool[["horizon"]].assign(label=[_label(result, str(t)) for t in pool["target"]])
+    table = pool[["horizon"]].assign(label=[label_of(result, str(t)) for t in pool["target"]])
     for name, (skill, low, high) in rivals.items():
         table[name] = pool[skill].map(numbers.signed_percent)
         ends = zip(pool[low], pool[high], strict=True)

@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from make_result import make_divided
 
+from harmattan.forecast.parts import part_label
 from harmattan.forecast.publishing.checks import problems_of
 from harmattan.forecast.release.tables import release_tables
 from harmattan.forecast.report import render
+from harmattan.forecast.report.sections import actors_of
 from harmattan.forecast.report.tables import region_outlook
 from harmattan.forecast.report.who import against_words, skill_rows, who_section
 from harmattan.forecast.result import ForecastResult
@@ -43,6 +45,24 @@ def test_a_group_is_not_named_in_a_country_where_it_has_hardly_been(divided: For
     assert "m23" in str(who_section(divided, events, [i for i in range(14) if i not in south]))
     assert not {"BEN"} & set(divided.countries["events_m23"].region_ids)
     assert (divided.withheld["group"] == "m23").any()
+
+
+def test_the_ranking_names_the_first_group_and_type_of_each_region(divided: ForecastResult) -> None:
+    events = region_outlook(divided, "events")
+    found = dict(zip(events.ids, actors_of(divided, events), strict=True))
+    for region, (group, kind) in found.items():
+        at = events.ids.index(region)
+        if group != "–":
+            mean = {
+                n: d.mean()[0, d.region_ids.index(region)]
+                for n, d in divided.draws.items()
+                if n in ("events_adf", "events_m23", "events_other_groups") and region in d.region_ids
+            }
+            assert (
+                group
+                == f"{part_label(max(mean, key=mean.get))} {100 * max(mean.values()) / events.mean[0, at]:.0f}%"
+            )
+            assert kind.startswith(("battles", "violence against civilians"))
 
 
 def test_a_group_without_a_region_is_left_out_with_a_sentence(divided: ForecastResult) -> None:

@@ -154,9 +154,17 @@ def _step(dx: int, dy: int) -> str:
 
 
 def region_labels(
-    shapes: MapShapes, outlook: Outlook, leading: Sequence[str], sizes: tuple[float, float], most: int
+    shapes: MapShapes,
+    outlook: Outlook,
+    leading: Sequence[str],
+    sizes: tuple[float, float],
+    most: int,
+    taken: Sequence[Label] = (),
 ) -> list[Label]:
-    """Names of leading regions wherever they fit, of countries, capitals, then of others that hold their own name."""
+    """Names of leading regions wherever they fit, of countries, capitals, then of others that hold their own name.
+
+    ``taken`` is room that is kept free.
+    """
     at = {region: i for i, region in enumerate(outlook.ids)}
     rest = sorted(set(shapes.region_ids) - set(leading), key=lambda r: (-outlook.mean[0, at[r]], r))
 
@@ -169,7 +177,8 @@ def region_labels(
     if sizes[0] < PHONE:
         wanted += capital_labels(shapes, sizes[1])
     wanted += [label(r, sizes[1], "region", 1.1 * shapes.breadth(r)) for r in rest]
-    return place(wanted, (0, 0, shapes.width, shapes.height), most)
+    placed = place([*taken, *wanted], (0, 0, shapes.width, shapes.height), most + len(taken))
+    return [at for at in placed if at not in taken]
 
 
 def country_labels(shapes: MapShapes, size: float) -> list[Label]:

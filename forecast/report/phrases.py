@@ -215,8 +215,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "brief short": ("In short", "En bref"),
     "brief map": (
-        "Events expected in {month}; darker is more. Numbers are those of the table.",
-        "Événements attendus en {month} ; plus c’est foncé, plus il y en a. Les numéros sont ceux du tableau.",
+        "Events expected in {month}; the stronger the colour, the more. Numbers are those of the table.",
+        "Événements attendus en {month} ; plus la couleur est forte, plus il y en a. Les numéros sont ceux du tableau.",
     ),
     "brief no map": (
         "There are no polygons for these regions, so no map is drawn.",

@@ -16,7 +16,7 @@ from ..spillover.evaluation.history import SHOWN
 from ..spillover.words import NO_BORDER
 from .map import LARGE, USUAL, MapShapes, region_labels
 from .map_measures import count_edges, plain, ranges
-from .svg import ALONE, GREY, INK, alone_text, document, tag
+from .svg import ALONE, GREY, INK, Label, alone_text, document, tag
 from .tables import Outlook
 
 if TYPE_CHECKING:
@@ -239,7 +239,9 @@ def map_picture(
         axes.add_patch(PathPatch(_outline(outline), facecolor="none", edgecolor=_INK, linewidth=1.1))
     for x, y in shapes.capitals.values():
         axes.plot(x, y, "o", color=_INK, markeredgecolor=_PAPER, markersize=4)
-    for label in region_labels(shapes, events, leading, (LARGE, USUAL), 60):
+    at = {region: shapes.anchor(region) for region in marks if region in shapes.region_ids}
+    taken = [Label(("0",), x, y - 16, 22.0, "mark") for x, y in at.values()]
+    for label in region_labels(shapes, events, leading, (LARGE, USUAL), 60, taken):
         name = "\n".join(label.lines)
         name = name.upper() if label.kind in ("country", "nodata") else name
         weight = "bold" if label.kind in ("leading", "country") else "normal"
@@ -247,17 +249,16 @@ def map_picture(
         size = label.size * points * 0.95
         words_on = axes.text(label.x, label.y, name, fontsize=size, weight=weight, style=slant, **style)
         words_on.set(path_effects=halo, linespacing=1.0, parse_math=False)
-    for region, rank in marks.items():
-        if region in shapes.region_ids:
-            x, y = shapes.anchor(region)
-            axes.plot(x, y - 16, "o", color=_INK, markeredgecolor=_PAPER, markersize=17)
-            axes.text(x, y - 15.5, str(rank), fontsize=9.5, weight="bold", **style | {"color": _PAPER})
+    for region, (x, y) in at.items():
+        axes.plot(x, y - 16, "o", color=_INK, markeredgecolor=_PAPER, markersize=17, zorder=5)
+        white = style | {"color": _PAPER, "zorder": 6}
+        axes.text(x, y - 15.5, str(marks[region]), fontsize=9.5, weight="bold", **white)
     left = style | {"ha": "left"}
     axes.text(
         12,
         -44,
         words[0],
-        fontsize=18,
+        fontsize=min(18.0, 1260 / len(words[0])),
         weight="bold",
         **left | {"fontfamily": "DejaVu Serif"},
         parse_math=False,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from make_result import make_draws, make_result
 
 from harmattan.forecast.release.read import PastRelease
 from harmattan.forecast.report.page import render
+from harmattan.forecast.report.rerender import brief_again, read_result, render_again
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +60,13 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = make_result(hostile=True)
     earlier = make_draws(result.panel.until("2023-11"), "events", np.random.default_rng(5))
     path.write_text(render(result, PastRelease("2023-11", {"events": earlier})), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def shipped_page(shipped_release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("shipped") / "report.html"
+    path.write_text(render_again(shipped_release), encoding="utf-8")
     return path
 
 
@@ -206,6 +218,112 @@ def test_nothing_is_wider_than_the_screen(browser: Any, tmp_path: Path, width: i
     browser.get(path.as_uri())
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_corridors_are_shown_on_request(page: Any) -> None:
+    hidden = "return document.getElementById('corridors').getAttribute('display')"
+    if page.execute_script("return !document.getElementById('showcorridors')"):
+        pytest.skip("this world keeps no routes")
+    assert page.execute_script(hidden) == "none"
+    page.execute_script("document.getElementById('showcorridors').click()")
+    assert page.execute_script(hidden) is None
+    page.execute_script("document.getElementById('showcorridors').click()")
+
+
+def test_a_region_has_a_link_and_a_file_of_its_numbers(browser: Any, file: Path) -> None:
+    browser.get("about:blank")
+    browser.get(f"{file.as_uri()}#region=NER-river")
+    assert texts(browser, "#card h3") == ["River (Niger)"]
+    links = browser.execute_script(
+        "return [...document.querySelectorAll('#card a')].map(a => [a.href, a.download])"
+    )
+    (numbers, name), (here, _) = links
+    assert name == "NER-river.csv"
+    assert here.endswith("#region=NER-river")
+    rows = list(csv.DictReader(unquote(numbers.partition(",")[2]).splitlines()))
+    assert len(rows) == 12
+    draws = make_result(hostile=True).draws["deaths"]
+    at = draws.region_ids.index("NER-river")
+    mine = [row for row in rows if row["target"] == "deaths"]
+    assert [float(row["q90"]) for row in mine] == draws.quantile([0.9])[0, :, at].tolist()
+    assert {row["region_id"] for row in rows} == {"NER-river"}
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")]
+)
+def test_names_can_be_read(browser: Any, shipped_page: Path, width: int, scheme: str) -> None:
+    """No name on a map is drawn under 10 px, none is cut off, and the words stand out from the page."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.get(shipped_page.as_uri())
+    script = """
+      const found = [];
+      for (const svg of document.querySelectorAll('.overview, #map')) {
+        const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+        for (const t of svg.querySelectorAll('text.name')) {
+          if (!t.getClientRects().length || getComputedStyle(t.parentNode).display === 'none') continue;
+          found.push([t.textContent, scale * parseFloat(t.getAttribute('font-size'))]);
+        }
+      }
+      return found"""
+    names = browser.execute_script(script)
+    assert len(names) > 10
+    assert [(name, px) for name, px in names if px < 9.95] == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    contrast = """
+      const lum = c => { const v = c.match(/[\\d.]+/g).slice(0, 3).map(x => { x /= 255;
+        return x <= .03928 ? x / 12.92 : Math.pow((x + .055) / 1.055, 2.4); });
+        return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; };
+      const of = (q, p) => lum(getComputedStyle(document.querySelector(q))[p]);
+      const paper = of('body', 'backgroundColor');
+      return ['body', '.note', '.by dt', '.classes h3', '.dek'].map(q => {
+        const a = of(q, 'color'); return (Math.max(a, paper) + .05) / (Math.min(a, paper) + .05); })"""
+    assert min(browser.execute_script(contrast)) >= 4.5
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_first_screen_holds_sentences_map_and_list(browser: Any, shipped_page: Path) -> None:
+    size = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(shipped_page.as_uri())
+    for part in (".by", ".overview", ".classes"):
+        bottom = browser.execute_script(
+            "return document.querySelector(arguments[0]).getBoundingClientRect().bottom", part
+        )
+        assert bottom <= 900, part
+    painted = "return performance.getEntriesByName('first-contentful-paint')[0].startTime"
+    print(f"first content after {browser.execute_script(painted):.0f} ms")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def pages_of(browser: Any) -> int:
+    pdf = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True})
+    return len(re.findall(rb"/Type\s*/Page[^s]", base64.b64decode(pdf["data"])))
+
+
+def test_it_prints_on_eight_pages_and_a_brief_on_one(
+    browser: Any, shipped_page: Path, shipped_release: Path, tmp_path: Path
+) -> None:
+    browser.get(shipped_page.as_uri())
+    assert pages_of(browser) <= 8
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    names = (
+        "return [...document.querySelectorAll('#rank tbody th span')].map(e => getComputedStyle(e).display)"
+    )
+    assert "none" not in browser.execute_script(names)
+    rows = "return document.querySelectorAll('#annex tbody tr').length"
+    assert browser.execute_script(rows) == len(read_result(shipped_release).panel.region_ids)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    for code in ("BFA", "MLI", "CIV"):
+        for language in ("en", "fr"):
+            path = tmp_path / f"{code}-{language}.html"
+            path.write_text(brief_again(shipped_release, code, language), encoding="utf-8")
+            browser.get(path.as_uri())
+            assert pages_of(browser) == 1, path.name
 
 
 def test_a_page_without_map_still_runs(browser: Any, tmp_path: Path) -> None:

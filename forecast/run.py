@@ -377,13 +377,20 @@ def _again(
         chosen = trained if model is None else _older(prepared, trained, model)
         if chosen is None or any(("events", h) not in chosen.pools for h in horizons):
             return None
-        problem = build_problems(panel, ["events"], prepared.inputs.training, chosen.recipe)["events"]
+        # Models see every country, whichever are published.
+        full = prepared.inputs.panel.until(panel.last_month)
+        at = [full.region_ids.index(region) for region in panel.region_ids]
+        seen = {name: np.array(values, copy=True) for name, values in full.measures.items()}
+        for name in seen.keys() & panel.measures.keys():
+            seen[name][:, at] = panel.measures[name]
+        full = replace(full, measures=seen)
+        problem = build_problems(full, ["events"], prepared.inputs.training, chosen.recipe)["events"]
         watched = served_fits(chosen, problem, prepared.inputs.training, prepared.inputs.around)
         onsets = None if watched is None else OnsetsAhead.of(chosen, watched)
         means = []
         for h in horizons:
-            margins = chosen.pools["events", h].margins(problem, panel.last_month)["pool"]
-            means.append((margins if onsets is None else onsets.margins(margins, h)).mean)
+            margins = chosen.pools["events", h].margins(problem, full.last_month)["pool"]
+            means.append((margins if onsets is None else onsets.margins(margins, h)).mean[at])
         return np.stack(means)
 
     return forecast

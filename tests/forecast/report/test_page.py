@@ -18,9 +18,10 @@ import pytest
 from make_result import HOSTILE, make_draws, make_result
 
 from harmattan.data.errors import ModelError, ReleaseError
-from harmattan.forecast.outlook import with_outlook
+from harmattan.forecast.outlook import CHANGE_COLUMNS, with_outlook
 from harmattan.forecast.release.read import PastRelease
 from harmattan.forecast.report.page import MISUSE, render
+from harmattan.training.evaluation import TRIGGER_COLUMNS
 
 VOID = {"meta", "link", "input", "br", "path", "use", "line", "circle", "img"}
 SECTIONS = [
@@ -426,3 +427,69 @@ def test_why_a_run_is_marked_stands_beside_its_checks() -> None:
     doubted = checks.assign(status=["amber", "green"])
     told = render(dataclasses.replace(old, banner="", quality=doubted))
     assert "Marked amber by its checks. Of 2 checks, 1 is green; not green: values." in told
+
+
+def test_what_moved_and_what_acting_would_have_meant_stand_on_the_page() -> None:
+    result = make_result()
+    rows = [
+        (
+            "all",
+            "all",
+            "all",
+            "",
+            "2023-11",
+            "2024-01",
+            "2024-03",
+            50.0,
+            54.0,
+            4.0,
+            3.0,
+            1.5,
+            -0.5,
+            "every order",
+        ),
+        (
+            "MLI",
+            "country",
+            "MLI",
+            "MLI",
+            "2023-11",
+            "2024-01",
+            "2024-03",
+            20.0,
+            23.0,
+            3.0,
+            2.0,
+            1.0,
+            0.0,
+            "every order",
+        ),
+        (
+            "MLI-north",
+            "region",
+            "North",
+            "MLI",
+            "2023-11",
+            "2024-01",
+            "2024-03",
+            6.0,
+            8.0,
+            2.0,
+            2.0,
+            0.0,
+            0.0,
+            "every order",
+        ),
+    ]
+    changes = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
+    acted = [("events", 5, 1, 1, "regions", "any", 0.3, 800, 41, 12, 9, 1.0, 0.02, 0.77)]
+    triggers = pd.DataFrame(acted, columns=list(TRIGGER_COLUMNS))
+    html = render(dataclasses.replace(result, changes=changes, triggers=triggers))
+    page = Page(html)
+    text = " ".join(" ".join(page.text).split())
+    assert (
+        "The release of 2023-11 expected 50 events for January to March 2024, this one 54 (+4.0): the new month did "
+        "+3.0, revised past months +1.5 and another model or other settings −0.5." in text
+    )
+    assert any("the new month +2.0" in word for word in data_of(html)["reasons"][0])  # type: ignore[index]
+    assert "5 or more events next month 30% 41 12 9 2–77%" in text

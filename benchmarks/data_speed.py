@@ -18,20 +18,32 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harmattan.data.panel import Panel, build_panel
-from harmattan.data.quality import check_panel
+from harmattan.data.panel import BuiltPanel, Panel, build_panel
+from harmattan.data.quality import check_panel, gate
+from harmattan.data.quality.newest import (
+    alike,
+    composition,
+    delivery,
+    ids,
+    misplaced,
+    repeated_month,
+    surprise,
+)
 from harmattan.data.schemas import validate
 from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import ucdp
 from harmattan.data.violence_types import UCDP_TYPES
+from harmattan.forecast.publishing.expected import expected_of
+from harmattan.forecast.release.read import PastRelease
+from harmattan.training.distribution import Draws
 
 
 def timed(what: str, job: Callable[[], object]) -> tuple[float, object]:
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     result = job()
-    seconds = time.perf_counter() - start
+    seconds, busy = time.perf_counter() - start, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"{what:<52} {seconds:7.2f} s   peak {peak:.2f} GB")
+    print(f"{what:<52} {seconds:7.2f} s   processor {busy:6.2f} s   peak {peak:.2f} GB")
     return seconds, result
 
 
@@ -74,6 +86,18 @@ def plain(path: Path) -> pd.DataFrame:
     )
 
 
+def newest_checks(built: BuiltPanel, rng: np.random.Generator) -> list[gate.Check]:
+    """Every check of the newest month, with what 1,000 draws of a forecast expected of it."""
+    panel = built.panel
+    regions, before = panel.region_ids, panel.last_month - 1
+    shape = (1000, 1, len(regions))
+    draws = {t: Draws(rng.poisson(10, shape), before, (1,), regions, t) for t in ("events", "deaths")}
+    expected = expected_of(PastRelease(Path("before"), draws, panel, {}), panel)
+    found = [composition(panel), repeated_month(panel)]
+    found += [surprise(panel, expected)] if expected is not None else []
+    return found + [rule(built) for rule in (delivery, alike, ids, misplaced)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=500_000)
@@ -89,8 +113,9 @@ def main() -> None:
         read, incidents = timed(
             "ucdp.read (every cell checked)", lambda: ucdp.read(path, today=date(2025, 1, 1))
         )
-        built, _ = timed("build_panel (placed, counted, ledger)", lambda: build_panel(incidents, regions))
+        built, panel = timed("build_panel (placed, counted, ledger)", lambda: build_panel(incidents, regions))
         print(f"events to panel: {read + built:.1f} s, {(read + built) / base:.1f} times the group-by\n")
+        timed("checks of the newest month", lambda: newest_checks(panel, rng))
     months = pd.period_range("1989-01", periods=420, freq="M")
     cells = -(-given.rows // len(months))
     ids = tuple(sorted(f"pg-{i}" for i in range(cells)))

@@ -80,7 +80,9 @@ def injections() -> dict[str, Change]:
         "every row twice, same ids": lambda f: pd.concat([f, f]),
         "all deaths zero": lambda f: f.assign(**{c: v for c, v in zero.items() if c in f}),
         "all rows from one office": lambda f: f.assign(source_office="AFP"),
-        "the rows of one office only": lambda f: f[f["source_office"] == f["source_office"].mode()[0]],
+        "the rows of one office only (ours' main one)": lambda f: f[
+            f["source_office"] == f.loc[_ours(f), "source_office"].mode()[0]
+        ],
         "all of one type": lambda f: f.assign(type_of_violence=1),
         "one type only, the others missing": lambda f: f[f["type_of_violence"] == 1],
         "shifted a month ahead": lambda f: _shifted(f, 1),

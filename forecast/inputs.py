@@ -21,7 +21,7 @@ from ..data.quality import NEWEST
 from .own_features import carried, with_tables
 
 if TYPE_CHECKING:
-    from ..data.panel import BuiltPanel
+    from ..data.panel import BuiltPanel, Incidents
     from ..data.quality import Quality
     from .result import Level
     from .settings import Settings
@@ -215,6 +215,8 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     borders = polygons.border_exposure(inside)
     covered = polygons.select(inside)
     built = build_panel(incidents, covered, month_rule=settings.month_rule, around=polygons)
+    if not settings.coverage:
+        _refuse_idle_release(incidents, built.panel)
     panel = replace(built.panel, attrs={**built.panel.attrs, **about})
     if settings.links is not None:
         panel = replace(panel, links=_read_links(settings.links, panel))
@@ -222,6 +224,17 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     others = sorted(set(polygons.countries) - set(inside))
     around = polygons.select(others) if others else None
     return Inputs(panel, covered, borders, coverage, built.ledger.summary(), built=built, around=around)
+
+
+def _refuse_idle_release(incidents: Incidents, panel: Panel) -> None:
+    """A newer release that names none of the regions' countries is a faulty delivery, not news of quiet."""
+    from ..data.sources import ucdp_months
+
+    for release in incidents.releases if incidents.source == "UCDP GED" else ():
+        last = ucdp_months(release)[1]
+        if last > panel.last_month:
+            what = f"the release {release} names none of the countries of the regions, which end in {panel.last_month}."
+            raise SourceError(what, incidents.source, "Fetch it again, or leave it out.")
 
 
 def _mapping(settings: Settings) -> dict[str, str]:

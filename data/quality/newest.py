@@ -25,6 +25,8 @@ ENOUGH = 20
 ALIKE = 0.2
 #: Share of a monthly release of the world that one office may be the source of: the most in a real one is .11.
 ONE_OFFICE = 0.5
+#: The same of an extract of few countries: the most in a real one is .47.
+ONE_OFFICE_OF_EXTRACT = 0.9
 #: A country with events in each of the 12 months before, so many a month in the mean, has some in the newest month:
 #: from 2012 to 2022 there was no exception.
 NEVER_WITHOUT = 5.0
@@ -116,26 +118,32 @@ def delivery(built: BuiltPanel) -> Check:
     frame = _newest_rows(built)
     n, countries = len(frame), frame["country"].nunique()
     low, high = USUAL_ROWS
-    if not n or countries <= EXTRACT:
+    office, share = _main_office(frame)
+    if not n or (countries <= EXTRACT and (n < ENOUGH or share <= ONE_OFFICE_OF_EXTRACT)):
         return Check(
             "delivery", "green", "There is no monthly release of the world whose size could be judged."
         )
     deviations = []
-    if not low <= n <= high:
+    if share > (ONE_OFFICE_OF_EXTRACT if countries <= EXTRACT else ONE_OFFICE):
+        deviations.append(f"has {office} as the source of {share:.0%} of its rows")
+    if countries > EXTRACT and not low <= n <= high:
         deviations.append(f"has {n} rows, where such releases have {low} to {high}")
-    if countries < FEWEST_COUNTRIES:
+    if EXTRACT < countries < FEWEST_COUNTRIES:
         deviations.append(
             f"names {countries} countries, where such releases name more than {FEWEST_COUNTRIES}"
         )
-    offices = frame["office"][frame["office"] != ""].str.split(";").explode().str.strip()
-    shares = offices.groupby(level=0).unique().explode().value_counts() / n
-    if len(shares) and shares.iloc[0] > ONE_OFFICE:
-        deviations.append(f"has {shares.index[0]} as the source of {shares.iloc[0]:.0%} of its rows")
-    if n % 500 == 0:
+    if countries > EXTRACT and n % 500 == 0:
         deviations.append(f"ends at a round number of rows ({n})")
     found = pd.DataFrame({"release": frame["release"].iloc[0], "rows": n, "found": deviations})
     message = f"The release {frame['release'].iloc[0]} {' and '.join(deviations)}: it may be cut off, or sent twice."
     return verdict("delivery", found, "red", message, f"The newest release has its usual size ({n} rows).")
+
+
+def _main_office(frame: pd.DataFrame) -> tuple[str, float]:
+    """The office that most rows have as a source, and their share; rows may name several, or none."""
+    offices = frame["office"][frame["office"] != ""].str.split(";").explode().str.strip()
+    counts = offices.groupby(level=0).unique().explode().value_counts()
+    return (str(counts.index[0]), float(counts.iloc[0]) / len(frame)) if len(counts) else ("", 0.0)
 
 
 def alike(built: BuiltPanel) -> Check:
@@ -183,7 +191,8 @@ def ids(built: BuiltPanel) -> Check:
     """Ids of the newest monthly release were not used by an earlier one for events of other months."""
     frame = built.incidents
     newest = _newest_rows(built)
-    monthly = frame[frame["release"].map(_is_monthly) & ~frame["release"].isin(set(newest["release"]))]
+    names = [r for r in frame["release"].unique() if _is_monthly(r) and r not in set(newest["release"])]
+    monthly = frame[frame["release"].isin(names)]
     both = newest.merge(monthly, on="incident_id", suffixes=("", "_before"))
     moved = both[both["date_end"].dt.to_period("M") != both["date_end_before"].dt.to_period("M")]
     few = len(moved) <= 0.02 * max(len(newest), 1)

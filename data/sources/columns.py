@@ -27,12 +27,15 @@ def ids_of(values: pd.Series, problems: Problems, table: RawTable) -> tuple[pd.S
     """Ids as text, the same from every kind of file: ``508.0`` is 508; what a spreadsheet has rounded is an offence."""
     ids = text(values)
     problems.add(ids == "", values, "empty")
+    odd = ids.str.contains(".", regex=False) | ids.str.contains("+", regex=False)
+    if not odd.any():
+        return ids, table
     problems.add(ids.str.fullmatch(r"\d(\.\d+)?[eE]\+?\d+"), values, "rounded_id")
     decimal = ids.str.fullmatch(r"\d+\.0+")
-    table = table.repaired_where(
-        "ids_as_decimals", decimal, "Ids with a decimal point were read as whole numbers."
+    told = "Ids with a decimal point were read as whole numbers."
+    return ids.mask(decimal, ids.str.split(".").str[0]), table.repaired_where(
+        "ids_as_decimals", decimal, told
     )
-    return ids.mask(decimal, ids.str.split(".").str[0]), table
 
 
 def death_bounds(

@@ -146,6 +146,10 @@ def test_a_delivery_from_one_office() -> None:
     assert (check.status, "has AFP as the source of 100% of its rows" in check.message) == ("red", True)
     frame.loc[:900, "office"] = ""
     assert checks.delivery(_built(frame)).status == "green"
+    extract = _release(60, 3).assign(office="AFP")
+    assert checks.delivery(_built(extract)).status == "red"
+    extract.loc[:9, "office"] = "Other"
+    assert checks.delivery(_built(extract)).status == "green"
 
 
 def test_events_that_lie_in_the_wrong_countries() -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from small_files import EVENT
+from small_files import EVENT, Write
 from typer.testing import CliRunner
 
+from harmattan.data.errors import SourceError
 from harmattan.data.geography import Regions
 from harmattan.data.panel import Panel, build_panel
 from harmattan.data.quality import check_build
@@ -93,3 +94,18 @@ def test_the_candidates_of_2026_make_a_store_with_a_hole(tmp_path: Path, real_da
     panel = build_panel(known, load_snapshot().regions).panel
     assert panel.gaps == "2026-03"
     assert panel.measures["events"][[0, 1, 3]].sum() > 300
+
+
+def test_a_newer_release_without_any_country_of_the_regions_is_refused(
+    ucdp_file: Write, regions_file: Path
+) -> None:
+    known = read_ucdp(
+        ucdp_file({"date_start": "2023-09-05", "date_end": "2023-09-05"}, name="GEDEvent_v23_0_9.csv")
+    )
+    day = {"country": "Ukraine", "country_id": 369, "date_start": "2023-10-05", "date_end": "2023-10-05"}
+    idle = read_ucdp(ucdp_file({"id": 9, **day}, name="GEDEvent_v23_0_10.csv"))
+    store = VintageStore(regions_file.parent / "store")
+    for release in (known, idle):
+        store.add(release, date(2023, 11, 20))
+    with pytest.raises(SourceError, match=r"release 23\.0\.10 names none of the countries of the regions"):
+        load_inputs(Settings(source=f"store:{store.root}", regions=regions_file))

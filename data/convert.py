@@ -24,6 +24,7 @@ _REMEDIES = {
     "not_a_month": "Give months by their English name, or periods of one month.",
     "not_a_year": "Give a year of four digits.",
     "rounded_id": "A spreadsheet has rounded it: export the ids as text.",
+    "moved_by_time_zone": "All have this time of day: a time zone may have moved them to the day before.",
     "not_yes_or_no": "Write true or false.",
     "too_large": "No count is exact from 2^53 on: check the row at its source.",
     "two_ways": "It can be read in two ways: write plain digits without separators of thousands.",
@@ -31,6 +32,8 @@ _REMEDIES = {
 }
 
 
+#: Times of day that a date may carry: its beginning, its end, its middle, or none.
+_DAY_TIMES = ("00:00", "23:59", "12:00")
 _YES, _NO = ("true", "yes", "1", "t", "y"), ("false", "no", "0", "f", "n")
 #: Largest count that a double holds exactly.
 LARGEST = 2.0**53
@@ -104,6 +107,8 @@ def number(
     decimal_comma: bool = False,
 ) -> pd.Series:
     """float64; every cell that is not such a number is noted in ``problems``."""
+    if pd.api.types.is_bool_dtype(values.dtype):
+        problems.add(values.notna(), values, "not_a_number")
     if pd.api.types.is_numeric_dtype(values.dtype):
         found = values.astype("float64")
         empty = found.isna()
@@ -143,13 +148,26 @@ def _parse(cells: pd.Series) -> pd.Series:
     )
 
 
+def days_of(values: pd.Series) -> pd.Series:
+    """Days without a time zone: as the clock of their zone shows them, or of UTC where all are midnight there only."""
+    if values.dt.tz is None:
+        return values
+    local, utc = values.dt.tz_localize(None), values.dt.tz_convert("UTC").dt.tz_localize(None)
+    moved = (utc == utc.dt.normalize()) & values.notna()
+    return utc if moved.sum() == values.notna().sum() else local
+
+
 def dates(values: pd.Series, problems: Problems, today: date | None = None) -> tuple[pd.Series, int]:
     """Days (datetime64), and how many cells were in US order (month/day/year).
 
     ISO dates may carry a time of day, which is dropped. A date before 1800 or after ``today`` is an offence.
     """
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        found = values.dt.tz_localize(None).dt.normalize().astype("datetime64[us]")
+        days = days_of(values)
+        found, times = (
+            days.dt.normalize().astype("datetime64[us]"),
+            days.drop_duplicates().dt.strftime("%H:%M"),
+        )
         us = 0
     else:
         codes, distinct = pd.factorize(text(values))
@@ -160,6 +178,10 @@ def dates(values: pd.Series, problems: Problems, today: date | None = None) -> t
         iso = iso.mask(slashed, pd.to_datetime(day.where(slashed), format="%m/%d/%Y", errors="coerce"))
         found = pd.Series(iso.to_numpy()[codes], index=values.index).astype("datetime64[us]")
         us = int((slashed & iso.notna()).to_numpy()[codes].sum())
+        times = cells.str.extract(r"^\d{4}-\d\d-\d\d[T ](\d\d:\d\d)", expand=False)
+    clock = times.unique()
+    if len(values) > 1 and len(clock) == 1 and isinstance(clock[0], str) and clock[0] not in _DAY_TIMES:
+        problems.add(found.notna(), values, "moved_by_time_zone")
     problems.add(found.isna(), values, "not_a_date")
     problems.add(found < pd.Timestamp("1800-01-01"), values, "before_1800")
     if today is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..convert import Problems, flag, number, text
+from ..convert import Problems, days_of, flag, number, text
 from ..errors import SchemaError, nearest
 from ..frames import pandas_of
 from ..geography import iso3, region_slug
@@ -53,7 +53,7 @@ def arrays_of(
     if "country" in frame:
         frame["country"] = _codes(text(frame["country"]))
     if "region_id" not in frame and {"name", "country"} <= set(frame.columns):
-        frame["region_id"] = _ids_of(frame["country"], text(frame["name"]), where)
+        frame["region_id"] = _ids_of(frame["country"], text(frame["name"]).str.normalize("NFC"), where)
     for column in ("month", "region_id"):
         if column not in frame:
             raise SchemaError(
@@ -61,7 +61,9 @@ def arrays_of(
             )
     if frame.empty:
         raise SchemaError("the panel has no rows.", where, "Give one row per month and region.")
-    frame["region_id"] = text(frame["region_id"])
+    frame["region_id"] = text(frame["region_id"]).str.normalize("NFC")
+    if isinstance(frame["month"].dtype, pd.DatetimeTZDtype):
+        frame["month"] = days_of(frame["month"])
     problems.add(frame["region_id"] == "", frame["region_id"], "empty")
     months = months_of(frame["month"].rename_axis("row"), where)
     seen = flag(frame["observed"], problems).to_numpy() if "observed" in frame else np.ones(len(frame), bool)

@@ -196,9 +196,10 @@ def read_panel(
 
 
 def is_panel(path: str | Path) -> bool:
-    """Whether a table looks like a monthly panel (``month``, and ``region_id`` or ``name``) rather than incidents."""
-    names = set(read_table(path, {"month", "region_id", "name"} | HDX_COLUMNS).frame.columns)
-    return is_aggregated(names) or ("month" in names and bool(names & {"region_id", "name"}))
+    """Whether a table looks like a monthly panel (a ``month``, and no day) rather than incidents."""
+    days = {"date", "date_start", "date_end", "event_date"}
+    names = set(read_table(path, {"month", "region_id", "name"} | days | HDX_COLUMNS).frame.columns)
+    return is_aggregated(names) or ("month" in names and not names & days)
 
 
 def _renamed(table: RawTable, columns: Mapping[str, str], fields: Mapping[str, str]) -> RawTable:

@@ -167,3 +167,39 @@ def test_a_cached_file_of_another_server_is_not_taken(server: Server, other: Ser
         one.route = lambda request, n=n: (200, {}, csv_of(events(n)))
         got = fetch_ucdp("23.0.10", tmp_path, base=one.url, transport=Transport(attempts=1, timeout=5))
         assert len(read_ucdp(got.path)) == n
+
+
+def test_country_months_without_a_region_are_told_what_is_missing(tmp_path: Path) -> None:
+    path = _csv(tmp_path / "p.csv", [(m, "MLI", 3) for m in YEAR], "month,iso3,events")
+    run = CliRunner().invoke(app, ["data", "check", str(path)])
+    assert "the column 'name' is missing (and 1 more: country)" in str(run.exception)
+
+
+@pytest.mark.parametrize("column", ["region_id", "name"])
+def test_one_name_in_two_unicode_forms_is_one_region(tmp_path: Path, column: str) -> None:
+    forms = ("MLI-Se\u0301gou", "MLI-S\u00e9gou")
+    rows = [(m, forms[i % 2], "MLI", 3) for i, m in enumerate(YEAR)]
+    panel = read_panel(_csv(tmp_path / "p.csv", rows, f"month,{column},country,events"))
+    assert len(panel.region_ids) == 1
+
+
+def test_days_in_another_time_zone_stay_in_their_month(tmp_path: Path, regions: Regions) -> None:
+    days = pd.to_datetime(["2023-02-01", "2023-03-01"]).tz_localize("UTC").tz_convert("America/New_York")
+    place = {"latitude": 14.5, "longitude": -3.5, "country": "Mali"}
+    pd.DataFrame({"date": days, **place}).to_parquet(tmp_path / "e.parquet")
+    months = build_panel(read_own(tmp_path / "e.parquet", today=DAY), regions).panel.months
+    assert months.astype(str).tolist() == ["2023-02", "2023-03"]
+    pd.DataFrame({"month": days, "region_id": "MLI-a", "events": 3}).to_parquet(tmp_path / "p.parquet")
+    assert read_any(tmp_path / "p.parquet").months.astype(str).tolist() == ["2023-02", "2023-03"]
+    pd.DataFrame({"date": days.tz_localize(None).astype(str), **place}).to_csv(
+        tmp_path / "e.csv", index=False
+    )
+    with pytest.raises(SchemaError, match="moved_by_time_zone"):
+        read_own(tmp_path / "e.csv", today=DAY)
+
+
+def test_yes_and_no_are_no_counts(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"date": ["2023-02-01"] * 2, "latitude": 14.5, "longitude": -3.5, "country": "Mali"})
+    frame.assign(deaths=[True, False]).to_parquet(tmp_path / "e.parquet")
+    with pytest.raises(SchemaError, match="'True' in column 'deaths' breaks the rule not_a_number"):
+        read_own(tmp_path / "e.parquet", today=DAY)

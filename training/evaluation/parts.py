@@ -114,11 +114,11 @@ class PartJudge:
     ) -> np.ndarray:
         """Draws of the parts by shares as they are known at a row, (draws, regions, parts)."""
         known = self.model.at(division, self.panel.countries, row)
-        shape = known.shape[self.keep]
-        gamma = rng.standard_gamma(np.broadcast_to(shape, (DRAWS, *shape.shape)))
+        region = self.keep[np.nonzero(totals)[1]]
+        gamma = rng.standard_gamma(known.shape[region])
         whole = gamma.sum(axis=-1, keepdims=True)
-        share = np.where(whole > 1e-300, gamma / np.maximum(whole, 1e-300), known.mean[self.keep])
-        return np.asarray(rng.multinomial(totals, share / share.sum(axis=-1, keepdims=True)))
+        share = np.where(whole > 1e-300, gamma / np.maximum(whole, 1e-300), known.mean[region])
+        return _spread(totals, share / share.sum(axis=-1, keepdims=True), rng)
 
     def _of(
         self,
@@ -131,7 +131,8 @@ class PartJudge:
     ) -> dict[str, PartScore]:
         """Scores of the first parts of a division, as they were known at one row, in the month of another."""
         (row, at), keep = rows, self.keep
-        theirs = rng.multinomial(totals, last_shares(division, self.panel.countries, row)[keep])
+        shares = last_shares(division, self.panel.countries, row)[keep[np.nonzero(totals)[1]]]
+        theirs = _spread(totals, shares, rng)
         seen = division.observed[at, keep]
         past = division.counts[max(row - MONTHS + 1, 0) : row + 1][:, keep].astype(np.int64)
         out = {}
@@ -142,6 +143,14 @@ class PartJudge:
             lower, upper = (mine < y).mean(axis=0), (mine <= y).mean(axis=0)
             out[name] = PartScore(crps, np.where(seen, y, np.nan), lower, upper, mine.mean(axis=0))
         return out
+
+
+def _spread(totals: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Totals of draws and regions spread over parts by the shares of each pair that has any, (pairs, parts)."""
+    parts = np.zeros((*totals.shape, shares.shape[1]), dtype=np.int64)
+    some = np.nonzero(totals)
+    parts[some] = rng.multinomial(totals[some], shares)
+    return parts
 
 
 def last_shares(division: Division, countries: Sequence[str], row: int) -> np.ndarray:

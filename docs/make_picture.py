@@ -16,7 +16,7 @@ from harmattan.forecast.release.catalogue import find_release, newest
 from harmattan.forecast.settings import Settings
 
 PICTURE = Path(__file__).with_name("report.png")
-WIDTH = 1200
+WIDTH = 1280
 
 
 def browser(profile: str) -> Any:
@@ -39,7 +39,7 @@ def take(page: Path, picture: Path) -> None:
             size = {"width": WIDTH, "height": 900, "deviceScaleFactor": 1, "mobile": False}
             driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
             driver.get(page.resolve().as_uri())
-            end = "return document.getElementById('ranking').getBoundingClientRect().top + window.scrollY"
+            end = "return document.getElementById('headline').getBoundingClientRect().top + window.scrollY"
             clip = {"x": 0, "y": 0, "width": WIDTH, "height": driver.execute_script(end), "scale": 1}
             asked = {"format": "png", "captureBeyondViewport": True, "clip": clip}
             taken = driver.execute_cdp_cmd("Page.captureScreenshot", asked)

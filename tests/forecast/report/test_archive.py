@@ -12,6 +12,7 @@ from make_result import make_draws, make_result
 from harmattan.forecast.outlook import with_outlook
 from harmattan.forecast.release import PastRelease, publish_release
 from harmattan.forecast.report.archive import archive_pages, write_archive
+from harmattan.forecast.report.number_format import signed_percent
 
 
 def test_every_release_stands_with_what_came_and_withdrawn_ones_without_a_link(tmp_path: Path) -> None:
@@ -41,6 +42,14 @@ def test_every_release_stands_with_what_came_and_withdrawn_ones_without_a_link(t
     assert page.index("2023-12/report.html") < page.index("2023-11/report.html")
     assert "2023-11_r2/report.html" not in page
     assert "damaged" in page
+    scores = again.scores
+    first_month = scores[
+        (scores["target"] == "events") & (scores["member"] == "pool") & (scores["horizon"] == 1)
+    ]
+    skill = signed_percent(float(first_month["skill_vs_conflictology"].iloc[0]))
+    track = page[page.index("The track record over time") :]
+    assert f'<td>2023-12</td><td class="n">{skill}</td>' in track
+    assert "2023-11_r2" not in track
     entries = ElementTree.fromstring((tmp_path / "feed.xml").read_text(encoding="utf-8"))
     links = [link.get("href") for link in entries.iter("{http://www.w3.org/2005/Atom}link")]
     assert links[:2] == ["2023-12/report.html", "2023-11/report.html"]

@@ -18,7 +18,7 @@ from ..release import PastRelease
 from ..result import ForecastResult
 from . import map as maps
 from . import sentences as words
-from .first_page import ENGLISH, country_sentence, first_page, first_scores
+from .first_page import ENGLISH, country_sentence, first_page, first_scores, group_labels
 from .map_measures import count_edges
 from .other_counts import in_place_of_events, leading_target
 from .phrases import Phrases
@@ -200,7 +200,7 @@ def _watched(result: ForecastResult, country: str, say: Phrases) -> Any:
         source = row.main_source_region if isinstance(row.main_source_region, str) else ""
         yield {
             "name": names.get(row.region_id, row.region_id),
-            "who": say.group(group) if group else say("anyone"),
+            "who": say.group(group, group_labels(result)) if group else say("anyone"),
             "chance": say.about(row.p_6) if group else f"{say.in_ten(row.p_6)} ({say.chance(row.p_6)})",
             "source": names.get(source, source) or say("nowhere"),
         }

@@ -188,12 +188,18 @@ def _breaking_out(result: ForecastResult, row: Any, names: dict[str, str], say: 
     words = say("out", events=say.some(row.last_month, "event"), month=say.month_alone(result.origin))
     words = ", ".join([words, say.listing(signs)] if signs else [words])
     if row.group:
-        group = say.group(row.group)
+        group = say.group(row.group, group_labels(result))
         first = math.isnan(row.away_months)
         words += say("back first" if first else "back", group=group, away=_long(row.away_months, say))
     if row.year_highest:
         words += say("worst year")
     return f"{words}. {_next(row, say)}"
+
+
+def group_labels(result: ForecastResult) -> dict[str, str]:
+    """What the release's own table of groups calls each of them."""
+    actors = result.actors
+    return dict(zip(actors["group"], actors["label"], strict=True)) if len(actors) else {}
 
 
 def _long(months: float, say: Phrases = ENGLISH) -> str:
@@ -254,7 +260,7 @@ def _beginning(result: ForecastResult, row: Any, names: dict[str, str], say: Phr
         ratio = row.chance / row.usual if row.usual > 0 else math.nan
         return say(
             "begin group",
-            group=say.group(row.group),
+            group=say.group(row.group, group_labels(result)),
             before=before,
             odds=say.about(row.chance),
             times=say("times usual", n=f"{ratio:.0f}") if ratio >= TIMES else "",

@@ -6,7 +6,7 @@ One entry per sentence: its key, its English and its French text, with named gap
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -28,7 +28,11 @@ _NOUNS = {
     "year": (("year", "years"), ("an", "ans")),
     "region": (("region", "regions"), ("région", "régions")),
 }
-_GROUPS_FR = {"islamic_state": "État islamique", "any": "un groupe armé quelconque"}
+_GROUPS_FR = {
+    "any": "un groupe armé quelconque",
+    "azawad": "Mouvements de l’Azawad",
+    "islamic_state": "État islamique",
+}
 
 TEXTS: dict[str, tuple[str, str]] = {
     # Classes of the list
@@ -403,10 +407,10 @@ class Phrases:
         """A region with its country."""
         return f"{name} ({self.country(code)})" if code else name
 
-    def group(self, code: str) -> str:
-        """An armed group's name."""
+    def group(self, code: str, labels: Mapping[str, str] | None = None) -> str:
+        """An armed group's name: as a release's own table calls it, where that knows it."""
         french = _GROUPS_FR.get(code) if self.language == "fr" else None
-        return french or group_name(code)
+        return french or (labels or {}).get(code) or group_name(code)
 
     def listing(self, items: Sequence[str]) -> str:
         """Items as the language lists them."""

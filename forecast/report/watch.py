@@ -12,6 +12,7 @@ from ...data.geography import country_name
 from ..outlook import group_name
 from ..result import ForecastResult
 from ..watch import in_words, record_sentences
+from .first_page import group_labels
 from .sentences import Sentence
 
 #: Rows of each list on the page.
@@ -59,7 +60,7 @@ def _lists(result: ForecastResult) -> Iterator[tuple[str, pd.DataFrame]]:
     for group in dict.fromkeys(map(str, table["group"])):
         part = table[(table["group"] == group) & table["p_6"].notna()]
         if group != _ANY and len(part):
-            yield group_name(group), part
+            yield group_labels(result).get(group) or group_name(group), part
 
 
 def _rows(result: ForecastResult, table: pd.DataFrame, supported: bool = False) -> list[dict[str, str]]:

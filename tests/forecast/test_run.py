@@ -69,6 +69,20 @@ def test_quantiles_are_never_negative_and_never_cross(result: ForecastResult) ->
     assert (np.diff(countries, axis=0) >= 0).all()
 
 
+def test_the_same_model_again_says_what_was_published_and_sees_what_is_changed(result: ForecastResult) -> None:
+    assert result.again is not None
+    mean = result.again(result.panel, (1, 2), None)
+    assert mean is not None
+    np.testing.assert_allclose(mean, result.draws["events"].mean(), rtol=1e-6, atol=1e-6)
+    # Of the countries alone that are published it says the same: models see the others all the same.
+    some = result.panel.select(countries=["MLI", "BFA"])
+    at = [result.panel.region_ids.index(region) for region in some.region_ids]
+    part = result.again(some, (1,), None)
+    assert part is not None
+    np.testing.assert_allclose(part[0], mean[0, at], rtol=1e-6, atol=1e-6)
+    assert result.again(result.panel, (1,), {"name": "gone", "digest": "0"}) is None
+
+
 def test_the_most_violent_regions_lead(result: ForecastResult) -> None:
     events = result.panel.measure("events")[-12:].sum(axis=0)
     busiest = set(np.argsort(-events)[:10])

@@ -12,13 +12,17 @@ import pandas as pd
 from ..margins import Margins, negative_binomial
 from .base import Member, Problem, Sample
 from .dispersion import SizeLaw, fit_size
-from .excitation import Excitation, HalfLives, excitation
+from .excitation import Excitation, HalfLives, excitation, spectral_radius
 from .layout import Layout
+from .likelihood import AdditiveMeanNB
 from .season import Season, season_of
 from .support import supported
 
 #: With more countries than this the indicators of a world's training rows are kept sparse: they would outgrow the rest.
 MANY_COUNTRIES = 30
+#: What one event excites in the long run, at most: below 1 excitation dies out. What is lost comes back as growth of
+#: everything alike, by no more than a fifth.
+LARGEST_RADIUS, MOST_GROWTH = 0.99, 1.2
 
 
 class EndemicEpidemic(Member):
@@ -55,7 +59,6 @@ class EndemicEpidemic(Member):
 
     def fit(self, problem: Problem, origin: pd.Period, horizon: int) -> Self:
         """Maximise the penalised likelihood of everything known at ``origin``."""
-        from .likelihood import AdditiveMeanNB
 
         sample = problem.sample(origin, horizon, self.burn_in)
         self.horizon_ = horizon
@@ -82,10 +85,27 @@ class EndemicEpidemic(Member):
         model = AdditiveMeanNB(counts, self._background(sample), excite, ones, weights, ridge, kinds=kinds)
         self.params_, self.account_ = model.fit_bounded(start)
         self.layout_ = model.layout
-        plain = model.mean_size(self.params_)[1]
+        plain = self._made_stationary(model, problem)
         self.season_ = season_of(sample, plain)
         self.size_ = fit_size(counts, plain * self.season_.at(sample.months), weights, sample.target)
         return self
+
+    def _made_stationary(self, model: AdditiveMeanNB, problem: Problem) -> np.ndarray:
+        """Scale excitation that would not die out, and let everything grow for it; the means of the sample, (rows,).
+
+        A direct fit to the count some months on answers a growing record with excitation above one, and goes on growing
+        where a war ends. What the excitation loses comes back as one factor on all, of at most :data:`MOST_GROWTH`.
+        """
+        at = slice(self.layout_.endemic, self.layout_.endemic + self.layout_.excitation)
+        gain = self.excitation(problem).gain(self.params_[at])
+        self.growth_, self.radius_ = 1.0, spectral_radius(problem.panel, gain)
+        if self.radius_ > LARGEST_RADIUS:
+            self.params_ = self.params_.copy()
+            self.params_[at] *= LARGEST_RADIUS / self.radius_
+            self.radius_ = LARGEST_RADIUS
+            lost = (model.w @ model.endog) / (model.w @ model.mean_size(self.params_)[1])
+            self.growth_ = float(np.clip(lost, 1.0, MOST_GROWTH))
+        return np.asarray(self.growth_ * model.mean_size(self.params_)[1])
 
     def excitation(self, problem: Problem) -> Excitation:
         """Columns of excitation, computed once per problem and set of half-lives."""
@@ -125,7 +145,7 @@ class EndemicEpidemic(Member):
         """Mean before the season, (rows, regions)."""
         level, slopes, _, _ = self.layout_.split(self.params_)
         endemic = np.exp(self._endemic(problem) @ level)
-        return np.asarray(endemic + self.excitation(problem).values[rows] @ slopes)
+        return np.asarray(self.growth_ * (endemic + self.excitation(problem).values[rows] @ slopes))
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, (regions,)."""
@@ -145,8 +165,8 @@ class EndemicEpidemic(Member):
         """The mean before the season taken apart by family, shape (regions,) each."""
         level, slopes, _, _ = self.layout_.split(self.params_)
         columns = self.excitation(problem)
-        parts = columns.by_family(columns.values[problem.row(origin)] * slopes)
-        return {"baseline": np.exp(self._endemic(problem) @ level), **parts}
+        parts = columns.by_family(columns.values[problem.row(origin)] * slopes * self.growth_)
+        return {"baseline": self.growth_ * np.exp(self._endemic(problem) @ level), **parts}
 
     def to_json(self) -> dict[str, Any]:
         """Everything needed to predict again, as plain numbers."""
@@ -158,6 +178,7 @@ class EndemicEpidemic(Member):
             "blocks": asdict(self.layout_),
             "half_lives": {k: list(v) for k, v in vars(self.half_lives).items()},
             "params": [float(p) for p in self.params_],
+            "growth": float(self.growth_),
             "size": asdict(self.size_),
             "season": self.season_.to_json(),
             "fit": self.account_,
@@ -169,6 +190,7 @@ class EndemicEpidemic(Member):
         member = cls(half_lives=HalfLives(**{k: tuple(v) for k, v in stored["half_lives"].items()}))
         member.horizon_, member.countries_ = int(stored["horizon"]), tuple(stored["countries"])
         member.params_, member.layout_ = np.array(stored["params"]), Layout(**stored["blocks"])
+        member.growth_ = float(stored.get("growth", 1.0))
         member.families_, member.season_ = tuple(stored["families"]), Season(**stored["season"])
         member.size_, member.account_ = SizeLaw(**stored["size"]), dict(stored["fit"])
         return member

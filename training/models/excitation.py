@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,10 @@ class Excitation:
             f: parts[..., [i for i, g in enumerate(self.families) if g == f]].sum(axis=-1) for f in FAMILIES
         }
 
+    def gain(self, slopes: np.ndarray) -> dict[str, float]:
+        """Sum of the coefficients (columns,) of each family."""
+        return {family: float(value) for family, value in self.by_family(slopes).items()}
+
 
 def excitation(problem: Problem, lives: HalfLives) -> Excitation:
     """All columns for one problem; without links there are no neighbours among them.
@@ -76,6 +81,43 @@ def border_shares(panel: Panel, crossing: bool | None) -> Any:
     some = side(km, panel, crossing).copy()
     some.data = some.data / np.repeat(whole, np.diff(some.indptr))
     return some
+
+
+def spectral_radius(panel: Panel, gain: Mapping[str, float], rounds: int = 100) -> float:
+    """How many events one event excites in the long run, all regions together: below 1 excitation dies out.
+
+    The largest eigenvalue of the matrix by which past counts of all regions enter the means, every exponential mean
+    counting as its steady level; by power iteration, from above (Collatz and Wielandt's bound).
+
+    Parameters
+    ----------
+    panel : Panel
+        Regions, countries and links.
+    gain : mapping of str to float
+        Sum of the coefficients (>= 0) of each of :data:`FAMILIES`.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"month": "2023-01", "region_id": ["AAA-a", "AAA-b", "BBB-c"], "events": 1})
+    >>> round(spectral_radius(Panel.from_frame(frame), {OWN: 0.5, COUNTRY: 0.2}), 3)
+    0.7
+    """
+    code = np.unique(np.asarray(panel.countries), return_inverse=True)[1]
+    sides = {}
+    if panel.links is not None:
+        sides = {f: border_shares(panel, f == ACROSS) for f in (DOMESTIC, ACROSS) if gain.get(f, 0.0) > 0}
+    own, country = gain.get(OWN, 0.0), gain.get(COUNTRY, 0.0)
+    level, radius = np.ones(len(code)), 0.0
+    for _ in range(rounds):
+        # Adding the level itself keeps the iteration from going round in circles, and adds 1.
+        after = (1 + own) * level + country * (np.bincount(code, level)[code] - level)
+        for family, shares in sides.items():
+            after += gain[family] * (shares @ level)
+        before, radius = radius, float((after / level).max()) - 1
+        level = after / after.max()
+        if abs(radius - before) < 1e-9:
+            break
+    return radius
 
 
 def border_weights(panel: Panel, crossing: bool) -> np.ndarray:

@@ -181,7 +181,10 @@ def _moving(year: np.ndarray) -> str:
         return ""
     ratio = year[-LATELY:].mean() / year.mean()
     if max(ratio, 1 / ratio) < RISING:
-        return "steady"
+        ago = int(np.argmax(year[::-1]))
+        return (
+            f"steady; its year’s high of {year.max():.0f} was {plural(ago, 'month')} ago" if ago else "steady"
+        )
     return f"last 3 months {ratio:.1f} times its year"
 
 

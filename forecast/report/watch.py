@@ -11,8 +11,8 @@ from ...data.frames import rows_of
 from ...data.geography import country_name
 from ..outlook import group_name
 from ..result import ForecastResult
-from ..watch import in_words, record_sentences
-from .first_page import group_labels
+from ..watch import record_sentences
+from .first_page import ENGLISH, group_labels
 from .sentences import Sentence
 
 #: Rows of each list on the page.
@@ -26,11 +26,11 @@ def watch_headline(result: ForecastResult) -> Sentence | None:
     parts = []
     for group, table in _lists(result):
         first = table.iloc[0]
-        parts.append(f"{group} may enter {_place(result, first)} ({in_words(float(first['p_6']))})")
+        parts.append(f"{group} may enter {_place(result, first)} ({_chance(first['p_6'])})")
     onsets = result.watch.get("onsets.csv", pd.DataFrame())
     if len(onsets):
         first = onsets.iloc[0]
-        chance = in_words(float(first["p_6"]), supported=True)
+        chance = _chance(first["p_6"], supported=True)
         parts.append(f"after six quiet months, violence may begin in {_place(result, first)} ({chance})")
     if not parts:
         return None
@@ -71,13 +71,19 @@ def _rows(result: ForecastResult, table: pd.DataFrame, supported: bool = False) 
         rows.append(
             {
                 "place": _place(result, row._asdict()),
-                "chance": in_words(float(row.p_6), supported),
+                "chance": _chance(row.p_6, supported),
                 "source": _name(result, source) if source else "no recent events nearby",
                 "near": near,
                 "record": str(row.record),
             }
         )
     return rows
+
+
+def _chance(value: Any, supported: bool = False) -> str:
+    """A chance as odds; where a record supports chances above a tenth, in tenths and in per cent."""
+    p = float(value)
+    return f"{ENGLISH.in_ten(p)}: {ENGLISH.chance(p)}" if supported and p == p else ENGLISH.about(p)
 
 
 def _place(result: ForecastResult, row: Any) -> str:

@@ -69,7 +69,9 @@ def test_quantiles_are_never_negative_and_never_cross(result: ForecastResult) ->
     assert (np.diff(countries, axis=0) >= 0).all()
 
 
-def test_the_same_model_again_says_what_was_published_and_sees_what_is_changed(result: ForecastResult) -> None:
+def test_the_same_model_again_says_what_was_published_and_sees_what_is_changed(
+    result: ForecastResult,
+) -> None:
     assert result.again is not None
     mean = result.again(result.panel, (1, 2), None)
     assert mean is not None

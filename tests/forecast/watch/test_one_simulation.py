@@ -13,13 +13,13 @@ from front_world import regions_of, world
 from harmattan.forecast.formats import hub_rows
 from harmattan.forecast.release import verify_release, write_release
 from harmattan.forecast.report import render
+from harmattan.forecast.report.phrases import Phrases
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast
 from harmattan.forecast.settings import Settings
-from harmattan.forecast.watch import in_words
 from harmattan.training.distribution import Draws
 
-DRAWS, SPANS = 400, (1, 3, 6)
+DRAWS, SPANS, SAY = 400, (1, 3, 6), Phrases()
 pytestmark = pytest.mark.slow
 
 
@@ -81,7 +81,7 @@ def test_every_published_table_says_the_same(result: ForecastResult, tmp_path: P
     none = hub[hub["output_type"] == "cdf"].set_index("location")["value"]
     np.testing.assert_allclose(1 - none[onsets.index], onsets["p_1"], atol=1 / DRAWS)
     first = onsets.sort_values("rank").iloc[0]
-    assert f"({in_words(first['p_6'], supported=True)})" in html
+    assert f"({SAY.in_ten(first['p_6'])}: {SAY.chance(first['p_6'])})" in html
 
 
 def test_totals_parts_and_deaths_follow(result: ForecastResult) -> None:

@@ -165,7 +165,20 @@ def _check_target(target: str, panel: Panel) -> None:
 
 
 def _shipped(panel: Panel) -> bool:
-    """Whether a panel holds the counts that come with the package, in the months that are closed."""
+    """Whether a panel holds the counts that come with the package, in the months that are closed, on any layer."""
+    from ...data.layers import LAYERS, layer_crosswalk
+
+    older = []
+    for walk in map(layer_crosswalk, LAYERS):
+        there = walk.table["source_id"].isin(panel.region_ids)
+        whole = there.groupby(walk.table["target_id"]).transform("all")
+        if whole.any():
+            parts = panel.select(regions=walk.table.loc[whole, "source_id"].tolist())
+            older.append(walk.carry(replace(parts, cells=None)))
+    return any(map(_are_shipped, (panel, *older)))
+
+
+def _are_shipped(panel: Panel) -> bool:
     from ...data.snapshot import load_snapshot
     from ...training.evaluation.protocol import LAST_OPEN
 
@@ -208,6 +221,8 @@ def _benchmark(settings: BacktestSettings) -> Protocol:
         "--panel": base.panel is not None,
         "--regions": base.regions is not None,
         "--links": base.links is not None,
+        "--layer": base.layer is not None,
+        "--month-rule": base.month_rule != usual.month_rule,
         "--origins": settings.origins is not None,
         "--horizons": base.horizons != usual.horizons,
         "--countries": base.countries != usual.countries,

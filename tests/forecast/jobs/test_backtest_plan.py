@@ -11,6 +11,7 @@ from small_worlds import ladder_counts, ladder_links, panel_of
 
 import harmattan
 from harmattan.data.errors import HarmattanError, OriginError, SchemaError, UsageError
+from harmattan.data.layers import snapshot_on
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.jobs.backtest_plan import BacktestSettings, inputs_of, make_plan
@@ -128,7 +129,9 @@ def test_the_output_says_what_models_cannot_see(links: pd.DataFrame | None, said
 
 def test_the_vault_is_shut_on_shipped_counts_whichever_way_they_come() -> None:
     panel = load_snapshot().panel
-    for given in (panel, panel.select(regions=panel.region_ids[:40])):
+    newer = (snapshot_on(load_snapshot(), x).panel for x in ("burkina-2025", "mali-2016"))
+    layers = (p.select(countries=[c]) for p, c in zip(newer, ("BFA", "MLI"), strict=True))
+    for given in (panel, panel.select(regions=panel.region_ids[:40]), *layers):
         plan = make_plan(BacktestSettings(base=Settings(track=False)), inputs_of(given))
         assert (str(plan.protocol.last_target), plan.unsealed) == ("2022-12", False)
     months = tuple(pd.Period(m, freq="M") for m in ("2023-01", "2023-03"))

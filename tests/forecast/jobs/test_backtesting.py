@@ -194,6 +194,8 @@ def test_the_live_table_sees_less(calls: list[Any], settings: BacktestSettings) 
         ({"horizons": (1, 2)}, "--horizons"),
         ({"countries": ("MLI",)}, "--countries"),
         ({"seed": 5}, "--seed"),
+        ({"layer": "burkina-2025"}, "--layer"),
+        ({"month_rule": "even"}, "--month-rule"),
     ],
 )
 def test_nothing_changes_the_benchmark(change: dict[str, Any], option: str, tmp_path: Path) -> None:

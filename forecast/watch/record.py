@@ -8,12 +8,11 @@ import pandas as pd
 from ...data.errors import ModelError
 from ...data.frames import rows_of
 from ...training.onset import QUIET, EventHistory, OnsetFits, at_risk
-from .tables import chances_of
 
 #: Length of a list, and months that it is good for.
 LISTED, GOOD_FOR = 5, 6
-#: Months that are looked back on, and months of history before the first list.
-LOOK_BACK, EARLIEST = 96, 95
+#: Months that lists of entries and of onsets are looked back on; the latter cost more. Months before the first list.
+LOOK_BACK, ONSETS_BACK, EARLIEST = 96, 60, 95
 RECORD_COLUMNS = (
     "origin_date",
     "of",
@@ -38,7 +37,7 @@ def record_table(fits: OnsetFits, month: pd.Period, since: pd.Period | None = No
     month : pandas.Period
         The last month seen; a list whose six months are not over is not judged.
     since : pandas.Period, optional
-        The first list; eight years back where None.
+        The first list; eight years back where None, for onsets five.
 
     Returns
     -------
@@ -47,21 +46,24 @@ def record_table(fits: OnsetFits, month: pd.Period, since: pd.Period | None = No
         by events of twelve months in adjoining regions, the rival of every list.
     """
     history, tables = fits.history, []
-    start = max(month - LOOK_BACK if since is None else since, history.months[0] + EARLIEST)
-    own = int(history.recorded.sum())
+    earliest, own = history.months[0] + EARLIEST, int(history.recorded.sum())
+    start = max(month - LOOK_BACK if since is None else since, earliest)
+    onsets = max(month - ONSETS_BACK if since is None else since, earliest)
     for end in (m for m in history.months if m.month in (6, 12) and start <= m <= month - GOOD_FOR):
+        row, model = history.row(end), fits.entry_from(fits.end_of(end))
+        for group in history.groups if model is not None else ():
+            assert model is not None
+            regions = np.flatnonzero(at_risk(history, group)[row] & history.recorded)
+            chance = model.within(history, group, row, regions)[GOOD_FOR - 1]
+            tables.append(_judged(history, row, regions, chance, group).assign(of="entry", group=group))
+        if end < onsets:
+            continue
+        regions = np.flatnonzero(history.quiet("all", QUIET)[row, :own])
         try:
-            listed = chances_of(fits.at(end), history, fits.problem, end)
+            chance = fits.at(end).onset_within(history, fits.problem, end)[GOOD_FOR - 1, regions]
         except ModelError:  # too early to have learned anything
             continue
-        row = history.row(end)
-        for group in history.groups if listed.entry else ():
-            regions = np.flatnonzero(at_risk(history, group)[row] & history.recorded)
-            table = _judged(history, row, regions, listed.entry[group][GOOD_FOR - 1, regions], group)
-            tables.append(table.assign(of="entry", group=group))
-        regions = np.flatnonzero(history.quiet("all", QUIET)[row, :own])
-        table = _judged(history, row, regions, listed.onset[GOOD_FOR - 1, regions], "all")
-        tables.append(table.assign(of="onset", group=""))
+        tables.append(_judged(history, row, regions, chance, "all").assign(of="onset", group=""))
     if not tables:
         return pd.DataFrame(columns=list(RECORD_COLUMNS))
     return pd.concat(tables, ignore_index=True)[list(RECORD_COLUMNS)]

@@ -71,12 +71,14 @@ def chances_of(
     onset[:, ~quiet] = np.nan
     entry: dict[str, Array] = {}
     if models.entry is not None:
-        for group in (ANY, *history.groups):
+        for group in (*history.groups, ANY):
             regions = np.flatnonzero(at_risk(history, group)[row])
             chance = np.full_like(onset, np.nan)
             chance[:, regions] = models.entry.within(history, group, row, regions, lag)
-            ceiling = onset if group == ANY else np.fmin(onset, entry[ANY])
-            entry[group] = np.where(np.isnan(chance), np.nan, np.fmin(chance, ceiling))
+            entry[group] = np.where(np.isnan(chance), np.nan, np.fmin(chance, onset))
+        for group in history.groups:
+            entry[ANY] = np.where(np.isnan(entry[ANY]), np.nan, np.fmax(entry[ANY], entry[group]))
+        entry = {ANY: entry.pop(ANY), **entry}
     return WatchChances(onset, entry)
 
 

@@ -13,7 +13,7 @@ from ...data.errors import ModelError
 from ..models.base import Problem
 from ..models.endemic_epidemic import EndemicEpidemic
 from .chances import Chances, link_of, refits
-from .entry import EntryModel
+from .entry import EntryModel, at_risk
 from .event_history import ANY, EventHistory
 from .hazard import AHEAD, Array
 from .onset import OnsetModel, pressure
@@ -45,11 +45,19 @@ class OnsetModels:
     def onset_within(self, history: EventHistory, problem: Problem, month: pd.Period, lag: int = 0) -> Array:
         """``P(first event within 1..6 months)`` of every region with a record, (6, regions), seen at ``month``.
 
-        Only the regions that have been quiet for six months mean anything.
+        Violence is at least as likely to begin as any one group to enter. Only the regions that have been quiet for six
+        months mean anything.
         """
+        row, own = history.row(month), history.recorded
         link = link_of(self.members, problem, np.array([problem.row(month)]))[:, 0]
-        pressing = pressure(history)[history.row(month)]
-        return self.onset.within(link, pressing[history.recorded], lag)
+        within = self.onset.within(link, pressure(history)[row][own], lag)
+        if self.entry is None:
+            return within
+        for group in history.groups:
+            regions = np.flatnonzero(at_risk(history, group)[row] & own)
+            entry = self.entry.within(history, group, row, regions, lag)
+            within[:, regions] = np.maximum(within[:, regions], entry)
+        return within
 
     def to_text(self) -> str:
         """JSON, from which :meth:`from_text` gives the same again."""

@@ -17,6 +17,7 @@ from harmattan.forecast.report.phrases import Phrases
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast
 from harmattan.forecast.settings import Settings
+from harmattan.forecast.watch import run_watch
 from harmattan.training.distribution import Draws
 
 DRAWS, SPANS, SAY = 400, (1, 3, 6), Phrases()
@@ -60,6 +61,14 @@ def test_the_list_of_onsets_is_what_the_draws_say(result: ForecastResult) -> Non
     entries = result.watch["watchlist.csv"]
     for row in entries[entries["region_id"].isin(onsets.index)].dropna(subset="p_6").itertuples():
         assert row.p_6 <= onsets.loc[row.region_id, "p_6"] + 1e-9
+
+
+def test_the_release_has_the_list_of_its_month(result: ForecastResult, folder: Path) -> None:
+    """What ``watch --as-of`` gives is what is published, to the last digit."""
+    alone = run_watch(settings(folder, as_of=str(result.origin)))
+    for name, table in alone.tables.items():
+        pd.testing.assert_frame_equal(result.watch[name], table, check_dtype=False, check_exact=True)
+    assert list(result.watch_notes) == list(alone.sentences)
 
 
 def test_every_published_table_says_the_same(result: ForecastResult, tmp_path: Path) -> None:

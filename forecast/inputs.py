@@ -256,28 +256,39 @@ def _only(countries: Sequence[str]) -> str:
 
 def _from_panel(settings: Settings, path: Path) -> Inputs:
     """A ready panel, with polygons or links where the user has them."""
-    from ..data.geography import links_of
-    from ..data.panel import with_outlines
-
     if settings.source != "snapshot":
         what = "a ready panel and a source of incidents exclude each other."
         raise ConfigError(what, "--panel", "Name one of them.")
     polygons = None if settings.regions is None else Regions.read(settings.regions)
     only = "" if polygons is None else _only(polygons.countries)
     panel = read_panel(path, _mapping(settings), only)
+    if settings.links is not None:
+        panel = replace(panel, links=_read_links(settings.links, panel))
+    return inputs_from(panel, polygons, str(settings.regions))
+
+
+def inputs_from(panel: Panel, polygons: Regions | None, where: str) -> Inputs:
+    """A ready panel, with polygons where the user has them; its links come from them where it has none.
+
+    Raises
+    ------
+    UsageError
+        A region of the panel has no polygon.
+    """
+    from ..data.geography import links_of
+    from ..data.panel import with_outlines
+
     regions = None
     if polygons is not None:
         missing = sorted(set(panel.region_ids) - set(polygons.region_ids))
         if missing:
             what = f"{len(missing)} regions of the panel have no polygon, the first is '{missing[0]}'."
             remedy = "Bring polygons for every region, or leave --regions out."
-            raise UsageError(what, str(settings.regions), remedy)
+            raise UsageError(what, where, remedy)
         regions = _in_order(polygons, panel.region_ids)
         if panel.links is None:
             panel = replace(panel, links=links_of(regions.frame, regions.geometry))
         panel = with_outlines(panel, regions.geometry)
-    if settings.links is not None:
-        panel = replace(panel, links=_read_links(settings.links, panel))
     placed = float(pd.Series(panel.measure(panel.main, fill=0).ravel()).sum())
     ledger = pd.DataFrame([("placed", placed), ("read", placed)], columns=["outcome", "events"])
     return Inputs(panel, regions, None, _coverage(panel), ledger)

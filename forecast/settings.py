@@ -245,8 +245,9 @@ class Settings:
         Largest number of regions that spillover is estimated for; a run with more leaves it out and says so.
     model : str or None
         A trained model instead of fitting at the origin: an alias or a version of the registry, or a folder.
-    out, mlruns, tracking_uri, track : Path, Path, str or None, bool
-        Folder of releases; folder of run records, or another MLflow store; whether runs are recorded.
+    out, mlruns, tracking_uri, track : Path, Path, str or None, bool or None
+        Folder of releases; folder of run records, or another MLflow store; whether runs are recorded (None: where files
+        are written).
     run_date : date or None
         The day against which the age of the data is measured.
     allow_grid, level : bool, str or None
@@ -300,7 +301,7 @@ class Settings:
     out: Annotated[Path, Path] = Path("releases")
     mlruns: Annotated[Path, Path] = Path("mlruns")
     tracking_uri: Annotated[str | None, _text] = None
-    track: Annotated[bool, _flag] = True
+    track: Annotated[bool | None, _flag] = None
     run_date: Annotated[date | None, _day] = None
     allow_grid: Annotated[bool, _flag] = False
     level: Annotated[str | None, _LEVEL] = None
@@ -336,6 +337,11 @@ class Settings:
         """
         values = resolve(options, file, environ, cwd)
         return cls(**{name: value for name, (value, _) in values.items()})
+
+    @property
+    def tracks(self) -> bool:
+        """Whether a job that writes files also records its run."""
+        return self.track is not False
 
     def published(self) -> dict[str, Any]:
         """The settings that a number can depend on, ready for JSON; files by name, not by place."""

@@ -177,6 +177,77 @@ class Draws:
             }
         )
 
+    def to_long(self, levels: Sequence[float] = (80, 95), model: str = "harmattan") -> pd.DataFrame:
+        """The tidy table of forecasting libraries: one row per region and month, with mean and central intervals.
+
+        Parameters
+        ----------
+        levels : sequence of float
+            Widths of the intervals in per cent, such as 80 for ``lo-80`` and ``hi-80``.
+        model : str
+            What the column ``model`` says.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``unique_id, ds, cutoff`` (the first day of the forecast month, and of the last one seen), ``model, target,
+            mean, median`` and the ends of each interval, counts.
+
+        Raises
+        ------
+        UsageError
+            A level that is no width in per cent.
+        """
+        for level in levels:
+            if not 1 <= level < 100:
+                raise UsageError(
+                    f"{level} is no width of an interval.", "levels", "Give per cent, such as 80."
+                )
+        r = len(self.region_ids)
+        table = pd.DataFrame(
+            {
+                "unique_id": np.tile(np.array(self.region_ids, dtype=object), len(self.horizons)),
+                "ds": np.repeat([(self.origin + h).to_timestamp() for h in self.horizons], r),
+                "cutoff": self.origin.to_timestamp(),
+                "model": model,
+                "target": self.target,
+                "mean": self.mean().ravel(),
+                "median": self.quantile([0.5])[0].ravel(),
+            }
+        )
+        for level in levels:
+            tail = (1 - level / 100) / 2
+            low, high = self.quantile([tail, 1 - tail])
+            table[f"lo-{level:g}"], table[f"hi-{level:g}"] = low.ravel(), high.ravel()
+        return table
+
+    def to_xarray(self) -> Any:
+        """The draws as an ``xarray.DataArray`` (draw, month, region_id), where xarray is installed.
+
+        Raises
+        ------
+        UsageError
+            xarray is not installed.
+        """
+        try:
+            import xarray
+        except ModuleNotFoundError:
+            raise UsageError(
+                "xarray is not installed.", remedy="Install it with: pip install xarray."
+            ) from None
+        months = [(self.origin + h).to_timestamp() for h in self.horizons]
+        return xarray.DataArray(
+            self.values,
+            dims=("draw", "month", "region_id"),
+            coords={
+                "month": months,
+                "region_id": list(self.region_ids),
+                "horizon": ("month", list(self.horizons)),
+            },
+            name=self.target,
+            attrs={"origin": str(self.origin), "units": "counts per month"},
+        )
+
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, target: str | None = None) -> Draws:
         """Draws from the long table that :meth:`to_frame` gives, such as a release's ``draws.parquet``.

@@ -208,14 +208,14 @@ def _own_store(settings: Settings) -> bool:
     """Whether runs go into a database of the folder ``mlruns``."""
     from ...training.registry.runs import store_uri
 
-    return settings.track and store_uri(settings.mlruns, settings.tracking_uri).startswith("sqlite:")
+    return settings.tracks and store_uri(settings.mlruns, settings.tracking_uri).startswith("sqlite:")
 
 
 def _store(settings: Settings) -> Finding:
     """Whether MLflow's store answers."""
     from ...training.registry.runs import store_uri, without_secrets
 
-    if not settings.track:
+    if not settings.tracks:
         return Finding("store", "ok", "Runs are not recorded (track = false).")
     uri = store_uri(settings.mlruns, settings.tracking_uri)
     shown = without_secrets(uri)

@@ -145,7 +145,7 @@ def _plan(settings: Settings) -> dict[str, Any]:
         "origin": origin,
         "regions": len(inputs.panel.region_ids),
         "release": str(settings.out / origin),
-        "mlruns": str(settings.mlruns) if settings.track else None,
+        "mlruns": str(settings.mlruns) if settings.tracks else None,
         "settings": settings.published(),
     }
 

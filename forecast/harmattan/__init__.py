@@ -42,12 +42,14 @@ if TYPE_CHECKING:
     from .data.panel import Ledger, Panel, build_panel
     from .data.snapshot import load_snapshot
     from .features import FeatureCube, Recipe
-    from .forecast.jobs import backtest, train
+    from .forecast.jobs import Forecaster, backtest, promote, run_forecast, train
     from .forecast.jobs import evaluate_table as evaluate
+    from .forecast.jobs import run_tune_job as tune
+    from .forecast.monitoring import run_score as score
+    from .forecast.publishing import publish
     from .forecast.release import write_release
     from .forecast.report import render
     from .forecast.result import ForecastResult
-    from .forecast.run import run_forecast
     from .forecast.settings import Settings
     from .forecast.spillover.job import run_spillover
     from .forecast.spillover.scenario_call import simulate_scenario
@@ -76,6 +78,7 @@ __all__ = [
     "Draws",
     "FeatureCube",
     "ForecastResult",
+    "Forecaster",
     "HarmattanError",
     "Ledger",
     "Margins",
@@ -90,11 +93,15 @@ __all__ = [
     "build_panel",
     "evaluate",
     "load_snapshot",
+    "promote",
+    "publish",
     "render",
     "run_forecast",
     "run_spillover",
+    "score",
     "simulate_scenario",
     "train",
+    "tune",
     "watch",
     "write_release",
 ]

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .backtest_plan import BacktestSettings, make_plan
     from .backtest_record import BacktestOutcome, check_target
     from .backtesting import backtest, judge_triggers, run_backtest_job
+    from .forecaster import Forecaster
     from .forecasting import (
         Outcome,
         SelectedModel,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         select_model,
         track_forecast,
     )
+    from .in_memory import panel_inputs, run_forecast
     from .promotion import Promotion, promote, roll_back
     from .scoring import evaluate_table
     from .training import TrainOutcome, train
@@ -26,6 +28,7 @@ else:
 __all__ = [
     "BacktestOutcome",
     "BacktestSettings",
+    "Forecaster",
     "Outcome",
     "Promotion",
     "SelectedModel",
@@ -37,10 +40,12 @@ __all__ = [
     "evaluate_table",
     "judge_triggers",
     "make_plan",
+    "panel_inputs",
     "plan_search",
     "promote",
     "roll_back",
     "run_backtest_job",
+    "run_forecast",
     "run_main_job",
     "run_tune_job",
     "select_model",

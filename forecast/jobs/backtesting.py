@@ -82,7 +82,7 @@ def run_backtest_job(settings: BacktestSettings, progress: Progress | None = Non
     write_folder(settings.out, tables.tables(), summary)
     seconds = dict(zip(("data", "models", "scores"), np.diff(clock).tolist(), strict=True))
     outcome = BacktestOutcome(plan, tables, summary, settings.out, seconds)
-    if not settings.base.track:
+    if not settings.base.tracks:
         return outcome
     say("record", 0.98)
     try:

@@ -127,7 +127,7 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     say("release", 0.95)
     release = publish_release(result, html, settings.out, beside=shared_files(result, before))
     run_id, error = None, None
-    if settings.track:
+    if settings.tracks:
         say("record", 0.97)
         try:
             run_id = track_forecast(result, release, settings)

@@ -91,7 +91,7 @@ def run_tune_job(
         progress=lambda done, of: say("trials", 0.05 + 0.9 * done / of),
     )
     outcome = TuneOutcome(plan, found)
-    if not settings.track:
+    if not settings.tracks:
         return outcome
     say("record", 0.97)
     try:

@@ -152,7 +152,7 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
     if not write:
         return scored
     _write(scored, settings)
-    return _logged(scored, settings, say) if settings.track and len(judged) else scored
+    return _logged(scored, settings, say) if settings.tracks and len(judged) else scored
 
 
 def read_scores(path: Path) -> pd.DataFrame:

@@ -334,7 +334,7 @@ class _Job:
         from ..jobs import track_forecast
         from ..tracking import track_release, why_untracked
 
-        if not self.settings.track or (result is None and why_untracked(release.path) is None):
+        if not self.settings.tracks or (result is None and why_untracked(release.path) is None):
             return None, None
         try:
             with self.log.stage("record"):

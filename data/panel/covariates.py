@@ -96,7 +96,7 @@ def _keyed(table: pd.DataFrame, panel: Panel, where: str) -> pd.DataFrame:
     months, places = months_of(frame["month"], where), text(frame[place])
     _check_places(places, panel, place, where)
     frame = frame.drop(columns=[c for c in ("country",) if c in frame and c != place])
-    frame = frame.assign(**{"month": months, place: places})
+    frame["month"], frame[place] = months, places
     twice = frame.duplicated(["month", place])
     if twice.any():
         row = int(frame.index[twice][0])

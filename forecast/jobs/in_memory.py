@@ -84,7 +84,8 @@ def run_forecast(
     from ..run import run_forecast as run
     from .forecasting import select_model
 
-    settings = Settings() if settings is None else settings
+    given: Any = settings
+    settings = Settings() if given is None else given
     if not isinstance(settings, Settings):
         kind = type(settings).__name__
         raise UsageError(

@@ -157,6 +157,6 @@ def _scored(
     plan = make_plan(replace(settings, origins=(origins[0], origins[-1])), inputs)
     problem = build_problems(plan.panel, [settings.target], plan.inputs.training)[settings.target]
     run = tuple(pd.period_range(origins[0], origins[-1], freq="M"))
-    compared = (*BASELINES, RIVAL, *(m.only(regions) for m in members))
+    compared: tuple[Any, ...] = (*BASELINES, RIVAL, *(m.only(regions) for m in members))
     (record,) = run_backtest(problem, run, (horizon,), regions, compared=compared)
     return [record.at_origins(np.flatnonzero([o in set(origins) for o in run]))]

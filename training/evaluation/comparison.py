@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -188,7 +189,8 @@ def compare_members(
         )
     pairs = list(combinations(known, 2)) if first is None else [(first, str(second))]
     rows = []
-    for (target, horizon), part in cases.groupby(["target", "horizon"], observed=True, sort=True):
+    grouped: Any = cases.groupby(["target", "horizon"], observed=True, sort=True)
+    for (target, horizon), part in grouped:
         keys = ["origin", "region_id"]
         wide = part.pivot_table(index=keys, columns="member", values=measure, observed=True).sort_index()
         blocks: dict[int, np.ndarray] = {}

@@ -52,14 +52,15 @@ class Problem:
     @cached_property
     def counts(self) -> np.ndarray:
         """Target counts, float64 (months, regions); zero where not observed, so mind :attr:`observed`."""
-        return read_only(np.nan_to_num(self.panel.target(self.target).astype(float)))
+        counts: np.ndarray = np.nan_to_num(self.panel.target(self.target).astype(float))
+        return read_only(counts)
 
     @cached_property
     def observed(self) -> np.ndarray:
         """bool, (months, regions): where the month was observed and the target is known."""
         if TARGETS.get(self.target, self.target) not in self.panel.measures:
             return self.panel.observed
-        return self.panel.observed & np.isfinite(self.panel.target(self.target))
+        return np.asarray(self.panel.observed & np.isfinite(self.panel.target(self.target)))
 
     @cached_property
     def months(self) -> np.ndarray:

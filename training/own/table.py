@@ -136,7 +136,8 @@ class ForecastTable:
     @cached_property
     def _by(self) -> dict[tuple[pd.Period, int], pd.DataFrame]:
         keys = ["origin", "horizon"]
-        return {(o, int(h)): part for (o, h), part in self.rows.groupby(keys, observed=True)}
+        grouped: Any = self.rows.groupby(keys, observed=True)
+        return {(o, int(h)): part for (o, h), part in grouped}
 
     def margins(
         self, origin: pd.Period, horizon: int, regions: Sequence[str], needed: Sequence[str] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -110,7 +110,7 @@ class Regressor:
             self.law_ = self._law(self.rows_)
         return self
 
-    def _fitted(self, rows: _Rows | None) -> list[Any]:
+    def _fitted(self, rows: _Rows | None) -> list[_Fit]:
         """One estimator, or one for each quantile."""
         assert rows is not None
         if self.quantiles is None:
@@ -126,15 +126,10 @@ class Regressor:
         late = np.flatnonzero(months > cut)
         if not len(early) or not rows.counts[early].any():
             early = late = np.arange(len(months))
-        mean = self._means(rows.fit(self.estimator, early), rows.x.iloc[late])
+        mean = rows.fit(self.estimator, early).predict(rows.x.iloc[late])
         mean = np.minimum(np.nan_to_num(mean, posinf=np.inf), max(float(rows.counts.max()), 1.0))
         weights = sample.weights(self.recency_half_life)[late]
         return fit_size(rows.counts[late], np.maximum(mean, LEAST), weights, sample.target)
-
-    @staticmethod
-    def _means(estimator: Any, x: pd.DataFrame) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return np.asarray(estimator.predict(x), dtype=float)
 
     def margins(self, problem: Problem, origin: pd.Period) -> Margins:
         """Negative binomial margins, or those of the quantiles, (regions,)."""
@@ -144,7 +139,7 @@ class Regressor:
         row = problem.row(origin)
         cube = problem.features(self.features)
         x = pd.DataFrame(cube.values[row].astype(float), columns=list(cube.names))
-        given = np.array([self._means(e, x) for e in self.estimators_])
+        given = np.array([fit.predict(x) for fit in self.estimators_])
         self._check_given(given, problem.panel.region_ids)
         if self.quantiles is not None:
             rising = np.sort(np.maximum(given, 0), axis=0).T
@@ -185,8 +180,9 @@ class Regressor:
         }
         files = {"regressor.json": json.dumps(about, sort_keys=True, allow_nan=False) + "\n"}
         if self.store == "skops":
-            fitted = getattr(self, "estimators_", None) or self._fitted(self.rows_)
-            files["fitted.skops.txt"] = skops_text(fitted)
+            fits = getattr(self, "estimators_", None) or self._fitted(self.rows_)
+            files["fitted.skops.txt"] = skops_text([fit.estimator for fit in fits])
+            files["unknown.json"] = json.dumps([list(fit.unknown) for fit in fits]) + "\n"
         return files
 
     @classmethod
@@ -207,8 +203,27 @@ class Regressor:
         made.law_ = None if about["law"] is None else SizeLaw(*about["law"])
         made.origin_, made.horizon_ = pd.Period(about["origin"], freq="M"), int(about["horizon"])
         if made.store == "skops":
-            made.estimators_ = from_skops(files["fitted.skops.txt"], trusted)
+            fitted = from_skops(files["fitted.skops.txt"], trusted)
+            unknown = json.loads(files["unknown.json"])
+            made.estimators_ = [_Fit(e, tuple(u)) for e, u in zip(fitted, unknown, strict=True)]
         return made
+
+
+class _Fit(NamedTuple):
+    """A fitted estimator, and the features that it has never seen a value of: nothing could be learned from them."""
+
+    estimator: Any
+    unknown: tuple[str, ...]
+
+    def predict(self, x: pd.DataFrame) -> np.ndarray:
+        """What it says of some rows, (rows,)."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.estimator.predict(_without(x, self.unknown)), dtype=float)
+
+
+def _without(x: pd.DataFrame, unknown: Sequence[str]) -> pd.DataFrame:
+    """The same rows with a constant in the place of some features; many estimators take no column of nothing."""
+    return x.assign(**dict.fromkeys(unknown, 0.0)) if unknown else x
 
 
 class _Rows:
@@ -234,26 +249,30 @@ class _Rows:
         weights = sample.weights(asked.recency_half_life) if weighted else None
         return cls(sample, x, sample.counts, weights)
 
-    def fit(self, estimator: Any, at: np.ndarray | None = None) -> Any:
+    def fit(self, estimator: Any, at: np.ndarray | None = None) -> _Fit:
         """A fresh copy of an estimator fitted on some of the rows, on one thread."""
         from threadpoolctl import threadpool_limits
 
         x, y = (self.x, self.counts) if at is None else (self.x.iloc[at], self.counts[at])
         weights = self.weights if at is None or self.weights is None else self.weights[at]
-        made = seeded(estimator)
+        unknown = tuple(x.columns[x.isna().all()])
+        made, x = seeded(estimator), _without(x, unknown)
         # A search for coefficients may pass through numbers that overflow; what comes out of it is checked.
         with threadpool_limits(1), np.errstate(all="ignore"):
             try:
-                return made.fit(x, y) if weights is None else made.fit(x, y, sample_weight=weights)
+                made = made.fit(x, y) if weights is None else made.fit(x, y, sample_weight=weights)
             except ValueError as reason:
                 if "NaN" not in str(reason):
                     raise
-                unknown = x.columns[x.isna().any()]
-                what = f"{type(estimator).__name__} takes no missing values, and {len(unknown)} features have some"
+                gaps = x.columns[x.isna().any()]
+                what = (
+                    f"{type(estimator).__name__} takes no missing values, and {len(gaps)} features have some"
+                )
                 raise ModelError(
-                    f"{what}, such as '{unknown[0]}'.",
+                    f"{what}, such as '{gaps[0]}'.",
                     remedy="Put it in a pipeline: make_pipeline(SimpleImputer(), StandardScaler(), ...).",
                 ) from reason
+        return _Fit(made, unknown)
 
 
 def _without_others(problem: Problem) -> Problem:

@@ -156,6 +156,7 @@ def test_a_member_sees_nothing_after_the_origin(problem: Problem) -> None:
     assert seen == [(origin, origin, 81), (origin + 1, origin + 1, 82)]
 
 
+@pytest.mark.slow
 def test_own_members_are_scored_pooled_weighed_and_left_out_like_others(problem: Problem) -> None:
     from harmattan.training.evaluation.leave_one_out import leave_one_out
 
@@ -252,7 +253,7 @@ def test_estimators_that_cannot_forecast_counts_say_so(estimator: object, words:
     )
     mine = Regressor(estimator, features=recipe, size=1.0)
     with pytest.raises(ModelError, match=words):
-        run_backtest(made, made.panel.months[60:118], [1], members=["zero", mine], warm_up=0, refit_every=1)
+        run_backtest(made, made.panel.months[60:100], [1], members=["zero", mine], compared=(), warm_up=0, refit_every=1)
 
 
 @pytest.mark.parametrize(
@@ -334,6 +335,7 @@ def test_own_classes_are_stored_by_their_own_files(problem: Problem) -> None:
         fit_pool(problem, origin, 1, ["zero", Bare()]).to_files()
 
 
+@pytest.mark.slow
 def test_skops_stores_the_fit_itself_and_reads_no_type_that_is_not_declared(problem: Problem) -> None:
     pytest.importorskip("skops")
     origin = problem.panel.months[100]
@@ -422,6 +424,7 @@ def test_weights_are_learned_on_the_origins_that_a_member_has() -> None:
     assert few.weights[2] == 0
 
 
+@pytest.mark.slow
 def test_a_member_absent_from_some_origins_is_compared_where_it_is_there(problem: Problem) -> None:
     from harmattan.training.evaluation import evaluate
 
@@ -476,3 +479,21 @@ def test_a_trained_pool_goes_on_without_a_member_that_has_no_forecast(problem: P
     np.testing.assert_allclose(
         later["pool"].cdf, replace(alone, quiet=None).margins(problem, origin + 1)["pool"].cdf
     )
+
+
+def test_a_feature_that_is_unknown_in_every_row_is_left_aside_until_it_is_known(problem: Problem) -> None:
+    """A covariate that begins late: the fits before know nothing of it, those after use it."""
+    begins = problem.panel.months[60]
+
+    def late(panel):
+        known = np.arange(panel.shape[0])[:, None] >= 60
+        return np.where(known, panel.measure("events", fill=0), np.nan)
+
+    for estimator in (HistGradientBoostingRegressor(loss="poisson", max_iter=5), PIPELINE):
+        mine = Regressor(estimator, features=SHORT.add("late", late), size=1.0)
+        alone = Regressor(estimator, features=SHORT, size=1.0)
+        for origin, same in ((begins - 5, True), (begins + 40, False)):
+            one, two = (
+                Guarded(m, "m").fit(problem, origin, 1).margins(problem, origin).mean for m in (mine, alone)
+            )
+            assert np.allclose(one, two) == same

@@ -253,7 +253,7 @@ def test_estimators_that_cannot_forecast_counts_say_so(estimator: object, words:
     )
     mine = Regressor(estimator, features=recipe, size=1.0)
     with pytest.raises(ModelError, match=words):
-        run_backtest(made, made.panel.months[60:100], [1], members=["zero", mine], compared=(), warm_up=0, refit_every=1)
+        run_backtest(made, made.panel.months[60:100], [1], members=["zero", mine], compared=(), warm_up=0)
 
 
 @pytest.mark.parametrize(

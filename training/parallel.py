@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -58,25 +58,69 @@ def run_tasks(
     packed = (function, shared, list(tasks))
     if scheduler is not None:
         with _cluster(scheduler, packed):
-            return _collect(packed, -1, progress)
+            return _collect(packed, progress)
     cores = os.cpu_count() or 1
-    return _collect(packed, min(workers or cores, cores, max(len(tasks), 1)), progress)
+    return _share(packed, min(workers or cores, cores, max(len(tasks), 1)), progress)
 
 
-def _collect(packed: Any, workers: int, progress: Callable[[float], None] | None) -> list[Any]:
-    """All results, telling how far it is after each."""
+def _collect(packed: Any, progress: Callable[[float], None] | None) -> list[Any]:
+    """All results of a cluster, telling how far it is after each."""
     from joblib import Parallel, delayed
 
-    results = []
     count = len(packed[2])
-    pieces = Parallel(n_jobs=workers, batch_size=1, return_as="generator")(
+    pieces = Parallel(n_jobs=-1, batch_size=1, return_as="generator")(
         delayed(_one)(packed, i) for i in range(count)
     )
+    return list(_telling(pieces, count, progress))
+
+
+def _telling(pieces: Iterable[T], count: int, progress: Callable[[float], None] | None) -> Iterator[T]:
     for i, piece in enumerate(pieces, start=1):
-        results.append(piece)
+        yield piece
         if progress is not None:
             progress(i / count)
-    return results
+
+
+def _share(packed: Any, workers: int, progress: Callable[[float], None] | None) -> list[Any]:
+    """All results; this process is one of the workers, and takes tasks from the end, the others from the start.
+
+    Another process costs the imports, and what problems compute once, again.
+    """
+    count = len(packed[2])
+    if workers == 1:
+        return list(_telling((_one(packed, i) for i in range(count)), count, progress))
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    pool = ProcessPoolExecutor(workers - 1, initializer=_keep, initargs=(packed,), env=threads)
+    futures = [pool.submit(_kept, i) for i in range(count)]
+
+    def pieces() -> Iterator[tuple[int, Any]]:
+        left = count
+        while left and futures[left - 1].cancel():
+            left -= 1
+            yield left, _one(packed, left)
+        yield from ((i, futures[i].result()) for i in range(left))
+
+    try:
+        found = dict(_telling(pieces(), count, progress))
+    except BaseException:
+        pool.shutdown(wait=False, kill_workers=True)
+        raise
+    pool.shutdown()
+    return [found[i] for i in range(count)]
+
+
+#: What a worker was sent when it began: what problems compute once is kept there from task to task.
+_SENT: list[Any] = []
+
+
+def _keep(packed: Any) -> None:
+    _SENT[:] = [packed]
+
+
+def _kept(number: int) -> Any:
+    return _one(_SENT[0], number)
 
 
 def _one(packed: Any, number: int) -> Any:

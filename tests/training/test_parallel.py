@@ -36,19 +36,27 @@ def test_no_tasks_no_results() -> None:
 
 
 def test_more_workers_than_cores_are_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    import joblib
+    from joblib.externals import loky
 
     asked: list[int] = []
+    plain = loky.ProcessPoolExecutor
 
-    def parallel(n_jobs: int, **options: Any) -> Any:
-        asked.append(n_jobs)
-        return lambda tasks: [f(*a, **k) for f, a, k in tasks]
+    def executor(max_workers: int, **options: Any) -> Any:
+        asked.append(max_workers)
+        return plain(1, **options)
 
-    monkeypatch.setattr(joblib, "Parallel", parallel)
+    monkeypatch.setattr(loky, "ProcessPoolExecutor", executor)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     for workers in (1, 2, 50, 0):
         run_tasks(walk, STEPS, TASKS, workers=workers)
-    assert asked == [1, 2, 3, 3]
+    # This process is one of them.
+    assert asked == [1, 2, 2]
+
+
+def test_a_task_that_fails_ends_the_others_with_its_own_error() -> None:
+    for workers in (1, 2):
+        with pytest.raises(ZeroDivisionError):
+            run_tasks(divmod, 1, [(1,), (0,), (1,)], workers=workers)
 
 
 @pytest.mark.parametrize("address", ["localhost:8786", "http://x:1", ""])

@@ -105,7 +105,7 @@ def _share(packed: Any, workers: int, progress: Callable[[float], None] | None) 
     try:
         found = dict(_telling(pieces(), count, progress))
     except BaseException:
-        pool.shutdown(wait=False, kill_workers=True)
+        pool.shutdown(kill_workers=True)
         raise
     pool.shutdown()
     return [found[i] for i in range(count)]

@@ -127,6 +127,11 @@ def load_inputs(settings: Settings) -> Inputs:
         Files that are missing or broken.
     """
     inputs: Inputs = with_tables(settings, _load(settings))
+    if settings.layer is not None:
+        from ..data.layers import BOUNDARIES
+
+        named = f"{inputs.panel.source}; {BOUNDARIES[settings.layer]}"
+        inputs = replace(inputs, panel=replace(inputs.panel, source=named))
     if inputs.panel.gaps:
         logging.getLogger("harmattan").warning(f"Not observed inside the record: {inputs.panel.gaps}.")
     return inputs

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .boundaries import LAYERS, layer_crosswalk, on_layer, snapshot_on
+    from .boundaries import BOUNDARIES, LAYERS, layer_crosswalk, on_layer, snapshot_on
     from .crosswalk import Crosswalk, by_country, crosswalk_by_area, named_crosswalk, resolve
     from .make import make_layers
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "BOUNDARIES",
     "LAYERS",
     "Crosswalk",
     "by_country",

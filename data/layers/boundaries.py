@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from ..snapshot import Snapshot
 
 LAYERS = ("burkina-2025", "mali-2016")
+#: Where the boundaries of a layer come from, for the line that names a run's sources.
+BOUNDARIES = {
+    "burkina-2025": "Burkina Faso's regions of July 2025 (Natural Earth, public domain)",
+    "mali-2016": "Ménaka and Taoudénit by PRIO-GRID cells (FAO GAUL 2024, CC BY 4.0)",
+}
 #: Degrees at which a country without data still counts as what a part's border looks at.
 _NEAR = 0.1
 

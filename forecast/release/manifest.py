@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...data.layers import BOUNDARIES
 from ..settings import LOCAL
 
 if TYPE_CHECKING:
@@ -59,9 +60,16 @@ def manifest(result: ForecastResult, tables: Mapping[str, Any] | None = None) ->
         },
         "settings": public_settings(result.settings),
         "versions": {"harmattan": result.package_version} | {name: version(name) for name in LIBRARIES},
-        "licences": LICENCES,
+        "licences": _licences(result.settings.get("layer")),
         "tables": _shapes(tables or {}),
     }
+
+
+def _licences(layer: str | None) -> dict[str, str]:
+    """Licences of what a release is made of; boundaries of a newer layer come from elsewhere."""
+    return (
+        LICENCES if layer is None else {**LICENCES, "regions": f"{LICENCES['regions']}; {BOUNDARIES[layer]}"}
+    )
 
 
 def _shapes(tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -17,6 +17,8 @@ from harmattan.data.quality import check_panel
 from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import read_ucdp
 from harmattan.forecast.inputs import load_inputs
+from harmattan.forecast.jobs import run_main_job
+from harmattan.forecast.release import verify_release
 from harmattan.forecast.settings import Settings
 
 
@@ -97,6 +99,9 @@ def test_a_layer_is_made_once_and_of_the_older_regions() -> None:
 def test_settings_lead_to_the_layer_and_the_month_rule(tmp_path: Path) -> None:
     inputs = load_inputs(Settings(layer="burkina-2025"))
     assert len(inputs.panel.region_ids) == 93
+    assert inputs.panel.source.endswith(
+        "; Burkina Faso's regions of July 2025 (Natural Earth, public domain)"
+    )
     assert inputs.regions is not None
     assert inputs.regions.region_ids == inputs.panel.region_ids
     with pytest.raises(ConfigError, match="--month-rule: the months of a table of counts are given"):
@@ -128,3 +133,25 @@ def test_real_events_fall_into_the_same_regions_as_the_shipped_counts(real_data:
         built = build_panel(events, shipped.regions).panel
         a, b = (p.measures["events"].sum(axis=0) for p in (built, shipped.panel))
         assert np.abs(a - b).sum() <= 0.01 * b.sum()  # simplified outlines move points at a border
+
+
+@pytest.mark.slow
+def test_a_release_on_a_layer_is_whole(tmp_path: Path) -> None:
+    settings = Settings(
+        layer="burkina-2025",
+        targets=("events",),
+        horizons=(1, 2),
+        draws=50,
+        backtest_origins=0,
+        parts=False,
+        workers=1,
+        track=False,
+        out=tmp_path,
+    )
+    outcome = run_main_job(settings)
+    verify_release(outcome.release.path)
+    wide = pd.read_csv(outcome.release.path / "wide.csv")
+    assert {r for r in wide["region_id"] if r.endswith("-2025")} == {
+        r for r in outcome.result.panel.region_ids if r.startswith("BFA")
+    }
+    assert wide["region_id"].nunique() == 93

@@ -154,7 +154,8 @@ def days_of(values: pd.Series) -> pd.Series:
         return values
     local, utc = values.dt.tz_localize(None), values.dt.tz_convert("UTC").dt.tz_localize(None)
     moved = (utc == utc.dt.normalize()) & values.notna()
-    return utc if moved.sum() == values.notna().sum() else local
+    days: pd.Series = utc if moved.sum() == values.notna().sum() else local
+    return days
 
 
 def dates(values: pd.Series, problems: Problems, today: date | None = None) -> tuple[pd.Series, int]:

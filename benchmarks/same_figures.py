@@ -2,9 +2,9 @@
 
     python benchmarks/same_figures.py [events|deaths] [Haswell SkylakeX ...]
 
-Runs ``harmattan backtest --benchmark`` once for each core type, in processes of their own, and compares the leaderboards
-of both windows as they are printed (CRPS to three decimals, skill to a tenth of a per cent) and as they are. Run by hand;
-about a minute of processor time for each core type, on a processor that has them.
+Runs ``harmattan backtest --benchmark`` once for each core type, in processes of their own, and compares the
+leaderboards of both windows as they are printed (CRPS to three decimals, skill to a tenth of a per cent) and as they
+are. Run by hand; about a minute of processor time for each core type, on a processor that has them.
 """
 
 from __future__ import annotations

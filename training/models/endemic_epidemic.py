@@ -83,7 +83,7 @@ class EndemicEpidemic(Member):
         country = sample.by_region(lambda p: np.searchsorted(self.countries_, p.panel.countries))
         kinds = (self._indicators(self.countries_), country)
         model = AdditiveMeanNB(counts, self._background(sample), excite, ones, weights, ridge, kinds=kinds)
-        self.params_, self.account_ = model.fit_bounded(start)
+        self.params_, self.account_ = model.fit_bounded(start, tolerance=1e-5, polish=True)
         self.layout_ = model.layout
         plain = self._made_stationary(model, problem)
         self.season_ = season_of(sample, plain)

@@ -17,6 +17,8 @@ from .dispersion import LEVEL_FLOOR
 from .layout import Layout
 
 _TINY = 1e-10
+#: A Newton step that promises less log-likelihood than this is not taken any more.
+ARRIVED = 1e-12
 #: Range of each term of the logarithm of a background level: up to 24 million a month.
 LOG_LEVELS = (-20.0, 17.0)
 
@@ -143,6 +145,41 @@ class AdditiveMeanNB:
         grad = np.concatenate([self.X.T @ (wm * endemic), self.V.T @ wm, self.Z.T @ ws, [ws @ log_level]])
         return np.asarray(grad - self.ridge * (params - self.centre))
 
+    def hessian(self, params: np.ndarray) -> np.ndarray:
+        """Second derivatives of :meth:`loglike`, (parameters, parameters)."""
+        endemic, mean, size, level, log_level, ratio = self._rows(params)
+        s, y = self.some, self.events
+        total = size + mean
+        # By mean and log size of each row: those of rows without a count, then what counts add.
+        by_mean, by_size = -size / total, size * (1 - ratio - size / total)
+        twice_mean, cross = size / total**2, -size * mean / total**2
+        twice_size = by_size + size * mean / total - size**2 * mean / total**2
+        r, m, t = size[s], mean[s], total[s]
+        by_mean[s] += y / m - y / t
+        more = special.digamma(y + r) - special.digamma(r) - y / t
+        by_size[s] += r * more
+        twice_mean[s] += y / t**2 - y / m**2
+        cross[s] += r * y / t**2
+        twice_size[s] += r * more + r**2 * (special.polygamma(1, y + r) - special.polygamma(1, r) + y / t**2)
+        lay, slope = self.layout, float(params[-1])
+        k = slope / level
+        dense = self.X.toarray() if hasattr(self.X, "toarray") else self.X
+        means = np.column_stack([dense * endemic[:, None], self.V])
+        sizes = np.column_stack([self.Z, log_level])
+        w, q = self.w, lay.endemic
+        whole = np.zeros((len(params), len(params)))
+        n = means.shape[1]
+        both = cross + twice_size * k
+        whole[:n, :n] = (
+            means * (w * (twice_mean + k * (cross + both) - by_size * k / level))[:, None]
+        ).T @ means
+        whole[:q, :q] += (dense * (w * (by_mean + by_size * k) * endemic)[:, None]).T @ dense
+        whole[:n, n:] = (means * (w * both)[:, None]).T @ sizes
+        whole[:n, -1] += means.T @ (w * by_size / level)
+        whole[n:, :n] = whole[:n, n:].T
+        whole[n:, n:] = (sizes * (w * twice_size)[:, None]).T @ sizes
+        return np.asarray(whole - np.diag(self.ridge))
+
     def bounds(self) -> list[tuple[float, float]]:
         """Box for the optimiser: excitation coefficients are never negative."""
         lay = self.layout
@@ -154,12 +191,18 @@ class AdditiveMeanNB:
         )
 
     def fit_bounded(
-        self, start: np.ndarray, maxiter: int = 300, fixed: int = 0, tolerance: float = 2e-8
+        self,
+        start: np.ndarray,
+        maxiter: int = 300,
+        fixed: int = 0,
+        tolerance: float = 2e-8,
+        polish: bool = False,
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Maximise inside the bounds, the first ``fixed`` parameters held; parameters and an account of the fit.
 
         A fit that does not converge goes on from where it stopped, and then begins anew halfway between there and the
-        start; the best of what was reached is taken, and ``attempts`` says how often it was tried.
+        start; the best of what was reached is taken, and ``attempts`` says how often it was tried. ``polish`` goes on
+        by Newton's steps until the maximum is the same on every machine.
         """
         bounds = [(float(v), float(v)) for v in start[:fixed]] + self.bounds()[fixed:]
         best, tried = self._search(start, bounds, maxiter, tolerance), 1
@@ -168,7 +211,37 @@ class AdditiveMeanNB:
                 break
             other, tried = self._search(again, bounds, maxiter, tolerance), tried + 1
             best = max(best, other, key=lambda found: (found[1]["converged"], found[1]["loglike"]))
-        return best[0], {**best[1], "attempts": tried}
+        found = self._polished(best[0], np.array(bounds, dtype=float)) if polish else best[0]
+        return found, {**best[1], "loglike": self.loglike(found), "attempts": tried}
+
+    def _polished(self, params: np.ndarray, box: np.ndarray, steps: int = 20) -> np.ndarray:
+        """Newton steps inside the box until nothing moves: where a search stops hangs on the last bits of its sums."""
+        lower, upper = box.T
+        value = self.loglike(params)
+        for _ in range(steps):
+            slope, curve = self.score(params), -self.hessian(params)
+            held = ((params <= lower) & (slope <= 0)) | ((params >= upper) & (slope >= 0))
+            free = np.flatnonzero(~held)
+            if not len(free):
+                break
+            step = np.zeros(len(params))
+            # What is left of a curve that bends the wrong way is made to bend the right one.
+            values, axes = np.linalg.eigh(curve[np.ix_(free, free)])
+            bend = np.maximum(np.abs(values), 1e-9 * max(float(np.abs(values).max()), 1e-12))
+            step[free] = axes @ ((axes.T @ slope[free]) / bend)
+            promise, share = float(step @ slope), 1.0
+            if promise < ARRIVED:
+                break
+            for _ in range(30):
+                trial = np.clip(params + share * step, lower, upper)
+                reached = self.loglike(trial)
+                if reached > value:
+                    break
+                share /= 2
+            else:
+                break
+            params, value = trial, reached
+        return params
 
     def _search(
         self, start: np.ndarray, bounds: list[tuple[Any, Any]], maxiter: int, tolerance: float

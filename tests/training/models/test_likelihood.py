@@ -38,6 +38,24 @@ def test_the_score_is_the_gradient(kind: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse", "none"])
+def test_the_hessian_is_the_gradient_of_the_score(kind: str) -> None:
+    model, params = some_model(kind, 4)
+    steps = 1e-6 * np.eye(len(params))
+    numerical = np.array([(model.score(params + h) - model.score(params - h)) / 2e-6 for h in steps])
+    np.testing.assert_allclose(model.hessian(params), numerical, rtol=1e-5, atol=1e-4)
+
+
+def test_a_polished_fit_ends_at_the_same_point_wherever_it_begins() -> None:
+    model, params = some_model("dense", 8)
+    one, account = model.fit_bounded(params, polish=True)
+    two, _ = model.fit_bounded(params * 0.3 + 0.1, polish=True)
+    np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-7)
+    assert account["loglike"] >= model.loglike(model.fit_bounded(params)[0])
+    inside = [low < v < high for v, (low, high) in zip(one, model.bounds(), strict=True)]
+    assert np.abs(model.score(one)[inside]).max() < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "none"])
 def test_the_likelihood_is_scipys(kind: str) -> None:
     model, params = some_model(kind, 5)
     q = model.layout.endemic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from harmattan.data.errors import ConfigError, RegionError, UsageError
 from harmattan.data.layers import LAYERS, layer_crosswalk, make_layers, named_crosswalk, on_layer, snapshot_on
 from harmattan.data.panel import build_panel
 from harmattan.data.quality import check_panel
-from harmattan.data.snapshot import load_snapshot
+from harmattan.data.snapshot import Snapshot, load_snapshot
 from harmattan.data.sources import read_ucdp
 from harmattan.forecast.inputs import load_inputs
 from harmattan.forecast.jobs import run_main_job
@@ -22,10 +23,15 @@ from harmattan.forecast.release import verify_release
 from harmattan.forecast.settings import Settings
 
 
+@cache
+def _shipped_on(layer: str) -> Snapshot:
+    return snapshot_on(load_snapshot(), layer)
+
+
 @pytest.mark.parametrize(("layer", "more", "split"), [("burkina-2025", 4, 3), ("mali-2016", 2, 2)])
 def test_counts_of_a_layer_add_up_to_the_older_ones(layer: str, more: int, split: int) -> None:
     old = load_snapshot()
-    new = snapshot_on(old, layer)
+    new = _shipped_on(layer)
     walk = layer_crosswalk(layer)
     older = walk.table["target_id"]
     assert len(new.regions) == len(old.regions) + more
@@ -44,8 +50,7 @@ def test_counts_of_a_layer_add_up_to_the_older_ones(layer: str, more: int, split
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_parts_fill_the_older_region_and_share_out_its_borders(layer: str) -> None:
-    old = load_snapshot().regions
-    new = on_layer(old, layer)
+    old, new = load_snapshot().regions, _shipped_on(layer).regions
     walk = layer_crosswalk(layer).table
     outline = dict(zip(new.region_ids, new.geometry, strict=True))
     for name, whole in zip(old.region_ids, old.geometry, strict=True):
@@ -61,14 +66,14 @@ def test_parts_fill_the_older_region_and_share_out_its_borders(layer: str) -> No
     before = old.links.set_index(["region_a", "region_b"])["border_km"]
     pd.testing.assert_series_equal(summed, before.sort_index(), check_names=False)
     assert not new.islands
-    borders = snapshot_on(load_snapshot(), layer).borders.set_index("region_id")
+    borders = _shipped_on(layer).borders.set_index("region_id")
     shipped = load_snapshot().borders.set_index("region_id")
     for column in ("international_km", "observed_km"):
         assert borders[column].sum() == pytest.approx(shipped[column].sum(), abs=0.05)
 
 
 def test_menaka_lies_apart_from_gao() -> None:
-    new = snapshot_on(load_snapshot(), "mali-2016")
+    new = _shipped_on("mali-2016")
     menaka = shapely.Point(2.4, 15.92)  # the town
     at, _ = new.regions.assign(np.array([2.4, -0.04]), np.array([15.92, 16.27]), np.array(["MLI", "MLI"]))
     assert [new.regions.region_ids[i] for i in at] == ["MLI-menaka-2016", "MLI-gao-2016"]
@@ -129,7 +134,7 @@ def test_the_shipped_files_are_made_from_the_real_ones(real_data: Path, tmp_path
 def test_real_events_fall_into_the_same_regions_as_the_shipped_counts(real_data: Path) -> None:
     events = read_ucdp(real_data / "ged241_west_africa.csv")
     for layer in LAYERS:
-        shipped = snapshot_on(load_snapshot(), layer)
+        shipped = _shipped_on(layer)
         built = build_panel(events, shipped.regions).panel
         a, b = (p.measures["events"].sum(axis=0) for p in (built, shipped.panel))
         assert np.abs(a - b).sum() <= 0.01 * b.sum()  # simplified outlines move points at a border

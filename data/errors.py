@@ -29,11 +29,16 @@ that and leaves with the exit code of the class.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+import functools
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class HarmattanError(Exception):
@@ -69,6 +74,34 @@ class HarmattanError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.__dict__.copy()))
+
+
+def in_python(function: F) -> F:
+    """A function whose errors call options as they are called in Python: ``data_lag``, not ``--data-lag``.
+
+    >>> @in_python
+    ... def wrong():
+    ...     raise HarmattanError("too long.", "--data-lag", "Leave out --data-lag.")
+    >>> wrong()
+    Traceback (most recent call last):
+    harmattan.data.errors.HarmattanError: data_lag: too long. Leave out data_lag.
+    """
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except HarmattanError as error:
+            for part in ("what", "where", "remedy"):
+                text = _OPTION.sub(lambda m: m[1].replace("-", "_"), getattr(error, part))
+                setattr(error, part, text)
+            error.args = (error.message,)
+            raise
+
+    return called  # type: ignore[return-value]
+
+
+_OPTION = re.compile(r"--(?:no-)?([a-z][a-z-]+)")
 
 
 def _rebuild(kind: type[HarmattanError], state: dict[str, Any]) -> HarmattanError:

@@ -65,7 +65,10 @@ def _plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+        kind = column.type.value_type
+        kind = pa.string() if pa.types.is_string_view(kind) else kind
+        coded = [pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(kind)) for c in column.chunks]
+        column = pa.chunked_array([c.dictionary_decode() for c in coded], type=kind)
     kind = column.type
     try:
         if pa.types.is_date(kind):

@@ -108,6 +108,11 @@ class FeatureCube:
         object.__setattr__(self, "values", read_only(self.values))
         object.__setattr__(self, "observed", read_only(self.observed))
 
+    def __repr__(self) -> str:
+        """What it holds, in one line."""
+        months, regions, features = self.shape
+        return f"FeatureCube({months} months to {self.months[-1]}, {regions} regions, {features} features)"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(months, regions, features)."""

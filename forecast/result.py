@@ -163,6 +163,12 @@ class ForecastResult:
         default=None, compare=False, repr=False
     )
 
+    def __repr__(self) -> str:
+        """What it is, in one line."""
+        targets, regions = ", ".join(self.draws), len(self.panel.region_ids)
+        about = f"horizons {list(self.horizons)}, {regions} regions, {self.level}"
+        return f"ForecastResult({targets} from {self.origin}, {about})"
+
     @property
     def months(self) -> tuple[pd.Period, ...]:
         """The month that each horizon stands for."""

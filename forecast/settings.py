@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -80,6 +80,26 @@ def parse_horizons(text: str | int | list[int] | tuple[int, ...]) -> tuple[int, 
         what = f"a horizon of {max(months)} months is too long."
         raise ConfigError(what, remedy=f"Stay within {LONGEST} months.")
     return tuple(sorted(months))
+
+
+def horizons_of(value: Any) -> tuple[int, ...]:
+    """Months ahead from one number or a list, as Python gives them; text is for settings files.
+
+    >>> horizons_of(3), horizons_of([2, 1])
+    ((3,), (1, 2))
+    """
+    if isinstance(value, str) or not isinstance(value, int | Iterable):
+        raise ConfigError(
+            f"{value!r} are no horizons.", "horizons", "Give a number or a list, such as [1, 3, 6]."
+        )
+    return parse_horizons([value] if isinstance(value, int) else list(value))
+
+
+def countries_of(value: Any) -> tuple[str, ...]:
+    """Country codes from a list, as Python gives them."""
+    if isinstance(value, str):
+        raise ConfigError(f"'{value}' is text, not a list.", "countries", f'Write ["{value}"].')
+    return tuple(sorted(value))
 
 
 def _matching(pattern: str, what: str, remedy: str) -> Callable[[Any], str]:
@@ -335,6 +355,11 @@ class Settings:
         ConfigError
             An unknown key, or a value of the wrong kind: names the file, variable or option.
         """
+        if options is not None and not isinstance(options, Mapping):
+            what = f"a {type(options).__name__} is no table of options."
+            raise ConfigError(
+                what, "options", 'Write Settings.load({"draws": 500}), or file=Path("mine.toml").'
+            )
         values = resolve(options, file, environ, cwd)
         return cls(**{name: value for name, (value, _) in values.items()})
 

@@ -66,6 +66,13 @@ class Draws:
             raise ModelError("draws must be whole numbers >= 0.", remedy="Round or clip them at the source.")
         object.__setattr__(self, "values", read_only(v))
 
+    def __repr__(self) -> str:
+        """What they are of, in one line."""
+        n, _, r = self.values.shape
+        return (
+            f"Draws({self.target} from {self.origin}: {n} draws, horizons {list(self.horizons)}, {r} regions)"
+        )
+
     def _repr_html_(self) -> str:
         """What a notebook shows: the first horizon, the largest expectations first."""
         from ..data.show import card

@@ -71,6 +71,13 @@ class Panel:
         object.__setattr__(self, "measures", {k: read_only(v) for k, v in self.measures.items()})
         object.__setattr__(self, "observed", read_only(self.observed))
 
+    def __repr__(self) -> str:
+        """What it holds, in one line."""
+        months, regions = self.shape
+        span, names = f"{self.months[0]} to {self.months[-1]}", list(self.measures)
+        counts = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        return f"Panel({months} months, {span}, {regions} regions: {counts})"
+
     @property
     def shape(self) -> tuple[int, int]:
         """(months, regions)."""
@@ -148,6 +155,9 @@ class Panel:
 
     def select(self, countries: Sequence[str] | None = None, regions: Sequence[str] | None = None) -> Panel:
         """The panel of some countries or regions, links between them kept."""
+        for name, given in (("countries", countries), ("regions", regions)):
+            if isinstance(given, str):
+                raise RegionError(f"'{given}' is text, not a list.", name, f'Write ["{given}"].')
         unknown = set(countries or ()) - set(self.countries) | set(regions or ()) - set(self.region_ids)
         if unknown:
             name = sorted(unknown)[0]

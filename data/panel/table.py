@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,7 +50,7 @@ def arrays_of(
     SchemaError
         A column is missing or stands there twice, a value breaks a rule, or a row is given twice.
     """
-    frame = _own_columns(pandas_of(table), where)
+    frame = _own_columns(_with_index(pandas_of(table)), where)
     problems = Problems(where)
     if "country" in frame:
         frame["country"] = _codes(text(frame["country"]))
@@ -73,6 +75,15 @@ def arrays_of(
     return _dense(frame, months, seen, measures, where) | {
         "attrs": {"unused_columns": unused} if unused else {}
     }
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table whose index holds months or regions, with these as columns."""
+    index = frame.index
+    if isinstance(index, pd.PeriodIndex | pd.DatetimeIndex) and index.name is None and "month" not in frame:
+        return frame.rename_axis("month").reset_index()
+    keys = [n for n in index.names if n in PANEL_KEYS and n not in frame]
+    return frame.reset_index() if keys else frame
 
 
 def _own_columns(frame: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -188,7 +199,13 @@ def _dense(
 def _countries(frame: pd.DataFrame, first: pd.DataFrame, where: str) -> tuple[str, ...]:
     """The country of every region; from its id, up to the first hyphen, where no column names it."""
     if "country" not in frame:
-        return tuple(i.split("-")[0] for i in first["region_id"])
+        found = tuple(i.split("-")[0] for i in first["region_id"])
+        if len(set(found)) == len(found) > 2 and not all(re.fullmatch("[A-Z]{3}", c) for c in found):
+            logging.getLogger("harmattan").warning(
+                f"{where}: each of {len(found)} regions is taken for a country of its own, such as '{found[0]}': no "
+                "column 'country' says which they lie in, and no id begins with a code, as MLI-mopti does."
+            )
+        return found
     pairs = frame[["region_id", "country"]].drop_duplicates()
     twice = pairs["region_id"].duplicated(keep=False)
     if twice.any():

@@ -78,6 +78,10 @@ class Snapshot:
     training_coverage: pd.DataFrame | None = field(default=None, repr=False)
     training_ledger: Ledger | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        """What it holds, in one line."""
+        return f"Snapshot({self.panel!r})"
+
 
 def load_snapshot(folder: str | Path | None = None) -> Snapshot:
     """The embedded snapshot, or one made by :func:`harmattan.data.snapshot.make.make_snapshot`.

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from ...data import month_of
-from ...data.errors import OriginError, TrackingError, UsageError
+from ...data.errors import OriginError, TrackingError, UsageError, in_python
 from ..own_features import recipe_of
-from ..settings import Settings
+from ..settings import Settings, countries_of, horizons_of
 from .backtest_plan import BacktestPlan, BacktestSettings, inputs_of, make_plan
 from .backtest_record import (
     BacktestOutcome,
@@ -91,12 +91,13 @@ def run_backtest_job(settings: BacktestSettings, progress: Progress | None = Non
         return replace(outcome, tracking_error=failure)
 
 
+@in_python
 def backtest(
     panel: Panel | None = None,
     *,
     target: str = "events",
     origins: tuple[str, str] | None = None,
-    horizons: Sequence[int] = (1, 2, 3, 4, 5, 6),
+    horizons: int | Sequence[int] = (1, 2, 3, 4, 5, 6),
     countries: Sequence[str] = (),
     members: Sequence[MemberLike] | None = None,
     refit_every: int = 12,
@@ -122,7 +123,7 @@ def backtest(
         ``events`` or ``deaths``.
     origins : tuple of str, optional
         First and last origin, such as ``("2020-01", "2022-06")``; the last 24 where None.
-    horizons : sequence of int
+    horizons : int or sequence of int
         Months ahead, 1..36.
     countries : sequence of str
         ISO3 codes to score; all where empty.
@@ -163,8 +164,8 @@ def backtest(
     """
     settings = BacktestSettings(
         base=Settings(
-            horizons=tuple(horizons),
-            countries=tuple(sorted(countries)),
+            horizons=horizons_of(horizons),
+            countries=countries_of(countries),
             workers=workers,
             seed=seed,
             track=False,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from ...data.errors import ModelError, SchemaError, UsageError
-from ..settings import Settings
+from ...data.errors import ModelError, SchemaError, UsageError, in_python
+from ..settings import Settings, horizons_of
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
@@ -32,7 +32,7 @@ class Forecaster:
     ----------
     target : str
         ``events``, ``deaths``, or any count of the panel.
-    horizons : sequence of int
+    horizons : int or sequence of int
         Months ahead that it is fitted for, 1..36.
     members : sequence, optional
         What the pool is made of: names, objects of your own, ``...`` for the usual ones.
@@ -62,7 +62,7 @@ class Forecaster:
     def __init__(
         self,
         target: str = "events",
-        horizons: Sequence[int] = (1, 2, 3, 4, 5, 6),
+        horizons: int | Sequence[int] = (1, 2, 3, 4, 5, 6),
         members: Sequence[MemberLike] | None = None,
         recipe: Recipe | None = None,
         draws: int = 1000,
@@ -73,7 +73,7 @@ class Forecaster:
         self.members, self.recipe = members, recipe
         self.settings = Settings(
             targets=(target,),
-            horizons=tuple(horizons),
+            horizons=horizons_of(horizons),
             draws=draws,
             seed=seed,
             workers=workers,
@@ -82,6 +82,11 @@ class Forecaster:
             parts=False,
         )
         self._fitted: tuple[Panel, TrainedModel] | None = None
+
+    def __repr__(self) -> str:
+        """What it is, and what it knows."""
+        known = "not fitted" if self._fitted is None else f"{self.panel.shape[1]} regions to {self.origin}"
+        return f"Forecaster({self.settings.targets[0]}, horizons {list(self.settings.horizons)}; {known})"
 
     @property
     def panel(self) -> Panel:
@@ -111,6 +116,7 @@ class Forecaster:
             raise ModelError("this forecaster is not fitted.", remedy="Call fit(panel) first.")
         return self._fitted
 
+    @in_python
     def fit(self, data: Panel | pd.DataFrame | Any, links: pd.DataFrame | None = None) -> Self:
         """Learn from a panel up to its last month.
 

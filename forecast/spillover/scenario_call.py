@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ...data.errors import UsageError, in_python
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,8 +15,13 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 
+#: Most months of a scenario, here and on the command line.
+LONGEST = 12
+
+
+@in_python
 def simulate_scenario(
-    settings: Settings, changes: Sequence[str], months: int = 6, lasting: int = 6
+    settings: Settings, changes: Sequence[str], months: int = 6, ahead: int = 6
 ) -> pd.DataFrame:
     """What another course of some regions would mean for all others, as ``harmattan scenario`` says it.
 
@@ -25,9 +32,9 @@ def simulate_scenario(
     changes : sequence of str
         ``MLI-gao=2x``, ``MLI-gao=+20``, ``MLI-gao=12`` (events per month) or ``MLI-gao=@2012`` (as in that year).
     months : int
-        Months that are simulated, from 1; ``--ahead`` on the command line.
-    lasting : int
-        Months that the changes last, 1..months; ``--months`` on the command line.
+        Months that the changes last, 1..12.
+    ahead : int
+        Months that are simulated, 1..12; never fewer than the changes last.
 
     Returns
     -------
@@ -36,6 +43,8 @@ def simulate_scenario(
 
     Raises
     ------
+    UsageError
+        Months out of bounds; one text where a list of changes is meant.
     HarmattanError
         A change that cannot be read, an unknown region, data without links across a border.
 
@@ -48,8 +57,16 @@ def simulate_scenario(
     from .job import prepare
     from .scenario import parse_change, plan_of, run_scenario
 
+    for name, value in (("months", months), ("ahead", ahead)):
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or not 1 <= value <= LONGEST:
+            raise UsageError(
+                f"{value!r} is no number of months.", name, f"Give a whole number, 1 to {LONGEST}."
+            )
+    if isinstance(changes, str | Mapping) or not all(isinstance(c, str) for c in changes):
+        raise UsageError(f"{changes!r} is no list of changes.", "changes", 'Write ["MLI-gao=2x"].')
     read = [change for text in changes for change in parse_change(text)]
     _, view, origin = prepare(settings)
-    plan = plan_of(read, view.problem.panel, max(months, lasting), lasting)
+    plan = plan_of(read, view.problem.panel, max(months, ahead), months)
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 4]))
     return run_scenario(view.model, view.problem, origin, plan, settings.draws, rng)

@@ -77,6 +77,11 @@ class Evaluation:
     leave_one_out: pd.DataFrame | None = None
     windows: pd.DataFrame | None = None
 
+    def __repr__(self) -> str:
+        """What was scored, in one line."""
+        members = list(dict.fromkeys(self.leaderboard["member"]))
+        return f"Evaluation({len(self.cases)} cases of {len(members)} members: {', '.join(members)})"
+
     def compare(
         self, first: str | None = None, second: str | None = None, measure: str = "crps"
     ) -> pd.DataFrame:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         TrackingError,
         UsageError,
         WithdrawnError,
+        in_python,
         nearest,
     )
     from .frames import csv_frame, pandas_of, read_only, rows_of
@@ -63,6 +64,7 @@ __all__ = [
     "WithdrawnError",
     "card",
     "csv_frame",
+    "in_python",
     "lazy_names",
     "month_name",
     "month_of",

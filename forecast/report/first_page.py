@@ -175,7 +175,9 @@ def class_record(kind: str, rows: list[Any], say: Phrases = ENGLISH) -> str:
     if not known:
         return ""
     row = known[0]
-    return say(f"record {kind}", cases=say.whole(row.cases), came=say.whole(row.came), n=int(row.months))
+    n = int(row.months)
+    said = {"months": say.some(n, "month"), "ahead": _ahead(n, say), "n": n}
+    return say(f"record {kind}", cases=say.whole(row.cases), came=say.whole(row.came), **said)
 
 
 def _breaking_out(result: ForecastResult, row: Any, names: dict[str, str], say: Phrases) -> str:

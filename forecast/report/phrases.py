@@ -170,12 +170,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no number": ("no number", "pas de chiffre"),
     # Records of the classes
     "record breaking out": (
-        "Of {cases} such highs in ten years, {came} were followed by {n} months above the place’s year.",
+        "Of {cases} such highs in ten years, {came} were followed by {months} above the place’s year.",
         "Sur {cases} pics semblables en dix ans, {came} ont été suivis de {n} mois au-dessus de l’année du lieu.",
     ),
     "record likely to worsen": (
-        "Of {cases} times that a place had had three events or more, {came} had half as many again in the next {n} "
-        "months. No list made by this rule has been judged yet.",
+        "Of {cases} times that a place had had three events or more, {came} had half as many again in the {ahead}. "
+        "No list made by this rule has been judged yet.",
         "Sur {cases} fois où un lieu avait compté trois événements ou plus, {came} en ont compté moitié plus au cours "
         "des {n} mois suivants. Aucune liste faite selon cette règle n’a encore été évaluée.",
     ),
@@ -184,7 +184,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Sur {cases} lieux des listes précédentes, {came} ont vu le groupe armé arriver dans les six mois.",
     ),
     "record easing": (
-        "Of {cases} times that a place had had three events or more, {came} fell so far in the next {n} months.",
+        "Of {cases} times that a place had had three events or more, {came} fell so far in the {ahead}.",
         "Sur {cases} fois où un lieu avait compté trois événements ou plus, {came} ont autant baissé au cours des {n} "
         "mois suivants.",
     ),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -226,7 +227,7 @@ def main() -> None:
             f"With what a forecast from the month before expected of them, {len(odd)} of the {len(judged)} months"
             f" {given.surprises.replace(':', ' to ')}",
             f"lie outside the 1 and 99 % points of some country or of all, and so are amber; {len(wrong)} are red.",
-            f"They are {', '.join(odd['month'])}.",
+            *textwrap.wrap(f"They are {', '.join(odd['month'])}.", 118),
         ]
     given.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

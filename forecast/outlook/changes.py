@@ -127,7 +127,8 @@ def _split(
     older: Mapping[str, Any] | None,
 ) -> tuple[dict[str, np.ndarray], str]:
     """The parts of each region's change, and how they were found; ``older`` is None where the model is the same."""
-    made: dict[tuple[bool, int, bool], np.ndarray | None] = {}
+    # This model on everything that is known now is what is published now.
+    made: dict[tuple[bool, int, bool], np.ndarray | None] = {(False, 0, True): ends[1]}
 
     def forecast(parts: frozenset[str], model: Mapping[str, Any] | None) -> np.ndarray | None:
         panel, back = vintages.at(parts)

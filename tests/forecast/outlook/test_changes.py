@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 from make_result import make_result
 
 from harmattan.data.panel import Panel
-from harmattan.forecast.outlook import changes_table, shapley
-from harmattan.forecast.release import PastRelease
+from harmattan.forecast.outlook import changes_table, shapley, with_outlook
+from harmattan.forecast.release import PastRelease, diff_releases, publish_release
+from harmattan.forecast.report.rerender import read_result
 from harmattan.forecast.result import ForecastResult
 from harmattan.training.distribution import Draws
 
@@ -95,6 +97,37 @@ def test_a_model_that_is_gone_is_taken_first_and_the_table_says_so() -> None:
     counts = now.panel.until("2023-11").measure("events")
     swapped = 3 * (counts[-12:].mean(axis=0) - counts[-6:].mean(axis=0))
     assert np.allclose(table.set_index("location").loc[list(now.panel.region_ids), "model"], swapped)
+
+
+def test_the_comparison_of_two_releases_says_the_same(tmp_path: Path) -> None:
+    now, past = releases(revised="MLI-north")
+    then = past.history
+    assert then is not None
+    draws = past.draws["events"]
+    first = dataclasses.replace(
+        now,
+        origin=then.last_month,
+        panel=then,
+        draws={"events": draws},
+        countries={"events": draws.total(then.countries)},
+        spillover=now.spillover.head(0),
+        judged=now.judged.head(0),
+        again=None,
+    )
+    second = dataclasses.replace(now, countries={"events": now.draws["events"].total(now.panel.countries)})
+    publish_release(with_outlook(first), "<p>first</p>", tmp_path)
+    published = with_outlook(second, past)
+    publish_release(published, "<p>second</p>", tmp_path)
+    found = diff_releases(tmp_path / "2023-11", tmp_path / "2023-12")
+    assert found.parts is not None
+    assert found.parts["location"].tolist() == published.changes["location"].tolist()
+    for name in ("before", "after", "new_month", "revisions", "model"):
+        assert np.allclose(found.parts[name], published.changes[name], atol=1e-6)
+    # What it calls a mover moved as much, spread over the months that both reach.
+    mover = found.movers[found.movers["target"] == "events"].set_index("location")["change"]
+    mine = published.changes.set_index("location")["change"]
+    assert np.allclose(3 * mover[list(now.panel.region_ids)], mine[list(now.panel.region_ids)], atol=1e-4)
+    assert read_result(tmp_path / "2023-12").changes["release"].unique().tolist() == ["2023-11"]
 
 
 def test_shares_are_the_mean_over_every_order() -> None:

@@ -91,7 +91,7 @@ def another_country(built: BuiltPanel, limits: Limits) -> Check:
     ]
     rows = lost[["incident_id", "country", "latitude", "longitude", "row", "inside"]].reset_index(drop=True)
     message = ", ".join(parts) + ", and were left out: see what the codes of countries mean in the file."
-    return Check("another_country", "red", message, rows)
+    return Check("another_country", "red" if len(lost) > 2 else "amber", message, rows)
 
 
 def unknown_places(built: BuiltPanel, limits: Limits) -> Check:

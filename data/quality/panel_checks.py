@@ -261,7 +261,7 @@ def sums(panel: Panel) -> Check:
     for place in ("all", *sorted(set(panel.countries))):
         at = np.flatnonzero(np.ones(len(of), bool) if place == "all" else of == place)
         whole = values[:, at].sum(axis=1)
-        if len(at) < 3 or (whole > 0).sum() < 6:
+        if len(at) < 3 or (whole > 0).sum() < 12:
             continue
         same = np.flatnonzero((2 * values[:, at] == whole[:, None]).all(axis=0))
         rows += [(panel.region_ids[at[i]], place) for i in same]

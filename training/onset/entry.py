@@ -18,7 +18,7 @@ REACH, ACTIVE = 500.0, 12
 #: Where the three columns end: more says nothing more, here or elsewhere.
 NEXT_DOOR, PRESSING, OWN = 10.0, 5.0, 5.0
 FLOOR = 0.01
-#: Past of a group's level: months after which it counts half, and cases that speak for no change.
+#: Past of a group's level: months after which it counts half, and cases that stand for no change.
 HALF_LIFE, PRIOR = 60.0, 10.0
 #: Fewest entries that slopes are learned from; with fewer a hazard grows as the root of each number.
 FEWEST, USUAL = 20, (0.0, 0.5, 0.5, 0.5)

@@ -18,7 +18,7 @@ QUIET = 6
 KERNELS = ((15.0, 6.0), (60.0, 6.0), (30.0, 24.0))
 #: Added to a kernel before its logarithm.
 FLOOR = 0.01
-#: Fewest onsets that slopes are learned from, and cases that speak for the mean of months after an onset.
+#: Fewest onsets that slopes are learned from, and cases that stand for the mean of months after an onset.
 FEWEST, START = 15, 10.0
 
 

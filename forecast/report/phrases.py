@@ -36,7 +36,7 @@ _GROUPS_FR = {
 
 TEXTS: dict[str, tuple[str, str]] = {
     # Classes of the list
-    "class breaking out": ("Breaking out", "En rupture"),
+    "class breaking out": ("Breaking out", "Flambées"),
     "class likely to worsen": ("Likely to worsen", "Aggravation probable"),
     "class could begin": ("Could begin", "Pourrait commencer"),
     "class easing": ("Easing", "En apaisement"),
@@ -105,7 +105,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         " {month} : le moins d’événements {since}.",
     ),
     "since": ("since {month}", "depuis {month}"),
-    "since record": ("on record, from {month}", "du relevé, qui commence en {month}"),
+    "since record": ("on record, from {month}", "depuis le début du relevé ({month})"),
     # A place that breaks out
     "out": ("{events} in {month}", "{events} en {month}"),
     "out above": (
@@ -115,11 +115,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "out most": ("the most {since}", "le plus {since}"),
     "back": (
         "; {group} recorded there again after {away}",
-        " ; {group} y réapparaît après {away}",
+        " ; {group} : de retour après {away}",
     ),
     "back first": (
         "; {group} recorded there for the first time",
-        " ; {group} y apparaît pour la première fois",
+        " ; {group} : première apparition sur place",
     ),
     "worst year": (
         "; its twelve months are the most violent on record",
@@ -224,7 +224,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "brief no map": (
         "There are no polygons for these regions, so no map is drawn.",
-        "Pas de contours : pas de carte.",
+        "Ces régions n’ont pas de contours : pas de carte.",
     ),
     "brief where": (
         "Most are expected in {places}: {share} of the country’s {total}.",

@@ -109,7 +109,7 @@ docs-picture: $(READY)
 
 # The runs, in a browser on this machine.
 ui: $(READY)
-	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db --port 5000
+	@$(BIN)/harmattan ui $(ARGS)
 
 clean:
 	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

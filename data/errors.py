@@ -23,7 +23,8 @@ that and leaves with the exit code of the class.
     │   └── SkillError             15   forecasts were worse than the baseline for too long
     ├── LockError                   7   another job is at work
     ├── TrackingError               8   the run is complete, but MLflow could not be reached
-    └── NotifyError                14   the release is published, but nobody could be told
+    ├── NotifyError                14   the release is published, but nobody could be told
+    └── UploadError                16   the release is published here, but not where it was to be copied
 """
 
 from __future__ import annotations
@@ -230,6 +231,12 @@ class NotifyError(HarmattanError):
     """The release is published, but nobody could be told."""
 
     exit_code = 14
+
+
+class UploadError(HarmattanError):
+    """The release is published here, but could not be copied to where others read it."""
+
+    exit_code = 16
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -112,6 +112,9 @@ class Inputs:
             for check in quality.checks
             if check.status == "red" or (check.name in AT_THE_TOP and check.status == "amber")
         ]
+        if quality.status == "amber" and not notes:
+            # Whoever sees the colour has to be told the reason.
+            notes = [check.message for check in quality.checks if check.status == "amber"]
         amber = self.demonstration or (quality.status == "green" and bool(self.masked or last))
         return "amber" if amber else quality.status, " ".join(notes)
 

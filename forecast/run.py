@@ -112,6 +112,7 @@ def train_models(
     progress: Progress | None = None,
     inputs: Inputs | None = None,
     members: Sequence[MemberLike] | None = None,
+    recipe: Recipe | None = None,
 ) -> Training:
     """Fit everything at the origin, learn weights and calibration from recent origins, and judge it there.
 
@@ -125,6 +126,8 @@ def train_models(
         What has been read already; read as the settings say where None.
     members : sequence, optional
         What the pool is made of, as for :func:`run_forecast`.
+    recipe : Recipe, optional
+        The features; those of the settings where None.
 
     Raises
     ------
@@ -134,7 +137,7 @@ def train_models(
     from .fitting import train
 
     say = progress or (lambda stage, share: None)
-    prepared = _prepare(settings, say, None, inputs)
+    prepared = _prepare(settings, say, None, inputs, recipe)
     return train(
         prepared.settings,
         prepared.problems,
@@ -146,7 +149,11 @@ def train_models(
 
 
 def _prepare(
-    settings: Settings, say: Progress, trained: TrainedModel | None, inputs: Inputs | None
+    settings: Settings,
+    say: Progress,
+    trained: TrainedModel | None,
+    inputs: Inputs | None,
+    recipe: Recipe | None = None,
 ) -> PreparedRun:
     """Read the data and build the features."""
     from ..data.panel import require_covariates
@@ -170,7 +177,8 @@ def _prepare(
             trained.check_serves(inputs.panel, origin, settings.horizons, settings.targets)
     with _timed(clock, "features"):
         say("features", 0.05)
-        recipe = recipe_of(settings, inputs.panel) if trained is None else trained.recipe
+        if recipe is None:
+            recipe = recipe_of(settings, inputs.panel) if trained is None else trained.recipe
         also = inputs.training if trained is None else ()
         problems = build_problems(inputs.panel, settings.targets, also, recipe)
     return PreparedRun(inputs, origin, problems, recipe, settings, parts, clock)

@@ -37,6 +37,9 @@ LOCAL = {
     "run_date",
     "notify",
     "keep_months",
+    "sign",
+    "upload",
+    "metrics_file",
 }
 #: Settings that are told only where they are used.
 OWN = {"members", "covariates", "recipe", "functions"}
@@ -273,7 +276,11 @@ class Settings:
     allow_grid, level : bool, str or None
         Whether regions finer than admin-1 may be released; ``admin1`` says that fine polygons are first-level ones.
     contact, notify : str or None
-        Who publishes, one line for the report and the hub; a command that is given what a job did, or ``file:PATH``.
+        Who publishes, one line for the report and the hub; a command that is given what a job did, ``file:PATH``, or a
+        webhook, ``https://…``.
+    sign, upload, metrics_file : Path or None, str or None, Path or None
+        The secret key that releases are signed with; a store that they are copied to, such as ``s3://bucket/forecasts``;
+        a file for Prometheus.
     due_days, keep_months : int
         Days after a month in which its release has to be out; months whose newest release ``prune`` keeps.
 
@@ -327,6 +334,9 @@ class Settings:
     level: Annotated[str | None, _LEVEL] = None
     contact: Annotated[str | None, _contact] = None
     notify: Annotated[str | None, _text] = None
+    sign: Annotated[Path | None, Path] = None
+    upload: Annotated[str | None, _text] = None
+    metrics_file: Annotated[Path | None, Path] = None
     due_days: Annotated[int, _number(1, 366)] = 62
     keep_months: Annotated[int, _number(1, 1200)] = 24
 

@@ -15,12 +15,12 @@ from ...data.errors import HarmattanError
 from ..settings import Settings
 from .backtest import backtest, score_table, triggers
 from .exit_codes import in_help
-from .models import promote, runs, track, train, tune
+from .models import promote, refit, runs, track, train, tune, ui
 from .monitoring import report, score
 from .options import options
 from .output import Output
-from .publish import publish
-from .releases import prune, releases, status, verify, withdraw
+from .publish import backfill, publish
+from .releases import keygen, prune, releases, status, verify, withdraw
 from .scenario import analogues, scenario
 from .spillover import spillover
 from .tools import config, doctor
@@ -159,16 +159,19 @@ for function in (
     analogues,
     watch,
     train,
+    refit,
     promote,
     track,
     tune,
+    ui,
     doctor,
     publish,
+    backfill,
     score,
     report,
 ):
     app.command()(function)
-for function in (verify, status, withdraw, prune):
+for function in (verify, status, withdraw, prune, keygen):
     app.command()(function)
 app.add_typer(releases, name="releases")
 app.add_typer(config, name="config")

@@ -94,6 +94,11 @@ EXIT_CODES = (
         "recent forecasts were worse than the baseline for too long",
         "train again, and promote what passes the gate",
     ),
+    ExitCode(
+        16,
+        "the release is published here, but could not be copied to its store",
+        "mend the store and run again: what is there is not sent twice",
+    ),
 )
 
 

@@ -1,8 +1,9 @@
-"""``harmattan train``, ``promote``, ``tune``, ``track`` and ``runs``: models and their record."""
+"""``harmattan train``, ``refit``, ``promote``, ``tune``, ``track``, ``ui`` and ``runs``: models and their record."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,10 +24,15 @@ STORE = "config mlruns tracking_uri dry_run as_json quiet"
 
 @options(
     "config source panel regions covariates recipe members "
-    "layer month_rule links as_of horizons targets draws seed workers mlruns tracking_uri dry_run as_json "
-    "quiet"
+    "layer month_rule links as_of horizons targets draws seed workers mlruns tracking_uri promote_if_better "
+    "dry_run as_json quiet"
 )
-def train(settings: Settings, output: Output, dry_run: bool) -> None:
+def train(
+    settings: Settings,
+    output: Output,
+    dry_run: bool,
+    promote_if_better: Annotated[bool, "Make it champion at once, if it passes the gate."] = False,
+) -> None:
     """Fit every model, back-test it on recent months, and register one version as challenger.
 
     The first version that beats the best baselines becomes the champion; every later one waits for
@@ -36,6 +42,7 @@ def train(settings: Settings, output: Output, dry_run: bool) -> None:
     Examples:
       harmattan train
       harmattan train --as-of 2023-08 --json
+      harmattan train --promote-if-better
       harmattan train --panel counts.parquet --links links.csv --tracking-uri http://127.0.0.1:5000
     """
     if dry_run:
@@ -45,8 +52,29 @@ def train(settings: Settings, output: Output, dry_run: bool) -> None:
     from ..jobs import train as run
 
     with output.bar() as progress:
-        outcome = run(settings, progress)
+        outcome = run(settings, progress, promote_if_better=promote_if_better)
     output.show(outcome.summary(), _training_lines(outcome))
+
+
+@options(
+    "config source panel regions covariates recipe members "
+    "layer month_rule links as_of horizons targets draws seed workers mlruns tracking_uri as_json quiet"
+)
+def refit(settings: Settings, output: Output) -> None:
+    """Fit the champion's own recipe on newer months, and make that champion where it is no worse.
+
+    Made for a scheduler: where nothing is new, nothing is done; where it is worse, the champion stays.
+
+    \b
+    Examples:
+      harmattan refit
+      harmattan refit --config /etc/harmattan.toml --json
+    """
+    from ..jobs import refit as run
+
+    with output.bar() as progress:
+        done = run(settings, progress)
+    output.show(done.summary(), _promotion_lines(done))
 
 
 def _plan(settings: Settings) -> dict[str, Any]:
@@ -79,7 +107,7 @@ def _training_lines(outcome: TrainOutcome) -> Iterator[str]:
     yield f"Gate     it {verdict} against {outcome.rival}:"
     yield from (f"         {reason}" for reason in outcome.verdict.reasons)
     if outcome.crowned:
-        yield "Champion this version, the first"
+        yield "Champion this version"
     elif outcome.verdict.ok:
         yield f"Next     harmattan promote {outcome.version}"
     yield f"MLflow   run {outcome.run_id}"
@@ -129,6 +157,7 @@ def _promotion_lines(done: Promotion) -> Iterator[str]:
         "forced": "was forced past the gate",
         "rollback": "is back",
         "nothing": "is the champion already",
+        "refused": "is worse than the champion, which stays",
         "would": "would become the champion",
     }
     yield f"Version {done.version} {how[done.how]}; the champion before it is {done.before or 'none'}."
@@ -214,6 +243,37 @@ def track(
 
     run_id = track_release(release, settings)
     output.show({"release": str(release), "run_id": run_id}, f"MLflow   run {run_id}")
+
+
+@options("config mlruns tracking_uri as_json quiet")
+def ui(
+    settings: Settings,
+    output: Output,
+    port: Annotated[int, "Port of the page on this machine."] = 5000,
+    browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open it in the browser of this machine.")
+    ] = True,
+) -> None:
+    """Print and open the page of the training runs, and serve it until Ctrl-C.
+
+    \b
+    Examples:
+      harmattan ui
+      harmattan ui --port 5001 --no-open
+      harmattan ui --tracking-uri http://127.0.0.1:5000
+    """
+    import signal
+    import webbrowser
+
+    from ...training.registry import runs_page, store_uri
+
+    with runs_page(settings.mlruns, settings.tracking_uri, port) as address:
+        output.show({"address": address}, f"Runs     {address}")
+        if browser:
+            webbrowser.open(address)
+        if not store_uri(settings.mlruns, settings.tracking_uri).startswith("http"):
+            with suppress(KeyboardInterrupt):
+                signal.pause()
 
 
 @runs.callback()

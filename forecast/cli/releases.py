@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,11 +28,38 @@ def _group() -> None:
     """Finished releases: list, show, diff."""
 
 
-@options("release config out tables as_json quiet")
+@options("path as_json quiet")
+def keygen(
+    output: Output,
+    path: Annotated[Path, typer.Argument(help="A file that is not there yet.")] = Path("harmattan.key"),
+) -> None:
+    """Make a pair of Ed25519 keys: a secret one that signs releases, and a public one that verifies them.
+
+    \b
+    Examples:
+      harmattan keygen
+      harmattan keygen /etc/harmattan/harmattan.key
+    """
+    from ..release import make_keys
+
+    public = make_keys(path)
+    output.show(
+        {"secret": str(path), "public": str(public)},
+        (
+            f"Secret   {path}  (keep it; only its owner can read it)",
+            f"Public   {public}  (give it to readers)",
+        ),
+    )
+
+
+@options("release config out tables key as_json quiet")
 def verify(
     settings: Settings,
     output: Output,
     release: Reference = "latest",
+    key: Annotated[
+        Path | None, typer.Option(help="Public key: the release has to be signed with its other half.")
+    ] = None,
     tables: Annotated[
         bool, typer.Option("--tables/--bytes", help="Read the tables as well, or compare checksums only.")
     ] = True,
@@ -43,11 +71,14 @@ def verify(
       harmattan verify 2023-12
       harmattan verify /srv/forecasts/2023-12 --json
       harmattan verify latest --bytes
+      harmattan verify latest --key harmattan.key.pub
     """
-    from ..release import find_release, verify_release
+    from ..release import check_signature, find_release, verify_release
 
     folder = find_release(release, settings.out, withdrawn=True)
     found = verify_release(folder, tables=tables)
+    if key is not None and found.whole:
+        check_signature(folder, key)
     lines = [f"{finding.check:<13} {finding.message}" for finding in found.findings]
     if found.whole and not found.withdrawn:
         lines.append(f"Whole    {folder}  ({found.files} files, {found.size / 1e6:.1f} MB)")
@@ -205,13 +236,13 @@ def prune(settings: Settings, output: Output, dry_run: bool) -> None:
     output.show({"kept": plan.kept, "removed": [i.name for i in plan.removed], "dry_run": dry_run}, lines)
 
 
-@options("config out run_date write as_json quiet")
+@options("config out run_date mlruns tracking_uri write as_json quiet")
 def status(
     settings: Settings,
     output: Output,
     write: Annotated[bool, "Renew status.json in the folder of releases."] = False,
 ) -> None:
-    """Tell a monitor how old the latest release is, when the next is due, and what is wrong.
+    """Tell a monitor how old release and champion are, when the next is due, and what is wrong.
 
     Leaves with 0 where nothing is red, else with the exit code of the first red entry.
 
@@ -221,10 +252,11 @@ def status(
       harmattan status --json --run-date 2024-03-01
       harmattan status --quiet --write
     """
+    from ..jobs import champion_entries
     from ..release import folder_status, write_status
 
-    look = write_status if write else folder_status
-    found = look(settings.out, settings.run_date or date.today(), settings.due_days)
+    look, day = write_status if write else folder_status, settings.run_date or date.today()
+    found = look(settings.out, day, settings.due_days, more=champion_entries(settings, day))
     output.show(found.to_dict(), _status_lines(found), ensure_ascii=False)
     found.require()
 

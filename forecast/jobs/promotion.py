@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from ...data.errors import GateError, ModelError, UsageError
-from .training import champion_of, judge_challenger
+from ..inputs import load_inputs
+from ..version import package_version
+from .judging import champion_of, differences, judge_challenger
+from .training import promotion_tags, train
 
 if TYPE_CHECKING:
     from ...training.registry.gate import Verdict
@@ -19,7 +25,7 @@ class Promotion:
     """Who is champion now, the ``version``, and who was ``before`` it (in a dry run: is), None where there was none.
 
     ``how`` is ``gate``, ``refit``, ``forced`` or ``rollback``; ``nothing`` where it was champion already, ``would`` in
-    a dry run. ``reasons`` are recorded; ``rival`` is whom it faced.
+    a dry run, ``refused`` where a refit was worse. ``reasons`` are recorded; ``rival`` is whom it faced.
     """
 
     version: str
@@ -95,7 +101,7 @@ def promote(
         before = _pointed_at(settings, registry.CHAMPION)
         return Promotion(challenger.version, before, "would", verdict.reasons, rival)
     how = ("refit" if refit else "gate") if verdict.ok else "forced"
-    tags = _tags(how, verdict, rival, reason)
+    tags = promotion_tags(how, verdict, rival, reason)
     with registry.open_registry(settings.mlruns, settings.tracking_uri) as client:
         before = registry.make_champion(client, challenger.version, tags)
     return Promotion(challenger.version, before, how, verdict.reasons, rival)
@@ -125,7 +131,8 @@ def _judged(
     """What the gate says; a champion whose record is broken only counts as none where force is used."""
     scores, trained = challenger.scores, challenger.trained
     try:
-        return judge_challenger(scores, trained, champion, settings.seed, better=not refit)
+        theirs = None if champion is None else challenger.scores_of(champion.version)
+        return judge_challenger(scores, trained, champion, settings.seed, not refit, theirs)
     except ModelError:
         if not force:
             raise
@@ -136,30 +143,10 @@ def _check_refit(challenger: LoadedModel, champion: LoadedModel | None) -> None:
     """An error unless a version is the champion's own recipe, members and package, fitted on newer months."""
     if champion is None:
         raise UsageError("there is no champion to be refitted.", "--refit", "Leave it out.")
-    new, old = challenger.trained, champion.trained
-    differs = {
-        "the recipe of the features": new.recipe.to_json() != old.recipe.to_json(),
-        "the package": new.package_version != old.package_version,
-        "the members of a pool": new.member_names != old.member_names,
-        "the months, which are not newer": new.origin <= old.origin,
-    }
-    for what, differ in differs.items():
-        if differ:
-            pair = f"version {challenger.version} is no refit of version {champion.version}"
-            remedy = "Leave it out: the version then has to be better."
-            raise UsageError(f"{pair}: it differs in {what}.", "--refit", remedy)
-
-
-def _tags(how: str, verdict: Verdict, rival: str, reason: str) -> dict[str, str]:
-    """Why a version became champion, for the registry."""
-    tags = {
-        "promoted_how": how,
-        "promoted_against": rival,
-        "promoted_because": reason.strip() or "; ".join(verdict.reasons),
-        "gate": "passes" if verdict.ok else "refuses",
-        "gate_reasons": "; ".join(verdict.reasons),
-    }
-    return tags | {f"gate_{name}": f"{value:.4f}" for name, value in verdict.figures.items()}
+    for what in differences(challenger.trained, champion.trained):
+        pair = f"version {challenger.version} is no refit of version {champion.version}"
+        remedy = "Leave it out: the version then has to be better."
+        raise UsageError(f"{pair}: it differs in {what}.", "--refit", remedy)
 
 
 def roll_back(settings: Settings, reason: str = "", dry_run: bool = False) -> Promotion:
@@ -182,3 +169,37 @@ def roll_back(settings: Settings, reason: str = "", dry_run: bool = False) -> Pr
         tags = {"promoted_how": "rollback", "promoted_because": why}
         before = registry.make_champion(client, earlier.version, tags)
     return Promotion(earlier.version, before, "rollback", (why,))
+
+
+def refit(settings: Settings, progress: Callable[[str, float], None] | None = None) -> Promotion:
+    """Fit the champion's recipe on newer months, register it, and make it champion where it is no worse.
+
+    Returns
+    -------
+    Promotion
+        ``how`` is ``refit``; ``nothing`` where the champion has seen every month; ``refused`` where it is worse, which
+        is no error: the champion stays.
+
+    Raises
+    ------
+    UsageError
+        There is no champion, or it comes from another version of the package.
+    HarmattanError
+        What :func:`train` raises.
+    """
+    champion = champion_of(settings)
+    if champion is None:
+        raise UsageError("there is no champion to be refitted.", remedy="Train one with: harmattan train.")
+    old = champion.trained
+    if old.package_version != package_version():
+        what = (
+            f"the champion was trained by version {old.package_version}, whose recipe may mean another model."
+        )
+        raise UsageError(what, remedy="Train anew with: harmattan train --promote-if-better.")
+    last = pd.Period(settings.as_of or load_inputs(settings).panel.last_month, freq="M")
+    if last <= old.origin:
+        why = f"the champion was trained on months up to {old.origin}, the data end in {last}"
+        return Promotion(champion.version, _pointed_at(settings, "previous"), "nothing", (why,))
+    done = train(settings, progress, refit=old.recipe)
+    rival, how = f"version {champion.version}", "refit" if done.crowned else "refused"
+    return Promotion(done.version, champion.version, how, done.verdict.reasons, rival)

@@ -17,17 +17,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...data.errors import HarmattanError, ModelError, TrackingError
+from ...data.errors import HarmattanError, TrackingError
 from ...training.registry.store import short_reason
 from ..inputs import Inputs, load_inputs, with_targets
 from ..settings import Settings
-from ..tracking import card_text, children, draw_plots, metrics, part_metrics, profile, seconds, state_of_code
+from ..tracking import (
+    card_text,
+    children,
+    describe,
+    draw_plots,
+    headline_metrics,
+    metrics,
+    part_metrics,
+    profile,
+    quiet_metrics,
+    seconds,
+    state_of_code,
+    watch_table,
+    year_metrics,
+)
+from .judging import judged
 
 if TYPE_CHECKING:
+    from ...features.recipe import Recipe
     from ...training.models import MemberLike
     from ...training.registry.gate import Verdict
     from ...training.registry.runs import RunRecord
-    from ...training.registry.versions import LoadedModel
     from ...training.trained_model import TrainedModel
     from ..fitting import Training
 
@@ -41,8 +56,17 @@ METRICS = {
 PLACES = {"crps": "crps", "skill_vs_best": "skill_vs_best"}
 #: Columns of the scores of watch lists that become metrics; ``ratio`` is observed over forecast.
 LIST_METRICS = {name: name for name in ("auc", "ap", "log_skill", "ratio")}
-#: Files of a version's scored record.
-SCORES = "origin_scores.csv"
+
+
+#: What the description of a training points to.
+FILES = {
+    "Report": "report.html",
+    "skill": "plots/skill_by_horizon.png",
+    "calibration": "plots/reliability.png",
+    "map": "map.png",
+    "watch list": "watch_list.json",
+    "model card": "model_card.md",
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +75,7 @@ class TrainOutcome:
 
     ``training`` is the model and its back-test, ``version`` its number in the registry, ``run_id`` the run in MLflow;
     ``verdict`` what the gate says of it against ``rival``, the champion or the best baselines; ``crowned`` whether it
-    became the champion, which only a first one does by itself. ``seconds`` are by stage.
+    became the champion, which only a first one does unless that was asked for. ``seconds`` are by stage.
     """
 
     training: Training
@@ -83,6 +107,8 @@ def train(
     progress: Progress | None = None,
     *,
     members: Sequence[MemberLike] | None = None,
+    promote_if_better: bool = False,
+    refit: Recipe | None = None,
 ) -> TrainOutcome:
     """Fit every member at the origin, back-test them, log one run, and register one version as challenger.
 
@@ -96,6 +122,10 @@ def train(
         Called with a stage and the share done, 0..1.
     members : sequence, optional
         What the pool is made of: names, objects of your own, ``...`` for the usual ones; these where None.
+    promote_if_better : bool
+        Whether a version that passes the gate becomes the champion at once.
+    refit : Recipe, optional
+        The champion's features: the version has to be no worse than it, not better.
 
     Returns
     -------
@@ -123,7 +153,7 @@ def train(
     clock = [time.perf_counter()]
     inputs = load_inputs(settings)
     settings = with_targets(settings, inputs.panel)
-    training = train_models(settings, lambda stage, share: say(stage, 0.9 * share), inputs, members)
+    training = train_models(settings, lambda stage, share: say(stage, 0.9 * share), inputs, members, refit)
     inputs = replace(inputs, panel=inputs.panel.until(training.trained.origin))
     clock.append(time.perf_counter())
     try:
@@ -136,7 +166,8 @@ def train(
             preparing.wait(timeout=120)
         with tempfile.TemporaryDirectory() as aside:
             saved = Path(aside) / "model"
-            outcome = _register(training, record, scored(training), saved, inputs, settings, spent)
+            crown = promote_if_better or refit is not None
+            outcome = _register(training, record, saved, inputs, settings, spent, crown, refit is None)
     except (HarmattanError, OSError, subprocess.SubprocessError) as failure:
         raise _save_unregistered(failure, training.trained, settings) from failure
     return replace(outcome, seconds={**spent, "record": time.perf_counter() - clock[-1]})
@@ -169,41 +200,15 @@ def scored(training: Training) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def judge_challenger(
-    challenger: pd.DataFrame,
-    trained: TrainedModel,
-    champion: LoadedModel | None,
-    seed: int,
-    better: bool = True,
-) -> tuple[Verdict, str]:
-    """What the gate says of a challenger, and whom it faced: the champion, or the best baselines.
-
-    ``challenger`` holds the scores of :func:`scored`, ``trained`` is its model, whose watch lists and parts are
-    compared with the champion's; ``seed`` draws the blocks of months, ``better`` asks for a gain; see
-    :func:`harmattan.training.registry.gate.decide` and ``with_lists`` and ``with_parts`` there.
-    """
-    from ...training.registry.gate import POOL, best_baselines, decide, with_lists, with_parts
-
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 4]))
-    mine = challenger[challenger["member"] == POOL]
-    if champion is None:
-        verdict = with_parts(decide(best_baselines(challenger), mine, rng), None, trained.past_parts, rng)
-        return verdict, "the best baselines"
-    theirs = champion.scores
-    verdict = decide(theirs[theirs["member"] == POOL], mine, rng, better=better)
-    verdict = with_lists(verdict, champion.trained.past_lists, trained.past_lists, rng)
-    verdict = with_parts(verdict, champion.trained.past_parts, trained.past_parts, rng)
-    return verdict, f"version {champion.version}"
-
-
 def _register(
     training: Training,
     record: RunRecord,
-    scores: pd.DataFrame,
     saved: Path,
     inputs: Inputs,
     settings: Settings,
     spent: Mapping[str, float],
+    crown: bool,
+    better: bool,
 ) -> TrainOutcome:
     """Log the run, register the version, judge it at the gate, and set the aliases."""
     from ...training import registry
@@ -211,61 +216,56 @@ def _register(
     from ..serving import save_model
 
     trained = training.trained
-    verdict, rival, first = _judge(scores, trained, settings)
-    save_model(trained, {SCORES: scores.to_csv(index=False, lineterminator="\n")}, inputs.panel, saved)
-    gate = {
-        "gate": "passes" if verdict.ok else "refuses",
-        "gate_reasons": "; ".join(verdict.reasons)[:5000],
-    }
-    record = replace(record, metrics={**record.metrics, **seconds(spent)}, tags={**record.tags, **gate})
+    scores = scored(training)
+    found = judged(scores, trained, inputs.panel, settings, better)
+    texts = {registry.SCORES: scores, registry.RIVAL: found.rival_scores}
+    save_model(
+        trained,
+        {n: t.to_csv(index=False, lineterminator="\n") for n, t in texts.items() if t is not None},
+        inputs.panel,
+        saved,
+    )
+    gate = found.tags()
+    record = replace(
+        record,
+        metrics={**record.metrics, **seconds(spent)},
+        tags={**record.tags, **gate},
+        description=f"{record.description}\n\n{found.sentence}",
+    )
     doing = "the model could not be registered"
     with registry.connected(settings.mlruns, settings.tracking_uri, doing=doing) as client:
         number = registry.experiment_of(client, settings.mlruns, settings.tracking_uri)
         run_id = write_run(client, number, record)
         kept = ("origin", "data_hash", "package_version", "config_hash", "model_digest")
         tags = {key: record.tags[key] for key in kept} | gate
-        version = registry.register_version(client, run_id, number, saved, tags)
+        note = client.get_run(run_id).data.tags["mlflow.note.content"]
+        version = registry.register_version(client, run_id, number, saved, tags, note)
         client.set_tag(run_id, "model_version", version)
         registry.point_alias(client, registry.CHALLENGER, version)
-        if first and verdict.ok:
-            registry.make_champion(client, version, {"promoted_because": "; ".join(verdict.reasons)})
-    return TrainOutcome(training, version, run_id, verdict, rival, first and verdict.ok)
+        crowned = found.verdict.ok and (found.first or crown)
+        if crowned:
+            how = "gate" if better else "refit"
+            registry.make_champion(client, version, promotion_tags(how, found.verdict, found.rival))
+    return TrainOutcome(training, version, run_id, found.verdict, found.rival, crowned)
 
 
-def _judge(scores: pd.DataFrame, trained: TrainedModel, settings: Settings) -> tuple[Verdict, str, bool]:
-    """The gate's verdict, whom the model faced, and whether it would be the first champion.
-
-    A champion that is damaged costs the new model its verdict, never its version.
-    """
-    from ...training.registry.gate import Verdict
-
-    try:
-        champion = champion_of(settings)
-        verdict, rival = judge_challenger(scores, trained, champion, settings.seed)
-    except ModelError as reason:
-        place = f"{reason.where}: " if reason.where else ""
-        why = f"the champion cannot be read: {place}{reason.what.rstrip('.')}"
-        return Verdict(False, (why,)), "the champion", False
-    return verdict, rival, champion is None
-
-
-def champion_of(settings: Settings) -> LoadedModel | None:
-    """The champion; None where there is none yet. A champion that cannot be read is an error, not an absence."""
-    from ...training import registry
-
-    doing, place = "the model registry cannot be used", (settings.mlruns, settings.tracking_uri)
-    with registry.connected(*place, doing=doing, remedy=registry.REMEDY) as client:
-        there = any(registry.CHAMPION in version.aliases for version in registry.list_versions(client))
-    if not there:
-        return None
-    return registry.load_model(registry.CHAMPION, settings.mlruns, settings.tracking_uri)
+def promotion_tags(how: str, verdict: Verdict, rival: str, reason: str = "") -> dict[str, str]:
+    """Why a version became champion, for the registry."""
+    tags = {
+        "promoted_how": how,
+        "promoted_against": rival,
+        "promoted_because": reason.strip() or "; ".join(verdict.reasons),
+        "gate": "passes" if verdict.ok else "refuses",
+        "gate_reasons": "; ".join(verdict.reasons),
+    }
+    return tags | {f"gate_{name}": f"{value:.4f}" for name, value in verdict.figures.items()}
 
 
 def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord:
     """What the run holds but for the verdict: configuration, scores, data, tables, pictures, report, card."""
     from ...training.registry.runs import RunRecord, environment_lock, flatten
     from ..release import csv_text
-    from ..report import render
+    from ..report import render, shared_files
     from ..run import run_forecast
 
     trained = training.trained
@@ -273,7 +273,7 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord
     result = run_forecast(asked, trained=trained, inputs=inputs, model={"name": "challenger"})
     tables = {
         name: pd.concat([e.tables()[name] for e in training.evaluation.values()], ignore_index=True)
-        for name in ("leaderboard", "splits", "onsets", "coverage", "reliability", "pit")
+        for name in ("leaderboard", "splits", "onsets", "coverage", "reliability", "pit", "quiet_years")
     }
     tables["weights"] = pd.concat(
         [e.weights.assign(target=target) for target, e in training.evaluation.items()], ignore_index=True
@@ -295,6 +295,9 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord
             **_places(tables["splits"]),
             **_lists(tables["watch_scores"]),
             **part_metrics(tables["part_scores"]),
+            **headline_metrics(board),
+            **quiet_metrics(tables["quiet_years"]),
+            **year_metrics(scored(training)),
         },
         tags=_tags(trained, inputs, settings, recipe_hash),
         profile=profile(inputs.panel),
@@ -303,6 +306,7 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord
         texts={
             **{f"tables/{name}.csv": csv_text(table) for name, table in tables.items() if len(table.columns)},
             **pictures,
+            **shared_files(result),
             "report.html": render(result),
             "data_quality.csv": csv_text(result.quality),
             "model_card.md": card_text(trained, board, inputs.panel),
@@ -310,6 +314,10 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord
             "configuration.json": json.dumps(flatten(configuration), indent=2, sort_keys=True) + "\n",
         },
         children=children(board, METRICS),
+        tables=watch_table(result.watch.get("watchlist.csv", pd.DataFrame())),
+        description=describe(
+            f"# Model trained on months to {trained.origin}", result.banner, headline_metrics(board), FILES
+        ),
     )
 
 

@@ -119,5 +119,7 @@ def same_inputs(
     model = manifest.get("model") or {}
     if selected.trained is not None:
         stands_in = bool(model.get("reason"))
-        return model.get("digest") == selected.trained.digest and not stands_in
+        # A model that was trained on later months can say nothing of this one: what is out stays.
+        later = selected.trained.origin > panel.last_month
+        return (later or model.get("digest") == selected.trained.digest) and not stands_in
     return not model.get("reason") or model.get("name") == candidate.label

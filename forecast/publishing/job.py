@@ -13,7 +13,15 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...data.errors import CoverageError, GateError, HarmattanError, ModelError, NotifyError, TrackingError
+from ...data.errors import (
+    CoverageError,
+    GateError,
+    HarmattanError,
+    ModelError,
+    NotifyError,
+    TrackingError,
+    UploadError,
+)
 from ..inputs import with_targets
 from ..jobs import check_writable
 from ..release import (
@@ -24,13 +32,16 @@ from ..release import (
     point_latest,
     publishing,
     read_release,
+    sign_release,
     verify_release,
     write_status,
 )
 from .checks import Judgement, check_space, problems_of, read_inputs, remove_leftovers
 from .fallback import Candidate, chain, reason_of, same_inputs, why
 from .job_log import JobLog
+from .metrics import write_metrics
 from .outcome import Published, notify
+from .upload import upload
 
 if TYPE_CHECKING:
     from ..inputs import Inputs
@@ -91,7 +102,11 @@ def publish(
         except Exception as error:
             _report_failure(settings, day, log, error)
             raise
-        return _notify(settings, day, log, done, pending == done.release.path.name)
+        done = _notify(settings, day, log, done, pending == done.release.path.name)
+        if settings.metrics_file is not None:
+            failed = done.tracking_error or done.upload_error or done.notify_error
+            write_metrics(settings.metrics_file, done.status, failed.exit_code if failed else 0, done.seconds)
+        return done
 
 
 def plan(settings: Settings, judgement: Judgement | None = None) -> dict[str, Any]:
@@ -155,18 +170,22 @@ class _Job:
             self.say("verify", 0.93)
             # The tables of a new release were read back before it got its name; its bytes are enough now.
             verify_release(release.path, tables=release.status == "identical").require()
+        if settings.sign is not None:
+            with log.stage("sign"):
+                sign_release(release.path, settings.sign)
         with log.stage("latest"):
             was, why_not = latest_name(settings.out), self._point_latest(release.path)
             _remove_held(settings.out)
         run_id, failure = job._record(result, release)
+        lost = job._upload(release)
         with log.stage("status"):
             info = read_release(release.path)
-            record = _job_record(self.day, release, failure)
+            record = _job_record(self.day, release, failure or lost)
             status = write_status(settings.out, self.day, settings.due_days, record)
         led = latest_name(settings.out)
         banner = str(info.manifest.get("banner", ""))
         outcome = (info.level, banner, about, led, led != was, why_not, status, log.seconds, run_id, failure)
-        return Published(release, *outcome)
+        return Published(release, *outcome, upload_error=lost)
 
     def _release(self, inputs: Inputs) -> tuple[Release, ForecastResult | None, Mapping[str, Any]]:
         """Make the release with the first model of the chain that serves, unless it is there already."""
@@ -327,6 +346,18 @@ class _Job:
         except HarmattanError as error:
             self.log.write("archive", "note", message=error.message)
 
+    def _upload(self, release: Release) -> UploadError | None:
+        """Copy the release to the store that is named; a failure is returned, and loses nothing here."""
+        if self.settings.upload is None:
+            return None
+        try:
+            with self.log.stage("upload"):
+                sent = upload(self.settings.out, release.path, self.settings.upload)
+                self.log.write("upload", "note", files=len(sent))
+        except UploadError as error:
+            return error
+        return None
+
     def _record(
         self, result: ForecastResult | None, release: Release
     ) -> tuple[str | None, TrackingError | None]:
@@ -358,7 +389,9 @@ def _report_failure(settings: Settings, day: date, log: JobLog, error: Exception
     record = {"day": str(day), "exit_code": code, "message": message}
     log.write("publish", "failed", exit_code=code, message=message, expected=known)
     try:
-        write_status(settings.out, day, settings.due_days, record)
+        status = write_status(settings.out, day, settings.due_days, record)
+        if settings.metrics_file is not None:
+            write_metrics(settings.metrics_file, status, code, log.seconds)
     except Exception as failure:
         # Whatever is wrong with the folder, somebody has to hear of the job.
         log.write("status", "failed", message=str(failure))
@@ -388,7 +421,8 @@ def _notify(settings: Settings, day: date, log: JobLog, done: Published, pending
         with log.stage("notify"):
             notify(settings.notify, done.to_dict())
     except NotifyError as error:
-        record = _job_record(day, done.release, done.tracking_error or error, done.release.path.name)
+        failure = done.tracking_error or done.upload_error or error
+        record = _job_record(day, done.release, failure, done.release.path.name)
         status = write_status(settings.out, day, settings.due_days, record)
         return replace(done, notify_error=error, status=status)
     return done

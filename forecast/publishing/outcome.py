@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...data.errors import NotifyError, TrackingError
+from ...data.errors import NotifyError, TrackingError, UploadError
 from ..release import FolderStatus, replace_text
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a command may take.
 PATIENCE = 60
+#: How often a webhook is tried, and the seconds before it is tried again, doubled each time.
+TRIES, WAIT = 4, 1.0
 REMEDY = "The release itself is untouched; mend the setting 'notify'."
 
 
@@ -43,6 +45,7 @@ class Published:
     run_id: str | None = None
     tracking_error: TrackingError | None = None
     notify_error: NotifyError | None = None
+    upload_error: UploadError | None = None
 
     @property
     def sentence(self) -> str:
@@ -73,6 +76,7 @@ class Published:
             "run_id": self.run_id,
             "tracking_error": self.tracking_error and self.tracking_error.message,
             "notify_error": self.notify_error and self.notify_error.message,
+            "upload_error": self.upload_error and self.upload_error.message,
             "seconds": {stage: round(seconds, 2) for stage, seconds in self.seconds.items()},
         }
 
@@ -84,7 +88,8 @@ def notify(how: str, message: Mapping[str, Any], patience: float = PATIENCE) -> 
     ----------
     how : str
         A command, which is started without a shell, gets the message as JSON on its standard input and the keys
-        ``HARMATTAN_EVENT`` and ``HARMATTAN_SUMMARY`` in its environment; or ``file:PATH``, which is replaced.
+        ``HARMATTAN_EVENT`` and ``HARMATTAN_SUMMARY`` in its environment; ``file:PATH``, which is replaced; or a
+        webhook, ``https://…``, which is sent it as a POST, up to four times.
     message : mapping
         ``event`` (``published``, ``unchanged``, ``refused``), ``summary`` and whatever else is known.
     patience : float
@@ -93,9 +98,11 @@ def notify(how: str, message: Mapping[str, Any], patience: float = PATIENCE) -> 
     Raises
     ------
     NotifyError
-        There is no such command, it fails or hangs, or the file cannot be written.
+        There is no such command, it fails or hangs, the file cannot be written, or the webhook refuses.
     """
     text = json.dumps(message, indent=2, ensure_ascii=False, sort_keys=True, default=str) + "\n"
+    if how.startswith(("http://", "https://")):
+        return _post(how, text)
     if how.startswith("file:"):
         path = Path(how.removeprefix("file:")).expanduser()
         try:
@@ -124,3 +131,27 @@ def notify(how: str, message: Mapping[str, Any], patience: float = PATIENCE) -> 
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         about = f" ({last[0][:200]})" if last else ""
         raise NotifyError(f"the command failed with code {done.returncode}{about}.", "notify", REMEDY)
+
+
+def _post(address: str, text: str) -> None:
+    """Send a message to a webhook; a fault of the network or of the server is tried again, a refusal is not."""
+    import httpx
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+    def passing(reason: BaseException) -> bool:
+        status = reason.response.status_code if isinstance(reason, httpx.HTTPStatusError) else 500
+        return isinstance(reason, httpx.HTTPError) and (status >= 500 or status == 429)
+
+    waits = wait_exponential(WAIT, max=30)
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception(passing), stop=stop_after_attempt(TRIES), wait=waits, reraise=True
+        ):
+            with attempt:
+                headers = {"content-type": "application/json"}
+                httpx.post(address, content=text.encode(), headers=headers, timeout=10).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as reason:
+        code = f" {reason.response.status_code}" if isinstance(reason, httpx.HTTPStatusError) else ""
+        # The address itself is a secret: whoever knows it can post.
+        what = f"the webhook does not take the message ({type(reason).__name__}{code})."
+        raise NotifyError(what, "notify", REMEDY) from None

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     )
     from .diff import ReleaseDiff, diff_releases
     from .disclosure import FEWEST_EVENTS, check_level, enough_events, grid_warning, with_past_events
-    from .files import SUMS, clear_leftovers, disk_errors, publishing, read_sums, replace_text, writing
+    from .files import (
+        SIGNATURE,
+        SUMS,
+        clear_leftovers,
+        disk_errors,
+        files_of,
+        publishing,
+        read_sums,
+        replace_text,
+        sum_of,
+        writing,
+    )
     from .latest import latest_name, latest_target, point_latest
     from .manifest import LIBRARIES, json_text, public_settings
     from .read import (
@@ -30,6 +41,7 @@ if TYPE_CHECKING:
         readable,
         usable,
     )
+    from .sign import check_signature, make_keys, sign_release
     from .status import (
         AMBER_DAYS,
         LEVEL_ORDER,
@@ -59,6 +71,7 @@ __all__ = [
     "LIBRARIES",
     "MONITORING",
     "RECENT",
+    "SIGNATURE",
     "STATUS",
     "SUMS",
     "FolderStatus",
@@ -72,12 +85,14 @@ __all__ = [
     "WithdrawalNote",
     "all_releases",
     "check_level",
+    "check_signature",
     "clear_leftovers",
     "coverage_of",
     "csv_text",
     "diff_releases",
     "disk_errors",
     "enough_events",
+    "files_of",
     "find_release",
     "folder_status",
     "grid_warning",
@@ -85,6 +100,7 @@ __all__ = [
     "last_job",
     "latest_name",
     "latest_target",
+    "make_keys",
     "month_end",
     "newest",
     "newest_before",
@@ -102,6 +118,8 @@ __all__ = [
     "readable",
     "replace_text",
     "revisions",
+    "sign_release",
+    "sum_of",
     "usable",
     "verify_release",
     "with_bytes",

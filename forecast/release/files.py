@@ -20,6 +20,8 @@ from ...data.errors import LockError, ReleaseError
 
 #: Written last, and the first thing that a reader checks.
 SUMS = "SHA256SUMS"
+#: The signature of the checksums, where a release is signed; no part of what they cover.
+SIGNATURE = "SHA256SUMS.sig"
 #: Seconds that a second writer waits for the first one.
 PATIENCE = 60.0
 
@@ -78,7 +80,7 @@ def flush(path: Path) -> None:
 def files_of(folder: Path) -> dict[str, Path]:
     """Every file of a release but its checksums, by path from the folder with forward slashes, sorted."""
     there = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if not p.is_dir()}
-    return {name: there[name] for name in sorted(there) if name != SUMS}
+    return {name: there[name] for name in sorted(there) if name not in (SUMS, SIGNATURE)}
 
 
 def sum_of(path: Path) -> str:

@@ -77,6 +77,7 @@ class FolderStatus:
     age_days: int | None  # Days since the end of that month.
     next_due: date | None  # The last day on which the next release is in time.
     entries: tuple[StatusEntry, ...]  # Everything that was looked at.
+    banner: str = ""  # What a reader of the latest release has to know first.
 
     @property
     def level(self) -> Level:
@@ -104,6 +105,7 @@ class FolderStatus:
             "day": str(self.day),
             "level": self.level,
             "exit_code": self.exit_code,
+            "banner": self.banner,
             "latest": self.release,
             "origin": self.origin,
             "age_days": self.age_days,
@@ -134,7 +136,11 @@ def next_due(origin: str, due_days: int) -> date:
 
 
 def folder_status(
-    out: Path, day: date, due_days: int = 62, job: Mapping[str, Any] | None = None
+    out: Path,
+    day: date,
+    due_days: int = 62,
+    job: Mapping[str, Any] | None = None,
+    more: Sequence[StatusEntry] = (),
 ) -> FolderStatus:
     """Look at a folder of releases.
 
@@ -146,6 +152,8 @@ def folder_status(
         Days after the end of a month in which the release from that month has to be out.
     job : mapping, optional
         ``day, exit_code, message`` of a job that has just ended; otherwise the folder's ``status.json`` is asked.
+    more : sequence of StatusEntry
+        What else was looked at.
 
     Raises
     ------
@@ -154,7 +162,7 @@ def folder_status(
     """
     all_releases(out)
     name = latest_name(out)
-    recorded = tuple(_recorded(out, job))
+    recorded = (*_recorded(out, job), *more)
 
     def without_release(kind: str, message: str) -> FolderStatus:
         entries = (StatusEntry(kind, "red", message), *recorded)
@@ -174,7 +182,8 @@ def folder_status(
     found = [*_whole(info, whole), _age(info.origin, age), _schedule(due, day)]
     if whole.whole:
         found += [coverage_of(read_scores(info.path)), *_checks(info), *_model(info)]
-    return FolderStatus(out, day, name, info.origin, age, due, (*found, *recorded))
+    banner = str(info.manifest.get("banner", ""))
+    return FolderStatus(out, day, name, info.origin, age, due, (*found, *recorded), banner)
 
 
 def _whole(info: ReleaseInfo, checked: Verification) -> Iterator[StatusEntry]:
@@ -285,7 +294,13 @@ def last_job(out: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def write_status(out: Path, day: date, due_days: int, job: Mapping[str, Any] | None = None) -> FolderStatus:
+def write_status(
+    out: Path,
+    day: date,
+    due_days: int,
+    job: Mapping[str, Any] | None = None,
+    more: Sequence[StatusEntry] = (),
+) -> FolderStatus:
     """Write the folder's ``status.json`` anew, with the outcome of a job or that of the one before.
 
     Raises
@@ -299,7 +314,7 @@ def write_status(out: Path, day: date, due_days: int, job: Mapping[str, Any] | N
     from .manifest import json_text
 
     kept = dict(job) if job is not None else last_job(out)
-    found = folder_status(out, day, due_days, kept)
+    found = folder_status(out, day, due_days, kept, more)
     remedy = "The releases are untouched; free space or permissions there, and run again."
     with disk_errors("the status cannot be written", out / STATUS, remedy), writing(out):
         replace_text(json_text({**found.to_dict(), "last_job": kept}), out / STATUS)

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...data.errors import ReleaseError
 from .catalogue import ReleaseInfo, WithdrawalNote, all_releases, refuse_withdrawn, withdrawal_of
-from .files import SUMS, sum_of
+from .files import SIGNATURE, SUMS, sum_of
 from .verify_tables import Finding, check_tables
 
 #: One line of ``SHA256SUMS``, as ``sha256sum`` writes it.
@@ -133,7 +133,7 @@ def _check_bytes(folder: Path, files: Mapping[str, Path]) -> Iterator[Finding]:
     promised, problem = _promised(folder / SUMS)
     if problem:
         yield Finding("checksums", SUMS, problem)
-    for name in sorted(promised.keys() | files.keys() - {SUMS}):
+    for name in sorted(promised.keys() | files.keys() - {SUMS, SIGNATURE}):
         if name not in files:
             yield Finding("missing file", name, f"{name} is missing")
         elif name not in promised:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ...data.errors import ReleaseError
@@ -31,6 +32,10 @@ PART_METRICS = {"crps": "crps", "skill_vs_conflictology": "skill"}
 PART_METRICS |= {name: name for name in ("skill_vs_last_year", "coverage_80")}
 #: Whose scores stand in the parent run; every member has a child run of its own.
 POOL = "pool"
+#: Months ahead whose skill stands in the table of runs.
+SHOWN = (1, 3, 6)
+#: Columns of the watch list that stand in its table.
+LISTED = ("group", "region_id", "rank", "p_1", "p_3", "p_6", "main_source_region", "record")
 
 
 def record_of(result: ForecastResult, release: Path, settings: Settings) -> RunRecord:
@@ -91,10 +96,22 @@ def _from_files(release: Path) -> RunRecord:
             "configuration.json": json.dumps(settings, indent=2, sort_keys=True, default=str) + "\n",
             "environment.txt": made_by,
         }
+        figures = headline_metrics(scores)
+        headline = release / "headline.md"
+        title = f"# Forecast {release.name}"
+        if headline.is_file():
+            title = headline.read_text(encoding="utf-8")[:3000]
+        listed = release / "watchlist.csv"
+        watch = _table(listed) if listed.is_file() else pd.DataFrame()
+        shown = {"Report": "report.html", "map": "map.png", "scores": "scores.csv"}
         return RunRecord(
             name=f"forecast {release.name}",
             params={**settings, "seed": manifest["seed"], "versions": manifest["versions"]},
-            metrics=(metrics(scores[scores["member"] == POOL]) if len(scores) else {}) | part_metrics(parts),
+            metrics={
+                **(metrics(scores[scores["member"] == POOL]) if len(scores) else {}),
+                **part_metrics(parts),
+                **figures,
+            },
             tags=_tags(release, manifest, status),
             profile=pd.DataFrame(data["coverage"]),
             digest=data["sha256"],
@@ -103,6 +120,13 @@ def _from_files(release: Path) -> RunRecord:
             files=sorted(path for path in release.rglob("*") if path.is_file()),
             root=release,
             children=children(scores),
+            tables=watch_table(watch),
+            description=describe(
+                title,
+                "" if headline.is_file() else manifest["banner"],
+                figures,
+                {words: name for words, name in shown.items() if (release / name).is_file()},
+            ),
         )
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as reason:
         raise ReleaseError(
@@ -158,6 +182,91 @@ def part_metrics(scores: pd.DataFrame) -> dict[str, dict[int, float]]:
     {'skill_vs_last_year.events_jnim.pool': {1: 0.02}}
     """
     return metrics(scores[scores["member"] == POOL], PART_METRICS) if len(scores) else {}
+
+
+def headline_metrics(scores: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """The pool's skill against conflictology as ``skill.events.h1, .h3, .h6`` and ``.mean``, a number each.
+
+    A table of runs shows them side by side, where metrics by step show the last step alone.
+
+    >>> scores = pd.DataFrame({"target": "events", "member": "pool", "horizon": [1, 2, 3]})
+    >>> headline_metrics(scores.assign(skill_vs_conflictology=[0.25, 0.5, 0.75]))
+    {'skill.events.h1': {0: 0.25}, 'skill.events.h3': {0: 0.75}, 'skill.events.mean': {0: 0.5}}
+    """
+    found: dict[str, dict[int, float]] = {}
+    if scores.empty:
+        return found
+    pool = scores[scores["member"] == POOL].dropna(subset=["skill_vs_conflictology"])
+    for target, rows in pool.groupby("target"):
+        skill = rows.set_index("horizon")["skill_vs_conflictology"]
+        found |= {f"skill.{target}.h{h}": {0: float(skill[h])} for h in SHOWN if h in skill.index}
+        found[f"skill.{target}.mean"] = {0: float(skill.mean())}
+    return found
+
+
+def quiet_metrics(table: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """Observed over forecast chances where it was quiet for six months and a year; 1 is right."""
+    kept = table[(table["year"] == "all") & (table["predicted"] > 0)]
+    return {
+        f"quiet_ratio.{row['target']}.{row['quiet_months']}": {0: float(row["ratio"])}
+        for row in kept.to_dict("records")
+    }
+
+
+def year_metrics(record: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """Skill on fixed windows, so that trainings can be compared: the origins of each whole calendar year.
+
+    The step is the year; every horizon has all twelve origins, or the year is left out.
+    """
+    named = record.assign(year=record["origin"].str[:4].astype(int))
+    both = named[named["member"].isin(["pool", "conflictology_12"])]
+    found: dict[str, dict[int, float]] = {}
+    for (target, year), rows in both.groupby(["target", "year"]):
+        if (rows.groupby(["member", "horizon"])["origin"].nunique() == 12).all():
+            crps = rows.groupby("member")["crps"].sum()
+            skill = 1 - crps.get("pool", np.nan) / crps.get("conflictology_12", np.nan)
+            found.setdefault(f"skill_in_year.{target}", {})[int(str(year))] = float(skill)
+    return found
+
+
+def watch_table(watchlist: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The watch list as MLflow shows tables; nothing where nothing is listed."""
+    kept = watchlist[[c for c in LISTED if c in watchlist]]
+    return {"watch_list": kept} if len(kept) else {}
+
+
+def describe(
+    title: str, banner: str, figures: Mapping[str, Mapping[int, float]], files: Mapping[str, str]
+) -> str:
+    """A run's description as Markdown: its headline, what to know first, its record, and links to its files.
+
+    Parameters
+    ----------
+    title : str
+        The first lines.
+    banner : str
+        What a reader has to know first; empty where there is nothing.
+    figures : mapping
+        What :func:`headline_metrics` gave.
+    files : mapping of str to str
+        Artifacts by what a reader calls them.
+    """
+    lines = [title.strip(), ""] + ([f"> {banner}", ""] if banner else [])
+    targets = dict.fromkeys(name.split(".")[1] for name in figures)
+    if targets:
+        names = [f"h{h}" for h in SHOWN] + ["mean"]
+        lines += [
+            "| skill against conflictology | 1 month | 3 months | 6 months | all |",
+            "|---|---|---|---|---|",
+        ]
+        for target in targets:
+            values = [figures.get(f"skill.{target}.{name}", {}).get(0) for name in names]
+            lines.append(
+                f"| {target} | " + " | ".join("-" if v is None else f"{v:+.1%}" for v in values) + " |"
+            )
+        lines.append("")
+    lines.append(" · ".join(f"[{words}]({{run}}/artifacts/{name})" for words, name in files.items()))
+    return "\n".join(lines)
 
 
 def children(scores: pd.DataFrame, names: Mapping[str, str] = METRICS) -> list[RunRecord]:

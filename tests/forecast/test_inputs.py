@@ -243,7 +243,9 @@ def test_a_run_is_dated_from_its_data_unless_told(csv: Path) -> None:
 
 def test_old_data_are_amber_and_say_how_old(csv: Path) -> None:
     inputs = load(panel=csv)
-    assert inputs.verdict(inputs.quality(date(2004, 5, 31)))[1] == ""
+    assert inputs.verdict(inputs.quality(date(2004, 5, 31)))[1] == (
+        "Neighbours are unknown: nothing can be said about spillover."
+    )
     level, banner = inputs.verdict(inputs.quality(date(2004, 12, 31)))
     assert level == "red"
     assert "The last month is 2004-04, 245 days before 2004-12-31: stale." in banner

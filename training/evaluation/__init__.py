@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .backtest import REFERENCE, WARM_UP, recent_origins, run_backtest, score_board
+    from .backtest import REFERENCE, WARM_UP, outcomes, recent_origins, run_backtest, score_board
     from .case_scores import measure
     from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
     from .diagnostics import BAND
@@ -65,6 +65,7 @@ __all__ = [
     "measure",
     "month_blocks",
     "monthly_triggers",
+    "outcomes",
     "part_board",
     "part_origins",
     "parts_table",

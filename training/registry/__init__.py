@@ -6,7 +6,17 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .export import export_run, import_run, read_export
-    from .gate import POOL, Verdict, best_baselines, decide, origin_scores, with_lists, with_parts
+    from .gate import (
+        POOL,
+        Verdict,
+        best_baselines,
+        common_origins,
+        decide,
+        origin_scores,
+        with_lists,
+        with_parts,
+    )
+    from .page import runs_address, runs_page
     from .runs import (
         RunRecord,
         environment_lock,
@@ -35,6 +45,8 @@ if TYPE_CHECKING:
         MODEL,
         PREVIOUS,
         REMEDY,
+        RIVAL,
+        SCORES,
         LoadedModel,
         list_versions,
         load_model,
@@ -53,12 +65,15 @@ __all__ = [
     "POOL",
     "PREVIOUS",
     "REMEDY",
+    "RIVAL",
+    "SCORES",
     "LoadedModel",
     "RunRecord",
     "Verdict",
     "best_baselines",
     "check_folder",
     "check_server",
+    "common_origins",
     "connected",
     "decide",
     "environment_lock",
@@ -80,6 +95,8 @@ __all__ = [
     "quiet_mlflow",
     "read_export",
     "register_version",
+    "runs_address",
+    "runs_page",
     "short_reason",
     "stage",
     "store_uri",

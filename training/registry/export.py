@@ -12,14 +12,12 @@ from typing import Any
 
 from ...data.errors import ModelError, ReleaseError, SourceError, nearest
 from .runs import find_run
-from .store import connected, experiment_of, quiet_mlflow, store_uri
+from .store import FROM, connected, experiment_of, quiet_mlflow, store_uri
 
 #: Holds everything of a run but its artifacts.
 FILE = "run.json"
 #: Version of the layout.
 FORMAT = 1
-#: Tag of an imported run: the id that it had where it was made.
-FROM = "imported_from"
 #: Tags that only mean something in the store that wrote them.
 OF_THE_STORE = ("mlflow.parentRunId", "mlflow.runName", "mlflow.log-model.history", "mlflow.artifactLocation")
 

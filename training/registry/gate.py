@@ -119,7 +119,7 @@ def decide(
         over months) does not lie above zero, with or without the horizon that gains most; a horizon that loses more
         than 2 %; coverage of the central 50, 80 or 90 % that is surely further than 2 points from nominal.
     """
-    both = common(champion, challenger)
+    both = common_origins(champion, challenger)
     if both.empty:
         return Verdict(False, ("no origin is common to both on the same outcomes",))
     if leading not in set(both["target"]):
@@ -218,7 +218,7 @@ def with_parts(
         note = "parts are not compared: the champion has no record of them"
         return _with_reasons(verdict, [], [note] if len(challenger) else [])
     worse, notes, figures = [], [], dict(verdict.figures)
-    both = common(rival, challenger if len(challenger) else rival.iloc[:0])
+    both = common_origins(rival, challenger if len(challenger) else rival.iloc[:0])
     for part in dict.fromkeys(rival["target"]):
         months = both[both["target"] == part].groupby("origin")[["crps", "crps_champion"]].sum()
         if part not in set(challenger["target"]):
@@ -270,7 +270,7 @@ def _not_compared(
                 yield f"{target}: horizon {horizon} has {_few(found)}"
 
 
-def common(champion: pd.DataFrame, challenger: pd.DataFrame) -> pd.DataFrame:
+def common_origins(champion: pd.DataFrame, challenger: pd.DataFrame) -> pd.DataFrame:
     """Rows of both on the same cases and outcomes; ``crps`` is the challenger's, ``crps_champion`` the other's."""
     same = [*KEYS, "cases", "observed"]
     rival = champion[[*same, "crps"]].rename(columns={"crps": "crps_champion"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +16,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .store import connected, create_store, experiment_of, prepare, store_uri, without_secrets
+from .store import (
+    FAILED_BECAUSE,
+    connected,
+    create_store,
+    experiment_of,
+    job_tags,
+    prepare,
+    short_reason,
+    store_uri,
+    without_secrets,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +43,10 @@ __all__ = [
     "store_uri",
     "without_secrets",
 ]
+
+
+#: Longest description that a store takes.
+NOTE = 5000
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,10 @@ class RunRecord:
         Folder of the files, whose folders inside it are kept; None to put all of them side by side.
     children : sequence of RunRecord
         One per member of the pool, never per region.
+    tables : mapping of str to pandas.DataFrame
+        Short tables that MLflow shows side by side for several runs, by name.
+    description : str
+        What an analyst reads first, as Markdown; ``{run}`` becomes the address of the run on MLflow's page.
     """
 
     name: str
@@ -75,6 +94,8 @@ class RunRecord:
     files: Sequence[Path] = ()
     root: Path | None = None
     children: Sequence[RunRecord] = ()
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    description: str = ""
 
 
 def flatten(nested: Mapping[str, Any], stem: str = "") -> dict[str, str]:
@@ -142,17 +163,27 @@ def find_run(client: Any, experiment: str, tags: Mapping[str, str], finished: bo
 
 def write_run(client: Any, experiment: str, record: RunRecord, parent: str | None = None) -> str:
     """Write a record and its children as new runs; a run that fails on the way is marked so."""
-    tags = {"mlflow.parentRunId": parent} if parent else {}
-    run_id = str(client.create_run(experiment, run_name=record.name, tags=tags).info.run_id)
+    tags = job_tags() | ({"mlflow.parentRunId": parent} if parent else {})
+    # A job is recorded at its end: what its stages took is the duration that the run shows.
+    took = sum(v for name, at in record.metrics.items() if name.startswith("seconds.") for v in at.values())
+    began = int(1000 * (time.time() - took))
+    run = client.create_run(experiment, start_time=began, run_name=record.name, tags=tags)
+    run_id = str(run.info.run_id)
     try:
         _write_values(client, run_id, record)
         if record.profile is not None:
             client.log_inputs(run_id, datasets=[_dataset(record)])
         _write_files(client, run_id, record)
+        for name, table in record.tables.items():
+            client.log_table(run_id, table, f"{name}.json")
+        if record.description:
+            note = record.description.replace("{run}", f"#/experiments/{experiment}/runs/{run_id}")
+            client.set_tag(run_id, "mlflow.note.content", note[:NOTE])
         for child in record.children:
             write_run(client, experiment, child, run_id)
-    except BaseException:
+    except BaseException as failure:
         with suppress(Exception):
+            client.set_tag(run_id, FAILED_BECAUSE, short_reason(failure))
             client.set_terminated(run_id, "FAILED")
         raise
     client.set_terminated(run_id, "FINISHED")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,10 +24,25 @@ from ...data.errors import HarmattanError, TrackingError
 
 #: Every run of the project is found under this name.
 EXPERIMENT = "harmattan"
+#: What the experiment says of itself on MLflow's page, which opens on its training runs.
+ABOUT = {
+    "mlflow.note.content": (
+        "Monthly forecasts of violent events by region. **`train …`** runs hold a model and its back-test, "
+        "**`forecast …`** runs a published release; each description leads to its report, map, watch list and record. "
+        "Search `tags.run_kind = 'train'`, and compare `skill.events.mean`: above zero is better than conflictology."
+    ),
+    "mlflow.experimentKind": "custom_model_development",
+}
 #: Seconds after which one request to a tracking server counts as lost; each is made twice at most.
 PATIENCE = 10
 #: Seconds that a server has to say that it is there, before anything is sent to it.
 HEALTH_TIMEOUT = 5.0
+#: Seconds after which a run that is still open belongs to nobody, wherever it is written.
+LONGEST = 86_400
+#: Tag of an imported run: the id that it had where it was made.
+FROM = "imported_from"
+#: Tag of a run that failed: why.
+FAILED_BECAUSE = "failed_because"
 
 
 def store_uri(folder: Path, tracking_uri: str | None = None) -> str:
@@ -105,7 +122,7 @@ def create_store(folder: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=folder) as aside:
             fresh = Path(aside) / "mlflow.db"
             client = MlflowClient(f"sqlite:///{fresh}")
-            client.create_experiment(EXPERIMENT, artifact_location=artifacts_of(folder))
+            client.create_experiment(EXPERIMENT, artifact_location=artifacts_of(folder), tags=ABOUT)
             if not _database(folder).exists():
                 os.rename(fresh, _database(folder))
 
@@ -197,9 +214,53 @@ def experiment_of(client: Any, folder: Path, tracking_uri: str | None = None) ->
     """Id of the project's experiment, which is made where there is none."""
     found = client.get_experiment_by_name(EXPERIMENT)
     if found:
+        close_strays(client, str(found.experiment_id))
         return str(found.experiment_id)
     place = artifacts_of(folder) if is_local(folder, tracking_uri) else None
-    return str(client.create_experiment(EXPERIMENT, artifact_location=place))
+    return str(client.create_experiment(EXPERIMENT, artifact_location=place, tags=ABOUT))
+
+
+def job_tags() -> dict[str, str]:
+    """Which process on which machine writes a run: by these the next job knows one that was killed."""
+    return {"job_pid": str(os.getpid()), "job_host": socket.gethostname()}
+
+
+def close_strays(client: Any, experiment: str) -> list[str]:
+    """Close as FAILED, with the reason, the runs that no process writes any more; their ids.
+
+    A run is a stray whose process on this machine has ended, or that began more than a day ago.
+    """
+    mine = job_tags()
+    strays = []
+    for run in client.search_runs([experiment], "attributes.status = 'RUNNING'", max_results=1000):
+        tags, began = run.data.tags, run.info.start_time / 1000
+        if FROM in tags:
+            # It was imported as it was, and is no job of this store.
+            continue
+        pid = tags.get("job_pid", "")
+        here = tags.get("job_host") == mine["job_host"] and pid.isdigit()
+        if here and pid != mine["job_pid"] and not _has_ended(int(pid)):
+            why = ""
+        elif here:
+            why = "the job that wrote it was killed"
+        else:
+            why = "the job that wrote it has not ended it within a day"
+        if why and (here or time.time() - began > LONGEST):
+            client.set_tag(run.info.run_id, FAILED_BECAUSE, why)
+            client.set_terminated(run.info.run_id, "FAILED")
+            strays.append(str(run.info.run_id))
+    return strays
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether there is no such process on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 @contextmanager

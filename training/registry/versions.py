@@ -29,8 +29,13 @@ CHAMPION, CHALLENGER, PREVIOUS = ALIASES = ("champion", "challenger", "previous"
 #: Inside a version: the trained model's files, and the scores that a gate compares.
 TRAINED, RECORD = "artifacts/trained", "artifacts/record"
 SCORES = "origin_scores.csv"
+#: The champion's scores on the same origins and data, as they were when a challenger was judged against it.
+RIVAL = "champion_scores.csv"
 #: Tag that holds the SHA-256 of the scores; versions registered before there was one are not checked.
-RECORD_DIGEST = "record_digest"
+RECORD_DIGEST, RIVAL_DIGEST = "record_digest", "champion_scores_digest"
+#: Tag that names the champion whom a version was judged against.
+AGAINST = "judged_against"
+DIGESTS = {SCORES: RECORD_DIGEST, RIVAL: RIVAL_DIGEST}
 REMEDY = (
     "Mend the store, or name another with --tracking-uri; `harmattan forecast` without --model needs none."
 )
@@ -72,14 +77,14 @@ class LoadedModel:
     tags : mapping of str to str
         What the registry says about it.
     read_scores : callable
-        Fetches ``scores``, which a forecast does not need.
+        Fetches a table of ``scores`` by its file name, which a forecast does not need.
     """
 
     trained: TrainedModel
     name: str
     version: str
     tags: Mapping[str, str]
-    read_scores: Callable[[], pd.DataFrame]
+    read_scores: Callable[[str], pd.DataFrame]
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -90,7 +95,11 @@ class LoadedModel:
         ModelError
             The record is missing, has changed since it was registered, or is none.
         """
-        return self.read_scores()
+        return self.read_scores(SCORES)
+
+    def scores_of(self, champion: str) -> pd.DataFrame | None:
+        """A champion's scores on this version's origins and data; None where it was not judged against that one."""
+        return self.read_scores(RIVAL) if self.tags.get(AGAINST) == champion else None
 
 
 def load_model(reference: str, folder: Path, tracking_uri: str | None = None) -> LoadedModel:
@@ -124,8 +133,8 @@ def load_model(reference: str, folder: Path, tracking_uri: str | None = None) ->
             trained = TrainedModel.read(files)
             _check_digest(trained, version)
 
-    def read_scores() -> pd.DataFrame:
-        return _scores(version, f"{uri.rstrip('/')}/{RECORD}", folder, tracking_uri)
+    def read_scores(name: str) -> pd.DataFrame:
+        return _scores(version, f"{uri.rstrip('/')}/{RECORD}", name, folder, tracking_uri)
 
     return LoadedModel(trained, reference, version.number, version.tags, read_scores)
 
@@ -195,7 +204,9 @@ def find_version(client: Any, reference: str, where: str = "") -> ModelVersion:
     raise ModelError(f"'{reference}' is no version of the model.", where, nearest(reference, ALIASES))
 
 
-def register_version(client: Any, run_id: str, experiment: str, saved: Path, tags: Mapping[str, str]) -> str:
+def register_version(
+    client: Any, run_id: str, experiment: str, saved: Path, tags: Mapping[str, str], description: str = ""
+) -> str:
     """Put a saved model into the registry, as a version that nothing points at yet; its number.
 
     Parameters
@@ -208,6 +219,8 @@ def register_version(client: Any, run_id: str, experiment: str, saved: Path, tag
         A folder in MLflow's format of models; copied. The SHA-256 of its scores becomes a tag.
     tags : mapping of str to str
         ``model_digest`` and whatever else the version is to be known by.
+    description : str
+        What an analyst reads first, as Markdown.
     """
     from mlflow.exceptions import MlflowException
 
@@ -220,9 +233,15 @@ def register_version(client: Any, run_id: str, experiment: str, saved: Path, tag
         if not _absent(reason):
             raise
         client.create_registered_model(MODEL)
-    marks = {**tags, RECORD_DIGEST: _sha256((saved / RECORD / SCORES).read_bytes())}
+    files = {digest: saved / RECORD / name for name, digest in DIGESTS.items()}
+    marks = {**tags, **{tag: _sha256(p.read_bytes()) for tag, p in files.items() if p.is_file()}}
     version = client.create_model_version(
-        MODEL, source=model.artifact_location, run_id=run_id, model_id=model.model_id, tags=marks
+        MODEL,
+        source=model.artifact_location,
+        run_id=run_id,
+        model_id=model.model_id,
+        tags=marks,
+        description=description or None,
     )
     return str(version.version)
 
@@ -286,14 +305,16 @@ def _check_digest(trained: TrainedModel, version: ModelVersion) -> None:
         )
 
 
-def _scores(version: ModelVersion, uri: str, folder: Path, tracking_uri: str | None) -> pd.DataFrame:
-    """The record of a version's back-test, as it was registered."""
+def _scores(
+    version: ModelVersion, uri: str, name: str, folder: Path, tracking_uri: str | None
+) -> pd.DataFrame:
+    """A table of scores that was registered with a version, as it was then."""
     with open_registry(folder, tracking_uri), tempfile.TemporaryDirectory() as aside:
-        fetched = _fetch(uri, Path(aside) / "record", version, folder, tracking_uri) / SCORES
+        fetched = _fetch(uri, Path(aside) / "record", version, folder, tracking_uri) / name
         if not fetched.is_file():
             raise _no_record(version, "is missing")
         content = fetched.read_bytes()
-    if version.tags.get(RECORD_DIGEST, _sha256(content)) != _sha256(content):
+    if version.tags.get(DIGESTS[name], _sha256(content)) != _sha256(content):
         raise _no_record(version, "has changed since it was registered")
     try:
         table = pd.read_csv(BytesIO(content))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from harmattan.data.errors import HarmattanError, ModelError, NotifyError, ReleaseError
 from harmattan.forecast.publishing.job_log import JobLog
+from harmattan.forecast.publishing.metrics import write_metrics
 from harmattan.forecast.publishing.outcome import notify
+from harmattan.forecast.release import FolderStatus, StatusEntry
 
 TOLD = {"event": "published", "summary": "Published 2023-12."}
 
@@ -115,3 +120,45 @@ def test_a_log_on_a_full_disk_stops_nothing() -> None:
     except HarmattanError:
         pytest.fail("the log stopped the job")
     assert "data" in log.seconds
+
+
+def test_a_webhook_is_tried_again_and_a_refusal_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harmattan.forecast.publishing.outcome.WAIT", 0.0)
+    got: list[bytes] = []
+    answers = [503, 503, 200, 403]
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(answers[len(got) - 1])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/secret-token"
+        notify(address, {"event": "published"})
+        assert [json.loads(text)["event"] for text in got] == ["published"] * 3
+        with pytest.raises(NotifyError, match="403") as caught:
+            notify(address, {"event": "published"})
+        assert len(got) == 4
+        assert "secret-token" not in caught.value.message
+        server.shutdown()
+
+
+def test_prometheus_reads_the_metrics(tmp_path: Path) -> None:
+    entries = (StatusEntry("data age", "green", "x"), StatusEntry("model", "amber", "x"))
+    status = FolderStatus(tmp_path, date(2024, 1, 31), "2023-12", "2023-12", 31, date(2024, 4, 2), entries)
+    write_metrics(tmp_path / "harmattan.prom", status, 8, {"data": 1.5})
+    lines = (tmp_path / "harmattan.prom").read_text(encoding="utf-8").splitlines()
+    values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert values['harmattan_entry_level{entry="model"}'] == "1"
+    assert (values["harmattan_level"], values["harmattan_exit_code"]) == ("1", "8")
+    assert (values["harmattan_data_age_days"], values['harmattan_stage_seconds{stage="data"}']) == (
+        "31",
+        "1.5",
+    )
+    assert values["harmattan_next_due_timestamp_seconds"] == "1712102399"

@@ -12,7 +12,7 @@ from harmattan.training.models.catalogue import BASELINES
 from harmattan.training.registry.gate import (
     Verdict,
     best_baselines,
-    common,
+    common_origins,
     decide,
     origin_scores,
     with_lists,
@@ -174,7 +174,7 @@ def test_a_challenger_may_forecast_more_than_the_champion() -> None:
 def test_origins_with_other_outcomes_are_not_the_same() -> None:
     champion = record(seed=1)
     revised = record(0.06, seed=2).assign(observed=lambda d: d["observed"] + (d["origin"] >= "2020-01"))
-    assert sorted(set(common(champion, revised)["origin"]))[-1] == "2019-12"
+    assert sorted(set(common_origins(champion, revised)["origin"]))[-1] == "2019-12"
     assert judge(revised.assign(cases=3)).reasons == ("no origin is common to both on the same outcomes",)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ import pytest
 
 from harmattan.data.errors import TrackingError
 from harmattan.training.registry import runs as tracking
-from harmattan.training.registry.runs import RunRecord
+from harmattan.training.registry.runs import RunRecord, log_run
+from harmattan.training.registry.store import FAILED_BECAUSE, close_strays, connected
 
 RECORD = RunRecord(
     name="forecast 2023-12",
@@ -180,3 +184,41 @@ def test_git_state_of_a_checkout_and_of_none(tmp_path: Path) -> None:
     (tmp_path / "new").touch()
     subprocess.run([*git, "add", "new"], check=True)
     assert tracking.git_state(tmp_path)["git_dirty"] == "true"
+
+
+def test_the_next_job_closes_the_run_of_a_killed_one_with_the_reason(store: Callable[[], Path]) -> None:
+    """A real process is killed while its run is open; a run of a living one stays open."""
+    folder = store()
+    code = """
+import sys, time
+from pathlib import Path
+from harmattan.training.registry import RunRecord, connected, experiment_of, write_run
+from harmattan.training.registry import runs
+runs._write_values = lambda *_: (print(flush=True), time.sleep(600))
+with connected(Path(sys.argv[1])) as client:
+    write_run(client, experiment_of(client, Path(sys.argv[1])), RunRecord("train 2023-12"))
+"""
+    job = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE)
+    assert job.stdout is not None
+    job.stdout.readline()
+    with connected(folder) as client:
+        number = str(client.get_experiment_by_name("harmattan").experiment_id)
+        assert close_strays(client, number) == []
+        job.send_signal(signal.SIGKILL)
+        job.wait(60)
+        job.stdout.close()
+        log_run(RunRecord("forecast 2023-12"), folder)
+        runs = {r.info.run_name: r for r in client.search_runs([number])}
+    assert runs["train 2023-12"].info.status == "FAILED"
+    assert runs["train 2023-12"].data.tags[FAILED_BECAUSE] == "the job that wrote it was killed"
+    assert runs["forecast 2023-12"].info.status == "FINISHED"
+
+
+def test_a_run_lasts_as_long_as_its_job_and_says_what_it_is(store: Callable[[], Path]) -> None:
+    folder = store()
+    stages = {"seconds.fit": {0: 30.0}, "seconds.report": {0: 12.0}}
+    run_id = log_run(RunRecord("train", metrics=stages, description="**+4 %**"), folder)
+    with connected(folder) as client:
+        run = client.get_run(run_id)
+    assert 42_000 <= run.info.end_time - run.info.start_time < 102_000
+    assert run.data.tags["mlflow.note.content"] == "**+4 %**"

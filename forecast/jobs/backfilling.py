@@ -1,0 +1,102 @@
+"""Past months published as they were known: each from the data of its day, with weights learned before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from ...data.errors import TrackingError, UsageError
+from ..release import month_end, publishing, revisions
+from ..settings import Settings
+from .forecasting import check_writable, run_main_job
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """What came of a backfill: months that were ``written``, those that were there ``already``, and a lost record."""
+
+    written: tuple[str, ...]
+    already: tuple[str, ...]
+    tracking_error: TrackingError | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """For JSON."""
+        error = self.tracking_error and self.tracking_error.message
+        return {"written": list(self.written), "already": list(self.already), "tracking_error": error}
+
+
+def as_known(settings: Settings, month: pd.Period) -> Settings:
+    """Settings of the forecast from a past month on the last day of the next one.
+
+    A store of vintages is read as it was on that day; any other source has one version, which is cut at the month.
+    Everything is fitted at the origin: a trained model could have learned from later months.
+
+    >>> found = as_known(Settings(source="store:vintages"), pd.Period("2023-11", "M"))
+    >>> found.source, found.as_of, str(found.run_date)
+    ('store:vintages@2023-12-31', '2023-11', '2023-12-31')
+    """
+    day = month_end(str(month + 1))
+    source = settings.source
+    if source.startswith("store:") and "@" not in source:
+        source = f"{source}@{day}"
+    return replace(settings, source=source, as_of=str(month), run_date=day, model=None)
+
+
+def missing_months(settings: Settings, first: str, last: str) -> tuple[list[pd.Period], list[str]]:
+    """The months of a span that have no release yet, and those that have one.
+
+    Raises
+    ------
+    UsageError
+        A span that ends before it begins, or with a month whose forecast is not due yet.
+    """
+    months = list(pd.period_range(first, last, freq="M"))
+    if not months:
+        raise UsageError(f"{last} is before {first}.", "--from", "Name the earlier month first.")
+    if month_end(str(months[-1])) >= date.today():
+        raise UsageError(f"{last} is not over.", "--to", "Backfill past months; publish does the newest.")
+    there = {str(m) for m in months if settings.out.is_dir() and revisions(settings.out, str(m))}
+    return [m for m in months if str(m) not in there], sorted(there)
+
+
+def backfill(
+    settings: Settings, first: str, last: str, progress: Callable[[str, float], None] | None = None
+) -> Backfill:
+    """Publish the months of a span that have no release yet, in order; what exists, and ``latest``, is not touched.
+
+    A backfill that was stopped goes on where it was: the same call again. Each month uses all workers.
+
+    Parameters
+    ----------
+    settings : Settings
+        As for a forecast; ``model``, ``as_of`` and ``run_date`` do not count.
+    first, last : str
+        Months, such as ``2022-01``: the last ones that the first and the last forecast see.
+
+    Raises
+    ------
+    LockError
+        Another backfill or publishing job is at work in the folder.
+    HarmattanError
+        What stops a forecast; months before it are published.
+    """
+    check_writable(settings.out)
+    written, lost = [], None
+    with publishing(settings.out):
+        asked, there = missing_months(settings, first, last)
+        for done, month in enumerate(asked):
+            outcome = run_main_job(
+                as_known(settings, month),
+                lambda stage, share, done=done: (progress or _silent)(stage, (done + share) / len(asked)),
+            )
+            written.append(outcome.release.path.name)
+            lost = lost or outcome.tracking_error
+    return Backfill(tuple(written), tuple(there), lost)
+
+
+def _silent(stage: str, share: float) -> None:
+    """Nobody is told how far it is."""

@@ -89,14 +89,12 @@ def backfill(
     with publishing(settings.out):
         asked, there = missing_months(settings, first, last)
         for done, month in enumerate(asked):
-            outcome = run_main_job(
-                as_known(settings, month),
-                lambda stage, share, done=done: (progress or _silent)(stage, (done + share) / len(asked)),
-            )
+
+            def say(stage: str, share: float, done: int = done) -> None:
+                if progress is not None:
+                    progress(stage, (done + share) / len(asked))
+
+            outcome = run_main_job(as_known(settings, month), say)
             written.append(outcome.release.path.name)
             lost = lost or outcome.tracking_error
     return Backfill(tuple(written), tuple(there), lost)
-
-
-def _silent(stage: str, share: float) -> None:
-    """Nobody is told how far it is."""

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..data.panel import Panel
+from ..data.panel import TARGETS, Panel
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ..data.geography import Regions
     from ..training.distribution import Draws
 
@@ -168,6 +170,64 @@ class ForecastResult:
         targets, regions = ", ".join(self.draws), len(self.panel.region_ids)
         about = f"horizons {list(self.horizons)}, {regions} regions, {self.level}"
         return f"ForecastResult({targets} from {self.origin}, {about})"
+
+    def plot(self, kind: str = "fan", *, region: str | None = None, target: str | None = None) -> Figure:
+        """A picture: ``fan`` of one region or country, ``map`` of the next month, or ``contributions``.
+
+        Parameters
+        ----------
+        kind : str
+        region : str, optional
+            A region or a country; all countries together where None.
+        target : str, optional
+            Which; the first where None.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        UsageError, RegionError
+            There is no such picture, target or region, or no map.
+        """
+        from ..data.errors import UsageError, nearest
+        from ..training.figures import draw_table
+
+        of = next(iter(self.draws)) if target is None else target
+        if of not in self.draws:
+            raise UsageError(f"'{of}' was not forecast.", "target", nearest(of, self.draws))
+        if kind == "fan":
+            return self._fan(of, region)
+        if kind == "map":
+            if self.regions is None:
+                raise UsageError("the panel came without polygons.", "plot", "Give regions=.")
+            return self.draws[of].plot_map(self.regions)
+        if kind == "contributions":
+            return draw_table("feature_contributions", self.contributions)
+        raise UsageError(
+            f"there is no picture '{kind}'.", "plot", nearest(kind, ["fan", "map", "contributions"])
+        )
+
+    def _fan(self, target: str, region: str | None) -> Figure:
+        """Two years of counts and the months ahead."""
+        import numpy as np
+
+        from ..training.figures import draw_fan
+
+        panel, draws = self.panel, self.draws[target]
+        measure = target if target in panel.measures else TARGETS.get(target, target)
+        counts = panel.measure(measure, fill=0)[-24:]
+        if region in self.countries[target].region_ids:
+            counts = counts[:, np.array(panel.countries) == region].sum(axis=1)
+            draws = self.countries[target].select([str(region)])
+        elif region is None:
+            counts, draws = counts.sum(axis=1), draws.total(["all"] * len(draws.region_ids))
+        else:
+            draws = draws.select([region])
+            counts = counts[:, panel.region_ids.index(region)]
+        past = pd.Series(counts, index=panel.months[-24:])
+        return draw_fan(draws, past, f"{target.capitalize()} in {region or 'all regions'}")
 
     @property
     def months(self) -> tuple[pd.Period, ...]:

@@ -6,6 +6,7 @@ from ..data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .distribution import Draws, independent_ranks, joint_draws, ranks_of, whole_numbers
+    from .figures import DRAWN, draw_fan, draw_table
     from .margins import Margins, empirical, negative_binomial, stack
     from .parallel import run_tasks
     from .problems import build_problems
@@ -16,6 +17,7 @@ else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "DRAWN",
     "LIST_SCORES",
     "SEARCH_SPACE",
     "Draws",
@@ -29,6 +31,8 @@ __all__ = [
     "best_trial",
     "build_problems",
     "check_searchable",
+    "draw_fan",
+    "draw_table",
     "empirical",
     "independent_ranks",
     "joint_draws",

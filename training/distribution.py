@@ -16,6 +16,8 @@ from ..data.months import month_of
 if TYPE_CHECKING:
     import os
 
+    from matplotlib.figure import Figure
+
     from .margins import Margins
 
 
@@ -254,6 +256,35 @@ class Draws:
             name=self.target,
             attrs={"origin": str(self.origin), "units": "counts per month"},
         )
+
+    def plot_map(self, regions: Any, horizon: int | None = None, at_least: int | None = None) -> Figure:
+        """The regions of one month ahead, coloured by the mean, or by the chance of so many or more.
+
+        Parameters
+        ----------
+        regions : Regions
+            Polygons, ``frame`` and ``geometry`` in one order; regions that were not forecast are left out.
+        horizon : int, optional
+            Months ahead; the first where None.
+        at_least : int, optional
+            The chance of this count or more instead of the mean.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from .figures import map_of
+
+        h = self.horizons[0] if horizon is None else horizon
+        here = self.select(horizons=[h])
+        values = (here.mean() if at_least is None else 100 * here.prob_at_least(at_least))[0]
+        at = {r: i for i, r in enumerate(regions.frame["region_id"])}
+        missing = [r for r in self.region_ids if r not in at]
+        if missing:
+            raise RegionError(f"'{missing[0]}' has no polygon.", remedy="Give polygons of every region.")
+        shapes = [regions.geometry[at[r]] for r in self.region_ids]
+        unit = "mean" if at_least is None else f"chance of {at_least} or more, %"
+        return map_of(values, shapes, f"{self.target.capitalize()}, {self.origin + h}", unit)
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, target: str | None = None) -> Draws:

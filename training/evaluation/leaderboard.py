@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...data.errors import UsageError, nearest
+from ..figures import draw_table
 from ..models.catalogue import BASELINES, RIVAL
 from .case_scores import CRPS_PARTS, SCORES, CaseScores, score_record
 from .comparison import ENOUGH_MONTHS, compare_members, diebold_mariano, month_blocks, skill_from_blocks
@@ -19,6 +21,8 @@ from .quiet_places import quiet_by_year, quiet_table
 from .scores import average_precision, brier
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ...data.panel import Panel
     from ..record import Record
 
@@ -104,6 +108,30 @@ class Evaluation:
         >>> harmattan.backtest().compare("boosted", "conflictology_12")  # doctest: +SKIP
         """
         return compare_members(self.cases, first, second, measure)
+
+    def plot(self, kind: str = "skill") -> Figure:
+        """A picture: ``skill``, ``coverage``, ``reliability``, ``pit`` or ``weights``.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        UsageError
+            There is no such picture, or nothing to draw.
+        """
+        target = str(self.leaderboard["target"].iloc[0])
+        drawn = {
+            "skill": ("skill_by_horizon", self.leaderboard),
+            "coverage": ("coverage_by_horizon", self.leaderboard),
+            "reliability": ("reliability", self.reliability),
+            "pit": ("pit", self.pit),
+            "weights": ("pool_weights", self.weights.assign(target=target)),
+        }
+        if kind not in drawn:
+            raise UsageError(f"there is no picture '{kind}'.", "plot", nearest(kind, drawn))
+        return draw_table(*drawn[kind])
 
     def scores(self) -> pd.DataFrame:
         """Scores by evaluation set, on the natural and the log scale; see :func:`score_sets`."""

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 #: Least mean: a count that never happens has no logarithm.
 LEAST = 1e-6
-#: The spread is learned from the errors of a fit on one row in so many, on the newest share of all rows: a fit knows
-#: its own rows too well, and a second whole one would cost as much as the first.
-THIN, NEWEST = 8, 0.25
+#: The spread is learned from the errors on the newest share of all rows of a fit on one earlier row in so many, and on
+#: so many rows at least: a fit knows its own rows too well, and a second whole one would cost as much as the first.
+THIN, FEWEST, NEWEST = 32, 200, 0.25
 #: How an estimator says which quantile it gives.
 LEVEL_NAMES = ("quantile", "alpha")
 
@@ -122,7 +122,8 @@ class Regressor:
         """The size law of the errors on the newest rows, of a fit on some of those before."""
         months, sample = rows.months, rows.sample
         cut = np.quantile(months, 1 - NEWEST)
-        early = np.flatnonzero(months <= cut - self.horizon_)[::THIN]
+        early = np.flatnonzero(months <= cut - self.horizon_)
+        early = early[:: max(min(THIN, len(early) // FEWEST), 1)]
         late = np.flatnonzero(months > cut)
         if not len(early) or not rows.counts[early].any():
             early = late = np.arange(len(months))

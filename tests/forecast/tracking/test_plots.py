@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from make_result import make_result
 
-from harmattan.forecast.tracking.plots import DRAWN, draw_plots
+from harmattan.forecast.tracking.plots import draw_plots
+from harmattan.training.figures import DRAWN
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,26 @@ def test_what_cannot_be_drawn_is_left_out(tables: dict[str, pd.DataFrame]) -> No
     assert draw_plots({}) == {}
     assert draw_plots({"scores": scores[:0], "pit": tables["pit"].assign(member="zero")}) == {}
     assert draw_plots({"scores": scores[scores["member"] == "conflictology"]}) == {}
+
+
+def test_results_evaluations_and_draws_are_drawn_as_figures() -> None:
+    """Each is a figure with what it says in it, and a picture that nobody knows is refused."""
+    from make_result import make_result
+    from matplotlib.figure import Figure
+
+    from harmattan.data.errors import HarmattanError
+
+    result = make_result()
+    region, country = result.panel.region_ids[0], result.panel.countries[0]
+    for made in (
+        result.plot("fan", region=region),
+        result.plot(region=country),
+        result.plot("contributions"),
+    ):
+        assert isinstance(made, Figure)
+    assert result.plot("fan", region=region).axes[0].get_title(loc="left").endswith(region)
+    drawn = result.plot("map")
+    assert len(drawn.axes[0].patches) >= len(result.panel.region_ids)
+    for wrong in ({"kind": "pie"}, {"region": "XXX-nowhere"}, {"target": "rain"}):
+        with pytest.raises(HarmattanError):
+            result.plot(**wrong)

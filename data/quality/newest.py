@@ -80,7 +80,13 @@ def composition(panel: Panel) -> Check:
     deviations += [f"there is no event in {', '.join(gone)}"] if gone else []
     found = pd.DataFrame({"month": str(panel.last_month), "found": deviations})
     message = f"In {panel.last_month} {' and '.join(deviations)}, unlike in any of the 12 months before."
-    return verdict("composition", found, "red", message, "The newest month is made up like those before.")
+    return verdict(
+        "composition",
+        found,
+        "red",
+        message,
+        "The newest month has deaths and more than one type of violence, where the year before had.",
+    )
 
 
 def _countries_gone(panel: Panel) -> list[str]:
@@ -112,7 +118,9 @@ def repeated_month(panel: Panel) -> Check:
         {"month": str(panel.last_month), "same_as": [str(panel.last_month - k) for k in again]}
     )
     message = f"{panel.last_month} has in every region the count of {', '.join(found['same_as'])}."
-    return verdict("repeated_month", found, "red", message, "No month stands there twice.")
+    return verdict(
+        "repeated_month", found, "red", message, "The newest month is none of the twelve before again."
+    )
 
 
 def delivery(built: BuiltPanel) -> Check:

@@ -163,7 +163,7 @@ def freshness(panel: Panel, run_date: date, limits: Limits) -> Check:
     due = last.end_time.date() + timedelta(days=limits.amber_days)
     # Nothing that grows from day to day, so that a run repeated tomorrow gives the same bytes.
     sentences = {
-        "green": f"The last month is {last}: on schedule.",
+        "green": f"The last month is {last}: on schedule, which is at most {limits.amber_days} days old.",
         "amber": f"The last month is {last}: late, newer data were expected by {due}.",
         "red": f"The last month is {last}, {age} days before {run_date}: stale.",
     }
@@ -292,7 +292,7 @@ def jumps(panel: Panel, limits: Limits) -> Check:
         found,
         "amber",
         f"{len(found)} region-month(s) are more than {limits.jump:g} times anything before.",
-        "No region has jumped beyond anything before.",
+        f"No region’s month of the last year is more than {limits.jump:g} times anything before.",
     )
 
 
@@ -315,12 +315,13 @@ def mix(panel: Panel, limits: Limits) -> Check:
         found,
         "amber",
         "The mix of types of violence has changed suddenly in " + ", ".join(str(r[0]) for r in rows) + ".",
-        "The mix of types of violence is as it was.",
+        f"In no country have more than {limits.mix_distance:.0%} of the events of the last three months changed "
+        "their type.",
     )
 
 
 def links(panel: Panel) -> Check:
-    """Every region has neighbours."""
+    """Every region has a neighbour."""
     if panel.links is None:
         return Check("links", "amber", "Neighbours are unknown: nothing can be said about spillover.")
     linked = {*panel.links["region_a"], *panel.links["region_b"]}
@@ -339,7 +340,7 @@ def missing_countries(panel: Panel, previous: Panel) -> Check:
         found,
         "red",
         f"Countries have disappeared: {', '.join(gone)}.",
-        "No country has disappeared.",
+        "Every country that was there last time still is.",
     )
 
 
@@ -369,5 +370,10 @@ def losses(panel: Panel, previous: Panel, limits: Limits) -> Check:
     found = pd.DataFrame(rows, columns=["country", "measure", "months", "before", "now", "lost_share"])
     message = ", ".join(f"{c} {lost:.0%} of {span} {m}" for c, m, span, _, _, lost in rows[:4])
     return verdict(
-        "losses", found, "red", f"Lost since the last vintage: {message}.", "Nothing has been lost."
+        "losses",
+        found,
+        "red",
+        f"Lost since the last vintage: {message}.",
+        f"No country has lost more than {limits.settled_loss:.0%} of its settled events, nor "
+        f"{limits.recent_loss:.0%} of its recent ones.",
     )

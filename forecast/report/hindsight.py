@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,14 +16,16 @@ from ...training.margins import empirical
 from ..release import HISTORY_MONTHS, PastRelease, outcome_of
 from ..result import ForecastResult
 from .map_measures import since_release
-from .number_format import count, count_whole, interval, listing, month_name, plural, signed
+from .number_format import count, count_whole, interval, listing, month_name, plural, signed, span_name
 from .sentences import Sentence
-from .tables import Outlook
+from .tables import MOVED, Outlook
 
 #: Regions that the chart of hits and misses shows.
 LEADING = 12
 #: A change between releases is named from this many events a month on.
 LEAST_CHANGE = 0.5
+#: Regions that the table of what moved shows.
+MOVERS = 10
 
 
 @dataclass(frozen=True)
@@ -276,3 +279,41 @@ def change_sentence(
     clauses = [f"{verb} in {named(places)}" for verb, places in (("rose", up), ("fell", down)) if places]
     words = f"Since the release of {previous.name}, the expectation for {month} {' and '.join(clauses)}."
     return Sentence(words, facts, topic)
+
+
+def moved_section(result: ForecastResult) -> dict[str, Any] | None:
+    """What moved since the last release: sentences and rows; None where nothing was compared."""
+    table = result.changes
+    if table.empty:
+        return None
+    regions = table[table["level"] == "region"]
+    regions = regions.reindex(regions["change"].abs().sort_values(ascending=False, kind="stable").index)
+    rows = pd.concat(
+        [table[table["level"] != "region"], regions[regions["change"].abs() >= MOVED].head(MOVERS)]
+    )
+    first = rows_of(table)[0]
+    return {
+        "release": first.release,
+        "months": span_name(pd.Period(first.from_month, "M"), pd.Period(first.to_month, "M")),
+        "sentence": moved_sentence(table),
+        "order": first.order,
+        "rows": rows_of(rows),
+    }
+
+
+def moved_sentence(table: pd.DataFrame) -> Sentence:
+    """The change of the whole, and what did it."""
+    row = rows_of(table[table["level"] == "all"])[0]
+    month = {
+        "new_month": "the new month did {}",
+        "revisions": "revised past months {}",
+        "model": "another model or other settings {}",
+    }
+    parts = [told.format(signed(getattr(row, name))) for name, told in month.items()]
+    span = span_name(pd.Period(row.from_month, "M"), pd.Period(row.to_month, "M"))
+    text = (
+        f"The release of {row.release} expected {count(row.before)} events for {span}, this one "
+        f"{count(row.after)} ({signed(row.change)}): {listing(parts)}."
+    )
+    facts = {name: getattr(row, name) for name in ("before", "after", "change", *month)}
+    return Sentence(text, facts, "What moved")

@@ -23,7 +23,7 @@ from . import number_format as numbers
 from . import sections
 from . import sentences as words
 from .first_page import first_page
-from .hindsight import change_sentence
+from .hindsight import change_sentence, moved_section
 from .map_measures import MapMeasure, map_measures, page_data, safe_json, since_release
 from .other_counts import call_by_name, in_place_of_events, leading_target
 from .tables import Outlook, blind_spots, country_outlook, main_reasons, region_outlook, spillover
@@ -144,7 +144,7 @@ def _numbers(
             since_release(result, events, previous),
             sections.actors_of(result, events),
         ),
-        "moved": sections.moved_section(result),
+        "moved": moved_section(result),
         "fans": sections.fan_panels(result, events, countries["events"], order),
         "country_order": words.ranking_order(countries["events"]),
         "country_names": countries["events"].names,

@@ -19,11 +19,11 @@ from . import hindsight as past
 from . import map as maps
 from . import number_format as numbers
 from . import sentences as words
-from .tables import LEAST_EVENTS, MOVED, RECENT, Outlook, SpilloverSummary
+from .tables import LEAST_EVENTS, RECENT, Outlook, SpilloverSummary
 from .who import kinds_of, label_of
 
 #: Small charts of leading places; rows of tables shown at first.
-LEADING, ROWS, MOVERS = 6, 15, 10
+LEADING, ROWS = 6, 15
 #: Thresholds of the small table for those who act on them: events a month, and chances.
 TRIGGERS, ACT = (1, 5), (0.1, 0.3, 0.5)
 #: Questions of the reliability diagram, and bins of the predicted mean.
@@ -273,44 +273,6 @@ def annex(result: ForecastResult) -> dict[str, Any]:
     months = int(mine["months"].iloc[0]) if len(mine) else 1
     span = numbers.span_name(result.origin + 1, result.origin + months)
     return {"rows": rows_of(mine), "span": span, "last": f"Last {numbers.plural(months, 'month')}"}
-
-
-def moved_section(result: ForecastResult) -> dict[str, Any] | None:
-    """What moved since the last release: sentences and rows; None where nothing was compared."""
-    table = result.changes
-    if table.empty:
-        return None
-    regions = table[table["level"] == "region"]
-    regions = regions.reindex(regions["change"].abs().sort_values(ascending=False, kind="stable").index)
-    rows = pd.concat(
-        [table[table["level"] != "region"], regions[regions["change"].abs() >= MOVED].head(MOVERS)]
-    )
-    first = rows_of(table)[0]
-    return {
-        "release": first.release,
-        "months": numbers.span_name(pd.Period(first.from_month, "M"), pd.Period(first.to_month, "M")),
-        "sentence": moved_sentence(table),
-        "order": first.order,
-        "rows": rows_of(rows),
-    }
-
-
-def moved_sentence(table: pd.DataFrame) -> words.Sentence:
-    """The change of the whole, and what did it."""
-    row = rows_of(table[table["level"] == "all"])[0]
-    month = {
-        "new_month": "the new month did {}",
-        "revisions": "revised past months {}",
-        "model": "another model or other settings {}",
-    }
-    parts = [words_.format(numbers.signed(getattr(row, name))) for name, words_ in month.items()]
-    span = numbers.span_name(pd.Period(row.from_month, "M"), pd.Period(row.to_month, "M"))
-    text = (
-        f"The release of {row.release} expected {numbers.count(row.before)} events for {span}, this one "
-        f"{numbers.count(row.after)} ({numbers.signed(row.change)}): {numbers.listing(parts)}."
-    )
-    facts = {name: getattr(row, name) for name in ("before", "after", "change", *month)}
-    return words.Sentence(text, facts, "What moved")
 
 
 def fan_panels(

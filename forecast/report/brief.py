@@ -20,7 +20,7 @@ from . import map as maps
 from . import sentences as words
 from .first_page import ENGLISH, country_sentence, first_page, first_scores, group_labels
 from .map_measures import count_edges
-from .other_counts import in_place_of_events, leading_target
+from .other_counts import call_by_name, in_place_of_events, leading_target, said_of
 from .phrases import Phrases
 from .pictures import map_picture
 from .sections import mark
@@ -34,9 +34,10 @@ HEADLINE, PICTURE = "headline.md", "map.png"
 
 def shared_files(result: ForecastResult, previous: PastRelease | None = None) -> dict[str, str | bytes]:
     """``headline.md``, and ``map.png`` where there are polygons; the same bytes for the same result."""
-    result, _ = in_place_of_events(result, previous, leading_target(result))
+    target = leading_target(result)
+    result, _ = in_place_of_events(result, previous, target)
     events, first = region_outlook(result, "events"), first_page(result)
-    files: dict[str, str | bytes] = {HEADLINE: headline_text(result, events, first)}
+    files: dict[str, str | bytes] = {HEADLINE: said_of(headline_text(result, events, first), target)}
     shapes = maps.project(result, events)
     if shapes is not None:
         marks = {p["id"]: p["rank"] for each in first["classes"] for p in each.places}
@@ -44,7 +45,8 @@ def shared_files(result: ForecastResult, previous: PastRelease | None = None) ->
         leading = list(dict.fromkeys([*(events.ids[i] for i in order), *marks]))
         month, origin = ENGLISH.month(result.months[0]), ENGLISH.month(result.origin)
         below = f"Expected events in {month}, from data to the end of {origin}. {result.banner}".strip()
-        files[PICTURE] = map_picture(shapes, events, leading, marks, (words.title(result, events), below))
+        title, below = (said_of(text, target) for text in (words.title(result, events), below))
+        files[PICTURE] = map_picture(shapes, events, leading, marks, (title, below))
     return files
 
 
@@ -97,7 +99,11 @@ def country_brief(
         A country that is not in the release, or another language.
     """
     say = Phrases(language)
-    result, _ = in_place_of_events(result, None, leading_target(result))
+    target = leading_target(result)
+    if target != "events" and language != "en":
+        what = "the French page speaks of events only."
+        raise UsageError(what, "--language", f"Leave it out: this release is about {target}.")
+    result, _ = in_place_of_events(result, None, target)
     if country not in result.panel.countries:
         remedy = nearest(country, set(result.panel.countries))
         raise UsageError(f"'{country}' is not in this release.", "--brief", remedy)
@@ -134,7 +140,7 @@ def country_brief(
     }
     pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.loader = PackageLoader(str(__package__), "templates")
-    return pages.get_template("brief.html.j2").render(context)
+    return call_by_name(pages.get_template("brief.html.j2").render(context), target)
 
 
 def _months_ahead(months: int, say: Phrases) -> str:

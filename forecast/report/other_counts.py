@@ -46,6 +46,8 @@ def in_place_of_events(
         scores=renamed(result.scores),
         reliability=renamed(result.reliability),
         rehearsal=renamed(result.rehearsal),
+        outlook=renamed(result.outlook),
+        triggers=renamed(result.triggers),
     )
     if previous is not None:
         before = {"events" if t == target else t: d for t, d in previous.draws.items()}
@@ -76,6 +78,15 @@ def call_by_name(html: str, target: str) -> str:
     pieces = _SILENT.split(data)
     # The pattern has two groups: text, silent part, its tag, text ...
     return "".join(_READ.sub(read, p) if i % 3 == 0 else p for i, p in enumerate(pieces) if i % 3 < 2)
+
+
+def said_of(text: str, target: str) -> str:
+    """A plain text about events as one about another count.
+
+    >>> said_of("About 3 events; an event more", "deaths")
+    'About 3 deaths; a death more'
+    """
+    return text if target == "events" else _WORDS.sub(_naming(target), text)
 
 
 def _naming(target: str) -> Callable[[re.Match[str]], str]:

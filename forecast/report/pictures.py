@@ -269,7 +269,7 @@ def map_picture(
         x = 12 + k * wide
         axes.add_patch(Rectangle((x, shapes.height + 22), wide - 1, 12, facecolor=PAPER_COLOURS[k]))
         axes.text(x, shapes.height + 46, name, fontsize=10, **left)
-    note = "Expected events by region. Hatched: no data. Numbers: the list of places to look at first (headline.md)."
+    note = "Hatched: no data. Numbers: the list of places to look at first (headline.md)."
     axes.text(12, shapes.height + 74, note, fontsize=9.5, **left)
     target = BytesIO()
     FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})

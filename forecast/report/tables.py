@@ -174,7 +174,7 @@ def _moving(year: np.ndarray) -> str:
         return ""
     month, earlier = year[-1], year[:-1].max()
     if month >= RECENT / 4 and month > earlier:
-        return f"last month its year’s high ({month:.0f})"
+        return f"last month its year’s high ({month:,.0f})"
     if not year[-LATELY:].any():
         return f"quiet for {plural(int(np.flatnonzero(year[::-1])[0]), 'month')}"
     if year.sum() < RECENT / 4:
@@ -183,7 +183,9 @@ def _moving(year: np.ndarray) -> str:
     if max(ratio, 1 / ratio) < RISING:
         ago = int(np.argmax(year[::-1]))
         return (
-            f"steady; its year’s high of {year.max():.0f} was {plural(ago, 'month')} ago" if ago else "steady"
+            f"steady; its year’s high of {year.max():,.0f} was {plural(ago, 'month')} ago"
+            if ago
+            else "steady"
         )
     return f"last 3 months {ratio:.1f} times its year"
 

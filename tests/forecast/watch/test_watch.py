@@ -200,6 +200,7 @@ def test_verify_finds_what_was_changed(found: WatchList, tmp_path: Path) -> None
     assert broken(table.assign(rank=1)) == {"ranks"}
 
 
+@pytest.mark.slow
 def test_evaluation_has_rivals_and_intervals(fits: OnsetFits) -> None:
     tables = evaluate(fits, fits.history.months[96], lags=(0, 1)).tables
     scores = tables["scores"]
@@ -266,6 +267,7 @@ def listed_record(fits: OnsetFits, month: pd.Period, of: str) -> pd.Series:
     return record.set_index("region_id")["p_6"]
 
 
+@pytest.mark.slow
 def test_scores_against_another_library() -> None:
     from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -291,6 +293,7 @@ def test_scores_against_another_library() -> None:
     assert same["log_gain"] == same["auc_high"] == same["ap_low"] == 0
 
 
+@pytest.mark.slow
 def test_rivals_are_what_they_are_named_after(fits: OnsetFits) -> None:
     from harmattan.training.pool import fit_pool
 

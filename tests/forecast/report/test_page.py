@@ -492,4 +492,4 @@ def test_what_moved_and_what_acting_would_have_meant_stand_on_the_page() -> None
         "+3.0, revised past months +1.5 and another model or other settings −0.5." in text
     )
     assert any("the new month +2.0" in word for word in data_of(html)["reasons"][0])  # type: ignore[index]
-    assert "5 or more events next month 30% 41 12 9 2–77%" in text
+    assert "5 or more events next month 30% 41 12 9 2% to 77%" in text

@@ -33,7 +33,7 @@ AS_CSV = (
 #: Columns of the leaderboard that become metrics.
 METRICS = (
     *("crps", "crps_log", "ignorance", "interval_90", "skill_vs_conflictology", "skill_vs_best"),
-    *("coverage_50", "coverage_80", "coverage_90", "ap_onset"),
+    *("coverage_50", "coverage_80", "coverage_90", "ap_onset", "ap_escalation", "brier_escalation"),
 )
 
 

@@ -51,6 +51,7 @@ Progress = Callable[[str, float], None]
 METRICS = {
     **{name: name for name in ("crps", "skill_vs_conflictology", "skill_vs_best", "ignorance")},
     **{name: name for name in ("coverage_50", "coverage_80", "coverage_90", "brier_1", "ap_1", "ap_onset")},
+    **{name: name for name in ("ap_escalation", "brier_escalation")},
 }
 #: Columns of scores by country, at borders and inside, that become metrics.
 PLACES = {"crps": "crps", "skill_vs_best": "skill_vs_best"}

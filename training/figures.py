@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 #: Colours that everybody can distinguish (Okabe & Ito), the published pool's first.
 COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")
+#: Further ones, each unlike those before, for pools of many members.
+COLOURS += ("#f0e442", "#882255", "#44aa99", "#332288", "#ddcc77", "#117733", "#aa4499", "#661100", "#6699cc")
+COLOURS += ("#bbbbbb",)
 #: The report's colours: what was, how the fan widens, what is expected; classes of the map; no number.
 PAST, FAN, MEAN = "#a9a296", ("#f0d5bf", "#e4ae8a", "#cd8059"), "#6f2418"
 CLASSES = ("#f1ebdf", "#ecd9b8", "#e5bf8d", "#d99f68", "#c67a4a", "#a95338", "#822f2e", "#541628")
@@ -90,7 +93,7 @@ def weights_over_time(table: pd.DataFrame) -> Figure | None:
     figure, panels = _panels(table[table["horizon"] == table["horizon"].min()])
     for target, axis, rows in panels:
         wide = rows.pivot_table(index="origin", columns="member", values="weight").sort_index()
-        shares, colours = 100 * wide.to_numpy().T, COLOURS[1:] + COLOURS
+        shares, colours = 100 * wide.to_numpy().T, COLOURS[1:]
         axis.stackplot(range(len(wide)), shares, labels=list(wide.columns), colors=colours)
         step = max(len(wide) // 6, 1)
         axis.set_xticks(range(0, len(wide), step), list(wide.index[::step]), rotation=30)
@@ -108,7 +111,7 @@ def contributions(table: pd.DataFrame) -> Figure | None:
         start = wide.clip(lower=0).cumsum(axis=1).shift(axis=1, fill_value=0.0)
         below = wide.clip(upper=0).cumsum(axis=1).shift(axis=1, fill_value=0.0)
         start = start.where(wide >= 0, below)
-        for colour, family in zip(COLOURS[1:] + COLOURS, wide.columns, strict=False):
+        for colour, family in zip(COLOURS[1:], wide.columns, strict=False):
             axis.bar(wide.index, wide[family], bottom=start[family], color=colour, label=str(family))
         axis.yaxis.set_major_formatter(
             lambda value, _: f"{value:,g}" if abs(value) < 1e3 else f"{value:,.0f}"
@@ -156,6 +159,8 @@ def _label(axis: Axes, title: str, across: str, up: str, legend: bool = True) ->
     """Title, names of the axes, and the legend beside the panel."""
     axis.set_title(title, loc="left")
     axis.set_xlabel(across)
+    if across == "months ahead":
+        axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_ylabel(up)
     axis.spines[["top", "right"]].set_visible(False)
     if legend:

@@ -288,6 +288,18 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord
     versions = dict(line.split("==", 1) for line in lock.splitlines())
     libraries = {name: versions[name] for name in LIBRARIES if name in versions}
     configuration = {**settings.published(), "recipe_hash": recipe_hash, "versions": libraries}
+    texts = {
+        **{f"tables/{name}.csv": csv_text(table) for name, table in tables.items() if len(table.columns)},
+        **pictures,
+        **shared_files(result),
+        "report.html": render(result),
+        "data_quality.csv": csv_text(result.quality),
+        "model_card.md": card_text(trained, board, inputs.panel),
+        "environment.txt": lock,
+        "configuration.json": json.dumps(flatten(configuration), indent=2, sort_keys=True) + "\n",
+    }
+    watch = watch_table(result.watch.get("watchlist.csv", pd.DataFrame()))
+    there = {*texts, *(f"{name}.json" for name in watch)}
     return RunRecord(
         name=f"train {trained.origin}",
         params=configuration,
@@ -304,20 +316,14 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord
         profile=profile(inputs.panel),
         digest=trained.data_hash,
         source=inputs.panel.source,
-        texts={
-            **{f"tables/{name}.csv": csv_text(table) for name, table in tables.items() if len(table.columns)},
-            **pictures,
-            **shared_files(result),
-            "report.html": render(result),
-            "data_quality.csv": csv_text(result.quality),
-            "model_card.md": card_text(trained, board, inputs.panel),
-            "environment.txt": lock,
-            "configuration.json": json.dumps(flatten(configuration), indent=2, sort_keys=True) + "\n",
-        },
+        texts=texts,
         children=children(board, METRICS),
-        tables=watch_table(result.watch.get("watchlist.csv", pd.DataFrame())),
+        tables=watch,
         description=describe(
-            f"# Model trained on months to {trained.origin}", result.banner, headline_metrics(board), FILES
+            f"# Model trained on months to {trained.origin}",
+            result.banner,
+            headline_metrics(board),
+            {words: name for words, name in FILES.items() if name in there},
         ),
     )
 

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: What stands above each picture.
+TITLES = {
+    "skill_by_horizon": "Skill: above 0 is better than conflictology",
+    "coverage_by_horizon": "Calibration of intervals: the dotted line is right",
+    "reliability": "Calibration of chances: the diagonal is right",
+    "pit": "Calibration, one month ahead: flat is right",
+    "pool_weights": "What the pool is made of, one month ahead",
+    "feature_contributions": "What expected counts are made of",
+}
+
+
 def draw_plots(tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
     """Every picture that the tables allow, by artifact name.
 
@@ -27,6 +38,7 @@ def draw_plots(tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
         found = tables.get(table)
         picture = draw(found) if found is not None and len(found) else None
         if picture is not None:
+            picture.suptitle(TITLES[name], x=0.01, ha="left", weight="bold")
             made[f"plots/{name}.png"] = _png(picture)
     return made
 

@@ -265,7 +265,8 @@ def describe(
                 f"| {target} | " + " | ".join("-" if v is None else f"{v:+.1%}" for v in values) + " |"
             )
         lines.append("")
-    lines.append(" · ".join(f"[{words}]({{run}}/artifacts/{name})" for words, name in files.items()))
+    address = "{run}/artifacts/%s?workflowType=machine_learning"
+    lines.append(" · ".join(f"[{words}]({address % name})" for words, name in files.items()))
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,8 +14,18 @@ from pathlib import Path
 import httpx
 
 from ...data.errors import TrackingError, UsageError
-from .store import connected, experiment_of, store_uri, without_secrets
+from .store import ABOUT, connected, experiment_of, store_uri, without_secrets
 
+#: The view of the table of runs, and what it shows of each training.
+VIEW = "training"
+METRICS = (
+    "skill.events.mean",
+    "skill.events.h1",
+    "skill.events.h3",
+    "skill.events.h6",
+    "quiet_ratio.events.12",
+)
+TAGS = ("origin", "gate", "judged_origins")
 #: Seconds that MLflow's server may take to start.
 STARTING = 120
 
@@ -23,9 +34,33 @@ def runs_address(base: str, experiment: str) -> str:
     """The address of the table of training runs.
 
     >>> runs_address("http://127.0.0.1:5000/", "1")
-    'http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
+    'http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=training'
     """
-    return f"{base.rstrip('/')}/#/experiments/{experiment}/runs?workflowType=machine_learning"
+    view = f"workflowType=machine_learning&viewStateShareKey={VIEW}"
+    return f"{base.rstrip('/')}/#/experiments/{experiment}/runs?{view}"
+
+
+def _view() -> str:
+    """What the table of runs shows, as MLflow's page keeps a view that is shared."""
+    columns = [
+        "attributes.`Duration`",
+        *(f"metrics.`{name}`" for name in METRICS),
+        *(f"tags.`{n}`" for n in TAGS),
+    ]
+    search = {
+        "searchFilter": "tags.run_kind = 'train'",
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": False,
+    }
+    shown = {
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+    }
+    runs = {"runsExpanded": {}, "runsPinned": [], "runsHidden": [], "runsHiddenMode": "FIRST_10_RUNS"}
+    rest = {"runListHidden": False, "viewMaximized": False, "groupBy": None, "groupsExpanded": {}}
+    return json.dumps({**search, **shown, "selectedColumns": columns, **runs, **rest})
 
 
 @contextmanager
@@ -42,6 +77,9 @@ def runs_page(folder: Path, tracking_uri: str | None = None, port: int = 5000) -
     uri = store_uri(folder, tracking_uri)
     with connected(folder, tracking_uri) as client:
         experiment = experiment_of(client, folder, tracking_uri)
+        # A store that was made by an earlier version has neither.
+        for key, value in {**ABOUT, f"mlflow.sharedViewState.{VIEW}": _view()}.items():
+            client.set_experiment_tag(experiment, key, value)
     if uri.startswith(("http://", "https://")):
         yield runs_address(without_secrets(uri), experiment)
         return

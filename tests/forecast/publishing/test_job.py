@@ -476,3 +476,38 @@ def test_a_month_that_looks_like_the_one_before_is_refused_until_accepted(
     done = told_by(publish("new", "--accept-month", "the source says so", "--json"))
     assert done["level"] == "amber"
     assert "Accepted: the source says so." in manifest(world, NEW)["banner"]
+
+
+def test_the_folder_comes_back_from_the_store_and_the_record_from_the_folder(
+    publish: Publish, world: Path, jobs: Resident
+) -> None:
+    """The way back after the folder of releases, and then MLflow's folder, are lost."""
+    store, out = world / "store", world / "out"
+
+    def content() -> dict[Path, bytes]:
+        return {p.relative_to(out): p.read_bytes() for p in (out / OLD).rglob("*") if p.is_file()}
+
+    assert publish("old", "--upload", store.as_uri()).code == 0
+    before = content()
+    shutil.rmtree(out)
+    shutil.copytree(store, out)
+    assert content() == before
+    again = publish("old", "--json", "--upload", store.as_uri())
+    assert (again.code, told_by(again)["status"]) == (0, "identical")
+    assert latest.latest_name(world / "out") == OLD
+    first = jobs.run(["track", "--from", f"out/{OLD}", "--json"], world)
+    shutil.rmtree(world / "mlruns")
+    second = jobs.run(["track", "--from", f"out/{OLD}", "--json"], world)
+    assert (first.code, second.code) == (0, 0)
+    assert told_by(first)["run_id"] != told_by(second)["run_id"]
+
+
+def test_a_model_of_later_months_is_no_reason_for_a_stand_in(publish: Publish, world: Path) -> None:
+    """Nothing new came, and the model was trained anew: what is out stays."""
+    assert publish("old").code == 0
+    card = world / "model" / "model.json"
+    told = json.loads(card.read_text(encoding="utf-8"))
+    card.write_text(json.dumps({**told, "origin": NEW}), encoding="utf-8")
+    again = publish("old", "--json")
+    assert (again.code, told_by(again)["status"], told_by(again)["level"]) == (0, "identical", "green")
+    check_untouched(world)

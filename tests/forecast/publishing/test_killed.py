@@ -19,7 +19,7 @@ import pytest
 from publishing_world import NEW, NEW_DAY, OLD, OLD_DAY
 from resident import Resident
 
-from harmattan.forecast.release import latest
+from harmattan.forecast.release import check_signature, latest, make_keys
 from harmattan.forecast.release.catalogue import NAME, all_releases
 from harmattan.forecast.release.files import read_sums, sums_of
 from harmattan.forecast.release.verify import verify_release
@@ -42,12 +42,19 @@ class Yard:
         return [
             *("publish", "--panel", "new/counts.parquet", "--run-date", NEW_DAY, "--quiet"),
             *("--out", out, "--log-json", log),
+            *("--sign", self.place / "key", "--upload", store_of(out).as_uri()),
         ]
+
+
+def store_of(out: Path) -> Path:
+    """The object store that a folder of releases is copied to."""
+    return out.with_suffix(".store")
 
 
 @pytest.fixture(scope="module")
 def yard(six: Path, jobs: Resident, tmp_path_factory: pytest.TempPathFactory) -> Yard:
     place = tmp_path_factory.mktemp("yard")
+    make_keys(place / "key")
     first = ["publish", "--panel", "old/counts.parquet", "--run-date", OLD_DAY, "--out", place / "before"]
     assert jobs.run(first, six).code == 0
     shutil.copytree(place / "before", place / "whole", symlinks=True)
@@ -95,8 +102,20 @@ def kill_at(yard: Yard, moment: float, out: Path) -> str:
     return phase(log)
 
 
+def check_store(yard: Yard, out: Path) -> str | None:
+    """Whatever the pointer of the store names is whole and signed; its name, None where there is no pointer."""
+    pointer = store_of(out) / "latest.json"
+    if not pointer.exists():
+        return None
+    name = str(json.loads(pointer.read_text(encoding="utf-8"))["release"])
+    assert verify_release(store_of(out) / name).whole
+    check_signature(store_of(out) / name, yard.place / "key.pub")
+    return name
+
+
 def check(yard: Yard, out: Path) -> None:
     """Every release there is whole, and ``latest`` leads to one of them."""
+    check_store(yard, out)
     found = {info.name for info in all_releases(out)}
     assert {OLD} <= found <= {OLD, NEW}
     assert all(verify_release(out / name).whole for name in found)
@@ -116,6 +135,7 @@ def check_recovery(yard: Yard, out: Path) -> None:
     assert sums_of(out / NEW) == yard.sums
     assert latest.latest_name(out) == NEW
     assert verify_release(out / NEW).whole
+    assert check_store(yard, out) == NEW
     assert {p.name for p in out.iterdir() if p.name.startswith(".")} == {".lock", ".publishing.lock"}
 
 
@@ -128,6 +148,7 @@ def kill_many(yard: Yard, tmp_path: Path, times: int, seed: int) -> Counter[str]
         while hit == "all done":
             # A job that was faster than the first one had ended before: an earlier moment then.
             shutil.rmtree(out, ignore_errors=True)
+            shutil.rmtree(store_of(out), ignore_errors=True)
             out.with_suffix(".jsonl").unlink(missing_ok=True)
             hit = kill_at(yard, float(moment), out)
             moment *= 0.7
@@ -135,6 +156,7 @@ def kill_many(yard: Yard, tmp_path: Path, times: int, seed: int) -> Counter[str]
         check(yard, out)
         check_recovery(yard, out)
         shutil.rmtree(out)
+        shutil.rmtree(store_of(out))
     return at
 
 

@@ -77,7 +77,9 @@ def main(folder: Path) -> None:
         weights = found.weights.groupby("member")["weight"].mean()
         print(weights.round(3).to_dict())
         print(
-            found.leave_one_out[["left_out", "worth", "worth_low", "worth_high", "verdict"]]
+            found.leave_one_out[
+                ["left_out", "loss_without", "loss_without_low", "loss_without_high", "verdict"]
+            ]
             .round(4)
             .to_string()
         )

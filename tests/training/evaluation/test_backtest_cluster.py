@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import PoissonRegressor
 
 from harmattan.data.snapshot import load_snapshot
+from harmattan.features import Lag, Sum
 from harmattan.features.recipe import Recipe
 from harmattan.training.evaluation import backtest
 from harmattan.training.models.base import Problem
+from harmattan.training.own import Regressor
 
-MEMBERS = ("conflictology_12", "endemic_epidemic", "boosted")
+MINE = Regressor(PoissonRegressor(alpha=1.0), features=Recipe([Lag(0), Sum(12)]), name="mine")
+MEMBERS = ("conflictology_12", "endemic_epidemic", "boosted", MINE)
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 

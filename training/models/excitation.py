@@ -98,6 +98,7 @@ def spectral_radius(panel: Panel, gain: Mapping[str, float], rounds: int = 100) 
 
     Examples
     --------
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"month": "2023-01", "region_id": ["AAA-a", "AAA-b", "BBB-c"], "events": 1})
     >>> round(spectral_radius(Panel.from_frame(frame), {OWN: 0.5, COUNTRY: 0.2}), 3)
     0.7

@@ -166,9 +166,10 @@ class Likelihood:
         columns = np.concatenate([np.pad(b.columns, ((0, 0), (0, most - len(b.slopes)))) for b in blocks])
         self.columns = self.spread(columns.T).reshape(most, *self.shape).transpose(1, 0, 2).copy()
         i, j = np.triu_indices(most)
-        x = self.columns
-        ones = np.ones((len(x), 1, x.shape[2]))
-        self.products = np.concatenate([ones, x, x[:, i] * x[:, j]], axis=1).transpose(0, 2, 1).copy()
+        x = self.columns.transpose(0, 2, 1)
+        self.products = np.ones((*self.shape, 1 + most + len(i)))
+        self.products[..., 1 : 1 + most] = x
+        np.multiply(x[..., i], x[..., j], out=self.products[..., 1 + most :])
         self._to_vector = _adder(np.column_stack([self.levels, self.slopes]), n)
         level, one, other = self.levels[:, None], self.slopes[:, i], self.slopes[:, j]
         self._to_matrix = _adder(
@@ -205,6 +206,10 @@ class Likelihood:
         """Gradient of one vector, and the expected information plus the prior's precision."""
         grad, info = self.slope(params[None], self.state(params[None]))
         return grad[0], info[0]
+
+    def by_mean(self, params: np.ndarray) -> np.ndarray:
+        """Derivative of the log-likelihood by the mean of every row, at one vector."""
+        return self._by_row(params[None], self.state(params[None]))[0][0]
 
     def state(self, params: np.ndarray, moving: Moving | None = None) -> State:
         """Means, sizes and the penalised log-likelihood."""

@@ -159,9 +159,8 @@ def _likelihood_ratios(
     at = np.array([design.position(term) for term in terms], dtype=int)
     estimates, statistics = best.params[at], np.zeros(len(terms))
     open_ = np.flatnonzero(estimates > 0)
-    starts = np.repeat(best.params[None], len(open_), axis=0)
+    starts = _without(design, best, at[open_])
     free = np.ones(starts.shape, dtype=bool)
-    starts[np.arange(len(open_)), at[open_]] = 0.0
     free[np.arange(len(open_)), at[open_]] = False
     closed = maximise_all(likelihood, starts, free)
     statistics[open_] = [max(0.0, 2 * (best.loglike - fit.loglike)) for fit in closed]
@@ -170,6 +169,22 @@ def _likelihood_ratios(
     size = estimates / phi if phi > 0 else np.full(len(terms), np.nan)
     numbers = np.column_stack([size, estimates, statistics, p]).tolist()
     return [(term.source, term.target, *row) for term, row in zip(terms, numbers, strict=True)]
+
+
+def _without(design: Design, best: FitResult, at: np.ndarray) -> np.ndarray:
+    """About where the maximum lies once a coefficient is zero, by the curvature at the best fit, (at, parameters)."""
+    slopes = np.arange(design.size) > len(design.country)
+    slopes[-2:] = False
+    moves = np.flatnonzero(~slopes | (best.params > 0))
+    inverse = np.linalg.pinv(
+        best.information[np.ix_(moves, moves)] + 1e-9 * np.eye(len(moves)), hermitian=True
+    )
+    starts = np.repeat(best.params[None], len(at), axis=0)
+    for start, j in zip(starts, at, strict=True):
+        along = inverse[:, np.searchsorted(moves, j)]
+        start[moves] -= best.params[j] * along / along[np.searchsorted(moves, j)]
+        start[j] = 0.0
+    return np.asarray(np.where(slopes, np.maximum(starts, 0.0), starts))
 
 
 def _intervals(
@@ -259,15 +274,16 @@ def _too_close(pairs: pd.DataFrame) -> pd.Series:
 def _enough(
     design: Design, best: FitResult, term: Term, permutations: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Estimates under permuted borders; more of them while chance could turn the verdict."""
-    estimate = float(best.params[design.position(term)])
-    found = permuted_estimates(design, best, term, permutations, rng)
+    """Estimates under permuted borders; more of them while chance could turn the verdict, and none beyond."""
+    own, edge, found = float(best.params[design.position(term)]), 1 - PERMUTED_LEVEL, np.empty(0)
     while len(found) < MOST * permutations:
-        above = float((found >= estimate).mean())
-        edge = 1 - PERMUTED_LEVEL
-        if abs(above - edge) > _GO_ON * np.sqrt(edge * (1 - edge) / len(found)):
+        looked = len(found) + permutations
+        margin = _GO_ON * np.sqrt(edge * (1 - edge) / looked)
+        passed, most = int((found >= own).sum()), int(looked * (edge + margin)) + 1
+        more = permuted_estimates(design, best, term, permutations, rng, passed=most - passed)
+        found = np.concatenate([found, more])
+        if len(found) < looked or abs(float((found >= own).mean()) - edge) > margin:
             break
-        found = np.concatenate([found, permuted_estimates(design, best, term, permutations, rng)])
     return found
 
 

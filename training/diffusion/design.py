@@ -62,6 +62,8 @@ class Design:
         Precision with which the coefficients of borders are pulled to zero.
     kernel : Kernel
         Weights of neighbours, and saturation.
+    warm : numpy.ndarray or None
+        Parameters to begin a fit with, from a fit with almost the same lag.
     """
 
     problem: Problem
@@ -77,6 +79,7 @@ class Design:
     pooling: float
     border_precision: float = BORDER_PRECISION
     kernel: Kernel = LINEAR
+    warm: np.ndarray | None = None
 
     @cached_property
     def domestic(self) -> np.ndarray:
@@ -170,7 +173,9 @@ class Design:
         return mean, size_at(mean, float(params[-2]), float(params[-1]))
 
     def start(self) -> np.ndarray:
-        """A start where much is background and something follows every column."""
+        """Where an earlier fit ended, or where much is background and something follows every column."""
+        if self.warm is not None:
+            return self.warm.copy()
         level = np.log(0.3 * max(float(np.average(self.counts, weights=self.weights)), 1e-3))
         n = len(self.country)
         return np.concatenate([np.full(1 + n, level), np.full(len(self.terms), 0.1), [0.0, 0.5]])
@@ -235,9 +240,9 @@ def make_design(
     )
     shares = lag_shares(design, [states])
     for _ in range(_ROUNDS):
-        design = replace(design, lag=states @ shares)
-        found = design.fit(design.likelihood(), design.start())
-        shares = lag_shares(design, _excited(design, found.params, states))
+        design = replace(design, lag=states @ shares, shares=shares)
+        design = replace(design, warm=design.fit(design.likelihood(), design.start()).params)
+        shares = lag_shares(design, _excited(design, design.start(), states))
     return replace(design, lag=kernel.excites(states @ shares), shares=shares), shares
 
 
@@ -274,7 +279,8 @@ def lag_shares(design: Design, excited: Sequence[np.ndarray]) -> np.ndarray:
     levels = np.zeros(size, dtype=bool)
     levels[1 : 1 + n] = True
     first = design.start()
-    start = np.concatenate([first[: 1 + n], np.full(lags, 0.15), first[-2:]])
+    guess = np.full(lags, 0.15) if design.warm is None else design.shares
+    start = np.concatenate([first[: 1 + n], guess, first[-2:]])
     found = maximise(Likelihood(blocks, Prior(precision, levels)), start, np.ones(size, dtype=bool))
     own = found.params[1 + n : -2]
     return np.asarray(own / own.sum()) if own.sum() > 0 else np.full(lags, 1 / lags)

@@ -72,7 +72,9 @@ class Alternatives:
 
 def _rounded(values: np.ndarray) -> np.ndarray:
     """Every number as the nearest one of six significant digits."""
-    return np.array([float(f"{v:.{_DIGITS}g}") for v in values.ravel()]).reshape(values.shape)
+    size = np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros_like(values)))
+    up, down = 10.0 ** np.maximum(_DIGITS - 1 - size, 0), 10.0 ** np.maximum(size - _DIGITS + 1, 0)
+    return np.asarray(np.rint(values * up / down) * down / up)
 
 
 @dataclass(frozen=True)

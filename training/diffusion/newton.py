@@ -16,6 +16,7 @@ from .additive import Likelihood, Moving, State
 
 _LARGEST_STEP = 2.0
 _HALVINGS = 12
+_STRETCH = (0.7, 5.0)
 _NEAR = 1e-3
 #: Rows of all vectors together that are worked on at once: more would not stay in the processor's cache.
 _AT_ONCE = 120_000
@@ -92,6 +93,7 @@ def _side_by_side(
     results: dict[int, FitResult] = {}
     params = params.copy()
     going, state = np.arange(len(params)), likelihood.state(params, moving)
+    before = asked = np.zeros_like(params)
 
     def finish(which: np.ndarray, count: int, converged: np.ndarray) -> None:
         for i in np.flatnonzero(which):
@@ -103,6 +105,9 @@ def _side_by_side(
         grad, info = likelihood.slope(params, state, moving, law)
         step = _newton_step(likelihood.prior.levels, params, free, grad, info)
         promise = 0.5 * np.vecdot(step, grad)
+        newton = step
+        if count:
+            step = _stretched(params - before, asked, newton)
         arrived = promise < tolerance
         finish(arrived, count, arrived)
         if count == iterations:
@@ -110,6 +115,7 @@ def _side_by_side(
             break
         for left in (~arrived, None):
             if left is None:
+                before, asked = params.copy(), newton
                 params, state, stuck = _line_search(likelihood, params, step, state, moving)
                 # No step along this direction gains anything.
                 finish(stuck, count, promise < 10 * tolerance)
@@ -117,10 +123,21 @@ def _side_by_side(
             if not left.all():
                 params, free, going, state = params[left], free[left], going[left], state.take(left)
                 step, promise, info = step[left], promise[left], info[left]
+                newton, before, asked = newton[left], before[left], asked[left]
                 moving = None if moving is None else Moving(moving.slope, moving.values[left])
         if not len(going):
             break
     return [results[i] for i in range(len(results))]
+
+
+def _stretched(moved: np.ndarray, asked: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """The step, as much longer or shorter as the last one fell short of its aim or passed it.
+
+    After Barzilai & Borwein (1988), doi:10.1093/imanum/8.1.141: the expected information is not the curvature.
+    """
+    square, change = np.vecdot(moved, moved), np.vecdot(moved, asked - step)
+    ratio = np.where(change > 0, square / np.where(change > 0, change, 1.0), 1.0)
+    return step * np.clip(ratio, *_STRETCH)[:, None]
 
 
 def _newton_step(

@@ -11,14 +11,14 @@ from scipy import stats
 
 from .additive import Likelihood, Moving, Prior
 from .design import Design, Term
-from .newton import FitResult, maximise_all
+from .newton import FitResult, maximise, maximise_all
 
 #: Probability that the profile intervals claim.
 INTERVAL = 0.90
 #: Refits of a border need no more precision than this in log-likelihood.
 _REFIT_TOLERANCE = 3e-3
-#: Permutations whose columns are held in memory at once.
-_CHUNK = 400
+#: Refits between two looks at whether the verdict is known.
+_LOOK = 50
 #: Yields where it wants to know how far the profile has fallen too much, is sent it, and returns what it found.
 Search = Generator[float, Any, float]
 
@@ -30,8 +30,9 @@ def permuted_estimates(
     permutations: int,
     rng: np.random.Generator,
     ends: str = "both",
+    passed: int | None = None,
 ) -> np.ndarray:
-    """Estimates of one border's coefficient when its pieces join other regions, (permutations,).
+    """Estimates of one border's coefficient when its pieces join other regions, (permutations,) or fewer.
 
     Every refit relabels the regions at both ends of the border: the lengths and pattern of the border stay, but it
     joins regions drawn at random in the two countries. Background levels and all other coefficients of the
@@ -41,6 +42,9 @@ def permuted_estimates(
     ----------
     ends : {"both", "source", "target"}
         Which end is relabelled.
+    passed : int, optional
+        Enough estimates as large as the border's own to know the verdict: no refit is begun once there are so many
+        (Besag & Clifford 1991, doi:10.1093/biomet/78.2.301). All permutations are drawn nevertheless.
     """
     here, there = (np.flatnonzero(design.country == c) for c in (term.target, term.source))
     likelihood, kept, free = _receiver(design, term.target, best, term)
@@ -53,14 +57,26 @@ def permuted_estimates(
     mine = design.country[design.regions] == term.target
     lag = likelihood.spread(design.lag[design.rows[mine]][:, there].T)
     lag = lag.reshape(len(there), len(here), -1).transpose(1, 2, 0)
-    starts, every = (np.broadcast_to(x, (permutations, len(kept))) for x in (best.params[kept], free))
-    out = []
-    for first in range(0, permutations, _CHUNK):
-        part = slice(first, first + _CHUNK)
+    # Most permuted borders carry little: from the fit without the border half of them arrive at once.
+    shut, begin = free & (np.arange(len(kept)) != at), best.params[kept]
+    begin[at] = 0.0
+    closed = maximise(likelihood, begin, shut, 40, _REFIT_TOLERANCE).params
+    pull = likelihood.by_mean(closed)
+    out: list[float] = []
+    own, step = float(best.params[design.position(term)]), permutations if passed is None else _LOOK
+    for first in range(0, permutations, step):
+        if passed is not None and sum(estimate >= own for estimate in out) >= passed:
+            break
+        part = slice(first, first + step)
         arriving = np.matmul(lag, moved[part].transpose(1, 2, 0)).transpose(2, 0, 1)
-        column = Moving(at, arriving.reshape(len(arriving), -1))
-        fits = maximise_all(likelihood, starts[part], every[part], 40, _REFIT_TOLERANCE, column)
-        out += [fit.params[at] for fit in fits]
+        columns = arriving.reshape(len(arriving), -1)
+        # Where the likelihood falls from zero on, zero is the estimate.
+        rising = columns @ pull > 0
+        starts, every = (np.broadcast_to(x, (int(rising.sum()), len(kept))) for x in (closed, free))
+        fits = maximise_all(likelihood, starts, every, 40, _REFIT_TOLERANCE, Moving(at, columns[rising]))
+        estimates = np.zeros(len(columns))
+        estimates[rising] = [fit.params[at] for fit in fits]
+        out += estimates.tolist()
     return np.array(out)
 
 

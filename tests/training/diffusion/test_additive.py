@@ -59,9 +59,13 @@ def test_the_value_and_optimum_are_those_of_the_other_likelihood(design: Design)
     same = found.params.copy()
     same[1:9] -= same[0]
     assert model.loglike(same) == pytest.approx(found.loglike, abs=1e-6)
-    start = np.concatenate([[design.start()[0]], np.zeros(8), np.full(len(design.terms), 0.1), [0.0, 0.5]])
+    slope, _ = likelihood.derivatives(found.params)
+    assert np.abs(slope[found.params != 0]).max() < 1e-3
+    cold = replace(design, warm=None).start()[0]
+    start = np.concatenate([[cold], np.zeros(8), np.full(len(design.terms), 0.1), [0.0, 0.5]])
     params, account = model.fit_bounded(start)
-    assert found.loglike == pytest.approx(account["loglike"], abs=2e-3)
+    # The other optimiser ends where a step gains little, so that it may only be the lower one.
+    assert 0 <= found.loglike - account["loglike"] < 1e-3
     np.testing.assert_allclose(found.params[9:-2], params[9:-2], atol=5e-3)
 
 
@@ -107,8 +111,11 @@ def test_permuted_refits_are_those_of_one_border_after_the_other(design: Design,
         block = design.block(term.target, replaced=term, far=far)
         free = np.isin(np.arange(design.size), [*block.levels, *block.slopes])
         free[design.position(Term("domestic"))] = False
-        fit = maximise(Likelihood([block], design.prior()), best.params, free, 40, 3e-3)
-        one_by_one.append(fit.params[design.position(term)])
+        likelihood, at, start = Likelihood([block], design.prior()), design.position(term), best.params.copy()
+        start[at] = 0.0
+        start = maximise(likelihood, start, free & (np.arange(design.size) != at), 40, 3e-3).params
+        fit = maximise(likelihood, start, free, 40, 3e-3)
+        one_by_one.append(fit.params[at])
     assert len(set(np.round(one_by_one, 6))) > 3
     np.testing.assert_allclose(found, one_by_one, rtol=1e-6, atol=1e-9)
 
@@ -129,3 +136,17 @@ def test_rows_that_are_missing_change_nothing(design: Design) -> None:
     assert whole.value(at) == pytest.approx(Likelihood([unweighted], prior).value(at), rel=1e-9)
     numeric = optimize.approx_fprime(at, whole.value, 1e-6)
     np.testing.assert_allclose(whole.derivatives(at)[0], numeric, rtol=1e-3, atol=2e-3)
+
+
+def test_refits_that_stop_early_are_the_first_of_all_and_leave_the_draws_as_they_were(design: Design) -> None:
+    """Enough estimates as large as the border's own end the refits; the next border still gets its own draws."""
+    term = Term("across", "AAA", "BBB")
+    best = design.fit(design.likelihood(), design.start())
+    low = replace(best, params=np.where(np.arange(design.size) == design.position(term), 0.2, best.params))
+    every, first = np.random.default_rng(4), np.random.default_rng(4)
+    whole = permuted_estimates(design, low, term, 120, every)
+    short = permuted_estimates(design, low, term, 120, first, passed=5)
+    assert len(short) == 50
+    assert (short >= 0.2).sum() >= 5
+    np.testing.assert_allclose(short, whole[:50], rtol=1e-6)
+    assert every.random() == first.random()

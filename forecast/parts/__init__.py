@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .actors import ACTOR_COLUMNS, actors_table
     from .facts import FACT_COLUMNS, capital, facts_table, record_of
     from .forecasting import ChosenParts, choose_parts, draw_parts, main_targets
-    from .names import against_civilians, part_label
+    from .names import against_civilians, part_label, sides_of
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -25,4 +25,5 @@ __all__ = [
     "main_targets",
     "part_label",
     "record_of",
+    "sides_of",
 ]

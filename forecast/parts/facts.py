@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from ...data.geography import country_name
 from ...data.panel import Panel
 from ..release import FEWEST_EVENTS
 from .actors import actors_table, group_measures
-from .names import against_civilians, part_label
+from .names import against_civilians, part_label, sides_of
 
 FACT_COLUMNS = ("level", "place", "name", "country", "kind", "about", "months", "text")
 #: Months without an event of a group after which its next is named; months that a silence between two lasts.
@@ -58,11 +58,11 @@ def facts_table(panel: Panel) -> pd.DataFrame:
     'Gao had 9 events in December 2023, its highest month on record (since January 2020).'
     """
     rows: list[tuple[object, ...]] = []
-    groups = group_measures(panel)
+    groups = {measure: sides_of(measure, panel) for measure in group_measures(panel).values()}
     for place in _places(panel):
         base = (place.level, place.id, place.name, place.country)
         found = [
-            *_first_events(panel, place, list(groups.values())),
+            *_first_events(panel, place, groups),
             *_silences(panel, place, groups),
             *_civilians(panel, place),
             *_highest(panel, place),
@@ -87,10 +87,15 @@ def _places(panel: Panel) -> Iterator[_Place]:
 
 
 def _series(panel: Panel, measure: str, columns: np.ndarray) -> np.ndarray:
-    """Monthly counts of a place, from the first month in which all of it was observed."""
+    """Monthly counts of a place, from the first month in which any of it was observed."""
     rows = np.flatnonzero(panel.observed[:, columns].any(axis=1))
     first = int(rows[0]) if len(rows) else len(panel.months)
     return np.asarray(np.nan_to_num(panel.measure(measure)[first:, columns]).sum(axis=1), dtype=float)
+
+
+def _watched(panel: Panel, place: _Place, gap: int) -> bool:
+    """Whether all of a place was observed since an event; months before the record are no gap (0)."""
+    return not gap or bool(panel.observed[-gap:, place.columns].all())
 
 
 def _enough(panel: Panel, place: _Place, measure: str) -> bool:
@@ -99,16 +104,19 @@ def _enough(panel: Panel, place: _Place, measure: str) -> bool:
     return float(np.nansum(panel.measure(measure)[:, home])) >= FEWEST_EVENTS
 
 
-def _first_events(panel: Panel, place: _Place, measures: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    """Groups with an event in the last month and none for a year before."""
+def _first_events(
+    panel: Panel, place: _Place, groups: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[object, ...]]:
+    """Groups with an event in the last month and none for a year before; one that fights another is there too."""
     month = month_name(panel.months[-1])
-    for measure in measures:
-        counts = _series(panel, measure, place.columns)
+    for measure in groups:
+        same = [m for m, sides in groups.items() if m == measure or measure in sides]
+        counts = np.sum([_series(panel, m, place.columns) for m in same], axis=0)
         if len(counts) <= ABSENT or counts[-1] == 0 or not _enough(panel, place, measure):
             continue
         before = np.flatnonzero(counts[:-1] > 0)
         gap = len(counts) - 1 - int(before[-1]) if len(before) else 0
-        if 0 < gap <= ABSENT:
+        if 0 < gap <= ABSENT or not _watched(panel, place, gap):
             continue
         who, many = capital(part_label(measure, panel)), round(float(counts[-1]))
         events = "an event" if many == 1 else f"{many} events"
@@ -116,19 +124,28 @@ def _first_events(panel: Panel, place: _Place, measures: Sequence[str]) -> Itera
         yield "first", measure, gap, f"{who}: {events} in {place.name} in {month}, {since}."
 
 
-def _silences(panel: Panel, place: _Place, groups: dict[str, str]) -> Iterator[tuple[object, ...]]:
+def _silences(
+    panel: Panel, place: _Place, groups: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[object, ...]]:
     """Pairs of groups that have fought each other before and not of late."""
-    for group, measure in groups.items():
-        if "_vs_" not in group or not _enough(panel, place, measure):
+    for measure, sides in groups.items():
+        if len(sides) != 2 or not _enough(panel, place, measure):
             continue
         counts = _series(panel, measure, place.columns)
         there = np.flatnonzero(counts > 0)
         if counts.sum() < SOME or len(counts) - 1 - there[-1] < SILENT:
             continue
         gap = len(counts) - 1 - int(there[-1])
-        a, b = capital(part_label(measure, panel)).split(" against ", 1)
+        if not _watched(panel, place, gap):
+            continue
+        a, b = (part_label(side, panel) for side in sides)
         last = month_name(panel.months[-1 - gap])
-        yield "silence", measure, gap, f"{a} and {b} have not fought each other in {place.name} since {last}."
+        yield (
+            "silence",
+            measure,
+            gap,
+            f"{capital(a)} and {b} have not fought each other in {place.name} since {last}.",
+        )
 
 
 def _civilians(panel: Panel, place: _Place) -> Iterator[tuple[object, ...]]:
@@ -151,7 +168,7 @@ def _highest(panel: Panel, place: _Place) -> Iterator[tuple[object, ...]]:
         return
     before = np.flatnonzero(counts[:-1] >= counts[-1])
     gap = len(counts) - 1 - int(before[-1]) if len(before) else 0
-    if 0 < gap <= ABSENT:
+    if 0 < gap <= ABSENT or not _watched(panel, place, gap):
         return
     had = f"{place.name} had {round(float(counts[-1]))} events in {month_name(panel.months[-1])}"
     if gap:

@@ -31,6 +31,21 @@ def part_label(target: str, panel: Panel | None = None) -> str:
     return str(known.get(bare, bare.replace("_", " ")))
 
 
+def sides_of(measure: str, panel: Panel) -> tuple[str, ...]:
+    """The groups whose clash a measure counts, as measures; none for events of a single group.
+
+    >>> from harmattan.data.snapshot import load_snapshot
+    >>> sides_of("events_jnim_vs_is", load_snapshot().panel)
+    ('events_jnim', 'events_islamic_state')
+    """
+    from ...training.onset import watched_groups
+
+    watched = watched_groups(panel).items()
+    known = tuple(f"events_{g}" for g, parts in watched if measure in parts and measure != f"events_{g}")
+    bare = measure.removeprefix("events_").split("_vs_")
+    return known if len(known) > 1 else tuple(f"events_{g}" for g in bare if len(bare) > 1)
+
+
 def against_civilians(panel: Panel) -> str | None:
     """The measure of events against civilians; None where a panel has none."""
     return next((f"events_{t}" for t in AGAINST_CIVILIANS if f"events_{t}" in panel.measures), None)

@@ -8,7 +8,7 @@ from typing import Any
 from ...data.frames import rows_of
 from ...data.geography import country_name
 from ...training.parts import OTHER_GROUPS, part_of
-from ..parts import capital, part_label
+from ..parts import capital, part_label, sides_of
 from ..result import ForecastResult
 from . import number_format as numbers
 from .tables import Outlook
@@ -73,6 +73,7 @@ def _bars(result: ForecastResult, events: Outlook, i: int, names: Sequence[str])
     return [
         {
             "label": label_of(result, name),
+            "part": name,
             "mean": numbers.count(mean),
             "percent": round(100 * mean / whole),
             "share": mean / whole,
@@ -90,7 +91,10 @@ def who_sentence(
     for title, verb in (("By armed group", "involve"), ("By type of violence", "are")):
         if bars.get(title):
             first = bars[title][0]
-            clauses.append(f"{numbers.percent(first['share'])} {verb} {first['label']}")
+            share = sum(
+                bar["share"] for bar in bars[title] if _counts_for(result, bar["part"], first["part"])
+            )
+            clauses.append(f"{numbers.percent(share)} {verb} {first['label']}")
     month = numbers.month_name(result.months[0])
     words = f"Of {numbers.count(events.mean[0, i])} events expected in {month}, {' and '.join(clauses)}."
     if CIVILIANS in result.draws:
@@ -101,6 +105,11 @@ def who_sentence(
     return capital(words)
 
 
+def _counts_for(result: ForecastResult, part: str, group: str) -> bool:
+    """Whether events of a part involve a group: its own, and those in which it fights another."""
+    return part == group or group in sides_of(part, result.panel)
+
+
 def against_words(result: ForecastResult, region: str) -> list[str]:
     """Against whom a region's leading group has turned: its events there on record that were against civilians."""
     table = result.actors
@@ -109,7 +118,11 @@ def against_words(result: ForecastResult, region: str) -> list[str]:
     if not len(mine):
         return []
     first = mine.sort_values("events_12", ascending=False, kind="stable").iloc[0]
-    share, every = numbers.percent(float(first["one_sided_share"])), numbers.count_whole(first["events_all"])
+    with_it = [_counts_for(result, f"events_{g}", f"events_{first['group']}") for g in mine["group"]]
+    both = mine[with_it]
+    all_events = int(both["events_all"].sum())
+    civil = float((both["one_sided_share"] * both["events_all"]).sum())
+    share, every = numbers.percent(civil / all_events), numbers.count_whole(all_events)
     events = f"Of the {every} events on record there that involve {first['label']}"
     return [f"{events}, {share} were against civilians."]
 

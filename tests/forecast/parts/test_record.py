@@ -114,6 +114,35 @@ def test_the_first_event_of_a_group_in_so_many_months() -> None:
     assert not any(t.startswith("JNIM") for t in found)
 
 
+def test_a_group_that_fought_another_was_there() -> None:
+    """Islamic State in Mopti in June 2023: the first in three years but for ten events against JNIM."""
+    panel = load_snapshot().panel
+    assert not any(t.startswith("Islamic State: ") for t in texts(panel.until("2023-06"), "MLI-mopti"))
+    both = {"events_jnim": [12.0] + [0] * 20 + [2], "events_jnim_vs_is": [1.0, 0, 0, 0]}
+    found = texts(counts_of(60, events=[12.0] + [0] * 17 + [1, 0, 0, 2], **both), "MLI-gao")
+    assert not any(t.startswith("JNIM: ") for t in found)
+    both["events_jnim_vs_is"] = [0.0, 0, 0, 1]
+    found = texts(counts_of(60, events=[12.0] + [0] * 20 + [3], **both), "MLI-gao")
+    assert "JNIM: 3 events in Gao in December 2023, the first in 21 months." in found
+
+
+def test_months_that_nobody_watched_are_not_months_without_an_event() -> None:
+    known = {m: [12.0] + [0] * 20 + [12] for m in ("events", "events_jnim")}
+    panel = counts_of(60, **known, events_jnim_vs_is=[12.0] + [0] * 21)
+    assert {"first", "highest", "silence"} <= set(facts_table(panel)["kind"])
+    seen = panel.observed.copy()
+    seen[-10:-1] = False
+    assert not {"first", "highest", "silence"} & set(facts_table(replace(panel, observed=seen))["kind"])
+
+
+def test_two_that_fight_are_found_by_the_table_whatever_they_are_called() -> None:
+    fought = [12.0, 0, 0, 0, 0]
+    panel = counts_of(60, events=fought, events_duel=fought)
+    attrs = {"groups": ["adf", "m23", "duel"], "watched": {"adf": ("adf", "duel"), "m23": ("m23", "duel")}}
+    found = texts(replace(panel, attrs={**attrs, "labels": {"adf": "the ADF", "duel": "ADF/M23"}}), "MLI-gao")
+    assert "The ADF and m23 have not fought each other in Gao since August 2023." in found
+
+
 def test_two_that_have_not_fought_each_other_since() -> None:
     fought = [12.0, 0, 0, 0, 0]
     found = texts(counts_of(60, events=fought, events_jnim_vs_is=fought), "MLI-gao")

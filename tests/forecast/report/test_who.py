@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -63,6 +64,24 @@ def test_the_ranking_names_the_first_group_and_type_of_each_region(divided: Fore
                 == f"{part_label(max(mean, key=mean.get))} {100 * max(mean.values()) / events.mean[0, at]:.0f}%"
             )
             assert kind.startswith(("battles", "violence against civilians"))
+
+
+def test_a_group_involves_its_fights_with_another(divided: ForecastResult) -> None:
+    """M23 renamed to events of the ADF against it: they involve the ADF too, in forecasts and on record."""
+    draws = {t.replace("events_m23", "events_adf_vs_m23"): d for t, d in divided.draws.items()}
+    table = divided.actors.replace({"group": {"m23": "adf_vs_m23"}}).fillna({"one_sided_share": 0.0})
+    table = table.assign(events_12=table["group"].eq("adf") + 1)
+    clash = replace(divided, draws=draws, actors=table)
+    events = region_outlook(divided, "events")
+    i = next(i for i, region in enumerate(events.ids) if region in draws["events_adf_vs_m23"].region_ids)
+    found, plain = (who_section(r, events, [i])["places"][0] for r in (clash, divided))  # type: ignore[index]
+    assert plain["bars"]["By armed group"][0]["label"] == "adf"
+    shares = [bar["percent"] for bar in found["bars"]["By armed group"] if bar["label"] in ("adf", "m23")]
+    assert len(shares) == 2
+    told = int(re.search(r"(\d+)% involve adf", found["sentence"])[1])  # type: ignore[index]
+    assert abs(told - sum(shares)) <= 1
+    (words,) = against_words(clash, events.ids[i])
+    assert f"{table.loc[table['region_id'] == events.ids[i], 'events_all'].sum():,} events on record" in words
 
 
 def test_a_group_without_a_region_is_left_out_with_a_sentence(divided: ForecastResult) -> None:

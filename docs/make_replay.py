@@ -11,9 +11,12 @@ import pandas as pd
 from harmattan.data.geography import country_name
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
+from harmattan.forecast.outlook import with_outlook
+from harmattan.forecast.report import HEADLINE, shared_files
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast
 from harmattan.forecast.settings import Settings
+from harmattan.forecast.watch.words import in_words
 
 PAGE = Path(__file__).with_name("replay.md")
 ORIGIN = pd.Period("2023-08", freq="M")
@@ -42,14 +45,13 @@ def number(value: float) -> str:
 
 
 class Table:
-    """Forecast and outcome of some regions."""
+    """Forecast and outcome of some regions: events, or deaths."""
 
-    def __init__(self, result: ForecastResult, truth: Panel) -> None:
-        self.result, self.truth = result, truth
-        self.draws = result.draws["events"]
+    def __init__(self, result: ForecastResult, truth: Panel, target: str = "events") -> None:
+        self.truth, self.draws = truth, result.draws[target]
         self.rows = [truth.position(ORIGIN + h) for h in AHEAD]
         self.names = dict(zip(truth.region_ids, truth.names, strict=True))
-        self.counts = truth.measure("events", fill=0)
+        self.counts = truth.measure({"deaths": "deaths_best"}.get(target, target), fill=0)
 
     def at(self, regions: list[str]) -> list[int]:
         """Where regions stand in the draws."""
@@ -117,15 +119,74 @@ def missed(found: dict[str, list[str]]) -> str:
 
 
 def borders(result: ForecastResult) -> str:
-    """What the run declared across borders."""
+    """Borders with some evidence or more."""
     pairs = result.pairs
-    said = pairs[pairs["declared"]] if len(pairs) else pairs
-    if not len(said):
-        return "No border carried a measurable signal at this origin."
-    lines = ["| from | to | permeability | p after Holm | verdict |", "|---|---|---|---|---|"]
+    said = pairs[pairs["grade"].isin(["strong", "some"])]
+    lines = ["| from | to | evidence | permeability | p after Holm |", "|---|---|---|---|---|"]
     for row in said.itertuples():
         source, target = country_name(str(row.source_country)), country_name(str(row.target_country))
-        lines.append(f"| {source} | {target} | {row.permeability:.1f} | {row.p_holm:.3f} | {row.verdict} |")
+        lines.append(f"| {source} | {target} | {row.grade} | {row.permeability:.1f} | {row.p_holm:.4f} |")
+    return "\n".join(lines) if len(said) else "No border showed evidence at this origin."
+
+
+def first_screen(result: ForecastResult) -> str:
+    """The report's own sentences, quoted."""
+    text = shared_files(result)[HEADLINE]
+    assert isinstance(text, str)
+    lines = [
+        line.replace("## ", "**", 1) + "**" if line.startswith("## ") else line for line in text.splitlines()
+    ]
+    return "\n".join(f"> {line}".rstrip() for line in [f"**{lines[0][2:]}**", *lines[1:]])
+
+
+def came_in(truth: Panel, region: str, measure: str = "events") -> float:
+    """What came in one region from September to December."""
+    rows = [truth.position(ORIGIN + h) for h in AHEAD]
+    return float(truth.measure(measure, fill=0)[rows, truth.region_ids.index(region)].sum())
+
+
+def warned(result: ForecastResult, truth: Panel) -> str:
+    """The places of the first screen, and what came there."""
+    lines = [
+        "| rank | list | place | a third of the year before | came Sep to Dec |",
+        "|---|---|---|---|---|",
+    ]
+    for row in result.warnings.to_dict("records"):
+        year = float(row["year"]) * len(AHEAD) / 3  # ``year`` is a quarter of it.
+        place = f"{row['name']} ({country_name(row['country'])})"
+        came = came_in(truth, row["region_id"])
+        lines.append(f"| {row['rank']} | {row['class']} | {place} | {number(year)} | **{came:.0f}** |")
+    return "\n".join(lines)
+
+
+def watched(result: ForecastResult, truth: Panel) -> str:
+    """The five highest of every group's list, and whether the group came within the four months that are known."""
+    rows = result.watch["watchlist.csv"]
+    rows = rows[rows["p_6"].notna()].sort_values(["group", "rank"]).groupby("group").head(5)
+    lines = ["| group | rank | region | within 6 months | came Sep to Dec |", "|---|---|---|---|---|"]
+    labels = result.actors.drop_duplicates("group").set_index("group")["label"]
+    for row in rows.to_dict("records"):
+        group, region = str(row["group"]), str(row["region_id"])
+        measure = "events" if group == "any" else f"events_{group}"
+        came = came_in(truth, region, measure) if measure in truth.measures else float("nan")
+        name = f"{truth.names[truth.region_ids.index(region)]} ({country_name(region[:3])})"
+        said, label = in_words(float(row["p_6"])), "any group" if group == "any" else labels.get(group, group)
+        lines.append(f"| {label} | {row['rank']} | {name} | {said} | **{came:.0f}** |")
+    return "\n".join(lines)
+
+
+def groups(result: ForecastResult, truth: Panel, regions: list[str]) -> str:
+    """Who was recorded in the regions of this page, before and after."""
+    rows = result.actors[result.actors["region_id"].isin(regions) & (result.actors["events_12"] > 0)]
+    lines = [
+        "| group | region | 12 months to August | a third of them | came Sep to Dec |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows.sort_values("events_12", ascending=False).head(15).to_dict("records"):
+        place = f"{row['name']} ({country_name(row['country'])})"
+        came = came_in(truth, row["region_id"], f"events_{row['group']}")
+        third = number(row["events_12"] / 3)
+        lines.append(f"| {row['label']} | {place} | {row['events_12']} | {third} | **{came:.0f}** |")
     return "\n".join(lines)
 
 
@@ -142,16 +203,25 @@ def page(result: ForecastResult, truth: Panel) -> str:
     named, inside_named = table.four_months(list(NAMED))
     around, inside_ring = table.four_months(ring, country=True)
     mali = [r for r, c in zip(truth.region_ids, truth.countries, strict=True) if c == "MLI"]
-    countries = [
-        table.line(name, [r for r, c in zip(truth.region_ids, truth.countries, strict=True) if c == code])[0]
-        for code, name in (
-            ("MLI", "Mali"),
-            ("BFA", "Burkina Faso"),
-            ("NER", "Niger"),
-            ("BEN", "Benin"),
-            ("TGO", "Togo"),
-        )
-    ]
+    dead, (dead_named, _) = (
+        Table(result, truth, "deaths"),
+        Table(result, truth, "deaths").four_months([*NAMED]),
+    )
+    countries, deaths = (
+        [
+            each.line(name, [r for r, c in zip(truth.region_ids, truth.countries, strict=True) if c == code])[
+                0
+            ]
+            for code, name in (
+                ("MLI", "Mali"),
+                ("BFA", "Burkina Faso"),
+                ("NER", "Niger"),
+                ("BEN", "Benin"),
+                ("TGO", "Togo"),
+            )
+        ]
+        for each in (table, dead)
+    )
     year = counts_of_2023(truth)
     assert len(mali) == 9
     return TEXT.format(
@@ -165,6 +235,17 @@ def page(result: ForecastResult, truth: Panel) -> str:
         missed_ring=missed(inside_ring),
         all_ring=len(ring),
         countries="\n".join([HEAD_SUM.replace("region", "country", 1), RULE_SUM, *countries]),
+        dead_countries="\n".join([HEAD_SUM.replace("region", "country", 1), RULE_SUM, *deaths]),
+        dead_named=dead_named,
+        first_screen=first_screen(result),
+        warned=warned(result, truth),
+        watched=watched(result, truth),
+        groups=groups(result, truth, [*NAMED, *ring]),
+        facts="\n".join(
+            f"- {row.text}"
+            for row in result.facts.itertuples()
+            if row.level == "country" or row.kind != "civilians"
+        ),
         borders=borders(result),
         events=f"{year['events']:.0f}",
         deaths=f"{year['deaths_best']:,.0f}",
@@ -179,5 +260,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=0, help="processes; changes no number")
     chosen = parser.parse_args()
-    settings = Settings.load({"as_of": str(ORIGIN), "horizons": "1:4", "workers": chosen.workers}, environ={})
-    PAGE.write_text(page(run_forecast(settings), load_snapshot().panel), encoding="utf-8")
+    settings = Settings.load({"as_of": str(ORIGIN), "workers": chosen.workers}, environ={})
+    PAGE.write_text(page(with_outlook(run_forecast(settings)), load_snapshot().panel), encoding="utf-8")

@@ -70,11 +70,12 @@ def permuted_estimates(
         part = slice(first, first + step)
         arriving = np.matmul(lag, moved[part].transpose(1, 2, 0)).transpose(2, 0, 1)
         columns = arriving.reshape(len(arriving), -1)
-        # Where the likelihood falls from zero on, zero is the estimate.
-        rising = columns @ pull > 0
+        # Where nothing moved the estimate is the border's own; where the likelihood falls from zero on, it is zero.
+        same = (moved[part] == weights).all(axis=(1, 2))
+        rising = (columns @ pull > 0) & ~same
         starts, every = (np.broadcast_to(x, (int(rising.sum()), len(kept))) for x in (closed, free))
         fits = maximise_all(likelihood, starts, every, 40, _REFIT_TOLERANCE, Moving(at, columns[rising]))
-        estimates = np.zeros(len(columns))
+        estimates = np.where(same, own, 0.0)
         estimates[rising] = [fit.params[at] for fit in fits]
         out += estimates.tolist()
     return np.array(out)

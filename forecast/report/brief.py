@@ -72,10 +72,11 @@ def headline_text(result: ForecastResult, events: Outlook, first: dict[str, Any]
 def _safe(text: str) -> str:
     """A text in which nothing is Markdown or HTML, on one line.
 
-    >>> _safe("a <b>*c*")
-    'a &lt;b&gt;\\\\*c\\\\*'
+    >>> _safe("a <b>*c* & d &copy;")
+    'a &lt;b&gt;\\\\*c\\\\* & d &amp;copy;'
     """
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # A lone & stays itself: only one that begins an entity has to be escaped.
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", " ".join(text.split())).replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]#|])", r"\\\1", text)
 
 

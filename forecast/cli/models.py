@@ -267,13 +267,14 @@ def ui(
 
     from ...training.registry import runs_page, store_uri
 
-    with runs_page(settings.mlruns, settings.tracking_uri, port) as address:
+    # Whoever ends this process ends the page with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), runs_page(settings.mlruns, settings.tracking_uri, port) as address:
         output.show({"address": address}, f"Runs     {address}")
         if browser:
             webbrowser.open(address)
         if not store_uri(settings.mlruns, settings.tracking_uri).startswith("http"):
-            with suppress(KeyboardInterrupt):
-                signal.pause()
+            signal.pause()
 
 
 @runs.callback()

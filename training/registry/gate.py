@@ -109,7 +109,7 @@ def decide(
         The target that has to be better; the others must not be worse. The first of all where it is absent.
     better : bool
         Whether a gain is asked for. The same recipe fitted on newer months cannot be better on the same origins: it
-        only has to be no worse.
+        only has to be no worse: not by more than 0.5 % with the whole interval below zero.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def decide(
         blocks = month_blocks(len(table.origins), rng)
         if target == leading:
             figures |= _gain(table, blocks)
-            reasons += _not_better(table, blocks, figures) if better else _too_few(figures)
+            reasons += _not_better(table, blocks, figures) if better else _worse(figures)
         reasons += [f"{target}: {reason}" for reason in _worse_horizons(table)]
         reasons += [f"{target}: {reason}" for reason in _out_of_band(table, blocks, figures, str(target))]
     if reasons:
@@ -347,6 +347,13 @@ def _not_better(table: _Months, blocks: np.ndarray, figures: Mapping[str, float]
                 f"the gain rests on horizon {table.horizons[best]} alone: without it {skill:+.1%}, "
                 f"interval from {low:+.1%}"
             )
+
+
+def _worse(figures: Mapping[str, float]) -> Iterator[str]:
+    """Why the leading target is worse where no gain is asked for."""
+    yield from _too_few(figures)
+    if figures["skill"] < -MARGIN and figures["high"] < 0:
+        yield f"CRPS is {-figures['skill']:.1%} worse, at least {-figures['high']:.1%}"
 
 
 def _too_few(figures: Mapping[str, float]) -> Iterator[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -91,7 +92,9 @@ def runs_page(folder: Path, tracking_uri: str | None = None, port: int = 5000) -
         [*command, "--host", "127.0.0.1", "--port", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        # A group of its own: it starts other processes, which end with it.
+        start_new_session=True,
     )
     try:
         until = time.monotonic() + STARTING
@@ -101,7 +104,8 @@ def runs_page(folder: Path, tracking_uri: str | None = None, port: int = 5000) -
             time.sleep(0.3)
         yield runs_address(base, experiment)
     finally:
-        server.terminate()
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
 
 

@@ -147,10 +147,10 @@ def test_eighteen_months_run_unattended(tmp_path: Path) -> None:
             )
             reasons.append(outcome.verdict.reasons)
     said = "\n".join(f"{d}: {'; '.join(r)}" for d, r in zip(did, reasons, strict=True))
-    print(said)
     assert did[0] == "first", said
     assert "refit" in did, said
-    assert not any("common origins" in reason for each in reasons for reason in each), said
+    few = [r for each in reasons for r in each if "common origins" in r and "not compared" not in r]
+    assert few == [], said
     assert not any("cannot be read" in reason for each in reasons for reason in each), said
     with open_registry(mlruns) as client:
         versions = list_versions(client)

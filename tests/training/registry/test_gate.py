@@ -112,6 +112,16 @@ def test_a_refit_has_to_be_no_worse() -> None:
     assert not decide(champion, champion[champion["origin"] < "2019-07"], rng, better=False).ok
 
 
+def test_a_refit_that_is_surely_a_little_worse_is_refused() -> None:
+    """Every horizon loses less than the two per cent that one may lose, and there is no doubt about it."""
+    quiet = {"seed": 1, "noise": 0.01}
+    rng = np.random.default_rng(3)
+    verdict = decide(record(**quiet), record(-0.01, **quiet), rng, better=False)
+    assert not verdict.ok
+    assert verdict.reasons[0].startswith("CRPS is 1.0% worse")
+    assert decide(record(**quiet), record(-0.003, **quiet), rng, better=False).ok
+
+
 def test_one_horizon_that_loses_more_than_two_percent_is_enough_to_refuse() -> None:
     verdict = judge(
         record(lambda t, h: -0.04 if h == 6 else 0.15, seed=2, noise=0.01), record(seed=1, noise=0.01)

@@ -66,6 +66,13 @@ def test_the_ranking_names_the_first_group_and_type_of_each_region(divided: Fore
             assert kind.startswith(("battles", "violence against civilians"))
 
 
+def test_bars_are_not_cut_off_by_their_cells(divided: ForecastResult) -> None:
+    """A bar that is longer than its cell loses its left end, where small shares are."""
+    (rule,) = re.findall(r"\.parts \.p\{([^}]*)\}", render(divided))
+    cell, bar = (int(re.search(name + r":(\d+)px", rule)[1]) for name in ("min-width", "background-size"))  # type: ignore[index]
+    assert cell >= bar + 20
+
+
 def test_a_group_involves_its_fights_with_another(divided: ForecastResult) -> None:
     """M23 renamed to events of the ADF against it: they involve the ADF too, in forecasts and on record."""
     draws = {t.replace("events_m23", "events_adf_vs_m23"): d for t, d in divided.draws.items()}

@@ -172,7 +172,9 @@ def _dense(
     if (given > 1).any():
         r, c = np.argwhere(given > 1)[0]
         raise SchemaError(
-            f"{ids[c]} has more than one row for {index[r]}.", where, "Sum or drop them before."
+            f"{ids[c]} has more than one row for {index[r]}.",
+            where,
+            "Give every region and month one row: add up those that are parts of it.",
         )
     observed = given.astype(bool)
     observed[row, col] = seen & ~np.isnan(measures.get("events", next(iter(measures.values()))))

@@ -77,9 +77,11 @@ def composition(panel: Panel) -> Check:
         if types[-1] == 1 and (types[-13:-1] > 1).all():
             deviations.append("all events are of one type")
     gone = _countries_gone(panel)
+    since = any(" since " in g for g in gone)
     deviations += [f"there is no event in {', '.join(gone)}"] if gone else []
     found = pd.DataFrame({"month": str(panel.last_month), "found": deviations})
-    message = f"In {panel.last_month} {' and '.join(deviations)}, unlike in any of the 12 months before."
+    before = "the 12 months before that" if since else "the 12 months before"
+    message = f"In {panel.last_month} {' and '.join(deviations)}, unlike in any of {before}."
     return verdict(
         "composition",
         found,
@@ -90,21 +92,27 @@ def composition(panel: Panel) -> Check:
 
 
 def _countries_gone(panel: Panel) -> list[str]:
-    """Countries without an event in the newest month that had some in each of the 12 months before.
+    """Countries without an event in the newest months that had some in each of the 12 months before.
 
-    Those that had many are judged by ``low_month``; deaths and other counts are too uneven to tell.
+    Several months without are as bad as one: a table whose missing months were filled with zeros looks like that.
+    One month without, where there were many, is judged by ``low_month``. Deaths are too uneven to tell.
     """
     if panel.main != "events":
         return []
     of, values = np.asarray(panel.countries, dtype=object), panel.measures[panel.main]
     gone = []
     for country in sorted(set(panel.countries)):
-        mine = values[-13:, of == country].astype(float)
-        sums = mine.sum(axis=1)  # a month that was not observed is no number
-        if len(sums) < 13 or sums[-1] != 0 or not (sums[:-1] >= NEVER_WITHOUT).all():
+        sums = (
+            values[:, of == country].astype(float).sum(axis=1)
+        )  # a month that was not observed is no number
+        some = np.flatnonzero(sums != 0)
+        last = some[-1] + 1 if len(some) else 0
+        year = sums[max(last - 12, 0) : last]
+        if not 12 <= last < len(sums) or (year < NEVER_WITHOUT).any() or year.mean() < IN_THE_MEAN:
             continue
-        many = min(sums[:-1].mean(), sums[-4:-1].mean()) >= Limits().low_month_mean
-        if sums[:-1].mean() >= IN_THE_MEAN and not many:
+        if last < len(sums) - 1:
+            gone.append(f"{country} since {panel.months[last]}")
+        elif min(year.mean(), year[-3:].mean()) < Limits().low_month_mean:
             gone.append(country)
     return gone
 

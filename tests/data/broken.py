@@ -250,7 +250,7 @@ BROKEN = (
     Broken("panel without events", "panel", panel({"month": ["2020-01"], "region_id": ["A-b"]}), "row 1", "the column 'events' is missing", "The file has:"),
     Broken("panel: half an event", "panel", panel(events=[1, 0, 2.5, 3, 0, 0]), "row 4", "'2.5' in column 'events' breaks the rule not_whole", "whole numbers"),
     Broken("panel: negative count", "panel", panel(events=[1, -3, 2, 3, 0, 0]), "row 3", "breaks the rule negative", "zero or more"),
-    Broken("panel: a month twice", "panel", panel(month=["2020-01", "2020-01", "2020-03"] * 2), "", "more than one row for 2020-01", "Sum or drop"),
+    Broken("panel: a month twice", "panel", panel(month=["2020-01", "2020-01", "2020-03"] * 2), "", "more than one row for 2020-01", "add up those that are parts"),
     Broken("panel: 13th month", "panel", panel(month=["2020-13", "2020-02", "2020-03"] * 2), "row 2", "'2020-13' is not a month", "YYYY-MM"),
     Broken("panel: year of three digits", "panel", panel(month=["2020-01", "0202-02", "2020-03"] * 2), "row 3", "the month 0202-02 cannot be", "Check the year"),
     Broken("panel: region empty", "panel", panel(region_id=["MLI-gao"] * 3 + [""] * 3), "row 5", "column 'region_id' breaks the rule empty", "Fill the cell"),

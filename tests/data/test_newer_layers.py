@@ -48,6 +48,7 @@ def test_counts_of_a_layer_add_up_to_the_older_ones(layer: str, more: int, split
     assert check_panel(new.panel, run_date=date(2024, 1, 31)).status == "green"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", LAYERS)
 def test_parts_fill_the_older_region_and_share_out_its_borders(layer: str) -> None:
     old, new = load_snapshot().regions, _shipped_on(layer).regions

@@ -144,6 +144,7 @@ def test_a_row_of_totals_is_no_region(tmp_path: Path) -> None:
     assert (check.status, check.rows["region_id"].tolist()) == ("red", ["MLI-total"])
 
 
+@pytest.mark.slow
 def test_a_comparison_says_what_only_one_side_has(tmp_path: Path) -> None:
     for name, other in (("x", "MLI-b"), ("y", "MLI-c")):
         _csv(

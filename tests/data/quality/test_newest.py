@@ -190,3 +190,46 @@ def test_a_country_that_is_never_without_events_and_now_is_is_red() -> None:
     events[-5, of] = 0
     found = _check(replace(panel, measures={**panel.measures, "events": events}))
     assert found["composition"].status == "green"
+
+
+def test_months_filled_with_zeros_are_no_quiet_months() -> None:
+    panel = _panel()
+    events = panel.measures["events"].copy()
+    events[-5:, np.asarray(panel.countries) == "BBB"] = 0
+    found = _check(replace(panel, measures={**panel.measures, "events": events}))["composition"]
+    assert (found.status, "no event in BBB since 2022-08" in found.message) == ("red", True)
+
+
+def test_few_deaths_alone_are_never_red() -> None:
+    events = _panel().measures["events"].copy()
+    events[-1, :3] = 0
+    deaths = replace(_panel(), measures={"deaths_best": events})
+    assert deaths.main == "deaths_best"
+    check = _check(deaths)["low_month"]
+    assert (check.status, "few deaths: AAA 0" in check.message) == ("amber", True)
+    chance = check_panel(deaths, run_date=DAY, so_few={"AAA": 0.0, "BBB": 0.5})["low_month"]
+    assert chance.status == "amber"
+
+
+@pytest.mark.parametrize("chances", [None, {"AAA": 1e-6, "BBB": 0.5}])
+@pytest.mark.parametrize(("left", "status"), [(1, "amber"), (0, "red")])
+def test_few_events_alone_are_amber_and_none_at_all_are_red(
+    left: int, status: str, chances: dict[str, float] | None
+) -> None:
+    events = _panel().measures["events"].copy()
+    events[-1, :3] = left
+    found = check_panel(
+        replace(_panel(), measures={**_panel().measures, "events": events}), run_date=DAY, so_few=chances
+    )
+    assert (found["low_month"].status, found["low_month"].rows["country"].tolist()) == (status, ["AAA"])
+
+
+@pytest.mark.parametrize(("months", "at"), [(12, -2), (12, -1), (36, 3)])
+def test_a_number_that_stands_for_unknown_is_named(months: int, at: int) -> None:
+    frame = _panel().to_frame()
+    panel = Panel.from_frame(frame[frame["month"].astype(str) >= str(_panel().months[-months])])
+    events = panel.measures["events"].copy()
+    assert _check(panel)["jumps"].status == "green"
+    events[at, :2] = 9999
+    check = _check(replace(panel, measures={**panel.measures, "events": events}))["jumps"]
+    assert (check.status, check.rows["value"].tolist()) == ("amber", [9999.0, 9999.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib import metadata
@@ -13,8 +14,10 @@ import pandas as pd
 
 from ...data.errors import RegionError, SchemaError, nearest
 from ...data.panel import TARGETS, Panel
+from ...features.recipe import Recipe
 from ...features.terms import Term
 from ..formats import HUB_COLUMNS, checked_hub_table
+from ..own_features import functions_of
 from ..release import LIBRARIES
 from ..run import run_forecast
 from ..settings import Settings
@@ -59,6 +62,10 @@ def serve(trained: TrainedModel, frame: pd.DataFrame) -> pd.DataFrame:
     """
     from ..inputs import Inputs
 
+    if not trained.trusted:
+        # A server is told by its environment (HARMATTAN_TRUSTED) or its settings file which classes it may import.
+        declared = Settings.load()
+        trained = trained.trusting(declared.trusted, functions_of(declared))
     settings = Settings(
         targets=trained.targets,
         horizons=trained.horizons,
@@ -114,8 +121,13 @@ def panel_of(trained: TrainedModel, frame: pd.DataFrame) -> Panel:
 
 def measures_read(trained: TrainedModel) -> set[str]:
     """Measures that the features and the targets of a model are made of, as its recipe calls them."""
-    targets = {TARGETS.get(target, target) for target in trained.targets}
-    return targets.union(*(_read_by(feature.term) for feature in trained.recipe.features))
+    found = {TARGETS.get(target, target) for target in trained.targets}
+    recipes = [trained.recipe]
+    for name, text in trained.files.items():
+        # Members that users bring may have features of their own.
+        if name.endswith("/own/regressor.json") and (features := json.loads(text)["features"]):
+            recipes.append(Recipe.from_json(json.dumps(features), trained.functions))
+    return found.union(*(_read_by(feature.term) for recipe in recipes for feature in recipe))
 
 
 def _read_by(term: Term) -> set[str]:

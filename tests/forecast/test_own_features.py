@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import PoissonRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from small_worlds import LADDER, ladder_panel
 
 from harmattan.data.errors import ConfigError, SchemaError, UsageError
@@ -18,6 +23,7 @@ from harmattan.forecast.own_features import recipe_of
 from harmattan.forecast.publishing import publish
 from harmattan.forecast.run import run_forecast
 from harmattan.forecast.settings import Settings
+from harmattan.training.own import Regressor
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +64,16 @@ def test_covariates_of_the_settings_are_measures_and_the_recipe_reads_them(world
 
 @pytest.mark.slow
 def test_what_the_settings_bring_changes_the_forecast_of_one_s_own_model(world: Settings) -> None:
-    one = run_forecast(world).draws["events"].values
+    estimator = make_pipeline(SimpleImputer(), StandardScaler(), PoissonRegressor(alpha=0.1))
+    mine = ["conflictology_12", Regressor(estimator, name="wet")]
+    one = run_forecast(world, members=mine).draws["events"].values
     wet = pd.read_csv(world.covariates[0].split(":")[0])
     other = Path(world.covariates[0].split(":")[0]).with_name("wetter.csv")
     wet.assign(rain=wet["rain"].sample(frac=1, random_state=1).to_numpy()).to_csv(other, index=False)
-    assert (run_forecast(replace(world, covariates=(f"{other}:lag=1",))).draws["events"].values != one).any()
+    assert (
+        run_forecast(replace(world, covariates=(f"{other}:lag=1",)), members=mine).draws["events"].values
+        != one
+    ).any()
 
 
 @pytest.mark.slow
@@ -76,7 +87,7 @@ def test_covariates_and_recipe_go_through_back_test_training_registry_and_public
     assert "pool" in set(board["member"])
     outcome = train(world)
     assert outcome.training.trained.recipe.names[-1] == "rain_lag1_sum3"
-    served = replace(world, model=outcome.version, recipe=None, members=())
+    served = replace(world, model=outcome.version, recipe=None, members=(), run_date=date(2011, 1, 20))
     assert publish(served).model["version"] == outcome.version
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_an_own_member_is_trained_registered_and_published(tmp_path: Path) -> No
     here = run_forecast(trusting, trained=outcome.training.trained).draws["events"]
     there = run_forecast(trusting, trained=select_model(trusting).trained).draws["events"]
     np.testing.assert_array_equal(here.values, there.values)
-    done = publish(replace(trusting, run_date=None))
+    done = publish(replace(trusting, run_date=date(2011, 1, 20)))
     assert done.model["version"] == outcome.version
     assert "reason" not in done.model
 

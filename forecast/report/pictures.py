@@ -35,7 +35,7 @@ _NO_FILL = {"fill": "none", "stroke": GREY, "stroke_dasharray": "3 2"}
 _LINE, _MARK, _TALL, _LEFT, _GAP = "#b5afa4", "#b2182b", 110.0, 60.0, 46.0
 _SHARE_TITLE = "Share of the events expected within six months that the model attributes to other countries"
 _SHARE_CAPTION = (
-    "Red: a border into the country carried a declared signal at that origin. Grey: no measurable signal. "
+    "Red: a border into the country carried a declared signal at that origin. Grey: none declared. "
     "Shares of several sources overlap a little."
 )
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...data.frames import rows_of
 from ...data.geography import country_name
-from ...training.diffusion import with_grades
+from ...training.diffusion import GRADES, with_grades
 from ..release import PastRelease
 from ..result import ForecastResult
 from ..spillover.words import robust_share
@@ -317,9 +317,19 @@ def spill_section(
             for row in rows_of(shown.assign(**absent))
         ],
         "more": max(len(shown) - ROWS, 0),
+        "watch": _corridors_to_watch(routes, events),
         "flow": maps.flow_map(shapes, events, routes) if shapes is not None and len(routes) else None,
         "pairs": with_grades(result.pairs).to_dict("records"),
     }
+
+
+def _corridors_to_watch(routes: pd.DataFrame, events: Outlook, top: int = 3) -> str:
+    """The widest corridors across borders with evidence, by name; empty where there are none."""
+    if routes.empty:
+        return ""
+    names = dict(zip(events.ids, events.names, strict=True))
+    rows = rows_of(routes[routes["grade"].isin(GRADES[:2])].head(top))
+    return "; ".join(f"{names[row.source_region]} to {names[row.target_region]}" for row in rows)
 
 
 def corridors(result: ForecastResult, spill: SpilloverSummary) -> pd.DataFrame:

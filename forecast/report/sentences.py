@@ -15,7 +15,7 @@ from ...data.geography import country_name
 from ...training.diffusion import GRADES
 from ..outlook import direction
 from ..result import ForecastResult
-from ..spillover.words import robust_share
+from ..spillover.words import crosses, robust_share
 from .number_format import chance, count, in_ten, interval, listing, month_name, percent, plural
 from .tables import Outlook, SpilloverSummary
 
@@ -189,10 +189,9 @@ def _crossing(row: Any, span: str) -> str:
     """One region's share of what one country sends, in a sentence of at most 30 words."""
     share = robust_share(row.grade, float(row.share_low), float(row.share_high))
     share = share or f"about {percent(row.share_total)}"
+    what = f"the events expected in {row.target_name} ({country_name(row.target_country)}) over {span}"
     return (
-        f"{share[:1].upper()}{share[1:]} of the events expected in {row.target_name} "
-        f"({country_name(row.target_country)}) over {span} cross anew from {country_name(row.source_country)} "
-        f"(model-attributed; evidence: {row.grade})."
+        f"{crosses(share, what, country_name(row.source_country))} (model-attributed; evidence: {row.grade})."
     )
 
 

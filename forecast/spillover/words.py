@@ -16,6 +16,7 @@ _RATES = f"{100 * SHOCK_RATES[0]:.0f} to {SHOCK_RATES[1]:.0%}"
 SHOCK_NOTE = f"a shock on both sides passes for this in {_RATES} of simulated worlds"
 #: From this share on an upper end says nothing, and no number is given.
 MOST_OF_IT = 0.9
+NEARLY_ALL = "up to nearly all"
 NO_BORDER = "no common border"
 DISAGREE = "The path model and the forecast disagree here."
 
@@ -35,10 +36,25 @@ def robust_share(grade: str, low: float, high: float) -> str:
     if grade == TOO_FEW or math.isnan(high):
         return ""
     if high >= MOST_OF_IT:
-        return "up to nearly all"
+        return NEARLY_ALL
     most = "less than 1 %" if high < 0.01 else f"at most {math.ceil(100 * high - 1e-9)} %"
     least = math.floor(100 * low + 1e-9)
     return f"at least {least} % and {most}" if grade == STRONG and least > 0 else most
+
+
+def crosses(share: str, what: str, source: str) -> str:
+    """That a share of some events crosses; where it may be nearly all, that nobody knows how many.
+
+    Examples
+    --------
+    >>> crosses("at most 19 %", "the events expected in Nord", "Mali")
+    'At most 19 % of the events expected in Nord cross anew from Mali'
+    >>> crosses("up to nearly all", "the events expected in Atakora", "Burkina Faso")
+    'How many of the events expected in Atakora cross anew from Burkina Faso is unknown'
+    """
+    if share == NEARLY_ALL:
+        return f"How many of {what} cross anew from {source} is unknown"
+    return f"{share[:1].upper()}{share[1:]} of {what} cross anew from {source}"
 
 
 def share_statement(grade: str, source: str, low: float, high: float, disagree: bool = False) -> str:
@@ -52,9 +68,8 @@ def share_statement(grade: str, source: str, low: float, high: float, disagree: 
     if grade == TOO_FEW:
         return "Too few data to say what crosses this border."
     span = robust_share(grade, low, high)
-    words = f"{span[:1].upper()}{span[1:]} of expected events" if span else "Some expected events may"
-    words += f" cross anew from {country_name(source)} (model-attributed); evidence: {grade}"
-    return f"{words}{shock_words(grade)}.{f' {DISAGREE}' if disagree else ''}"
+    words = crosses(span or NEARLY_ALL, "expected events", country_name(source))
+    return f"{words} (model-attributed); evidence: {grade}{shock_words(grade)}.{f' {DISAGREE}' if disagree else ''}"
 
 
 def shock_words(grade: str) -> str:

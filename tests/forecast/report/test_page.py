@@ -214,8 +214,14 @@ def with_routes(made: Any, grade: str) -> Any:
 def test_corridors_are_drawn_and_dashed_where_no_evidence_is_shown() -> None:
     made = make_result()
     assert "No corridor to draw" in render(made)
-    assert 'class="arrow"' in render(with_routes(made, "some"))
+    names = dict(zip(made.panel.region_ids, made.panel.names, strict=True))
+    ids, of = made.panel.region_ids, made.panel.countries
+    here, there = (names[ids[of.index(country)]] for country in ("MLI", "BFA"))
+    html = render(with_routes(made, "some"))
+    assert 'class="arrow"' in html
+    assert f"Corridors to watch: {here} to {there}." in html
     html = render(with_routes(made, "none shown"))
+    assert "Corridors to watch" not in html
     assert 'class="arrow unshown"' in html
     assert 'class="arrow"' not in html
 

@@ -54,6 +54,7 @@ def actors_table(panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
             own, there = events[:, i], np.flatnonzero(events[:, i] > 0)
             counted = [round(float(own[-w:].sum())) for w in WINDOWS]
             share = np.nan if civil is None else float(np.nansum(civil[:, i]) / own.sum())
+            share = share if share <= 1 else np.nan
             past = round(float(events[:, countries == countries[i]].sum()))
             about = (panel.region_ids[i], panel.names[i], countries[i], group, part_label(measure, panel))
             span = (round(float(own.sum())), months[there[0]], months[there[-1]])

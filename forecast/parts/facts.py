@@ -153,8 +153,9 @@ def _civilians(panel: Panel, place: _Place) -> Iterator[tuple[object, ...]]:
     measure = against_civilians(panel)
     if measure is None or "events" not in panel.measures:
         return
-    events, against = (_series(panel, m, place.columns)[-RECENT:].sum() for m in ("events", measure))
-    if len(panel.months) >= RECENT and round(events) >= SOME:
+    each, civil = (_series(panel, m, place.columns)[-RECENT:] for m in ("events", measure))
+    events, against = each.sum(), civil.sum()
+    if len(panel.months) >= RECENT and round(events) >= SOME and (civil <= each).all():
         words = f"{round(against)} of {round(events)} events in the last {number_words(RECENT)} months"
         yield "civilians", measure, RECENT, f"Violence against civilians in {place.name}: {words}."
 

@@ -158,6 +158,14 @@ def test_how_much_of_the_last_months_was_against_civilians() -> None:
     )
 
 
+def test_nothing_is_said_of_more_events_against_civilians_than_there_are() -> None:
+    """Types that do not fit the events are no forecast, and no "50 of 9 events" either."""
+    wrong = {"events_adf": [12.0, 3, 3, 3], "against_civilians_adf": [12.0, 1, 1, 50]}
+    panel = counts_of(60, events=[12, 3, 3, 3], events_one_sided=[1, 1, 1, 50], **wrong)
+    assert not any("against civilians" in t for t in texts(panel, "MLI-gao"))
+    assert actors_table(panel)[0]["one_sided_share"].isna().all()
+
+
 def test_the_highest_month_since_or_on_record() -> None:
     found = texts(counts_of(60, events=[7] + [0] * 20 + [7]), "MLI-gao")
     assert "Gao had 7 events in December 2023, its highest month since March 2022." in found

@@ -365,7 +365,8 @@ class Settings:
         ConfigError
             An unknown key, or a value of the wrong kind: names the file, variable or option.
         """
-        if options is not None and not isinstance(options, Mapping):
+        given: Any = options
+        if given is not None and not isinstance(given, Mapping):
             what = f"a {type(options).__name__} is no table of options."
             raise ConfigError(
                 what, "options", 'Write Settings.load({"draws": 500}), or file=Path("mine.toml").'

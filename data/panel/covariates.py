@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,19 +14,20 @@ from ..convert import Problems, number, text
 from ..errors import RegionError, SchemaError, UsageError, nearest
 from ..frames import pandas_of
 from ..months import months_of
-from .panel import Panel
 
+#: A panel; this module knows it by its fields alone.
+P = TypeVar("P", bound=Any)
 #: Columns that say which row it is.
 KEYS = ("month", "region_id", "country")
 
 
 def join_covariates(
-    panel: Panel,
+    panel: P,
     table: pd.DataFrame | Any,
     lag: int | Mapping[str, int],
     carry: Collection[str] | bool = (),
     where: str = "covariates",
-) -> Panel:
+) -> P:
     """See :meth:`harmattan.Panel.with_covariates`."""
     frame = _keyed(pandas_of(table), panel, where)
     names = [str(c) for c in frame.columns if c not in (*KEYS, "row", "region")]
@@ -50,10 +51,11 @@ def join_covariates(
     delays = {**panel.attrs.get("delays", {}), **{n: k for n, k in lags.items() if k}}
     known = tuple(dict.fromkeys([*panel.attrs.get("covariates", ()), *names]))
     attrs = {**panel.attrs, "covariates": list(known), "delays": delays, "carried": filled}
-    return replace(panel, measures=measures, attrs=attrs)
+    joined: P = replace(panel, measures=measures, attrs=attrs)
+    return joined
 
 
-def require_covariates(panel: Panel, origin: pd.Period) -> None:
+def require_covariates(panel: Any, origin: pd.Period) -> None:
     """An error where a covariate that was known before is not known at an origin, its lag allowed for.
 
     Raises
@@ -81,7 +83,7 @@ def require_covariates(panel: Panel, origin: pd.Period) -> None:
             )
 
 
-def _keyed(table: pd.DataFrame, panel: Panel, where: str) -> pd.DataFrame:
+def _keyed(table: pd.DataFrame, panel: Any, where: str) -> pd.DataFrame:
     """The rows that lie in the panel, with ``row`` and ``region`` as positions; each of them once."""
     frame = table.copy()
     frame.columns = [str(c) for c in frame.columns]
@@ -114,7 +116,7 @@ def _keyed(table: pd.DataFrame, panel: Panel, where: str) -> pd.DataFrame:
     return kept.set_axis(pd.RangeIndex(len(kept), name="row"), axis=0)
 
 
-def _check_places(places: pd.Series, panel: Panel, column: str, where: str) -> None:
+def _check_places(places: pd.Series, panel: Any, column: str, where: str) -> None:
     """An error for a region that the panel does not have; countries that it does not have are left aside."""
     known = set(panel.region_ids if column == "region_id" else panel.countries)
     for row, place in places.items():
@@ -150,14 +152,14 @@ def _lags(lag: int | Mapping[str, int], names: list[str], where: str) -> dict[st
     return {name: int(value) for name, value in lags.items()}
 
 
-def _check_name(name: str, panel: Panel, where: str) -> None:
+def _check_name(name: str, panel: Any, where: str) -> None:
     taken = name in panel.measures or name.startswith(("events", "deaths", "late_events"))
     if taken or not re.fullmatch("[a-z][a-z0-9_]*", name):
         what = f"a covariate cannot be called '{name}'."
         raise SchemaError(what, where, "Use small letters, digits and underscores, and no name of a count.")
 
 
-def _check_gaps(dense: np.ndarray, panel: Panel, name: str, where: str) -> None:
+def _check_gaps(dense: np.ndarray, panel: Any, name: str, where: str) -> None:
     """An error for a month without a value between two that have one."""
     known = np.isfinite(dense)
     before, after = np.maximum.accumulate(known), np.maximum.accumulate(known[::-1])[::-1]

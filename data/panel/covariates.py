@@ -113,7 +113,8 @@ def _keyed(table: pd.DataFrame, panel: Any, where: str) -> pd.DataFrame:
     ordinals = pd.PeriodIndex(frame["month"], freq="M").asi8 - panel.months[0].ordinal
     inside = (ordinals >= 0) & (ordinals < len(panel.months))
     kept = frame[inside].assign(row=ordinals[inside]).drop(columns=["month", place])
-    return kept.set_axis(pd.RangeIndex(len(kept), name="row"), axis=0)
+    numbered: pd.DataFrame = kept.set_axis(pd.RangeIndex(len(kept), name="row"), axis=0)
+    return numbered
 
 
 def _check_places(places: pd.Series, panel: Any, column: str, where: str) -> None:

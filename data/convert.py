@@ -74,7 +74,7 @@ class Problems:
         first = failures.iloc[0]
         more = f" ({len(failures)} such values in all)" if len(failures) > 1 else ""
         raise SchemaError(
-            f"'{first['value'][:60]}' in column '{first['column']}' breaks the rule {first['rule']}{more}.",
+            f"'{str(first['value'])[:60]}' in column '{first['column']}' breaks the rule {first['rule']}{more}.",
             where=f"{self.path}, row {first['row']}",
             remedy=_REMEDIES.get(str(first["rule"]), "Correct the row."),
             failures=failures,

@@ -91,15 +91,20 @@ class Panel:
 
     @property
     def gaps(self) -> str:
-        """Months between observed ones that were not observed, such as ``2026-03, 2026-05 in MLI``; empty for none."""
+        """Months not observed between observed ones, as ``2025-01 to 2025-04, 2026-03 in MLI``; empty for none."""
         before = np.maximum.accumulate(self.observed, axis=0)
         after = np.maximum.accumulate(self.observed[::-1], axis=0)[::-1]
         missing = ~self.observed & before & after
-        countries, found = np.asarray(self.countries, dtype=object), []
+        countries = np.asarray(self.countries, dtype=object)
+        spans: list[tuple[int, int, str]] = []
         for at in np.flatnonzero(missing.any(axis=1)).tolist():
             whole = missing[at].all() or not self.observed[at].any()
             where = "" if whole else f" in {', '.join(sorted(set(countries[missing[at]])))}"
-            found.append(f"{self.months[at]}{where}")
+            first = spans.pop()[0] if spans and spans[-1][1:] == (at - 1, where) else at
+            spans.append((first, at, where))
+        found = [
+            f"{self.months[a]}{f' to {self.months[b]}' if b > a else ''}{where}" for a, b, where in spans
+        ]
         return ", ".join(found[:12]) + (f" and {len(found) - 12} more" if len(found) > 12 else "")
 
     @property

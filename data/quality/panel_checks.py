@@ -170,9 +170,20 @@ def freshness(panel: Panel, run_date: date, limits: Limits) -> Check:
     return Check("freshness", status, sentences[status], row)
 
 
+#: So many months without a single event anywhere mean that a year was mistyped.
+_DECADES = 240
+
+
 def holes(panel: Panel) -> Check:
-    """No month between two observed ones is missing."""
+    """No month between two observed ones is missing, nor are there decades without a single event before the others."""
     seen = panel.observed
+    busy = np.flatnonzero(np.nansum(panel.measures[panel.main], axis=1) > 0)
+    longest = int(np.argmax(np.diff(busy))) if len(busy) > 1 else 0
+    if len(busy) > 1 and (length := int(busy[longest + 1] - busy[longest])) > _DECADES:
+        first = str(panel.months[busy[longest]])
+        found = pd.DataFrame({"month": [first], "months_without": [length - 1]})
+        message = f"After {first} nothing was counted anywhere for {length // 12} years: "
+        return Check("holes", "amber", f"{message}check the years of the first rows.", found)
     before = np.maximum.accumulate(seen, axis=0)
     after = np.maximum.accumulate(seen[::-1], axis=0)[::-1]
     at = np.argwhere(~seen & before & after)

@@ -60,7 +60,12 @@ def sheet_rows(raw: bytes, path: Path) -> pd.DataFrame:
     texts = [[_text(cell) for cell in row] for row in rows]
     frame = pd.DataFrame(texts[1:], columns=texts[0], dtype="str")
     frame.index = pd.RangeIndex(top + 2, top + 2 + len(frame))
-    named = [bool(n) or bool((frame.iloc[:, i] != "").any()) for i, n in enumerate(texts[0])]
+    filled = [bool((frame.iloc[:, i] != "").any()) for i in range(frame.shape[1])]
+    named = [bool(n) or filled[i] for i, n in enumerate(texts[0])]
+    if sum(filled[i] and not n for i, n in enumerate(texts[0])) > 1:
+        few = f"{sum(map(bool, texts[0]))} of {sum(named)}"
+        what = f"row {top + 1} is taken for the names of the columns, but names {few}."
+        raise SourceError(what, str(path), "Save the table without the title above it.")
     frame = frame.loc[:, named]
     return frame[(frame != "").any(axis=1)]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.errors import GateError
+from harmattan.data.errors import GateError, SchemaError
 from harmattan.data.panel import Panel
 from harmattan.data.panel.build import BuiltPanel
 from harmattan.data.panel.ledger import Ledger
@@ -233,3 +233,22 @@ def test_a_number_that_stands_for_unknown_is_named(months: int, at: int) -> None
     events[at, :2] = 9999
     check = _check(replace(panel, measures={**panel.measures, "events": events}))["jumps"]
     assert (check.status, check.rows["value"].tolist()) == ("amber", [9999.0, 9999.0])
+
+
+def test_a_mistyped_year_does_not_make_a_century_of_quiet_months() -> None:
+    frame = _panel().to_frame()
+    typed = frame.assign(month=frame["month"].astype(str))
+    early = typed[typed["month"] == "2020-01"].assign(month="1920-01")
+    months = pd.period_range("1920-02", "2019-12", freq="M").astype(str)
+    quiet = early.iloc[[0] * len(months)].assign(
+        month=months, **dict.fromkeys((*KINDS, "events", "deaths_best"), 0)
+    )
+    found = _check(Panel.from_frame(pd.concat([early, quiet, typed], ignore_index=True)))["holes"]
+    assert (found.status, "After 1920-01 nothing" in found.message) == ("amber", True)
+
+
+def test_a_missing_cell_of_what_was_observed_is_named() -> None:
+    frame = _panel().to_frame()
+    frame["observed"] = frame["observed"].astype(object).mask(frame.index == 3)
+    with pytest.raises(SchemaError, match="'nan' in column 'observed' breaks the rule not_yes_or_no"):
+        Panel.from_frame(frame)

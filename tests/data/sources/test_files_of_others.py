@@ -88,6 +88,14 @@ def test_a_spreadsheet_reads_like_the_csv_of_its_sheet(tmp_path: Path) -> None:
     assert frame.index.tolist() == [2, 3, 4]
 
 
+def test_a_title_above_the_names_is_named(tmp_path: Path) -> None:
+    book = _book(tmp_path / "b.xlsx", Data=[["Events of March"], HEAD, *ROWS])
+    with pytest.raises(
+        SourceError, match=r"row 1 is taken for the names .* Save the table without the title"
+    ):
+        read_table(book)
+
+
 def test_of_two_sheets_nobody_can_tell_which(tmp_path: Path) -> None:
     book = _book(tmp_path / "b.xlsx", North=[HEAD, *ROWS], South=[HEAD, *ROWS])
     with pytest.raises(SourceError, match="2 sheets hold a table \\(North, South\\)"):

@@ -66,6 +66,12 @@ def test_a_hole_of_one_country_names_it() -> None:
     )
 
 
+def test_a_long_hole_does_not_hide_a_later_one() -> None:
+    months = ["2023-12", "2026-01", "2026-02", "2026-04"]
+    frame = pd.DataFrame({"month": months, "region_id": "MLI-a", "events": 1})
+    assert Panel.from_frame(frame).gaps == "2024-01 to 2025-12, 2026-03"
+
+
 def test_bounds_broken_in_thousands_of_rows_are_counted_and_no_alarm(
     tmp_path: Path, regions: Regions
 ) -> None:

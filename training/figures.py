@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Colours that everybody can distinguish (Okabe & Ito), the published pool's first.
-COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")
+COLOURS: tuple[str, ...] = (
+    "#000000",
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#999999",
+)
 #: Further ones, each unlike those before, for pools of many members.
 COLOURS += ("#f0e442", "#882255", "#44aa99", "#332288", "#ddcc77", "#117733", "#aa4499", "#661100", "#6699cc")
 COLOURS += ("#bbbbbb",)
@@ -157,10 +166,12 @@ def _line(axis: Axes, x: pd.Series, share: pd.Series, colour: str, label: str, w
 
 def _label(axis: Axes, title: str, across: str, up: str, legend: bool = True) -> None:
     """Title, names of the axes, and the legend beside the panel."""
+    from matplotlib.ticker import MaxNLocator
+
     axis.set_title(title, loc="left")
     axis.set_xlabel(across)
     if across == "months ahead":
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     axis.set_ylabel(up)
     axis.spines[["top", "right"]].set_visible(False)
     if legend:

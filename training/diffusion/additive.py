@@ -209,7 +209,7 @@ class Likelihood:
 
     def by_mean(self, params: np.ndarray) -> np.ndarray:
         """Derivative of the log-likelihood by the mean of every row, at one vector."""
-        return self._by_row(params[None], self.state(params[None]))[0][0]
+        return np.asarray(self._by_row(params[None], self.state(params[None]))[0][0])
 
     def state(self, params: np.ndarray, moving: Moving | None = None) -> State:
         """Means, sizes and the penalised log-likelihood."""

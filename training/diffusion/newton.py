@@ -137,7 +137,7 @@ def _stretched(moved: np.ndarray, asked: np.ndarray, step: np.ndarray) -> np.nda
     """
     square, change = np.vecdot(moved, moved), np.vecdot(moved, asked - step)
     ratio = np.where(change > 0, square / np.where(change > 0, change, 1.0), 1.0)
-    return step * np.clip(ratio, *_STRETCH)[:, None]
+    return np.asarray(step * np.clip(ratio, *_STRETCH)[:, None])
 
 
 def _newton_step(

@@ -60,7 +60,12 @@ def _view() -> str:
         "modelVersionFilter": "All Runs",
     }
     runs = {"runsExpanded": {}, "runsPinned": [], "runsHidden": [], "runsHiddenMode": "FIRST_10_RUNS"}
-    rest = {"runListHidden": False, "viewMaximized": False, "groupBy": None, "groupsExpanded": {}}
+    rest: dict[str, object] = {
+        "runListHidden": False,
+        "viewMaximized": False,
+        "groupBy": None,
+        "groupsExpanded": {},
+    }
     return json.dumps({**search, **shown, "selectedColumns": columns, **runs, **rest})
 
 

@@ -87,7 +87,7 @@ class Transport:
         *,
         attempts: int = 5,
         timeout: float = 30.0,
-        total: float = 900.0,
+        total: float = 300.0,
         max_wait: float = 60.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -16,7 +16,7 @@ from .newton import FitResult, maximise, maximise_all
 #: Probability that the profile intervals claim.
 INTERVAL = 0.90
 #: Refits of a border need no more precision than this in log-likelihood.
-_REFIT_TOLERANCE = 3e-3
+_REFIT_TOLERANCE = 1e-3
 #: Refits between two looks at whether the verdict is known.
 _LOOK = 50
 #: Yields where it wants to know how far the profile has fallen too much, is sent it, and returns what it found.

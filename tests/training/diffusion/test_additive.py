@@ -113,8 +113,8 @@ def test_permuted_refits_are_those_of_one_border_after_the_other(design: Design,
         free[design.position(Term("domestic"))] = False
         likelihood, at, start = Likelihood([block], design.prior()), design.position(term), best.params.copy()
         start[at] = 0.0
-        start = maximise(likelihood, start, free & (np.arange(design.size) != at), 40, 3e-3).params
-        fit = maximise(likelihood, start, free, 40, 3e-3)
+        start = maximise(likelihood, start, free & (np.arange(design.size) != at), 40, 1e-3).params
+        fit = maximise(likelihood, start, free, 40, 1e-3)
         one_by_one.append(fit.params[at])
     assert len(set(np.round(one_by_one, 6))) > 3
     np.testing.assert_allclose(found, one_by_one, rtol=1e-6, atol=1e-9)

@@ -15,7 +15,7 @@ from ...data.geography import country_name
 from ...training.diffusion import GRADES
 from ..outlook import direction
 from ..result import ForecastResult
-from ..spillover.words import crosses, robust_share
+from ..spillover import crosses, robust_share
 from .number_format import chance, count, in_ten, interval, listing, month_name, percent, plural
 from .tables import Outlook, SpilloverSummary
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SHOCK_NOTE,
         SHOCK_RATE_DISTINGUISHABLE,
         SHOCK_RATES,
+        crosses,
         robust_share,
         shock_words,
     )
@@ -43,6 +44,7 @@ __all__ = [
     "Spillover",
     "Worlds",
     "border_rng",
+    "crosses",
     "effects",
     "exact_answers",
     "find_analogues",

@@ -231,12 +231,14 @@ def _result(
     quality = inputs.quality(run_date, so_few=chances_of_so_few(judged))
     level, banner = _verdict(inputs, quality, model)
     listed = None if watched is None else list_of(trained, watched)
+    entering = None if listed is None else listed.entering
+    parts = draw_parts(prepared.parts, panel, origin, draws, settings.seed, entering)
     result = ForecastResult(
         origin=origin,
         horizons=settings.horizons,
         panel=panel,
         regions=inputs.regions,
-        draws=draws | draw_parts(prepared.parts, panel, origin, draws, settings.seed),
+        draws=draws | parts,
         countries={},
         spillover=spillover,
         pairs=simulated.pairs,

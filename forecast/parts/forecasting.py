@@ -11,12 +11,14 @@ import pandas as pd
 from ...data.errors import UsageError
 from ...data.panel import Panel
 from ...training.distribution import Draws
+from ...training.onset import watched_groups
 from ...training.parts import (
     CIVILIANS,
     FEWEST,
     CivilianShare,
     Division,
     Divisions,
+    Entries,
     ShareModel,
     civilian_division,
     divisions_of,
@@ -95,7 +97,12 @@ def choose_parts(panel: Panel, targets: Sequence[str], unnamed: bool = True) -> 
 
 
 def draw_parts(
-    chosen: ChosenParts, panel: Panel, origin: pd.Period, draws: Mapping[str, Draws], seed: int
+    chosen: ChosenParts,
+    panel: Panel,
+    origin: pd.Period,
+    draws: Mapping[str, Draws],
+    seed: int,
+    entering: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, Draws]:
     """Draws of every part that is wanted; each division has a random stream of its own.
 
@@ -108,6 +115,8 @@ def draw_parts(
     draws : mapping of str to Draws
         By total.
     seed : int
+    entering : mapping of str to numpy.ndarray, optional
+        The watch list: by group, ``P(any event of the group within 1..6 months)``, (6, regions); NaN where it has none.
     """
     row, found = panel.position(origin), dict[str, Draws]()
     model = ShareModel()
@@ -115,7 +124,10 @@ def draw_parts(
         if division.total in draws and _needed(division, chosen.names):
             rng = np.random.default_rng(np.random.SeedSequence([seed, STREAM, number]))
             shares = model.at(division, panel.countries, row)
-            found |= _where_known(division, split_draws(draws[division.total], shares, rng))
+            entries = None
+            if division.kind == "group" and entering:
+                entries = Entries.of(division.names, shares.mean, watched_groups(panel), entering)
+            found |= _where_known(division, split_draws(draws[division.total], shares, rng, entries))
     if CIVILIANS in chosen.names and "deaths" in draws:
         rng = np.random.default_rng(np.random.SeedSequence([seed, STREAM, 9]))
         found |= _civilians(panel, row, draws, found, rng)

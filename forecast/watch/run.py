@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from ...training.onset import (
 )
 from .past import score_recent
 from .record import RECORD_COLUMNS, record_table
-from .tables import chances_of, entry_table, onset_table
+from .tables import chances_of, entry_table, listed_chances, onset_table
 from .words import notes_on_list
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class WatchList:
         Entries by group and region, onsets of any violence, earlier lists and what came.
     sentences : tuple of str
         What the record says, how often silent groups came back, and what is missing.
+    entering : mapping of str to numpy.ndarray
+        By group, ``P(entry within 1..6 months)`` where the list has one, (6, regions with a record); NaN elsewhere.
     """
 
     origin: pd.Period
@@ -54,6 +56,7 @@ class WatchList:
     onsets: pd.DataFrame
     record: pd.DataFrame
     sentences: tuple[str, ...] = field(default=())
+    entering: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -86,9 +89,9 @@ def watch_list(
     found = chances_of(models, history, fits.problem, month, lag)
     past = record_table(fits, month) if record is None else record
     notes = notes_on_list(models, past, history, fits.problem.panel, month)
-    return WatchList(
-        origin, entry_table(found, history, month), onset_table(found, history, month), past, tuple(notes)
-    )
+    entries = entry_table(found, history, month)
+    entering = listed_chances(found, entries, fits.problem.panel.region_ids)
+    return WatchList(origin, entries, onset_table(found, history, month), past, tuple(notes), entering)
 
 
 def fit_watch(

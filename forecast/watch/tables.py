@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +119,16 @@ def entry_table(found: WatchChances, history: EventHistory, month: pd.Period) ->
     if not tables:
         return pd.DataFrame(columns=list(WATCHLIST_COLUMNS))
     return pd.concat(tables, ignore_index=True)[list(WATCHLIST_COLUMNS)]
+
+
+def listed_chances(found: WatchChances, table: pd.DataFrame, region_ids: Sequence[str]) -> dict[str, Array]:
+    """What a table of entries gives a number for: by group, ``P(entry within 1..6 months)``, (6, regions), else NaN."""
+    given = table.dropna(subset=[f"p_{SPANS[-1]}"]).groupby("group")["region_id"].agg(set)
+    return {
+        group: np.where([r in given[group] for r in region_ids], chances[:, : len(region_ids)], np.nan)
+        for group, chances in found.entry.items()
+        if group in given and group != ANY
+    }
 
 
 def _rows(history: EventHistory, of: str, row: int, regions: Array, chances: Array) -> pd.DataFrame:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         types_of,
         with_parts,
     )
+    from .entries import Entries
     from .shares import ShareModel, Shares
     from .split import split_draws
 else:
@@ -31,6 +32,7 @@ __all__ = [
     "CivilianShare",
     "Division",
     "Divisions",
+    "Entries",
     "ShareModel",
     "Shares",
     "civilian_division",

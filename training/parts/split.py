@@ -13,10 +13,13 @@ from dataclasses import replace
 import numpy as np
 
 from ..distribution import Draws
+from .entries import Entering, Entries
 from .shares import Shares
 
 
-def split_draws(total: Draws, shares: Shares, rng: np.random.Generator) -> dict[str, Draws]:
+def split_draws(
+    total: Draws, shares: Shares, rng: np.random.Generator, entries: Entries | None = None
+) -> dict[str, Draws]:
     """Draws of the parts of a total.
 
     Parameters
@@ -26,6 +29,8 @@ def split_draws(total: Draws, shares: Shares, rng: np.random.Generator) -> dict[
     shares : Shares
         Of the same regions.
     rng : numpy.random.Generator
+    entries : Entries, optional
+        How often groups enter regions, where that is known; the shares decide elsewhere.
 
     Returns
     -------
@@ -38,6 +43,7 @@ def split_draws(total: Draws, shares: Shares, rng: np.random.Generator) -> dict[
     home = shares.countries[region]
     state = np.empty((len(draw), len(shares.names)))
     renewed: np.ndarray = np.ones((n, shares.countries.max(initial=-1) + 1), dtype=bool)
+    entering = None if entries is None else Entering(entries, n, rng.spawn(1)[0])
     before = total.horizons[0]
     for h, ahead in enumerate(total.horizons):
         if h:
@@ -48,14 +54,19 @@ def split_draws(total: Draws, shares: Shares, rng: np.random.Generator) -> dict[
         counts = total.values[draw, h, region]
         some = counts > 0
         share = _shares_of(state[some], shares.mean[region[some]])
-        out[:, draw[some], h, region[some]] = rng.multinomial(counts[some], share).T
+        parts = rng.multinomial(counts[some], share)
+        if entering is not None:
+            entering.follow(ahead, draw[some], region[some], share, parts)
+        out[:, draw[some], h, region[some]] = parts.T
+    expected = np.broadcast_to(shares.mean.T[:, None], (len(out), horizons, regions)).copy()
+    if entering is not None:
+        drawn, whole = out.mean(axis=1), total.values.mean(axis=0)
+        listed = entering.listed.any(axis=0) & (whole > 0)
+        expected[:, listed] = drawn[:, listed] / whole[listed]
     means = total.analytic_mean
     return {
         name: replace(
-            total,
-            values=out[k],
-            target=name,
-            analytic_mean=None if means is None else means * shares.mean[:, k],
+            total, values=out[k], target=name, analytic_mean=None if means is None else means * expected[k]
         )
         for k, name in enumerate(shares.names)
     }

@@ -19,6 +19,7 @@ from harmattan.forecast.run import run_forecast
 from harmattan.forecast.settings import Settings
 from harmattan.forecast.watch import run_watch
 from harmattan.training.distribution import Draws
+from harmattan.training.onset import watched_groups
 
 DRAWS, SPANS, SAY = 400, (1, 3, 6), Phrases()
 pytestmark = pytest.mark.slow
@@ -61,6 +62,23 @@ def test_the_list_of_onsets_is_what_the_draws_say(result: ForecastResult) -> Non
     entries = result.watch["watchlist.csv"]
     for row in entries[entries["region_id"].isin(onsets.index)].dropna(subset="p_6").itertuples():
         assert row.p_6 <= onsets.loc[row.region_id, "p_6"] + 1e-9
+
+
+def test_a_group_enters_in_as_many_draws_as_the_list_says(result: ForecastResult) -> None:
+    listed, checked = result.watch["watchlist.csv"].dropna(subset="p_6"), 0
+    for group, measures in watched_groups(result.panel).items():
+        parts = [result.draws[m] for m in measures if m in result.draws]
+        for row in listed[listed["group"] == group].to_dict("records"):
+            region = row["region_id"]
+            own = [d.values[:, :, d.region_ids.index(region)] for d in parts if region in d.region_ids]
+            for months in SPANS if own else ():
+                drawn = (np.sum(own, axis=0)[:, :months] > 0).any(axis=1).mean()
+                assert drawn == pytest.approx(row[f"p_{months}"], abs=1 / DRAWS), (group, region, months)
+                checked += 1
+    assert checked > 10
+    named, other = result.draws["events_jnim"], result.draws["events_other_groups"]
+    assert named.region_ids == other.region_ids
+    assert (named.values + other.values == result.draws["events"].values).all()
 
 
 def test_the_release_has_the_list_of_its_month(result: ForecastResult, folder: Path) -> None:

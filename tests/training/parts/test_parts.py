@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from harmattan.data.panel import Panel
 from harmattan.training.distribution import Draws
+from harmattan.training.margins import draws_with
 from harmattan.training.parts import (
     CIVILIANS,
     CivilianShare,
     Division,
+    Entries,
     ShareModel,
     divisions_of,
     split_draws,
@@ -67,6 +69,43 @@ def test_parts_add_up_everywhere(seed: int, parts: int, regions: int, horizons: 
     groups = ["A", "B", "A", "B"][:regions]
     assert (sum(d.total(groups).values for d in found.values()) == total.total(groups).values).all()
     assert np.allclose(sum(d.mean() for d in found.values()), total.mean())
+
+
+@pytest.mark.parametrize("least", [0, 1, 2])
+def test_groups_enter_as_often_as_is_said(least: int) -> None:
+    """Two groups, the events of both, and the others; two regions of three are on a list, the first for both groups.
+
+    A draw of one event can be an entry of both only as their clash; without events enough nobody enters too often.
+    """
+    n, rng = 200, np.random.default_rng(11)
+    values = rng.poisson(0.4 if least == 0 else 1.0, (n, 7, 3)).astype(np.int32) + least
+    total = draws_of(values, rng.random((7, 3)) + 1)
+    counts = np.tile(np.array([6.0, 3, 1, 5]), (24, 3, 1))
+    shares = ShareModel().at(division_of(counts), ["A", "A", "B"], 23)
+    within = 1 - np.cumprod(np.full((6, 3), 1 - np.array([0.05, 0.08, np.nan])), axis=0)
+    groups = {"a": ("events_p0", "events_p2"), "b": ("events_p1", "events_p2"), "none": ("events_small",)}
+    chances = {"a": within, "b": np.where([True, False, False], 1.2 * within, np.nan)}
+    entries = Entries.of(shares.names, shares.mean, groups, chances)
+    found = split_draws(total, shares, np.random.default_rng(4), entries)
+    plain = split_draws(total, shares, np.random.default_rng(4))
+    assert (sum(d.values for d in found.values()) == values).all()
+    assert all((d.values >= 0).all() for d in found.values())
+    assert np.allclose(sum(d.mean() for d in found.values()), total.mean())
+    for name, draws in found.items():
+        assert (draws.values[:, :, 2] == plain[name].values[:, :, 2]).all()
+        assert (draws.mean()[:, 2] == plain[name].mean()[:, 2]).all()
+    assert (plain["events_p0"].values[:, :6, 0].any(axis=1).mean()) > 0.5
+    for group, region in (("a", 0), ("a", 1), ("b", 0)):
+        own = sum(found[name].values[:, :, region] for name in groups[group])
+        came = np.array([own[:, : j + 1].any(axis=1).sum() for j in range(6)])
+        asked = draws_with(chances[group][:, region], n)
+        assert (came <= asked).all()
+        assert (came == asked)[0 if least else 2 :].all()
+        first = own[:, 0] > 0
+        likelier = sum(plain[name].values[:, 0, region] for name in groups[group]) > 0
+        assert likelier[first].mean() > likelier.mean() + 0.1
+        early = own[:, :3].any(axis=1)
+        assert 0.2 < own[early, 3:6].sum() / values[early, 3:6, region].sum() < 0.9
 
 
 def test_no_later_month_changes_a_share() -> None:

@@ -58,7 +58,7 @@ def test_the_python_shown_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     from make_result import make_result
 
     (code,) = blocks("python")
-    monkeypatch.setattr("harmattan.forecast.run.run_forecast", lambda settings: make_result())
+    monkeypatch.setattr("harmattan.forecast.run.run_forecast", lambda settings, *_: make_result())
     monkeypatch.delitem(vars(__import__("harmattan")), "run_forecast", raising=False)
     names: dict[str, Any] = {}
     exec(code, names)

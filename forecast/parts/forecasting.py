@@ -11,7 +11,7 @@ import pandas as pd
 from ...data.errors import UsageError
 from ...data.panel import Panel
 from ...training.distribution import Draws
-from ...training.onset import watched_groups
+from ...training.onset import ANY, watched_groups
 from ...training.parts import (
     CIVILIANS,
     FEWEST,
@@ -126,7 +126,7 @@ def draw_parts(
             shares = model.at(division, panel.countries, row)
             entries = None
             if division.kind == "group" and entering:
-                entries = Entries.of(division.names, shares.mean, watched_groups(panel), entering)
+                entries = Entries.of(division.names, shares.mean, watched_groups(panel), entering, ANY)
             found |= _where_known(division, split_draws(draws[division.total], shares, rng, entries))
     if CIVILIANS in chosen.names and "deaths" in draws:
         rng = np.random.default_rng(np.random.SeedSequence([seed, STREAM, 9]))

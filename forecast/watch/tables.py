@@ -127,7 +127,7 @@ def listed_chances(found: WatchChances, table: pd.DataFrame, region_ids: Sequenc
     return {
         group: np.where([r in given[group] for r in region_ids], chances[:, : len(region_ids)], np.nan)
         for group, chances in found.entry.items()
-        if group in given and group != ANY
+        if group in given
     }
 
 

@@ -18,16 +18,19 @@ class Entries:
     Attributes
     ----------
     member : numpy.ndarray
-        Whether a part counts for a group, bool (groups, parts); the last part counts for none.
+        Whether a part counts for a group, bool (groups, parts); the last part counts for none. Where ``joint``, the
+        last group is any of them.
     within : numpy.ndarray
         ``P(any event of the group within 1, 2, ... months)``, (groups, months, regions); NaN where the shares decide.
     own : numpy.ndarray
-        Parts of one group alone, where they are known, bool (groups, regions, parts).
+        Parts of one group alone, where they are known, bool (groups, regions, parts); of any group, those whose groups
+        have no chance of their own.
     """
 
     member: np.ndarray
     within: np.ndarray
     own: np.ndarray
+    joint: bool = False
 
     @classmethod
     def of(
@@ -36,6 +39,7 @@ class Entries:
         mean: np.ndarray,
         groups: Mapping[str, Sequence[str]],
         chances: Mapping[str, np.ndarray],
+        whole: str | None = None,
     ) -> Self | None:
         """Those of a division into groups; None where no chance is given.
 
@@ -49,6 +53,8 @@ class Entries:
             The parts that count for each group, some of them perhaps not among the names.
         chances : mapping of str to numpy.ndarray
             By group, (months, regions), 0..1 and rising; NaN where there is none.
+        whole : str, optional
+            What any of the groups is called among the chances.
         """
         known = [g for g in groups if g in chances and set(groups[g]) & set(names[:-1])]
         if not known:
@@ -59,7 +65,17 @@ class Entries:
         within = np.stack(
             [np.where(o.any(axis=1), chances[g], np.nan) for g, o in zip(known, own, strict=True)]
         )
-        return None if np.isnan(within).all() else cls(member, within, own)
+        if np.isnan(within).all():
+            return None
+        if whole is None or whole not in chances:
+            return cls(member, within, own)
+        union = np.isin(names, [part for parts in groups.values() for part in parts]) & (
+            names[-1] != np.array(names)
+        )
+        listed = np.isfinite(within).all(axis=1)
+        free = union & (mean > 0) & ~(member[:, None] & listed[..., None]).any(axis=0)
+        some = np.where(listed.any(axis=0) | free.any(axis=1), chances[whole], np.nan)
+        return cls(np.vstack([member, union]), np.stack([*within, some]), np.stack([*own, free]), True)
 
 
 class Entering:
@@ -76,6 +92,7 @@ class Entering:
     def __init__(self, entries: Entries, draws: int, rng: np.random.Generator) -> None:
         """Nobody has entered."""
         self.member, self.own, self.rng = entries.member, entries.own, rng
+        self.any = len(self.member) - 1 if entries.joint else None
         self.listed = np.isfinite(entries.within).all(axis=1)
         self.wanted = draws_with(np.nan_to_num(entries.within), draws)
         self.entered = np.zeros((len(self.member), draws, self.listed.shape[1]), dtype=bool)
@@ -126,11 +143,19 @@ class Entering:
             entering = begins[:, away].T[..., None]
             all_of = self.member[group] & (self.member[groups] | ~entering).all(axis=1)
             clash = (all_of & (share[away] > 0)).any(axis=1)
-            pull = share[away] @ self.member[group]
+            pull = share[away] @ (self.own[group, place] if group == self.any else self.member[group])
             order = np.lexsort((-pull, ~room))
-            order = order[(room | clash)[order]][: max(lacking, 0)]
+            order = order[((room | clash) & (pull > 0 if group == self.any else True))[order]]
+            if groups[-1] == self.any != group:
+                alone = i == len(groups) - 2 and not self.own[self.any, place].any()
+                taken = ~self.entered[self.any, draw[away], place][order]
+                left = self.wanted[self.any, ahead - 1, place] - self.entered[self.any, :, place].sum()
+                order = order[_few_new(taken, room[order], max(lacking, 0), max(left, 0), alone)]
+            order = order[: max(lacking, 0)]
             begins[i, away[order]] = True
             self.entered[group, draw[away[order]], place] = True
+            if groups[-1] == self.any:
+                self.entered[self.any, draw[away[order]], place] = True
         return begins
 
     def _divide(
@@ -165,3 +190,14 @@ class Entering:
                 weight = self.own[group, place].astype(float)
             out += self.rng.multinomial(1, weight / weight.sum())
         return np.asarray(out + self.rng.multinomial(events - out.sum(), possible))
+
+
+def _few_new(new: np.ndarray, room: np.ndarray, wanted: int, left: int, alone: bool) -> np.ndarray:
+    """Positions of so many draws, the first ones, of which not more are new to every group than are left.
+
+    ``alone``: nobody else can bring what is left. More are taken where other draws are too few.
+    """
+    fresh, known = np.flatnonzero(new), np.flatnonzero(~new & room)
+    many = left if alone else min(int(new[:wanted].sum()), left)
+    many = min(max(many, wanted - len(known)), wanted, len(fresh))
+    return np.concatenate([fresh[:many], known[: wanted - many]])

@@ -66,7 +66,8 @@ def test_the_list_of_onsets_is_what_the_draws_say(result: ForecastResult) -> Non
 
 def test_a_group_enters_in_as_many_draws_as_the_list_says(result: ForecastResult) -> None:
     listed, checked = result.watch["watchlist.csv"].dropna(subset="p_6"), 0
-    for group, measures in watched_groups(result.panel).items():
+    groups = watched_groups(result.panel)
+    for group, measures in {**groups, "any": {m for each in groups.values() for m in each}}.items():
         parts = [result.draws[m] for m in measures if m in result.draws]
         for row in listed[listed["group"] == group].to_dict("records"):
             region = row["region_id"]

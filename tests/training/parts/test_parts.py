@@ -108,6 +108,27 @@ def test_groups_enter_as_often_as_is_said(least: int) -> None:
         assert 0.2 < own[early, 3:6].sum() / values[early, 3:6, region].sum() < 0.9
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_any_group_enters_as_often_as_is_said(listed: bool) -> None:
+    """Of two groups both are on the list, or one of them and the other has no chance of its own."""
+    n, ones = 200, np.ones((6, 1))
+    values = np.random.default_rng(3).poisson(1.0, (n, 6, 2)).astype(np.int32) + 2
+    counts = np.tile(np.array([6.0, 3, 5]), (24, 2, 1))
+    shares = ShareModel().at(division_of(counts), ["A", "A"], 23)
+    steps = np.arange(1, 7)[:, None]
+    chances = {"a": 0.04 * steps * ones, "b": 0.03 * steps * ones if listed else np.full((6, 1), np.nan)}
+    chances = {g: np.hstack([c, c]) for g, c in {**chances, "any": 0.05 * steps * ones}.items()}
+    groups = {"a": ("events_p0",), "b": ("events_p1",)}
+    entries = Entries.of(shares.names, shares.mean, groups, chances, "any")
+    drawn = split_draws(draws_of(values), shares, np.random.default_rng(4), entries)
+    found = {g: drawn[name].values for g, (name,) in groups.items()}
+    for group, own in {**found, "any": found["a"] + found["b"]}.items():
+        came = np.stack([own[:, : j + 1].any(axis=1).sum(axis=0) for j in range(6)])
+        if not np.isnan(chances[group]).any():
+            assert (came == draws_with(chances[group], n)).all(), group
+    assert (sum(d.values for d in drawn.values()) == values).all()
+
+
 def test_no_later_month_changes_a_share() -> None:
     rng = np.random.default_rng(3)
     counts = rng.poisson(2, (40, 3, 4))

@@ -92,6 +92,7 @@ def test_the_names_of_the_layer_are_those_of_the_crosswalk() -> None:
     assert ours.to_numpy().tolist() == named.to_numpy().tolist()
 
 
+@pytest.mark.slow
 def test_a_layer_is_made_once_and_of_the_older_regions() -> None:
     regions = load_snapshot().regions
     with pytest.raises(UsageError, match=r"'burkina-2026' is not a layer\. Did you mean 'burkina-2025'"):

@@ -163,6 +163,7 @@ def test_the_states_of_nigeria_to_a_report(real_data: Path, tmp_path: Path) -> N
     assert "Borno" in done.report.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_islands_on_both_sides_of_longitude_180_to_a_report(tmp_path: Path) -> None:
     polygons(tmp_path / "islands.geojson", (("Fiji", "Western"), ("Fiji", "Northern")), west=178.0)
     document = json.loads((tmp_path / "islands.geojson").read_text(encoding="utf-8"))

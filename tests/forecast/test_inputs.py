@@ -216,6 +216,7 @@ def test_a_missing_file_of_incidents_is_a_source_error(polygons: Path, tmp_path:
         load(source=f"ucdp:{tmp_path / 'ged.csv'}", regions=polygons)
 
 
+@pytest.mark.slow
 def test_real_incidents_and_polygons_make_the_snapshots_panel(real_data: Path) -> None:
     source, regions = (
         real_data / "ged241_west_africa.csv",

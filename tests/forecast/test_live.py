@@ -123,6 +123,7 @@ def test_fetch_brings_everything_up_to_the_newest_month(run: Run, server: str) -
     assert out.count("is kept as of") == 1 + LAST.month
 
 
+@pytest.mark.slow
 def test_fetch_again_brings_nothing_twice(run: Run, server: str) -> None:
     fetch(run, server)
     code, out, _ = fetch(run, server)
@@ -131,6 +132,7 @@ def test_fetch_again_brings_nothing_twice(run: Run, server: str) -> None:
     assert out.count("already in the store") == 1 + LAST.month
 
 
+@pytest.mark.slow
 def test_a_month_that_is_not_out_yet_is_told(run: Run, server: str, offered: Path) -> None:
     if LAST.month == 1:
         pytest.skip("in February there is one month only, and without it nothing to forecast from")
@@ -151,6 +153,7 @@ def test_check_finds_the_data_fit(run: Run, store: Path) -> None:
     assert f"The last month is {LAST}" in out
 
 
+@pytest.mark.slow
 def test_publish_puts_out_the_forecast_of_this_month(run: Run, store: Path, tmp_path: Path) -> None:
     code, out, err = run("publish", "--json")
     assert code == 0, err

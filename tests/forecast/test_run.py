@@ -69,6 +69,7 @@ def test_quantiles_are_never_negative_and_never_cross(result: ForecastResult) ->
     assert (np.diff(countries, axis=0) >= 0).all()
 
 
+@pytest.mark.slow
 def test_the_same_model_again_says_what_was_published_and_sees_what_is_changed(
     result: ForecastResult,
 ) -> None:

@@ -51,6 +51,7 @@ def sixteen(tmp_path_factory: pytest.TempPathFactory) -> list[Trial]:
     return list(search(world(), plan_of(), 16, tmp_path_factory.mktemp("whole")))
 
 
+@pytest.mark.slow
 def test_a_search_that_was_stopped_ends_as_one_that_was_not(sixteen: list[Trial], tmp_path: Path) -> None:
     problem, plan = world(), plan_of()
     whole = sixteen[:11]

@@ -115,6 +115,7 @@ def test_vague_places_are_shared_out_by_the_past_only(ucdp_file: Write, regions:
     st.sampled_from(["end", "start", "spread", "even"]),
     st.sampled_from(["drop", "keep", "spread"]),
 )
+@pytest.mark.slow
 def test_nothing_is_lost_under_any_rule(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[int, ...]], month_rule: str, place_rule: str
 ) -> None:
@@ -206,6 +207,7 @@ def test_real_events_equal_the_known_facts(real_data: Path) -> None:
     ).sum() == 155
 
 
+@pytest.mark.slow
 def test_a_country_whose_coverage_ends_early(real_data: Path) -> None:
     built = build_from_files(
         f"ucdp:{real_data / 'ged221_nigeria.csv.gz'}",

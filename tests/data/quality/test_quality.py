@@ -82,6 +82,7 @@ def test_where_a_forecast_is_known_it_says_what_is_too_low(panel: Panel) -> None
     assert check_panel(low, run_date=NEXT, so_few={"MLI": 0.5})["low_month"].status == "red"
 
 
+@pytest.mark.slow
 def test_the_gate_would_seldom_have_stopped_real_months(panel: Panel) -> None:
     stopped = sum(
         check_panel(panel.until(m), run_date=m.end_time.date())["low_month"].status == "red"

@@ -288,6 +288,7 @@ def test_groups_in_nigeria_are_sorted_by_the_same_names(
     assert frame[["country", "actor_group"]].iloc[0].tolist() == ["NGA", group]
 
 
+@pytest.mark.slow
 def test_real_file_books_every_event_and_mended_cell(real_data: Path) -> None:
     incidents = ucdp.read(real_data / "ged221_nigeria.csv.gz", coverage=TRAINING_COVERAGE)
     assert {r.name: r.count for r in incidents.repairs if r.name.startswith(EVENT_REPAIRS)} == {

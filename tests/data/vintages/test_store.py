@@ -149,6 +149,7 @@ def test_diff_names_regions_and_months(ucdp_file: Write, regions: Regions) -> No
     assert diff_panels(panels[0], panels[0]).empty
 
 
+@pytest.mark.slow
 def test_real_april_file_holds_events_of_may(real_data: Path) -> None:
     regions = Regions.read(real_data / "regions" / "admin1_west_africa.geojson", ["MLI", "NGA"])
     april = ucdp.read(

@@ -171,6 +171,7 @@ def test_a_feature_that_raises_in_another_world_is_reported_not_raised(panel: Pa
     assert "raised ValueError: too short" in str(report)
 
 
+@pytest.mark.slow
 def test_a_panel_without_quiet_times_blames_no_feature_for_them(panel: Panel) -> None:
     busy = replace(panel, measures={k: v + 1 for k, v in panel.measures.items()})
     assert audit(Recipe.default(), busy, origins=1).failed == ()

@@ -84,6 +84,7 @@ def test_without_cells_the_points_of_regions_stand_in(make_panel: Callable[..., 
         np.testing.assert_allclose(got[t], weights @ state, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_audit_passes(panel: Panel) -> None:
     recipe = Recipe([Kernel(of="events_jnim"), Kernel(km=60), Nearest(of="events_jnim"), Approach()])
     small = panel.select(countries=["BFA", "BEN"]).until("2021-12")

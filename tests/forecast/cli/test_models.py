@@ -29,6 +29,7 @@ def mlruns(store: Callable[[], Path]) -> Path:
     return store()
 
 
+@pytest.mark.slow
 def test_a_release_is_recorded_later_and_once(run: Run, tmp_path: Path, mlruns: Path) -> None:
     release = publish_release(make_result(), "<p>", tmp_path / "releases")
     where = ("--mlruns", str(mlruns))
@@ -43,6 +44,7 @@ def test_a_release_is_recorded_later_and_once(run: Run, tmp_path: Path, mlruns: 
     assert {"report.html", "forecast.parquet", "SHA256SUMS", "plots"} <= names
 
 
+@pytest.mark.slow
 def test_a_release_that_was_recorded_when_it_was_made_is_not_recorded_again(
     run: Run, tmp_path: Path, mlruns: Path
 ) -> None:
@@ -71,6 +73,7 @@ def test_a_store_that_fails_again(run: Run, tmp_path: Path) -> None:
     assert {p: p.read_bytes() for p in release.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.slow
 def test_a_release_says_that_it_is_on_no_record_until_it_is(run: Run, tmp_path: Path, mlruns: Path) -> None:
     result, settings = make_result(), Settings(tracking_uri="http://127.0.0.1:1")
     release = publish_release(result, "<p>", tmp_path / "releases")
@@ -111,6 +114,7 @@ def panel(tmp_path: Path) -> str:
     return str(tmp_path / "panel.parquet")
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_where_it_was(run: Run, panel: str, mlruns: Path) -> None:
     pytest.importorskip("optuna")
     asked = ("tune", "--member", "smoothed_conflictology", "--panel", panel, "--horizons", "1")

@@ -151,6 +151,7 @@ def test_what_cannot_be_looked_into(
         vintage_problems(tmp_path / "empty", final, regions, ORIGINS)
 
 
+@pytest.mark.slow
 def test_the_files_name_the_releases_that_models_saw(
     store: VintageStore, regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

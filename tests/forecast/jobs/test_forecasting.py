@@ -71,6 +71,7 @@ def table(outcome: Outcome, name: str) -> pd.DataFrame:
     return pd.read_csv(outcome.release.path / name, dtype={"output_type_id": str})
 
 
+@pytest.mark.slow
 def test_one_worker_and_two_give_the_same_bytes(forecast: Callable[..., Outcome]) -> None:
     one, two = forecast(workers=1), forecast(workers=2)
     assert one.release.path != two.release.path

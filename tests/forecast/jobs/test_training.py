@@ -268,6 +268,7 @@ def test_a_tracking_server_holds_it_all(tmp_path: Path) -> None:
         load_model("champion", there.mlruns, uri)
 
 
+@pytest.mark.slow
 def test_a_model_that_could_not_be_registered_is_kept(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +287,7 @@ def test_a_model_that_could_not_be_registered_is_kept(
     assert TrainedModel.read(kept) == world.outcome.training.trained
 
 
+@pytest.mark.slow
 def test_a_damaged_champion_does_not_cost_the_new_model(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,6 +319,7 @@ def test_a_damaged_champion_does_not_cost_the_new_model(
     ],
     ids=["an error of ours", "a full disk"],
 )
+@pytest.mark.slow
 def test_a_model_is_kept_whatever_fails_after_the_work(
     world: World,
     tmp_path: Path,
@@ -336,6 +339,7 @@ def test_a_model_is_kept_whatever_fails_after_the_work(
     assert TrainedModel.read(kept) == world.outcome.training.trained
 
 
+@pytest.mark.slow
 def test_nothing_half_written_is_kept_on_a_full_disk(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

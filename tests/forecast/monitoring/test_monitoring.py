@@ -435,6 +435,7 @@ def test_a_version_has_one_record_however_it_was_asked_for(world: ForecastResult
     assert set(found.metrics["crps.events.h1"]) == {202311, 202312}
 
 
+@pytest.mark.slow
 def test_only_the_newest_model_carries_the_alarms(world: ForecastResult, tmp_path: Path) -> None:
     chosen = settings(world, tmp_path)
     for month, version in (("2023-09", 1), ("2023-10", 2)):

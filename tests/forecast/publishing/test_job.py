@@ -165,6 +165,7 @@ def test_a_second_job_leaves_with_the_code_of_the_lock(publish: Publish, world: 
     assert visible(world) == set()
 
 
+@pytest.mark.slow
 def test_a_lock_that_a_dead_job_left_stops_nobody(publish: Publish, world: Path) -> None:
     (world / "out").mkdir()
     for name in (".publishing.lock", ".publishing.json", ".lock"):
@@ -330,6 +331,7 @@ def test_a_notify_that_fails_loses_nothing(publish: Publish, world: Path) -> Non
 
 
 @pytest.mark.parametrize("key", ["pending_notification", "owed"], ids=["now", "earlier versions"])
+@pytest.mark.slow
 def test_a_notification_that_is_pending_is_sent_by_the_next_job(
     publish: Publish, world: Path, key: str
 ) -> None:
@@ -388,6 +390,7 @@ def test_damage_to_the_last_release_stops_no_later_month(
     assert latest.latest_name(world / "out") == NEW
 
 
+@pytest.mark.slow
 def test_the_newest_whole_release_leads(publish: Publish, world: Path) -> None:
     publish("old")
     publish("new")
@@ -434,6 +437,7 @@ def test_counts_of_a_panel_are_only_read(publish: Publish, world: Path) -> None:
     assert pd.read_csv(world / "out" / OLD / "wide.csv")["region_id"].nunique() == len(IDS)
 
 
+@pytest.mark.slow
 def test_a_month_that_is_not_believed_is_masked_until_it_comes(publish: Publish, world: Path) -> None:
     publish("old")
     words = ("--mask-month", NEW, "--mask-country", "BBB", "--mask-reason", "half of it is missing", "--json")
@@ -462,6 +466,7 @@ def test_a_mask_that_makes_no_sense_is_refused(publish: Publish, words: tuple[st
     assert says in done.err
 
 
+@pytest.mark.slow
 def test_a_month_that_looks_like_the_one_before_is_refused_until_accepted(
     publish: Publish, world: Path
 ) -> None:
@@ -478,6 +483,7 @@ def test_a_month_that_looks_like_the_one_before_is_refused_until_accepted(
     assert "Accepted: the source says so." in manifest(world, NEW)["banner"]
 
 
+@pytest.mark.slow
 def test_the_folder_comes_back_from_the_store_and_the_record_from_the_folder(
     publish: Publish, world: Path, jobs: Resident
 ) -> None:
@@ -502,6 +508,7 @@ def test_the_folder_comes_back_from_the_store_and_the_record_from_the_folder(
     assert told_by(first)["run_id"] != told_by(second)["run_id"]
 
 
+@pytest.mark.slow
 def test_a_model_of_later_months_is_no_reason_for_a_stand_in(publish: Publish, world: Path) -> None:
     """Nothing new came, and the model was trained anew: what is out stays."""
     assert publish("old").code == 0

@@ -160,6 +160,7 @@ def kill_many(yard: Yard, tmp_path: Path, times: int, seed: int) -> Counter[str]
     return at
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_whole_release(yard: Yard, tmp_path: Path) -> None:
     assert sum(kill_many(yard, tmp_path, 3, seed=1).values()) == 3
 

@@ -93,6 +93,7 @@ def test_every_member_has_a_run_of_its_own(record: RunRecord) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_release_can_be_recorded_from_its_files_alone(tmp_path: Path) -> None:
     result = make_result()
     release = write_release(result, "<p>", tmp_path)
@@ -103,6 +104,7 @@ def test_a_release_can_be_recorded_from_its_files_alone(tmp_path: Path) -> None:
     assert later.files == whole.files
 
 
+@pytest.mark.slow
 def test_a_record_made_later_does_not_pass_its_own_code_for_that_of_the_release(tmp_path: Path) -> None:
     release = write_release(make_result(), "<p>", tmp_path)
     path = release / "manifest.json"

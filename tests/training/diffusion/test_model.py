@@ -183,6 +183,7 @@ def test_an_open_border_is_found_in_its_direction_only(seed: int) -> None:
     assert model.radius < 1
 
 
+@pytest.mark.slow
 def test_closed_borders_are_seldom_declared_open() -> None:
     truth = diffusion(a_to_b=0.0, b_to_a=0.0, own=0.3, domestic=0.3, endemic=1.0)
     models = [fitted(world_of(truth, 150, np.random.default_rng(seed))) for seed in range(20)]

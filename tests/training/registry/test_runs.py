@@ -186,6 +186,7 @@ def test_git_state_of_a_checkout_and_of_none(tmp_path: Path) -> None:
     assert tracking.git_state(tmp_path)["git_dirty"] == "true"
 
 
+@pytest.mark.slow
 def test_the_next_job_closes_the_run_of_a_killed_one_with_the_reason(store: Callable[[], Path]) -> None:
     """A real process is killed while its run is open; a run of a living one stays open."""
     folder = store()

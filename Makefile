@@ -1,5 +1,5 @@
 # Everything sets itself up: a virtual environment in .venv, once, from requirements.lock.
-.PHONY: forecast test test-long test-all setup checks lint tests types contracts lock audit docs docs-cli docs-inventory docs-models docs-rooms docs-replay docs-picture ui clean
+.PHONY: forecast test test-long test-all setup checks lint tests wheel types contracts lock audit docs docs-cli docs-inventory docs-models docs-rooms docs-replay docs-picture ui clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -13,12 +13,12 @@ MODULES := data features training forecast
 forecast: $(READY)
 	@$(BIN)/harmattan forecast $(ARGS)
 
-# Lint, types and contracts on one core while the quick tests, with every docstring's example, take what is left.
+# Lint and import contracts on one core while the quick tests, with every docstring's example, take what is left.
 test: $(READY)
 	@$(MAKE) --no-print-directory --jobs 2 checks tests
 
-# What takes longer: browser, notebook, Dask, kills, simulated worlds, servers.
-test-long: $(READY)
+# What takes longer: strict types, browser, notebook, Dask, kills, simulated worlds, servers.
+test-long: types
 	$(BIN)/pytest -q -n 2 -m slow
 
 # Everything.
@@ -53,18 +53,21 @@ lint: $(READY)
 tests: $(READY)
 	$(BIN)/pytest -q -n 2 -m "not slow"
 
-# mypy cannot follow an editable install, so it reads the wheel, which is built from a copy: no stale build/ gets in.
-types: $(READY)
+# Neither mypy nor the contracts can follow an editable install, so they read the wheel, which is built from a copy: no
+# stale build/ gets in.
+wheel: $(READY)
 	@rm -rf $(WHEEL) && mkdir -p $(WHEEL)/source
 	@cp -R pyproject.toml README.md LICENSE $(MODULES) $(WHEEL)/source
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 	  --wheel-dir $(WHEEL) $(WHEEL)/source
 	@$(BIN)/python -m zipfile -e $(WHEEL)/harmattan-*.whl $(WHEEL)/site
+
+types: wheel
 	cd $(WHEEL)/site && MYPYPATH=. ../../../$(BIN)/mypy --config-file ../../../pyproject.toml \
 	  --cache-dir ../../../.mypy_cache -p harmattan
 
-# Which way imports run; on the wheel as well, for the tool reads folders and the checkout's are elsewhere.
-contracts: types
+# Which way imports run.
+contracts: wheel
 	@cd $(WHEEL)/site && PYTHONPATH=. ../../../$(BIN)/lint-imports ../../../pyproject.toml --no-cache --no-logo
 
 # The tested versions, with hashes; those that are locked stay, unless UPGRADE=--upgrade.

@@ -144,6 +144,7 @@ def run(folder: Path, **options: Any) -> Outcome:
     return run_main_job(Settings.load({**SMALL, **options}, environ={}, cwd=folder))
 
 
+@pytest.mark.slow
 def test_one_command_gives_a_release_and_a_report(own: Path) -> None:
     done = run(own, source="table:hechos.csv", columns=COLUMNS, regions="estados.geojson")
     forecast = pd.read_csv(done.release.path / "forecast.csv")

@@ -170,6 +170,7 @@ def test_both_targets_on_the_snapshot_do_not_depend_on_the_workers() -> None:
 # --- on a panel of one's own -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_draws_of_the_same_margins(own_panel: Path) -> None:
     one, two = (run_own(own_panel, seed=seed, backtest_origins=0) for seed in (1, 2))
     assert not same_draws(one, two)

@@ -65,6 +65,7 @@ def test_the_whole_land_surface_is_quick_and_sorted() -> None:
     assert len(links) == 90 * 720 + 17 + (64_818 - 720)
 
 
+@pytest.mark.slow
 def test_cells_of_the_snapshot_and_events_in_them(real_data: Path) -> None:
     grid = priogrid(load_snapshot().regions)
     incidents = ucdp.read(real_data / "ged241_west_africa.csv")

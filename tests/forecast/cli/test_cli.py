@@ -51,6 +51,7 @@ def test_forecast_again_is_no_error(run: Run, small_world: list[Any]) -> None:
     assert "(already there, identical)" in out
 
 
+@pytest.mark.slow
 def test_other_numbers_say_what_they_revise(run: Run, small_world: list[Any]) -> None:
     run("forecast", "--seed", "1")
     code, out, _ = run("forecast", "--seed", "2")

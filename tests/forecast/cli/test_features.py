@@ -92,6 +92,7 @@ def test_a_dry_run_writes_nothing(run: Run, files: dict[str, str], tmp_path: Pat
     assert not (tmp_path / "cube.parquet").exists()
 
 
+@pytest.mark.slow
 def test_audit_passes_the_default_and_catches_a_leak(run: Run, files: dict[str, str], tmp_path: Path) -> None:
     assert run("audit", "--panel", files["panel"], "--origins", "1")[0] == 0
     (tmp_path / "leaky.py").write_text(

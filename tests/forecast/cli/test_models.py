@@ -64,6 +64,7 @@ def test_a_damaged_release_is_not_put_on_record(run: Run, tmp_path: Path, mlruns
     assert run("track", "--from", "nowhere", "--mlruns", str(mlruns))[0] == 5
 
 
+@pytest.mark.slow
 def test_a_store_that_fails_again(run: Run, tmp_path: Path) -> None:
     release = publish_release(make_result(), "<p>", tmp_path / "releases").path
     before = {p: p.read_bytes() for p in release.rglob("*") if p.is_file()}
@@ -87,6 +88,7 @@ def test_a_release_says_that_it_is_on_no_record_until_it_is(run: Run, tmp_path: 
     assert why_untracked(release.path) is None
 
 
+@pytest.mark.slow
 def test_runs_out_and_in(run: Run, world: World, mlruns: Path, tmp_path: Path) -> None:
     there = world.outcome.run_id
     code, out, _ = run("runs", "export", there, "files", "--mlruns", str(world.mlruns))

@@ -40,6 +40,7 @@ def test_spillover_writes_every_table_and_prints_one(run: Run, data: list[str], 
     assert len(json.loads((tmp_path / "found" / "diffusion.json").read_text())["endemic"]) == 8
 
 
+@pytest.mark.slow
 def test_spillover_twice_is_the_same(run: Run, data: list[str]) -> None:
     first, again = plain(run, data, "spillover"), run("spillover", *data, "--json")
     assert first == again
@@ -179,6 +180,7 @@ def test_an_origin_behind_the_vault_is_refused(run: Run) -> None:
     assert "closed to evaluations" in err
 
 
+@pytest.mark.slow
 def test_another_kernel_gives_another_answer(run: Run, data: list[str], tmp_path: Path) -> None:
     for command in (["spillover"], ["scenario", "--set", "AAA-1=5"]):
         more = ("--decay", "2", "--saturation", "3", "--out", command[0])

@@ -109,6 +109,7 @@ def test_a_later_release_changes_no_bit_of_what_was_known(
     assert {o: p.digest() for o, p in before.items()} == {o: p.digest() for o, p in after.items()}
 
 
+@pytest.mark.slow
 def test_forecasts_come_from_vintages_and_outcomes_are_final(
     store: VintageStore, regions: Regions, final: Panel
 ) -> None:

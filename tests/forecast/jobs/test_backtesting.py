@@ -256,6 +256,7 @@ def test_a_run_in_mlflow_says_what_it_was(
     assert "leaderboard.json" in {path.name for path in record.files}
 
 
+@pytest.mark.slow
 def test_tables_survive_a_broken_mlflow(
     calls: list[Any], settings: BacktestSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -185,6 +185,7 @@ def test_a_dry_run_changes_nothing(mine: World, first: str, tmp_path: Path) -> N
     assert promote(mine.settings, first).how == "nothing"
 
 
+@pytest.mark.slow
 def test_the_champion_before_is_never_the_champion_itself(mine: World, first: str, tmp_path: Path) -> None:
     again = promote(mine.settings, first)
     assert (again.how, again.before) == ("nothing", None)

@@ -142,6 +142,7 @@ def test_a_revision_without_a_new_month_is_judged_by_what_is_known_last(
     assert deaths.scoring.tolist() == [1] * len(deaths)
 
 
+@pytest.mark.slow
 def test_a_later_run_knows_which_vintage_came_last(
     world: ForecastResult, shelf: Path, tmp_path: Path
 ) -> None:
@@ -319,6 +320,7 @@ def test_months_after_as_of_do_not_count(world: ForecastResult, shelf: Path, tmp
     assert len(score_job.read_scores(chosen.out / "monitoring.csv")) == len(full.table)
 
 
+@pytest.mark.slow
 def test_a_look_back_leaves_what_a_run_says_of_now(
     world: ForecastResult,
     shelf: Path,

@@ -321,6 +321,7 @@ def test_a_changed_model_file_is_not_used(publish: Publish, world: Path) -> None
     assert done["model"]["tried"][0] == "model: a file of the trained model has changed"
 
 
+@pytest.mark.slow
 def test_a_notify_that_fails_loses_nothing(publish: Publish, world: Path) -> None:
     done = publish("old", "--notify", "no-such-command")
     assert done.code == 14

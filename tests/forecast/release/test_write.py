@@ -145,6 +145,7 @@ def test_again_with_the_same_bytes_changes_nothing(result: ForecastResult, tmp_p
     assert visible(tmp_path) == ["2023-12"]
 
 
+@pytest.mark.slow
 def test_other_numbers_stand_beside_the_first_with_a_reason(result: ForecastResult, tmp_path: Path) -> None:
     first = publish.write_release(result, HTML, tmp_path)
     before = contents(first)

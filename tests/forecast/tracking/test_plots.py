@@ -43,6 +43,7 @@ def tables() -> dict[str, pd.DataFrame]:
     }
 
 
+@pytest.mark.slow
 def test_every_picture_is_a_png_and_repeats_to_the_byte(tables: dict[str, pd.DataFrame]) -> None:
     made = draw_plots(tables)
     assert set(made) == {f"plots/{name}.png" for name in DRAWN}

@@ -73,6 +73,7 @@ def test_settings_environment_quality_and_pictures_are_artifacts(record: RunReco
     )
 
 
+@pytest.mark.slow
 def test_files_of_a_registered_model_are_not_copied_into_every_run(tmp_path: Path) -> None:
     result = replace(make_result(), models={"a.json": "{}"}, model={"name": "champion", "version": "3"})
     told = record_of(result, write_release(result, "<p>", tmp_path), Settings())

@@ -134,6 +134,7 @@ def test_no_outcome_changes_an_earlier_forecast(panel: Panel, record: Record) ->
             assert (one[3:] != two[3:]).any(), name
 
 
+@pytest.mark.slow
 def test_targets_together_are_as_each_alone(panel: Panel) -> None:
     """What one target has fitted may serve the next, and changes nothing."""
     events = problem_of(panel)

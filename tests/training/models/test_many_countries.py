@@ -42,6 +42,7 @@ def test_sparse_indicators_give_the_same_fit(monkeypatch: pytest.MonkeyPatch) ->
     assert few.account_["loglike"] == pytest.approx(dense.account_["loglike"], abs=1e-2)
 
 
+@pytest.mark.slow
 def test_every_member_forecasts_191_countries_without_links_twelve_months_ahead() -> None:
     panel = country_months(191)
     problem = build_problems(panel, ["events"])["events"]

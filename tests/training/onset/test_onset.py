@@ -145,6 +145,7 @@ def test_draws_begin_as_often_as_first_events_do(draws: int) -> None:
         assert abs(np.corrcoef(alone.sum(axis=1).T)[np.triu_indices(30, 1)].mean()) < 0.05
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said_or_done_without() -> None:
     panel = world(5, spread=True).until("2006-12")
     plain = replace(panel, cells=None)

@@ -34,14 +34,16 @@ if TYPE_CHECKING:
     from .frames import csv_frame, pandas_of, read_only, rows_of
     from .months import MONTHS, month_name, month_of
     from .show import card
-    from .violence_types import AGAINST_CIVILIANS, TYPE_LABELS
+    from .violence_types import ACLED_TYPES, AGAINST_CIVILIANS, TYPE_LABELS, UCDP_TYPES
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "ACLED_TYPES",
     "AGAINST_CIVILIANS",
     "MONTHS",
     "TYPE_LABELS",
+    "UCDP_TYPES",
     "ConfigError",
     "CoverageError",
     "GateError",

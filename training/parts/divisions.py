@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from ...data.panel import Panel
+from ...data.violence_types import ACLED_TYPES, UCDP_TYPES
 
 #: Events that an armed group needs in the panel to be a part of its own.
 FEWEST = 80
@@ -17,9 +18,7 @@ FEWEST_THERE = 10
 #: All other groups together; events whose type a source does not give.
 OTHER_GROUPS, OTHER_TYPES = "events_other_groups", "events_other_types"
 #: Types of violence that sources distinguish, where a panel does not say what its measures are.
-TYPES: tuple[str, ...] = ("state_based", "non_state", "one_sided")
-TYPES += ("battles", "explosions_remote_violence", "violence_against_civilians")
-TYPES += ("protests", "riots", "strategic_developments")
+TYPES: tuple[str, ...] = (*UCDP_TYPES.values(), *ACLED_TYPES.values())
 #: Rows that a sentence names.
 NAMED = 3
 

@@ -172,12 +172,15 @@ def _capital(text: str) -> str:
 def class_record(kind: str, rows: list[Any], say: Phrases = ENGLISH) -> str:
     """How such places did before."""
     known = [row for row in rows if row.cases > 0]
-    if not known:
-        return ""
-    row = known[0]
-    n = int(row.months)
-    said = {"months": say.some(n, "month"), "ahead": _ahead(n, say), "n": n}
-    return say(f"record {kind}", cases=say.whole(row.cases), came=say.whole(row.came), **said)
+    lists: dict[str, Any] = {}
+    for row in known:  # Entries of groups and onsets come from lists with records of their own.
+        lists.setdefault(f"record {kind}" + (" any" if kind == "could begin" and not row.group else ""), row)
+    found = []
+    for key, row in lists.items():
+        n = int(row.months)
+        said = {"months": say.some(n, "month"), "ahead": _ahead(n, say), "n": n}
+        found.append(say(key, cases=say.whole(row.cases), came=say.whole(row.came), **said))
+    return " ".join(found)
 
 
 def _breaking_out(result: ForecastResult, row: Any, names: dict[str, str], say: Phrases) -> str:

@@ -6,6 +6,7 @@ One entry per sentence: its key, its English and its French text, with named gap
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -183,6 +184,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Of {cases} places on earlier lists of armed groups, {came} were entered within six months.",
         "Sur {cases} lieux des listes précédentes, {came} ont vu le groupe armé arriver dans les six mois.",
     ),
+    "record could begin any": (
+        "Of {cases} quiet places listed first, {came} had an event in six months.",
+        "Sur {cases} lieux calmes en tête de liste, {came} ont connu un événement en six mois.",
+    ),
     "record easing": (
         "Of {cases} times that a place had had three events or more, {came} fell so far in the {ahead}.",
         "Sur {cases} fois où un lieu avait compté trois événements ou plus, {came} ont autant baissé au cours des {n} "
@@ -331,7 +336,8 @@ class Phrases:
 
     def __call__(self, key: str, **gaps: object) -> str:
         """One text with its gaps filled."""
-        return TEXTS[key][self._at].format(**gaps)
+        text = TEXTS[key][self._at].format(**gaps)
+        return text if self.language == "en" else re.sub(r"(?<=«) | (?=[%:;?!»])", "\u00a0", text)
 
     def some(self, number: float, noun: str) -> str:
         """A whole number with its noun."""

@@ -43,6 +43,7 @@ def test_french_has_its_own_signs() -> None:
     assert say.count(1234.0) == "1\u202f234"
     assert say.count(3.14) == "3,1"
     assert say.percent(0.004) == "<1\xa0%"
+    assert say("brief held", held=1, all=2).endswith("80\xa0%.")
     assert say.odds(0.05) == "1 chance sur 20"
     assert say.span(pd.Period("2023-12", "M"), pd.Period("2024-02", "M")) == "décembre 2023 à février 2024"
     # French typography: a colon, a semicolon and a question mark stand after a space.

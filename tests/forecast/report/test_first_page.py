@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from make_result import make_result
 from harmattan.data.geography import country_name
 from harmattan.data.panel import Panel
 from harmattan.forecast.outlook import judge, with_outlook
-from harmattan.forecast.report.first_page import first_page, surprises
+from harmattan.forecast.report.first_page import class_record, first_page, surprises
 from harmattan.forecast.report.number_format import count, interval
 from harmattan.forecast.result import ForecastResult
 from harmattan.training.distribution import Draws
@@ -121,6 +122,17 @@ def test_no_place_is_named_twice_and_never_more_than_eight(result: ForecastResul
         assert len(table) <= 8
         assert table["region_id"].is_unique
         assert table["rank"].tolist() == list(range(1, len(table) + 1))
+
+
+def test_groups_and_quiet_places_have_records_of_their_own() -> None:
+    rows = [
+        SimpleNamespace(group=g, cases=n, came=k, months=3) for g, n, k in (("", 45, 21), ("jnim", 148, 18))
+    ]
+    for order in (rows, rows[::-1]):
+        text = class_record("could begin", order)
+        assert "Of 45 quiet places listed first, 21 had an event" in text
+        assert "Of 148 places on earlier lists of armed groups, 18 were entered" in text
+    assert "quiet" not in class_record("could begin", rows[1:])
 
 
 def test_likely_to_worsen_is_above_both_pasts(result: ForecastResult) -> None:

@@ -3,6 +3,7 @@ derived again from the release's files alone. No name of a place or group stands
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -95,6 +96,15 @@ def test_every_place_is_derived_again_from_counts(release: Path) -> None:
             assert (mine[-1 - known : -1] < mine[-1]).all()
             assert ("above the 90% interval" in line) == (row.last_month > row.high_90)
     assert len(warnings) <= 8
+    record = table(release, "watch_record.csv")
+    begin = warnings[warnings["class"] == "could begin"]
+    for of, some, words in (
+        ("entry", begin["group"] != "", "places on"),
+        ("onset", begin["group"] == "", "quiet places"),
+    ):
+        mine = record[(record["of"] == of) & (record["listed"].astype(str) == "True")]
+        came = int((mine["entered"].astype(str) == "True").sum())
+        assert (re.search(f"Of {len(mine)} {words} [^.]*, {came} ", text) is not None) == bool(some.any())
 
 
 def test_every_file_of_the_first_screen_is_in_the_release_and_verifies(release: Path) -> None:

@@ -129,13 +129,18 @@ def _track(info: ReleaseInfo) -> dict[str, str] | None:
     if not scores and not lists:
         return None
     first = min(scores, key=lambda row: int(row["horizon"]), default={})
-    held = sum(row["entered"] == "True" for row in lists)
+
+    def came(of: str) -> str:
+        listed = [row["entered"] for row in lists if row.get("of") == of]
+        return f"{listed.count('True')} of {len(listed)}" if listed else "–"
+
     return {
         "name": info.name,
         "month": month_name(pd.Period(info.origin, "M")),
         "skill": signed_percent(_number(first, "skill_vs_conflictology")),
         "coverage": percent(_number(first, "coverage_80")),
-        "lists": f"{held} of {len(lists)}" if lists else "–",
+        "entries": came("entry"),
+        "onsets": came("onset"),
     }
 
 

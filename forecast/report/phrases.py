@@ -58,7 +58,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "surprise topic": ("Surprise", "Surprise"),
     "odds": ("1 in {n}", "1 chance sur {n}"),
-    "odds below": ("below 1 in {n}", "moins de 1 chance sur {n}"),
+    "odds below": ("less than 1 in {n}", "moins de 1 chance sur {n}"),
     # A country
     "ahead": ("next {months}", "{n} prochains mois"),
     "ahead one": ("next month", "mois prochain"),

@@ -74,7 +74,7 @@ def test_totals_are_judged_before_regions(result: ForecastResult) -> None:
         f"had 0 events in December 2023, below the 90% interval of its forecast ({sums[24]}–{sums[474]})"
         in first.text
     )
-    assert first.text.endswith("so few had a chance of below 1 in 1,000.")
+    assert first.text.endswith("so few had a chance of less than 1 in 1,000.")
     checks = with_outlook(dataclasses.replace(result, judged=judged)).quality.set_index("name")
     assert checks.loc["totals", "status"] == "amber"
     assert str(checks.loc["totals", "message"]).startswith("The rule: each total")

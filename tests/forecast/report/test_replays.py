@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harmattan.forecast.report.archive import archive_pages
+
 pytestmark = pytest.mark.slow
 MONTHS = ["January", "February", "March", "April", "May", "June", "July"]
 MONTHS += ["August", "September", "October", "November", "December"]
@@ -105,6 +107,15 @@ def test_every_place_is_derived_again_from_counts(release: Path) -> None:
         mine = record[(record["of"] == of) & (record["listed"].astype(str) == "True")]
         came = int((mine["entered"].astype(str) == "True").sum())
         assert (re.search(f"Of {len(mine)} {words} [^.]*, {came} ", text) is not None) == bool(some.any())
+
+
+def test_the_archive_tells_groups_and_quiet_places_apart(release: Path) -> None:
+    page, record = archive_pages(release.parent)["index.html"], table(release, "watch_record.csv")
+    for of in ("entry", "onset"):
+        entered = record[(record["of"] == of) & (record["listed"].astype(str) == "True")]["entered"].astype(
+            str
+        )
+        assert f'<td class="n">{(entered == "True").sum()} of {len(entered)}</td>' in page
 
 
 def test_every_file_of_the_first_screen_is_in_the_release_and_verifies(release: Path) -> None:

@@ -265,7 +265,7 @@ def test_names_can_be_read(browser: Any, shipped_page: Path, width: int, scheme:
         const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
         for (const t of svg.querySelectorAll('text.name')) {
           if (!t.getClientRects().length || getComputedStyle(t.parentNode).display === 'none') continue;
-          found.push([t.textContent, scale * parseFloat(t.getAttribute('font-size'))]);
+          found.push([t.textContent, scale * parseFloat(getComputedStyle(t).fontSize)]);
         }
       }
       return found"""

@@ -30,6 +30,8 @@ from .tables import Outlook, region_outlook
 #: Regions in the table of a brief, rows of its watch list, and leading regions that are named on a map.
 REGIONS, WATCHED, NAMED = 8, 4, 6
 HEADLINE, PICTURE = "headline.md", "map.png"
+#: What a source's line says of further counts that models learn from.
+_LEARNED = r"models also learn from (.+) to (\d{4}-\d\d)"
 
 
 def shared_files(result: ForecastResult, previous: PastRelease | None = None) -> dict[str, str | bytes]:
@@ -132,7 +134,7 @@ def country_brief(
         "record": list(_record(result, country, say)),
         "source": say(
             "brief source",
-            source=result.panel.source or "–",
+            source=re.sub(_LEARNED, say("also learn"), result.panel.source or "–"),
             version=result.package_version,
             day=result.run_date.isoformat(),
         ),

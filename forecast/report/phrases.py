@@ -295,6 +295,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Pour se préparer et protéger, jamais pour cibler des lieux ou des personnes ni pour décider du sort de "
         "quelqu’un. La violence que personne ne relève n’est pas dans les chiffres.",
     ),
+    "also learn": (
+        r"models also learn from \1 to \2",
+        r"les modèles apprennent aussi de \1 jusqu’en \2",
+    ),
     "brief source": (
         "Source of events: {source}. Borders are approximate and imply no position. Harmattan {version}, made on "
         "{day}.",

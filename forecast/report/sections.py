@@ -327,9 +327,11 @@ def _corridors_to_watch(routes: pd.DataFrame, events: Outlook, top: int = 3) -> 
     """The widest corridors across borders with evidence, by name; empty where there are none."""
     if routes.empty:
         return ""
+    # Of countries that are not published there is only the id.
     names = dict(zip(events.ids, events.names, strict=True))
     rows = rows_of(routes[routes["grade"].isin(GRADES[:2])].head(top))
-    return "; ".join(f"{names[row.source_region]} to {names[row.target_region]}" for row in rows)
+    ends = [[names.get(r, r) for r in (row.source_region, row.target_region)] for row in rows]
+    return "; ".join(f"{source} to {target}" for source, target in ends)
 
 
 def corridors(result: ForecastResult, spill: SpilloverSummary) -> pd.DataFrame:

@@ -304,6 +304,11 @@ def test_the_first_screen_holds_sentences_map_and_list(browser: Any, shipped_pag
 
 
 def pages_of(browser: Any) -> int:
+    # A page that has not been laid out and painted once cannot be printed.
+    browser.execute_async_script(
+        "const done = arguments[0];"
+        "document.fonts.ready.then(() => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+    )
     pdf = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True})
     return len(re.findall(rb"/Type\s*/Page[^s]", base64.b64decode(pdf["data"])))
 

@@ -29,6 +29,7 @@ def _shipped_on(layer: str) -> Snapshot:
 
 
 @pytest.mark.parametrize(("layer", "more", "split"), [("burkina-2025", 4, 3), ("mali-2016", 2, 2)])
+@pytest.mark.slow
 def test_counts_of_a_layer_add_up_to_the_older_ones(layer: str, more: int, split: int) -> None:
     old = load_snapshot()
     new = _shipped_on(layer)

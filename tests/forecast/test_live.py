@@ -27,6 +27,8 @@ from harmattan.forecast.cli.data_inputs import fetched_current
 from harmattan.forecast.inputs import load_inputs
 from harmattan.forecast.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 #: The month that a forecast of today starts from.
 LAST = pd.Period(last_complete_month(date.today()), freq="M")
 SETTINGS = """\

@@ -178,6 +178,7 @@ def test_a_history_too_short_for_the_features_is_refused(
         trained.check_serves(panel_from(panel, 60), panel.last_month, (1,), ("events",))
 
 
+@pytest.mark.slow
 def test_a_later_origin_needs_no_new_training(settings: Settings, panel: Panel) -> None:
     earlier = TrainedModel.from_files(run_forecast(replace(settings, as_of=str(panel.last_month - 2))).models)
     later = run_forecast(settings, trained=earlier)

@@ -18,6 +18,8 @@ from harmattan.training.models.baselines import Conflictology
 from harmattan.training.models.smoothed_conflictology import SmoothedConflictology
 from harmattan.training.tuning import SEARCH_SPACE, Trial, best_trial, block_score, defaults, search
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("optuna")
 
 

@@ -54,6 +54,7 @@ PANELS: dict[str, Callable[[], Panel]] = {
 
 
 @pytest.mark.parametrize("what", PANELS)
+@pytest.mark.slow
 def test_every_forecast_is_a_number(what: str) -> None:
     panel = PANELS[what]()
     tables = harmattan.backtest(

@@ -25,6 +25,8 @@ from harmattan.forecast.jobs.backtest_vintages import known_on, vintage_problems
 from harmattan.forecast.jobs.backtesting import run_backtest_job
 from harmattan.forecast.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 FIRST, LAST = "2014-01", "2018-12"
 ORIGINS = pd.period_range("2018-02", "2018-05", freq="M")
 PLACES = {"MLI": (("Mali", 14.5, -3.5), ("Mali", 14.5, -2.5)), "BFA": (("Burkina Faso", 13.5, -3.5),)}

@@ -48,6 +48,7 @@ def test_every_table_is_written_and_readable(calls: list[Any], settings: Backtes
     assert len(cases) == 5 * 2 * 24 * 4  # members, horizons, origins, regions
 
 
+@pytest.mark.slow
 def test_the_pool_without_each_member_is_a_table_of_its_own(
     calls: list[Any], settings: BacktestSettings
 ) -> None:
@@ -119,6 +120,7 @@ def test_the_vault_is_shut_on_the_snapshot(calls: list[Any], settings: BacktestS
     assert not make_plan(replace(shut, base=replace(shut.base, horizons=(1, 2)))).unsealed
 
 
+@pytest.mark.slow
 def test_an_open_vault_is_recorded(calls: list[Any], settings: BacktestSettings) -> None:
     open_ = replace(settings, base=Settings(track=False), origins=None, benchmark=True, unseal=True)
     outcome = run_backtest_job(open_)
@@ -236,6 +238,7 @@ def test_months_in_which_nothing_was_observed(
     assert not settings.out.exists()
 
 
+@pytest.mark.slow
 def test_a_run_in_mlflow_says_what_it_was(
     calls: list[Any], settings: BacktestSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

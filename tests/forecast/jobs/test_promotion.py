@@ -164,6 +164,7 @@ def test_roll_back_and_forth(mine: World, first: str, tmp_path: Path) -> None:
     assert roll_back(mine.settings).version == second
 
 
+@pytest.mark.slow
 def test_a_refit_only_has_to_be_no_worse(mine: World, first: str, tmp_path: Path) -> None:
     same = copy_version(mine, tmp_path, gaining(lambda row: 0.0))
     with pytest.raises(UsageError, match="not newer"):
@@ -258,6 +259,7 @@ def test_a_champion_with_a_damaged_record_only_gives_way_to_force(
     assert (done.before, champion(mine).number) == (first, better)
 
 
+@pytest.mark.slow
 def test_promote_on_the_command_line(mine: World, first: str, tmp_path: Path, run: Run) -> None:
     where = ["--mlruns", str(mine.mlruns)]
     worse = copy_version(mine, tmp_path, gaining(lambda row: -0.1))

@@ -251,6 +251,7 @@ def without_model(world: Path) -> None:
     (world / "harmattan.toml").write_text(text.replace('model = "model"\n', ""), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_without_a_champion_the_next_best_is_fitted_and_named(publish: Publish, world: Path) -> None:
     without_model(world)
     done = told_by(publish("old", "--json"))
@@ -362,6 +363,7 @@ def test_a_record_that_is_missing_is_made_by_the_next_job(publish: Publish, worl
     assert told_by(done)["run_id"]
 
 
+@pytest.mark.slow
 def test_scores_renew_the_status_of_a_published_folder(publish: Publish, jobs: Resident, world: Path) -> None:
     publish("old")
     (world / "out" / "status.json").unlink()

@@ -23,6 +23,7 @@ def panel_of_one(name: str) -> Panel:
 
 
 @pytest.mark.parametrize(("column", "target"), [("deaths", "deaths"), ("displaced", "displaced")])
+@pytest.mark.slow
 def test_a_table_of_one_count_is_judged(column: str, target: str) -> None:
     panel = panel_of_one(column)
     problem = build_problems(panel, [target])[target]

@@ -49,6 +49,7 @@ def members_of(counts: np.ndarray) -> tuple[Problem, dict[str, Margins]]:
 @pytest.mark.parametrize(
     "kind", ["to ten million", "a million times the others", "zeros", "a month larger than all history"]
 )
+@pytest.mark.slow
 def test_every_member_forecasts_them(kind: str) -> None:
     counts = counts_of(kind)
     problem, members = members_of(counts)

@@ -145,6 +145,7 @@ def test_an_import_that_failed_on_the_way_is_none(
         ("name", None),
     ],
 )
+@pytest.mark.slow
 def test_a_part_of_the_wrong_kind_is_named_before_anything_is_written(
     logged: tuple[str, Path], store: Callable[[], Path], tmp_path: Path, part: str, value: Any
 ) -> None:

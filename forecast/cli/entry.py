@@ -132,13 +132,15 @@ def _lines(outcome: Any, settings: Settings) -> Iterator[str]:
 
 def _plan(settings: Settings) -> dict[str, Any]:
     """What a run would do, its settings and input having been checked."""
-    from ..inputs import load_inputs
+    from ..inputs import load_inputs, with_targets
     from ..jobs import check_writable
+    from ..parts import choose_parts
     from ..release import check_level
 
     check_writable(settings.out)
     inputs = load_inputs(settings)
     check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
+    choose_parts(inputs.panel, with_targets(settings, inputs.panel).targets, settings.parts)
     origin = settings.as_of or str(inputs.panel.last_month)
     inputs.panel.position(origin)
     return {

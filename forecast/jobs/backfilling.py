@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...data import month_of
 from ...data.errors import TrackingError, UsageError
 from ..release import month_end, publishing, revisions
 from ..settings import Settings
@@ -51,10 +52,12 @@ def missing_months(settings: Settings, first: str, last: str) -> tuple[list[pd.P
 
     Raises
     ------
+    OriginError
+        An end that is no month.
     UsageError
         A span that ends before it begins, or with a month whose forecast is not due yet.
     """
-    months = list(pd.period_range(first, last, freq="M"))
+    months = list(pd.period_range(month_of(first), month_of(last), freq="M"))
     if not months:
         raise UsageError(f"{last} is before {first}.", "--from", "Name the earlier month first.")
     if month_end(str(months[-1])) >= date.today():

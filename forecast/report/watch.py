@@ -17,6 +17,8 @@ from .sentences import Sentence
 
 #: Rows of each list on the page.
 _SHOWN = 5
+#: Half the side of a grid cell in km, rounded up: no event is known to be nearer.
+_HALF_CELL = 30
 #: The list of any of the groups, which repeats the others.
 _ANY = "any"
 
@@ -67,7 +69,7 @@ def _rows(result: ForecastResult, table: pd.DataFrame, supported: bool = False) 
     rows = []
     for row in rows_of(table.head(_SHOWN)):
         source = str(row.main_source_region) if isinstance(row.main_source_region, str) else ""
-        near = "" if pd.isna(row.nearest_km) else f"{row.nearest_km:.0f} km"
+        near = "" if pd.isna(row.nearest_km) else _distance(row.nearest_km)
         rows.append(
             {
                 "place": _place(result, row._asdict()),
@@ -78,6 +80,15 @@ def _rows(result: ForecastResult, table: pd.DataFrame, supported: bool = False) 
             }
         )
     return rows
+
+
+def _distance(km: float) -> str:
+    """Whole kilometres; events are known to their grid cell, so that nothing is nearer than half of one.
+
+    >>> _distance(0.0), _distance(52.4)
+    ('under 30 km', '52 km')
+    """
+    return f"under {_HALF_CELL} km" if km < _HALF_CELL else f"{km:.0f} km"
 
 
 def _chance(value: Any, supported: bool = False) -> str:

@@ -192,6 +192,12 @@ def test_dry_run_writes_nothing(run: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_dry_run_names_a_target_that_is_not_there(run: Run) -> None:
+    code, _, err = run("forecast", "--dry-run", "--targets", "events_jnm")
+    assert code == 2
+    assert "there are no events_jnm in these data" in err
+
+
 @pytest.mark.parametrize("extra", [(), ("--dry-run",)])
 def test_an_origin_outside_the_data(run: Run, tmp_path: Path, extra: tuple[str, ...]) -> None:
     code, _, err = run("forecast", "--as-of", "2050-01", *extra)

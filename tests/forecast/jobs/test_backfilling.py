@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from small_worlds import ladder_panel
 
-from harmattan.data.errors import LockError, UsageError
+from harmattan.data.errors import LockError, OriginError, UsageError
 from harmattan.forecast.jobs import backfill, missing_months
 from harmattan.forecast.release import latest_name, publishing, read_history, verify_release
 from harmattan.forecast.settings import Settings
@@ -36,6 +36,10 @@ def test_what_cannot_be_backfilled_is_named(settings: Settings) -> None:
         missing_months(settings, "2008-12", "2008-10")
     with pytest.raises(UsageError, match="is not over"):
         missing_months(settings, "2008-12", str(pd.Period(date.today(), "M")))
+    with pytest.raises(OriginError, match="2008-13"):
+        missing_months(settings, "2008-13", "2009-01")
+    with pytest.raises(OriginError, match="is a year, not a month"):
+        missing_months(settings, "2008-01", "2008")
 
 
 def test_two_backfills_at_once_are_refused(settings: Settings) -> None:

@@ -40,7 +40,7 @@ def test_quiet_places_wake_about_as_often_as_predicted() -> None:
 FOREIGN = tuple(pd.period_range("2009-12", "2015-12", freq="M"))
 
 
-def judged(problem: Problem, horizon: int = 3) -> None:
+def check_quiet_places(problem: Problem, horizon: int = 3) -> None:
     """A back-test whose quiet places wake up within a factor of one and a half of what was predicted."""
     table = quiet_by_year([quiet_table(run_backtest(problem, FOREIGN, (horizon,), draws=200))])
     for row in table[table["year"] == "all"].to_dict("records"):
@@ -51,14 +51,14 @@ def judged(problem: Problem, horizon: int = 3) -> None:
 
 def test_they_do_among_133_countries(real_data: Path) -> None:
     counts = pd.read_csv(real_data / "country_month_deaths_1989_2016.csv.gz")
-    judged(build_problems(Panel.from_frame(counts), ["deaths"])["deaths"])
+    check_quiet_places(build_problems(Panel.from_frame(counts), ["deaths"])["deaths"])
 
 
 def test_they_do_in_east_africa(real_data: Path) -> None:
     theatre = real_data / "theatre_east_africa"
     source = f"table:{theatre / 'events_1989_2016.csv.gz'}"
     panel = load_inputs(Settings(source=source, regions=theatre / "regions.geojson")).panel
-    judged(build_problems(panel, ["events"])["events"])
+    check_quiet_places(build_problems(panel, ["events"])["events"])
 
 
 def test_no_mean_drifts_with_the_horizon() -> None:

@@ -32,6 +32,7 @@ from ..release import (
     point_latest,
     publishing,
     read_release,
+    read_secret_key,
     sign_release,
     verify_release,
     write_status,
@@ -161,6 +162,8 @@ class _Job:
             self.say("preflight", 0.0)
             remove_leftovers(settings.out)
             check_space(settings.out)
+            if settings.sign is not None:
+                read_secret_key(settings.sign)
         with log.stage("data"):
             self.say("data", 0.02)
             inputs = read_inputs(settings, self.day, self.judgement)
@@ -170,9 +173,8 @@ class _Job:
             self.say("verify", 0.93)
             # The tables of a new release were read back before it got its name; its bytes are enough now.
             verify_release(release.path, tables=release.status == "identical").require()
-        if settings.sign is not None:
-            with log.stage("sign"):
-                sign_release(release.path, settings.sign)
+        if settings.sign is not None and sign_release(release.path, settings.sign):
+            log.write("sign", "note", message=f"{release.path.name} is signed after it was published")
         with log.stage("latest"):
             was, why_not = latest_name(settings.out), self._point_latest(release.path)
             _remove_held(settings.out)
@@ -301,6 +303,9 @@ class _Job:
             def check(folder: Path) -> None:
                 self.log.write("release", "note", step="read back")
                 verify_release(folder).require()
+                if self.settings.sign is not None:
+                    self.log.write("release", "note", step="sign")
+                    sign_release(folder, self.settings.sign)
                 self.log.write("release", "note", step="rename")
 
             beside = shared_files(result, before)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         readable,
         usable,
     )
-    from .sign import check_signature, make_keys, sign_release
+    from .sign import check_signature, make_keys, read_secret_key, sign_release
     from .status import (
         AMBER_DAYS,
         LEVEL_ORDER,
@@ -114,6 +114,7 @@ __all__ = [
     "publishing",
     "read_history",
     "read_release",
+    "read_secret_key",
     "read_sums",
     "readable",
     "replace_text",

@@ -42,9 +42,13 @@ def write_text(text: str, path: Path) -> None:
     flush_owned(path)
 
 
-def replace_text(text: str, path: Path) -> None:
-    """Write a text so that a reader meets the old one or the new one, whole, whatever happens."""
-    aside = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+def replace_text(text: str, path: Path, by: Path | None = None) -> None:
+    """Write a text so that a reader meets the old one or the new one, whole, whatever happens.
+
+    It is first written in the folder ``by``, of the same disk, where a job that is killed may leave it; beside ``path``
+    where none is named.
+    """
+    aside = (by or path.parent) / f".tmp-{path.name}-{os.getpid()}"
     try:
         write_text(text, aside)
         os.replace(aside, path)

@@ -57,12 +57,13 @@ def sign_release(folder: Path, key: Path) -> bool:
         The key cannot be read, or the signature cannot be written.
     """
     sums = (folder / SUMS).read_bytes()
-    text = base64.b64encode(_secret(key).sign(sums)).decode() + "\n"
+    text = base64.b64encode(read_secret_key(key).sign(sums)).decode() + "\n"
     path = folder / SIGNATURE
     if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == text:
         return False
     with disk_errors("the signature cannot be written", path, "Free space or permissions there."):
-        replace_text(text, path)
+        # A release holds what its checksums name and nothing else, even if this job is killed.
+        replace_text(text, path, folder.resolve().parent)
     return True
 
 
@@ -86,7 +87,8 @@ def check_signature(folder: Path, key: Path) -> None:
         raise ReleaseError(what, str(path), remedy) from None
 
 
-def _secret(path: Path) -> Ed25519PrivateKey:
+def read_secret_key(path: Path) -> Ed25519PrivateKey:
+    """The key that releases are signed with; a :class:`ReleaseError` where the file holds none."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key

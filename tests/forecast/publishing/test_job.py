@@ -94,6 +94,13 @@ def test_a_month_is_published_once_and_said_in_one_line(publish: Publish, world:
     assert not (world / "told.json").exists()
 
 
+def test_a_file_that_is_no_secret_key_stops_the_job_before_it_works(publish: Publish, world: Path) -> None:
+    (world / "key").write_text("nonsense", encoding="utf-8")
+    done = publish("old", "--sign", "key")
+    assert (done.code, visible(world)) == (5, {"status.json"})
+    assert "key: the secret key cannot be read. Name the secret key that harmattan keygen wrote." in done.err
+
+
 def test_a_new_month_moves_latest_and_a_revision_says_why(publish: Publish, world: Path) -> None:
     publish("old")
     done = told_by(publish("new", "--json"))

@@ -118,7 +118,9 @@ def check(yard: Yard, out: Path) -> None:
     check_store(yard, out)
     found = {info.name for info in all_releases(out)}
     assert {OLD} <= found <= {OLD, NEW}
-    assert all(verify_release(out / name).whole for name in found)
+    assert [f.message for name in found for f in verify_release(out / name).findings] == []
+    if NEW in found:
+        check_signature(out / NEW, yard.place / "key.pub")
     assert read_sums(out / OLD) == read_sums(yard.place / "before" / OLD)
     led = latest.latest_target(out)
     assert led is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,20 @@ def test_a_secret_key_is_its_owners_and_is_never_replaced(key: Path) -> None:
     with pytest.raises(ReleaseError, match="there is a key already"):
         make_keys(key)
     assert key.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+def test_a_kill_while_signing_leaves_the_release_as_it_was(
+    folder: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.relative_to(folder) for path in folder.rglob("*")}
+    monkeypatch.setattr(os, "replace", lambda *paths: os._exit(9))
+    child = os.fork()
+    if child == 0:
+        sign_release(folder, key)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert {path.relative_to(folder) for path in folder.rglob("*")} == before
 
 
 def test_openssl_accepts_the_signature(folder: Path, key: Path, tmp_path: Path) -> None:

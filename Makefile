@@ -72,9 +72,9 @@ contracts: wheel
 
 # The tested versions, with hashes; those that are locked stay, unless UPGRADE=--upgrade.
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --extra dev --extra dask --extra tune --extra files --extra docs --extra build \
+	$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --extra dev --extra dask --extra tune --extra files --extra upload --extra docs --extra build \
 	  --no-header --no-emit-index-url --output-file requirements.lock pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra build --constraints requirements.lock \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra upload --extra build --constraints requirements.lock \
 	  --no-header --no-emit-index-url --output-file requirements-publish.lock pyproject.toml
 
 # Known weaknesses of what a publishing machine installs; needs a network, and fails where it gets no record of a package.

@@ -12,9 +12,13 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import ModelError, OriginError
-from ...training.evaluation import escalation_level, measure, outcomes
+from ...training.evaluation import PartJudge, escalation_level, measure, outcomes, part_scores
 from ...training.registry import (
+    AGAINST,
     POOL,
+    RIVAL,
+    RIVAL_LISTS,
+    RIVAL_PARTS,
     Verdict,
     best_baselines,
     common_origins,
@@ -25,14 +29,49 @@ from ...training.registry import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...data.panel import Panel
+    from ...training.margins import Margins
     from ...training.models.base import Problem
     from ...training.registry.versions import LoadedModel
     from ...training.trained_model import TrainedModel
     from ..settings import Settings
 
-#: What one row of a scored record is about.
+#: What one row of a scored record is about, of the pool and of parts, and of watch lists.
 KEYS = ["target", "horizon", "origin"]
+LIST_KEYS = ["of", "months", "origin"]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A champion's record on a challenger's origins and data: of the pool, of watch lists (or None), of parts."""
+
+    scores: pd.DataFrame
+    lists: pd.DataFrame | None
+    parts: pd.DataFrame
+
+    @classmethod
+    def stored(cls, champion: LoadedModel, challenger: LoadedModel | None = None) -> Rival:
+        """As the champion was stored, or where a challenger was judged against it, as it was scored then."""
+        old = champion.trained
+        if challenger is None or challenger.tags.get(AGAINST) != champion.version:
+            return cls(champion.scores, old.past_lists, old.past_parts)
+        lists, parts = challenger.read_scores(RIVAL_LISTS), challenger.read_scores(RIVAL_PARTS)
+        return cls(
+            _given(challenger.read_scores(RIVAL), champion.scores),
+            None if old.past_lists is None else _given(lists, old.past_lists),
+            _given(parts, old.past_parts),
+        )
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """What is stored with the challenger, by the name of its file."""
+        found = {RIVAL: self.scores, RIVAL_PARTS: self.parts, RIVAL_LISTS: self.lists}
+        return {name: table for name, table in found.items() if table is not None and len(table)}
+
+
+def _given(table: pd.DataFrame | None, otherwise: pd.DataFrame) -> pd.DataFrame:
+    return otherwise if table is None else table
 
 
 @dataclass(frozen=True)
@@ -40,14 +79,14 @@ class Judged:
     """A verdict of the gate.
 
     ``rival`` is whom the challenger faced, in words; ``against`` the version's number, empty where there is no champion
-    (``first``); ``rival_scores`` the champion's scores on the same origins; ``origins`` those that were compared.
+    (``first``); ``theirs`` the champion's record on the same origins; ``origins`` those that were compared.
     """
 
     verdict: Verdict
     rival: str
     against: str = ""
     first: bool = False
-    rival_scores: pd.DataFrame | None = None
+    theirs: Rival | None = None
     origins: tuple[str, ...] = ()
 
     @property
@@ -76,9 +115,14 @@ class Judged:
 
 
 def judged(
-    challenger: pd.DataFrame, trained: TrainedModel, panel: Panel, settings: Settings, better: bool = True
+    challenger: pd.DataFrame,
+    trained: TrainedModel,
+    panel: Panel,
+    settings: Settings,
+    better: bool = True,
+    others: Sequence[Panel] = (),
 ) -> Judged:
-    """What the gate says of a model that was trained just now on ``panel``.
+    """What the gate says of a model that was trained just now on ``panel``, and on ``others`` that it learned from.
 
     A champion that is damaged costs the new model its verdict, never its version.
     """
@@ -86,14 +130,14 @@ def judged(
         champion = champion_of(settings)
         theirs = None
         if champion is not None:
-            theirs = champion_scores(champion, challenger, trained, panel, settings.seed)
+            theirs = champion_record(champion, challenger, trained, panel, settings.seed, others)
         verdict, rival = judge_challenger(challenger, trained, champion, settings.seed, better, theirs)
     except ModelError as reason:
         place = f"{reason.where}: " if reason.where else ""
         why = f"the champion cannot be read: {place}{reason.what.rstrip('.')}"
         return Judged(Verdict(False, (why,)), "the champion")
     mine = challenger[challenger["member"] == POOL]
-    both = mine if theirs is None else common_origins(theirs, mine)
+    both = mine if theirs is None else common_origins(theirs.scores, mine)
     origins = tuple(sorted(set(both["origin"])))
     if champion is None:
         return Judged(verdict, rival, "", True, None, origins)
@@ -109,13 +153,13 @@ def judge_challenger(
     champion: LoadedModel | None,
     seed: int,
     better: bool = True,
-    theirs: pd.DataFrame | None = None,
+    theirs: Rival | None = None,
 ) -> tuple[Verdict, str]:
     """What the gate says of a challenger, and whom it faced: the champion, or the best baselines.
 
     ``challenger`` holds its scores, ``trained`` is its model, whose watch lists and parts are compared with the
-    champion's; ``seed`` draws the blocks of months, ``better`` asks for a gain; ``theirs`` are the champion's scores
-    where they are not those it was stored with. See :func:`harmattan.training.registry.gate.decide`, ``with_lists``
+    champion's; ``seed`` draws the blocks of months, ``better`` asks for a gain; ``theirs`` is the champion's record
+    where it is not the one it was stored with. See :func:`harmattan.training.registry.gate.decide`, ``with_lists``
     and ``with_parts`` there.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 4]))
@@ -123,10 +167,11 @@ def judge_challenger(
     if champion is None:
         verdict = with_parts(decide(best_baselines(challenger), mine, rng), None, trained.past_parts, rng)
         return verdict, "the best baselines"
-    theirs = champion.scores if theirs is None else theirs
-    verdict = decide(theirs[theirs["member"] == POOL], mine, rng, better=better)
-    verdict = with_lists(verdict, champion.trained.past_lists, trained.past_lists, rng)
-    verdict = with_parts(verdict, champion.trained.past_parts, trained.past_parts, rng)
+    theirs = theirs or Rival.stored(champion)
+    scores = theirs.scores
+    verdict = decide(scores[scores["member"] == POOL], mine, rng, better=better)
+    verdict = with_lists(verdict, theirs.lists, trained.past_lists, rng)
+    verdict = with_parts(verdict, theirs.parts, trained.past_parts, rng)
     return verdict, f"version {champion.version}"
 
 
@@ -153,14 +198,19 @@ def differences(new: TrainedModel, old: TrainedModel) -> list[str]:
     return [what for what, differ in differs.items() if differ]
 
 
-def champion_scores(
-    champion: LoadedModel, challenger: pd.DataFrame, trained: TrainedModel, panel: Panel, seed: int
-) -> pd.DataFrame:
-    """The champion's pool on the challenger's origins: as stored where the data are the same, else scored again.
+def champion_record(
+    champion: LoadedModel,
+    challenger: pd.DataFrame,
+    trained: TrainedModel,
+    panel: Panel,
+    seed: int,
+    others: Sequence[Panel] = (),
+) -> Rival:
+    """The champion on the challenger's origins: as stored where the data are the same, else scored again.
 
     From the month that it was trained to on, the stored model itself forecasts. Before that month it knows the
     outcomes, so its recipe counts: where members and features are the challenger's, that is the challenger's own
-    back-test. What neither gives is left as it was stored.
+    back-test. What neither gives is left as it was stored. Watch lists and parts go the same way.
 
     Parameters
     ----------
@@ -173,68 +223,142 @@ def champion_scores(
         What the challenger was trained on, up to its origin.
     seed : int
         Randomises the transform.
+    others : sequence of Panel
+        Regions that the challenger learned from only.
 
     Returns
     -------
-    pandas.DataFrame
-        As the challenger's record, of the pool alone, with ``scored``: ``stored``, ``again`` or ``recipe``.
+    Rival
+        Tables as the challenger's, ``scores`` of the pool alone, with ``scored``: ``stored``, ``again`` or ``recipe``.
 
     Raises
     ------
     ModelError
         The champion's record is missing or has changed since it was registered.
     """
-    stored = champion.scores[champion.scores["member"] == POOL].assign(scored="stored")
-    asked = challenger[challenger["member"] == POOL]
-    same = [*KEYS, "cases", "observed"]
-    known = asked.merge(stored[same], on=same)[KEYS].apply(tuple, axis=1)
-    lacking = asked[~asked[KEYS].apply(tuple, axis=1).isin(set(known))]
     old = champion.trained
-    later = lacking["origin"] >= str(old.origin)
-    found = [_forecast_again(old, lacking[later], panel, seed).assign(scored="again")] if later.any() else []
-    if (~later).any() and _same_recipe(old, trained):
-        found.append(lacking[~later].assign(scored="recipe"))
+    stored, asked = (t[t["member"] == POOL] for t in (champion.scores, challenger))
+    recipe = old.recipe.to_json() == trained.recipe.to_json() and old.member_names == trained.member_names
+    known, parts = old.past_parts, trained.past_parts
+    # A part that only one of them has a record of is for the gate to name, not to be scored again.
+    parts = parts[parts["target"].isin(set(known["target"]))]
+    lacking = _lacking(known, parts, KEYS)
+    totals = lacking.assign(target=[_whole(part) for part in lacking["target"]])
+    rows = pd.concat([_lacking(stored, asked, KEYS), totals], ignore_index=True)[KEYS].drop_duplicates()
+    rows = rows[rows["origin"] >= str(old.origin)]
+    scores, split = _forecast_again(old, rows, panel, seed, parts=len(lacking) > 0)
+    if len(known):
+        split = split[split["target"].isin(set(known["target"]))] if len(split) else split
+        known = _completed(known, parts, split, KEYS, old, recipe)
+    lists = old.past_lists
+    if lists is not None and trained.past_lists is not None and len(lists):
+        lists = _lists_again(old, trained, panel, others)
+    return Rival(
+        _completed(stored, asked, scores, KEYS, old, recipe),
+        lists,
+        known,
+    )
+
+
+def _whole(part: str) -> str:
+    """The target that a part is a part of."""
+    return "deaths" if part.startswith("deaths") else "events"
+
+
+def _lacking(stored: pd.DataFrame, asked: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Rows that are asked for, and that a record does not hold with the same cases and outcomes."""
+    if stored.empty or asked.empty:
+        return asked
+    same = [*keys, "cases", "happened" if "happened" in asked else "observed"]
+    return asked[~asked[same].apply(tuple, axis=1).isin(set(stored[same].apply(tuple, axis=1)))]
+
+
+def _completed(
+    stored: pd.DataFrame,
+    asked: pd.DataFrame,
+    again: pd.DataFrame,
+    keys: list[str],
+    old: TrainedModel,
+    recipe: bool,
+) -> pd.DataFrame:
+    """A stored record with what it lacked: from the model itself, and before its origin from the same recipe."""
+    lacking = _lacking(stored, asked, keys)
+    found = [again.assign(scored="again")] if len(again) else []
+    earlier = lacking[lacking["origin"] < str(old.origin)]
+    if recipe and len(earlier):
+        found.append(earlier.assign(scored="recipe"))
+    stored = stored.assign(scored="stored")
     if not found:
         return stored
-    again = pd.concat(found, ignore_index=True)
-    replaced = stored[KEYS].apply(tuple, axis=1).isin(set(again[KEYS].apply(tuple, axis=1)))
-    return pd.concat([stored[~replaced], again], ignore_index=True)
+    fresh = pd.concat(found, ignore_index=True)
+    replaced = stored[keys].apply(tuple, axis=1).isin(set(fresh[keys].apply(tuple, axis=1)))
+    return pd.concat([stored[~replaced], fresh], ignore_index=True)
 
 
-def _same_recipe(old: TrainedModel, new: TrainedModel) -> bool:
-    """Whether a back-test of the one is that of the other: features and members are the same."""
-    return old.recipe.to_json() == new.recipe.to_json() and old.member_names == new.member_names
+def _lists_again(
+    old: TrainedModel, trained: TrainedModel, panel: Panel, others: Sequence[Panel]
+) -> pd.DataFrame:
+    """The champion's watch lists at the challenger's months; these models have no recipe but their package."""
+    from ...training.problems import build_problems
+    from ..watch import score_stored
+
+    stored, asked = old.past_lists, trained.past_lists
+    lacking = _lacking(stored, asked, LIST_KEYS)
+    again = stored.iloc[:0]
+    if old.onset is not None and (lacking["origin"] >= str(old.origin)).any():
+        problem = build_problems(panel, ("events",), others)["events"]
+        again = score_stored(old.onset, problem, [other.panel for other in problem.also], old.origin)
+    return _completed(stored, asked, again, LIST_KEYS, old, old.package_version == trained.package_version)
 
 
-def _forecast_again(old: TrainedModel, rows: pd.DataFrame, panel: Panel, seed: int) -> pd.DataFrame:
-    """Scores of a stored model at origins that it was not fitted after; none where it cannot serve the panel."""
+def _forecast_again(
+    old: TrainedModel, rows: pd.DataFrame, panel: Panel, seed: int, parts: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores of a stored model, and of its parts, at origins that it was not fitted after.
+
+    None where it cannot serve the panel.
+    """
     from ...training.problems import build_problems
 
     targets = tuple(t for t in old.targets if t in set(rows["target"]))
     horizons = tuple(h for h in old.horizons if h in set(rows["horizon"]))
+    nothing = (pd.DataFrame(), pd.DataFrame())
     try:
         old.check_serves(panel, panel.last_month, horizons, targets)
     except (ModelError, OriginError):
-        return rows.iloc[:0]
+        return nothing
     problems = build_problems(panel, targets, (), old.recipe)
     rng = np.random.default_rng(np.random.SeedSequence([seed, 5]))
-    cases = [
-        _cases(old, problems[target], target, int(horizon), origin, rng)
-        for target, horizon, origin in zip(*(rows[key].tolist() for key in KEYS), strict=True)
-        if target in targets and horizon in horizons
-    ]
-    return origin_scores(pd.concat(cases, ignore_index=True)) if cases else rows.iloc[:0]
+    judge = PartJudge.of(panel, np.arange(len(panel.region_ids))) if parts else None
+    cases, split = [], []
+    # Civilian deaths follow the events of the same origin and horizon, which come before them.
+    for horizon, origin, target in sorted(
+        {
+            (h, o, targets.index(t))
+            for t, h, o in rows[KEYS].itertuples(index=False)
+            if t in targets and h in horizons
+        }
+    ):
+        problem, name, month = problems[targets[target]], targets[target], pd.Period(origin, freq="M")
+        pool = old.pools[name, int(horizon)].margins(problem, month)["pool"]
+        cases.append(_cases(pool, problem, name, int(horizon), month, rng))
+        if judge is not None:
+            split.append(
+                part_scores(judge.scores(name, pool, problem.row(month), int(horizon)), int(horizon), month)
+            )
+    return (
+        origin_scores(pd.concat(cases, ignore_index=True)) if cases else nothing[0],
+        pd.concat(split, ignore_index=True) if split else nothing[1],
+    )
 
 
 def _cases(
-    old: TrainedModel, problem: Problem, target: str, horizon: int, origin: str, rng: np.random.Generator
+    pool: Margins, problem: Problem, target: str, horizon: int, month: pd.Period, rng: np.random.Generator
 ) -> pd.DataFrame:
     """One origin's forecast against what came, a row per region that was observed."""
-    month = pd.Period(origin, freq="M")
     every = np.arange(len(problem.panel.region_ids))
     came = outcomes(problem, np.array([problem.row(month) + horizon]), every)[0]
     past = outcomes(problem, np.maximum(problem.row(month) + np.arange(-11, 1), 0), every)
-    pool = old.pools[target, horizon].margins(problem, month)["pool"]
     values = measure(pool, came, escalation_level(past))
     seen = np.isfinite(came)
     low, high = values["pit_low"][seen], values["pit_high"][seen]
@@ -243,7 +367,7 @@ def _cases(
             "target": target,
             "member": POOL,
             "horizon": horizon,
-            "origin": origin,
+            "origin": str(month),
             "observed": came[seen].astype(np.int64),
             "crps": values["crps"][seen],
             "pit": low + rng.random(len(low)) * (high - low),

@@ -11,7 +11,7 @@ import pandas as pd
 from ...data.errors import GateError, ModelError, UsageError
 from ..inputs import load_inputs
 from ..version import package_version
-from .judging import champion_of, differences, judge_challenger
+from .judging import Rival, champion_of, differences, judge_challenger
 from .training import promotion_tags, train
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _judged(
     """What the gate says; a champion whose record is broken only counts as none where force is used."""
     scores, trained = challenger.scores, challenger.trained
     try:
-        theirs = None if champion is None else challenger.scores_of(champion.version)
+        theirs = None if champion is None else Rival.stored(champion, challenger)
         return judge_challenger(scores, trained, champion, settings.seed, not refit, theirs)
     except ModelError:
         if not force:

@@ -218,11 +218,11 @@ def _register(
 
     trained = training.trained
     scores = scored(training)
-    found = judged(scores, trained, inputs.panel, settings, better)
-    texts = {registry.SCORES: scores, registry.RIVAL: found.rival_scores}
+    found = judged(scores, trained, inputs.panel, settings, better, inputs.training)
+    tables = {registry.SCORES: scores, **(found.theirs.tables() if found.theirs else {})}
     save_model(
         trained,
-        {n: t.to_csv(index=False, lineterminator="\n") for n, t in texts.items() if t is not None},
+        {n: t.to_csv(index=False, lineterminator="\n") for n, t in tables.items()},
         inputs.panel,
         saved,
     )

@@ -162,6 +162,7 @@ def save_model(trained: TrainedModel, record: Mapping[str, str], panel: Panel, f
         Made here; must not exist. The texts are staged beside it.
     """
     from ...training.registry.runs import stage
+    from ...training.registry.served_code import CODE
     from ...training.registry.store import quiet_mlflow
 
     trained.write(folder.parent / "trained")
@@ -171,7 +172,7 @@ def save_model(trained: TrainedModel, record: Mapping[str, str], panel: Panel, f
 
         mlflow.pyfunc.save_model(
             str(folder),
-            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+            python_model=str(CODE),
             artifacts={"trained": str(folder.parent / "trained"), "record": str(folder.parent / "record")},
             signature=_signature(trained, panel),
             input_example=example_of(panel),

@@ -6,6 +6,7 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .evaluation import LAST_OPEN, Evaluated, evaluate
+    from .past import score_stored
     from .record import RECORD_COLUMNS, lists_page, record_table
     from .run import OnsetsAhead, WatchList, fit_watch, fits_of, list_of, run_watch, served_fits, watch_list
     from .tables import ONSET_COLUMNS, WATCHLIST_COLUMNS
@@ -30,6 +31,7 @@ __all__ = [
     "record_sentences",
     "record_table",
     "run_watch",
+    "score_stored",
     "served_fits",
     "watch_list",
 ]

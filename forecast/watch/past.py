@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from ...data.errors import ModelError
-from ...training.onset import AHEAD, OnsetFits
+from ...data.panel import Panel
+from ...training.models.base import Problem
+from ...training.onset import AHEAD, OnsetFits, OnsetModels, history_of
 from ...training.trained_model import LIST_SCORES
 from .evaluation import MODEL, cases_of
 from .scores import figures, log_losses
@@ -15,7 +20,46 @@ from .scores import figures, log_losses
 SCORE_COLUMNS = ("of", "months", "cases", "happened", "auc", "ap", "log_skill", "brier_skill", "ratio")
 
 
-def score_recent(fits: OnsetFits, origin: pd.Period, count: int) -> dict[str, pd.DataFrame]:
+@dataclass
+class _Stored(OnsetFits):
+    """One trained model at every month, in place of fits of its own."""
+
+    models: OnsetModels
+
+    def at(self, month: pd.Period) -> OnsetModels:
+        """The trained model, whatever the month."""
+        return self.models
+
+
+def score_stored(
+    models: OnsetModels, problem: Problem, others: Sequence[Panel], first: pd.Period
+) -> pd.DataFrame:
+    """The lists of a trained model from the month on that it was trained to, held against what came.
+
+    Parameters
+    ----------
+    models : OnsetModels
+    problem : Problem
+        Of events, up to the last month that outcomes are taken from.
+    others : sequence of Panel
+        Regions that are learned from only.
+    first : pandas.Period
+        The first month that a list is made at.
+
+    Returns
+    -------
+    pandas.DataFrame
+        :data:`LIST_SCORES`.
+    """
+    last = problem.panel.last_month
+    known = [p.until(min(last, p.last_month)) for p in others]
+    fits = _Stored(history_of(problem.panel, known), problem, models)
+    return score_recent(fits, last, len(problem.panel.months), first)["watch_origins"]
+
+
+def score_recent(
+    fits: OnsetFits, origin: pd.Period, count: int, first: pd.Period | None = None
+) -> dict[str, pd.DataFrame]:
     """Score the lists of the months before an origin against what is known at it.
 
     Parameters
@@ -26,6 +70,8 @@ def score_recent(fits: OnsetFits, origin: pd.Period, count: int) -> dict[str, pd
         The last month that outcomes are taken from.
     count : int
         How many lists good for six months are looked at; those for one and three reach nearer to the origin.
+    first : pandas.Period, optional
+        No list before that month is looked at.
 
     Returns
     -------
@@ -35,6 +81,7 @@ def score_recent(fits: OnsetFits, origin: pd.Period, count: int) -> dict[str, pd
         of the chance of what came, the lower the better). No row where nothing could be forecast.
     """
     known = fits.history.months[fits.history.months < origin][-(count + AHEAD - 1) :]
+    known = known if first is None else known[known >= first]
     parts = []
     for month in known:
         try:

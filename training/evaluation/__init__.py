@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
     from .diagnostics import BAND
     from .leaderboard import Evaluation, border_regions, evaluate
-    from .parts import PartJudge, PartScore, part_board, part_origins, parts_table
+    from .parts import PartJudge, PartScore, part_board, part_origins, part_scores, parts_table
     from .protocol import (
         EARLIER,
         HOUSE,
@@ -68,6 +68,7 @@ __all__ = [
     "outcomes",
     "part_board",
     "part_origins",
+    "part_scores",
     "parts_table",
     "quiet_by_year",
     "randomised_pit",

@@ -181,15 +181,22 @@ def part_origins(records: Iterable[Record]) -> pd.DataFrame:
 
     Scores and outcomes are sums over regions.
     """
+    found = [
+        part_scores(judged, record.horizon, origin)
+        for record in records
+        for origin, judged in zip(record.origins, record.parts, strict=False)
+    ]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(ORIGIN_COLUMNS))
+
+
+def part_scores(judged: Mapping[str, PartScore], horizon: int, origin: pd.Period) -> pd.DataFrame:
+    """One origin's rows of :func:`part_origins`."""
     rows = []
-    for record in records:
-        for origin, judged in zip(record.origins, record.parts, strict=False):
-            for name, score in judged.items():
-                seen = np.isfinite(score.observed)
-                crps = score.crps[:, seen].sum(axis=1).tolist()
-                observed = int(score.observed[seen].sum())
-                case = (name, record.horizon, str(origin), int(seen.sum()), observed)
-                rows += [(*case, crps[0], crps[1])] if seen.any() else []
+    for name, score in judged.items():
+        seen = np.isfinite(score.observed)
+        crps = score.crps[:, seen].sum(axis=1).tolist()
+        case = (name, horizon, str(origin), int(seen.sum()), int(score.observed[seen].sum()))
+        rows += [(*case, crps[0], crps[1])] if seen.any() else []
     return pd.DataFrame(rows, columns=list(ORIGIN_COLUMNS))
 
 

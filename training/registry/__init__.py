@@ -40,12 +40,15 @@ if TYPE_CHECKING:
         without_secrets,
     )
     from .versions import (
+        AGAINST,
         CHALLENGER,
         CHAMPION,
         MODEL,
         PREVIOUS,
         REMEDY,
         RIVAL,
+        RIVAL_LISTS,
+        RIVAL_PARTS,
         SCORES,
         LoadedModel,
         list_versions,
@@ -59,6 +62,7 @@ else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "AGAINST",
     "CHALLENGER",
     "CHAMPION",
     "MODEL",
@@ -66,6 +70,8 @@ __all__ = [
     "PREVIOUS",
     "REMEDY",
     "RIVAL",
+    "RIVAL_LISTS",
+    "RIVAL_PARTS",
     "SCORES",
     "LoadedModel",
     "RunRecord",

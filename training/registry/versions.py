@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...data.errors import ModelError, nearest
-from .gate import COLUMNS, POOL
+from .gate import COLUMNS, KEYS, POOL
+from .served_code import CODE_DIGEST, check_code, code_digest
 from .store import connected, is_local, quiet_mlflow, store_uri, without_secrets
 
 if TYPE_CHECKING:
@@ -29,13 +30,23 @@ CHAMPION, CHALLENGER, PREVIOUS = ALIASES = ("champion", "challenger", "previous"
 #: Inside a version: the trained model's files, and the scores that a gate compares.
 TRAINED, RECORD = "artifacts/trained", "artifacts/record"
 SCORES = "origin_scores.csv"
-#: The champion's scores on the same origins and data, as they were when a challenger was judged against it.
-RIVAL = "champion_scores.csv"
-#: Tag that holds the SHA-256 of the scores; versions registered before there was one are not checked.
-RECORD_DIGEST, RIVAL_DIGEST = "record_digest", "champion_scores_digest"
+#: The champion's record on the same origins and data, as it was when a challenger was judged against it.
+RIVAL, RIVAL_LISTS, RIVAL_PARTS = "champion_scores.csv", "champion_lists.csv", "champion_parts.csv"
+#: Tags that hold the SHA-256 of each; versions registered before there was one are not checked.
+DIGESTS = {
+    SCORES: "record_digest",
+    RIVAL: "champion_scores_digest",
+    RIVAL_LISTS: "champion_lists_digest",
+    RIVAL_PARTS: "champion_parts_digest",
+}
+RECORD_DIGEST = DIGESTS[SCORES]
 #: Tag that names the champion whom a version was judged against.
 AGAINST = "judged_against"
-DIGESTS = {SCORES: RECORD_DIGEST, RIVAL: RIVAL_DIGEST}
+#: Columns of the tables that are no scores of the pool.
+OTHERS = {
+    RIVAL_LISTS: ("of", "months", "origin", "cases", "happened", "log_score"),
+    RIVAL_PARTS: (*KEYS, "cases", "observed", "crps"),
+}
 REMEDY = (
     "Mend the store, or name another with --tracking-uri; `harmattan forecast` without --model needs none."
 )
@@ -77,14 +88,14 @@ class LoadedModel:
     tags : mapping of str to str
         What the registry says about it.
     read_scores : callable
-        Fetches a table of ``scores`` by its file name, which a forecast does not need.
+        Fetches a table by its file name, which a forecast does not need; None of one that was not registered.
     """
 
     trained: TrainedModel
     name: str
     version: str
     tags: Mapping[str, str]
-    read_scores: Callable[[str], pd.DataFrame]
+    read_scores: Callable[[str], pd.DataFrame | None]
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -95,11 +106,9 @@ class LoadedModel:
         ModelError
             The record is missing, has changed since it was registered, or is none.
         """
-        return self.read_scores(SCORES)
-
-    def scores_of(self, champion: str) -> pd.DataFrame | None:
-        """A champion's scores on this version's origins and data; None where it was not judged against that one."""
-        return self.read_scores(RIVAL) if self.tags.get(AGAINST) == champion else None
+        table = self.read_scores(SCORES)
+        assert table is not None
+        return table
 
 
 def load_model(reference: str, folder: Path, tracking_uri: str | None = None) -> LoadedModel:
@@ -117,7 +126,8 @@ def load_model(reference: str, folder: Path, tracking_uri: str | None = None) ->
     Raises
     ------
     ModelError
-        No such model, alias or version; a file that is missing or has changed; a model of a newer package version.
+        No such model, alias or version; a file that is missing or has changed; a model of a newer package version;
+        code beside it that is not the package's own.
     TrackingError
         The store cannot be reached or read.
     """
@@ -133,7 +143,15 @@ def load_model(reference: str, folder: Path, tracking_uri: str | None = None) ->
             trained = TrainedModel.read(files)
             _check_digest(trained, version)
 
-    def read_scores(name: str) -> pd.DataFrame:
+            def fetch(name: str) -> Path:
+                to = Path(aside) / f"{name}.file"
+                return _fetch(f"{uri.rstrip('/')}/{name}", to, version, folder, tracking_uri)
+
+            check_code(version.number, version.tags, fetch)
+
+    def read_scores(name: str) -> pd.DataFrame | None:
+        if name != SCORES and DIGESTS[name] not in version.tags:
+            return None
         return _scores(version, f"{uri.rstrip('/')}/{RECORD}", name, folder, tracking_uri)
 
     return LoadedModel(trained, reference, version.number, version.tags, read_scores)
@@ -235,6 +253,7 @@ def register_version(
         client.create_registered_model(MODEL)
     files = {digest: saved / RECORD / name for name, digest in DIGESTS.items()}
     marks = {**tags, **{tag: _sha256(p.read_bytes()) for tag, p in files.items() if p.is_file()}}
+    marks[CODE_DIGEST] = code_digest()
     version = client.create_model_version(
         MODEL,
         source=model.artifact_location,
@@ -318,6 +337,8 @@ def _scores(
         raise _no_record(version, "has changed since it was registered")
     try:
         table = pd.read_csv(BytesIO(content))
+        if name in OTHERS:
+            return table[list(OTHERS[name])]
         table = table[list(COLUMNS)].astype({"horizon": int, "cases": int, "observed": int, "crps": float})
     except (ValueError, KeyError, OverflowError):
         raise _no_record(version, "cannot be read") from None

@@ -221,6 +221,24 @@ def test_a_model_file_that_was_changed_is_refused(world: World, tmp_path: Path) 
         import_module("mlflow").pyfunc.load_model(str(saved))
 
 
+def test_a_version_whose_code_was_changed_is_refused_before_anything_is_run(
+    world: World, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+
+    def change(model: Path) -> None:
+        code = model / "served_model.py"
+        touch = f"import pathlib; pathlib.Path({str(ran)!r}).touch()\n"
+        code.write_text(code.read_text(encoding="utf-8") + touch, encoding="utf-8")
+
+    version = copy_version(world, tmp_path, change=change)
+    with pytest.raises(
+        ModelError, match=f"the code of version {version} of the model is not the package's own"
+    ):
+        load_model(version, world.mlruns)
+    assert not ran.exists()
+
+
 def test_a_model_changed_together_with_its_own_hashes_is_refused(world: World, tmp_path: Path) -> None:
     def change(model: Path) -> None:
         card = model / registry.TRAINED / "model.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,8 +15,11 @@ from trained_world import World, copy_version, own_store
 
 from harmattan.data.panel import Panel
 from harmattan.forecast.jobs import champion_entries, refit, train
-from harmattan.forecast.jobs.judging import champion_scores
+from harmattan.forecast.jobs.judging import champion_record, judge_challenger
 from harmattan.forecast.settings import Settings
+from harmattan.forecast.watch import fit_watch
+from harmattan.forecast.watch.tables import chances_of
+from harmattan.training.onset import history_of
 from harmattan.training.problems import build_problems
 from harmattan.training.registry import (
     POOL,
@@ -27,6 +31,7 @@ from harmattan.training.registry import (
     point_alias,
 )
 from harmattan.training.registry.gate import common_origins
+from harmattan.training.trained_model import TrainedModel
 
 KEYS = ["target", "horizon", "origin"]
 
@@ -62,7 +67,7 @@ def test_an_old_champion_is_scored_on_every_origin_of_a_challenger(world: World)
     champion = load_model("1", world.mlruns)
     panel = ladder_panel(months=146)
     asked = record_on(panel, panel.last_month)
-    found = champion_scores(champion, asked, champion.trained, panel, seed=5)
+    found = champion_record(champion, asked, champion.trained, panel, seed=5).scores
     both = common_origins(found, asked)
     assert both.groupby("horizon")["origin"].nunique().tolist() == [30, 30]
     scored = found.merge(asked[KEYS], on=KEYS).groupby("scored")["origin"].agg(["min", "max"])
@@ -74,7 +79,9 @@ def test_what_is_scored_again_is_what_the_stored_model_forecasts(world: World) -
     """An oracle: the CRPS of the pool's own distribution, region by region, at one origin after the training."""
     champion = load_model("1", world.mlruns)
     panel = ladder_panel(months=146)
-    found = champion_scores(champion, record_on(panel, panel.last_month), champion.trained, panel, seed=5)
+    found = champion_record(
+        champion, record_on(panel, panel.last_month), champion.trained, panel, seed=5
+    ).scores
     origin = champion.trained.origin + 3
     problem = build_problems(panel, ("events",), (), champion.trained.recipe)["events"]
     law = champion.trained.pools["events", 2].margins(problem, origin)["pool"].rounded(1000)
@@ -93,8 +100,57 @@ def test_revised_outcomes_do_not_shrink_the_common_record(world: World) -> None:
     asked = record_on(revised, revised.last_month)
     stored = champion.scores[champion.scores["member"] == POOL]
     assert common_origins(stored, asked).empty
-    both = common_origins(champion_scores(champion, asked, champion.trained, revised, seed=5), asked)
+    found = champion_record(champion, asked, champion.trained, revised, seed=5)
+    both = common_origins(found.scores, asked)
     assert both.groupby("horizon")["origin"].nunique().tolist() == [30, 30]
+
+
+def newer(old: TrainedModel, panel: Panel) -> TrainedModel:
+    """The same model with the record of parts and of watch lists that a training on a longer panel has."""
+    problem = build_problems(panel, ("events",), ())["events"]
+    lists = fit_watch(problem, panel.last_month, 36)[1]["watch_origins"]
+    counts, part = panel.measure("events_jnim"), "events_jnim"
+    parts = pd.DataFrame(
+        [
+            (part, h, str(o), counts.shape[1], int(counts[panel.position(o + h)].sum()), 1.0, 1.0)
+            for h in (1, 2)
+            for o in pd.period_range(panel.last_month - h - 29, panel.last_month - h, freq="M")
+        ],
+        columns=[*KEYS, "cases", "observed", "crps", "crps_conflictology"],
+    )
+    made = {
+        f"{name}.json": json.dumps({"columns": list(table), "rows": table.to_numpy(object).tolist()})
+        for name, table in {"watch_origins": lists, "part_origins": parts}.items()
+    }
+    return replace(old, files={**old.files, **made})
+
+
+@pytest.mark.slow
+def test_watch_lists_and_parts_are_compared_after_years_too(world: World) -> None:
+    """Three years after its training the champion shares no month with a challenger, and is compared on all."""
+    champion = load_model("1", world.mlruns)
+    old, panel = champion.trained, ladder_panel(months=132 + 40)
+    challenger = newer(old, panel)
+    asked = record_on(panel, panel.last_month)
+    bare = judge_challenger(asked, challenger, champion, seed=5)[0]
+    assert "events_jnim" not in " ".join(bare.figures)
+    theirs = champion_record(champion, asked, challenger, panel, seed=5)
+    found = judge_challenger(asked, challenger, champion, 5, True, theirs)[0]
+    assert {"skill_events_jnim", "onsets_skill"} <= set(found.figures)
+    assert set(theirs.parts["scored"]) == {"stored", "again"}
+    # An oracle: the chances of the trained model itself at one month.
+    month = old.origin + 20
+    problem = build_problems(panel, ("events",), ())["events"]
+    history = history_of(panel)
+    chance = chances_of(old.onset, history, problem, month).onset[2]
+    quiet = np.flatnonzero(~np.isnan(chance))
+    at = panel.position(month)
+    came = panel.measure("events")[at + 1 : at + 4][:, quiet].any(axis=0)
+    row = theirs.lists.query("of == 'onset' and months == 3 and origin == @month.strftime('%Y-%m')")
+    assert row["cases"].tolist() == [len(quiet)]
+    assert row["log_score"].item() == pytest.approx(
+        -np.log(np.where(came, chance[quiet], 1 - chance[quiet])).sum()
+    )
 
 
 def test_a_later_month_changes_no_score_of_an_earlier_one(world: World) -> None:
@@ -102,7 +158,7 @@ def test_a_later_month_changes_no_score_of_an_earlier_one(world: World) -> None:
     long = ladder_panel(months=146)
     short = long.until(long.months[-4])
     first, second = (
-        champion_scores(champion, record_on(p, p.last_month), champion.trained, p, seed=5)
+        champion_record(champion, record_on(p, p.last_month), champion.trained, p, seed=5).scores
         for p in (short, long)
     )
     both = first.merge(second, on=[*KEYS, "cases", "observed", "scored"])

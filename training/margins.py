@@ -16,8 +16,8 @@ TAIL = 1e-7
 _TIE = 1e-9
 #: A margin that has all but so little probability by 128 has all of it: nothing is computed beyond.
 _SURE = 1e-9
-#: Counts up to this are added up one by one, and so many probabilities at once.
-_SUMMED, _AT_ONCE = 2048, 1_000_000
+#: A chance of zero from which the chances of all counts can be multiplied up.
+_SMALLEST = 1e-250
 
 
 @dataclass(frozen=True)
@@ -256,43 +256,36 @@ def negative_binomial(mean: np.ndarray, size: np.ndarray, tail: float = TAIL) ->
 def negative_binomial_cdf(mean: np.ndarray, size: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Cumulative probabilities of some counts, (cases,) and (counts,) to (cases, counts).
 
-    Probabilities of single counts are added up, first to :data:`EXACT`; then, for those cases only that reach so far,
-    to :data:`_SUMMED`, which is faster than the regularised incomplete beta function, and that beyond.
+    To :data:`EXACT` probabilities of single counts are added up; beyond, and where the chance of zero is too small to
+    begin with, it is the regularised incomplete beta function.
     """
-    near = int(np.searchsorted(counts, EXACT, side="right"))
     out = np.ones((len(mean), len(counts)))
-    out[:, :near] = _summed(mean, size, int(counts[near - 1]))[:, counts[:near]]
+    zero = np.exp(-size * np.log1p(mean / size))
+    near = int(np.searchsorted(counts, EXACT, side="right"))
+    out[:, :near] = _summed(zero, mean, size, int(counts[near - 1]))[:, counts[:near]]
+    small = np.flatnonzero(zero < _SMALLEST)
+    out[small, :near] = _beyond(mean[small], size[small], counts[:near])
     far = np.flatnonzero(out[:, near - 1] < 1 - _SURE)
-    if near == len(counts) or not len(far):
-        return out
-    m, r = mean[far], size[far]
-    wide = int(np.searchsorted(counts, _SUMMED, side="right"))
-    if wide > near:
-        step = max(1, _AT_ONCE // int(counts[wide - 1]))
-        for first in range(0, len(far), step):
-            some = slice(first, first + step)
-            dense = _summed(m[some], r[some], int(counts[wide - 1]))
-            out[far[some], near:wide] = dense[:, counts[near:wide]]
-    if wide < len(counts):
-        beyond = special.betainc(r[:, None], counts[wide:] + 1.0, (r / (r + m))[:, None])
-        out[far, wide:] = np.maximum.accumulate(np.maximum(beyond, out[far, wide - 1 : wide]), axis=1)
+    if near < len(counts):
+        out[far, near:] = np.maximum(_beyond(mean[far], size[far], counts[near:]), out[far, near - 1 : near])
     return out
 
 
-def _summed(mean: np.ndarray, size: np.ndarray, largest: int) -> np.ndarray:
-    """Cumulative probabilities of every count up to the largest, (cases, counts), by adding up.
+def _beyond(mean: np.ndarray, size: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The same by the incomplete beta function."""
+    found = special.betainc(size[:, None], counts + 1.0, (size / (size + mean))[:, None])
+    return np.asarray(np.maximum.accumulate(found, axis=1))
 
-    Cases of one size share the logarithms that depend on it alone.
-    """
-    sizes, which = np.unique(size, return_inverse=True)
+
+def _summed(zero: np.ndarray, mean: np.ndarray, size: np.ndarray, largest: int) -> np.ndarray:
+    """Cumulative probabilities of every count up to the largest, (cases, counts), each a multiple of the one before."""
     k = np.arange(1, largest + 1)
-    ways = np.zeros((len(sizes), largest + 1))
-    np.log((k - 1 + sizes[:, None]) / k, out=ways[:, 1:])
-    log_pmf = ways.cumsum(axis=1, out=ways)[which]
-    with np.errstate(divide="ignore"):
-        log_pmf[:, 1:] += k * np.log(mean / (size + mean))[:, None]
-    log_pmf -= (size * np.log1p(mean / size))[:, None]
-    pmf = np.exp(log_pmf, out=log_pmf)
+    pmf = np.empty((len(mean), largest + 1))
+    pmf[:, 0] = zero
+    np.multiply(size[:, None], 1 / k, out=pmf[:, 1:])
+    pmf[:, 1:] += (k - 1) / k
+    pmf[:, 1:] *= (mean / (size + mean))[:, None]
+    np.cumprod(pmf, axis=1, out=pmf)
     return np.asarray(np.minimum(pmf.cumsum(axis=1, out=pmf), 1.0, out=pmf))
 
 

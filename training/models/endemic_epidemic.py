@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..margins import Margins, negative_binomial
-from .base import Member, Problem, Sample
+from .base import Member, Problem
 from .dispersion import SizeLaw, fit_size
 from .excitation import Excitation, HalfLives, excitation, spectral_radius
 from .layout import Layout
@@ -18,8 +18,6 @@ from .likelihood import AdditiveMeanNB
 from .season import Season, season_of
 from .support import supported
 
-#: With more countries than this the indicators of a world's training rows are kept sparse: they would outgrow the rest.
-MANY_COUNTRIES = 30
 #: What one event excites in the long run, at most: below 1 excitation dies out. What is lost comes back as growth of
 #: everything alike, by no more than a fifth.
 LARGEST_RADIUS, MOST_GROWTH = 0.99, 1.2
@@ -81,8 +79,8 @@ class EndemicEpidemic(Member):
         )
         ones = np.ones((len(counts), 1))
         country = sample.by_region(lambda p: np.searchsorted(self.countries_, p.panel.countries))
-        kinds = (self._indicators(self.countries_), country)
-        model = AdditiveMeanNB(counts, self._background(sample), excite, ones, weights, ridge, kinds=kinds)
+        levels = self._indicators(self.countries_)
+        model = AdditiveMeanNB(counts, levels, excite, ones, weights, ridge, kinds=country)
         self.params_, self.account_ = model.fit_bounded(start, tolerance=1e-5, polish=True)
         self.layout_ = model.layout
         plain = self._made_stationary(model, problem)
@@ -121,19 +119,6 @@ class EndemicEpidemic(Member):
     def _indicators(self, countries: Sequence[str]) -> np.ndarray:
         code = np.array(countries)
         return np.column_stack([np.ones(len(code)), *[(code == c).astype(float) for c in self.countries_]])
-
-    def _background(self, sample: Sample) -> Any:
-        """:meth:`_endemic` of every training row, (rows, 1 + countries), dense or CSR."""
-        if len(self.countries_) <= MANY_COUNTRIES:
-            return sample.by_region(self._endemic)
-        from scipy import sparse
-
-        country = sample.by_region(lambda p: np.searchsorted(self.countries_, p.panel.countries))
-        columns = np.column_stack([np.zeros_like(country), 1 + country]).ravel()
-        each = np.arange(0, 2 * len(country) + 1, 2)
-        return sparse.csr_array(
-            (np.ones(len(columns)), columns, each), shape=(len(country), 1 + len(self.countries_))
-        )
 
     def mean_size(self, problem: Problem, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and size ``horizon`` months after each of ``rows``, shapes (rows, regions)."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import optimize, sparse
+from scipy import optimize
 from small_worlds import diffusion, ladder_links, panel_of, problem_of, world_of
 
 from harmattan.training.diffusion.additive import Likelihood
@@ -53,7 +53,7 @@ def test_the_value_and_optimum_are_those_of_the_other_likelihood(design: Design)
     for block, first, last in zip(likelihood.blocks, ends[:-1], ends[1:], strict=True):
         hot[np.arange(first, last), block.levels[block.region] - 1] = 1
         excite[first:last, block.slopes - 9] = block.columns
-    endemic = sparse.csr_matrix(np.hstack([np.ones((rows, 1)), hot]))
+    endemic = np.hstack([np.ones((rows, 1)), hot])
     ridge = design.prior().precision.copy()
     model = AdditiveMeanNB(counts, endemic, excite, np.ones((rows, 1)), weights, ridge)
     same = found.params.copy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import optimize, sparse, stats
+from scipy import optimize, stats
 
 from harmattan.training.models.likelihood import LEVEL_FLOOR, AdditiveMeanNB
 
@@ -14,8 +14,8 @@ def some_model(kind: str, seed: int = 0, ridge: bool = True) -> tuple[AdditiveMe
     rng = np.random.default_rng(seed)
     rows = 120
     group = rng.integers(0, 4, rows)
-    dense = np.column_stack([np.ones(rows), *[group == g for g in range(4)]]).astype(float)
-    endemic = {"dense": dense, "sparse": sparse.csr_matrix(dense), "none": np.empty((rows, 0))}[kind]
+    levels = np.column_stack([np.ones(4), np.eye(4)])
+    endemic = {"dense": levels[group], "kinds": levels, "none": np.empty((rows, 0))}[kind]
     excitation = rng.gamma(0.7, 1.0, size=(rows, 3)) * (rng.random((rows, 3)) < 0.7)
     spread = np.column_stack([np.ones(rows), rng.random(rows)])
     q = endemic.shape[1]
@@ -26,10 +26,11 @@ def some_model(kind: str, seed: int = 0, ridge: bool = True) -> tuple[AdditiveMe
     centre = rng.normal(0, 0.3, len(params)) if ridge else None
     counts = rng.negative_binomial(1.0, 0.4, rows).astype(float)
     weights = rng.uniform(0, 2, rows)
-    return AdditiveMeanNB(counts, endemic, excitation, spread, weights, precision, centre), params
+    which = group if kind == "kinds" else None
+    return AdditiveMeanNB(counts, endemic, excitation, spread, weights, precision, centre, which), params
 
 
-@pytest.mark.parametrize("kind", ["dense", "sparse", "none"])
+@pytest.mark.parametrize("kind", ["dense", "kinds", "none"])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_score_is_the_gradient(kind: str, seed: int) -> None:
     model, params = some_model(kind, seed)
@@ -37,12 +38,21 @@ def test_the_score_is_the_gradient(kind: str, seed: int) -> None:
     np.testing.assert_allclose(model.score(params), numerical, rtol=2e-4, atol=2e-3)
 
 
-@pytest.mark.parametrize("kind", ["dense", "sparse", "none"])
+@pytest.mark.parametrize("kind", ["dense", "kinds", "none"])
 def test_the_hessian_is_the_gradient_of_the_score(kind: str) -> None:
     model, params = some_model(kind, 4)
     steps = 1e-6 * np.eye(len(params))
     numerical = np.array([(model.score(params + h) - model.score(params - h)) / 2e-6 for h in steps])
     np.testing.assert_allclose(model.hessian(params), numerical, rtol=1e-5, atol=1e-4)
+
+
+def test_rows_of_a_kind_count_like_rows_of_their_own() -> None:
+    each, params = some_model("dense", 4)
+    kinds, _ = some_model("kinds", 4)
+    for of in ("loglike", "score", "hessian"):
+        np.testing.assert_allclose(
+            getattr(kinds, of)(params), getattr(each, of)(params), rtol=1e-9, atol=1e-9
+        )
 
 
 def test_a_polished_fit_ends_at_the_same_point_wherever_it_begins() -> None:
@@ -55,11 +65,12 @@ def test_a_polished_fit_ends_at_the_same_point_wherever_it_begins() -> None:
     assert np.abs(model.score(one)[inside]).max() < 1e-4
 
 
-@pytest.mark.parametrize("kind", ["dense", "sparse", "none"])
+@pytest.mark.parametrize("kind", ["dense", "kinds", "none"])
 def test_the_likelihood_is_scipys(kind: str) -> None:
     model, params = some_model(kind, 5)
     q = model.layout.endemic
     endemic = np.exp(model.X @ params[:q]) if q else 0.0
+    endemic = endemic[model.kinds] if kind == "kinds" else endemic
     mean = endemic + model.V @ params[q : q + 3] + 1e-10
     size = np.exp(model.Z @ params[q + 3 : -1] + params[-1] * np.log(mean + LEVEL_FLOOR))
     expected = stats.nbinom.logpmf(model.endog, size, size / (size + mean))
@@ -86,7 +97,7 @@ def test_a_row_of_weight_two_counts_as_two_rows() -> None:
 
 
 def test_a_fit_ends_where_the_gradient_vanishes_or_points_out_of_bounds() -> None:
-    model, params = some_model("sparse", 8)
+    model, params = some_model("kinds", 8)
     found, account = model.fit_bounded(params)
     score = model.score(found)
     inside = [low < v < high for v, (low, high) in zip(found, model.bounds(), strict=True)]

@@ -1,16 +1,13 @@
-"""A world of many countries: sparse indicators, and the same model."""
+"""A world of many countries."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
 
 from harmattan.data.panel import Panel
-from harmattan.training.models import endemic_epidemic
 from harmattan.training.models.catalogue import MEMBERS, fit_members
-from harmattan.training.models.endemic_epidemic import EndemicEpidemic
 from harmattan.training.problems import build_problems
 
 
@@ -27,19 +24,6 @@ def country_months(countries: int, months: int = 60) -> Panel:
         }
     )
     return Panel.from_frame(frame)
-
-
-def test_sparse_indicators_give_the_same_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    panel = country_months(8)
-    problem = build_problems(panel, ["events"])["events"]
-    dense = EndemicEpidemic().fit(problem, panel.months[-1], 2)
-    monkeypatch.setattr(endemic_epidemic, "MANY_COUNTRIES", 3)
-    sample = problem.sample(panel.months[-1], 2, 24)
-    indicators = dense._background(sample)
-    assert sparse.issparse(indicators)
-    np.testing.assert_array_equal(indicators.toarray(), sample.by_region(dense._endemic))
-    few = EndemicEpidemic().fit(problem, panel.months[-1], 2)
-    assert few.account_["loglike"] == pytest.approx(dense.account_["loglike"], abs=1e-2)
 
 
 @pytest.mark.slow

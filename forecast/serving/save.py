@@ -161,9 +161,7 @@ def save_model(trained: TrainedModel, record: Mapping[str, str], panel: Panel, f
     folder : Path
         Made here; must not exist. The texts are staged beside it.
     """
-    from ...training.registry.runs import stage
-    from ...training.registry.served_code import CODE
-    from ...training.registry.store import quiet_mlflow
+    from ...training.registry import SERVED_CODE, quiet_mlflow, stage
 
     trained.write(folder.parent / "trained")
     stage(record, folder.parent / "record")
@@ -172,7 +170,7 @@ def save_model(trained: TrainedModel, record: Mapping[str, str], panel: Panel, f
 
         mlflow.pyfunc.save_model(
             str(folder),
-            python_model=str(CODE),
+            python_model=str(SERVED_CODE),
             artifacts={"trained": str(folder.parent / "trained"), "record": str(folder.parent / "record")},
             signature=_signature(trained, panel),
             input_example=example_of(panel),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         stage,
         write_run,
     )
+    from .served_code import SERVED_CODE
     from .store import (
         check_folder,
         check_server,
@@ -73,6 +74,7 @@ __all__ = [
     "RIVAL_LISTS",
     "RIVAL_PARTS",
     "SCORES",
+    "SERVED_CODE",
     "LoadedModel",
     "RunRecord",
     "Verdict",

@@ -14,7 +14,7 @@ from typing import Any
 from ...data.errors import ModelError
 
 #: What every version is registered with.
-CODE = Path(__file__).with_name("served_model.py")
+SERVED_CODE = Path(__file__).with_name("served_model.py")
 #: Tag that holds the SHA-256 of it, for versions of other releases of the package.
 CODE_DIGEST = "code_digest"
 #: MLflow's description of a model, and its words for one whose code is a file.
@@ -26,7 +26,7 @@ KNOWN = {"artifacts", "cloudpickle_version", "env", "loader_module", PATH, "pyth
 
 def code_digest(content: bytes | None = None) -> str:
     """SHA-256 of a code file, of the package's own where none is given."""
-    return hashlib.sha256(CODE.read_bytes() if content is None else content).hexdigest()
+    return hashlib.sha256(SERVED_CODE.read_bytes() if content is None else content).hexdigest()
 
 
 def check_code(number: str, tags: Mapping[str, str], fetch: Callable[[str], Path]) -> None:

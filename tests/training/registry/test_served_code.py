@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harmattan.data.errors import ModelError
-from harmattan.training.registry.served_code import CODE, check_code, code_digest
+from harmattan.training.registry.served_code import SERVED_CODE, check_code, code_digest
 
 CARD = """\
 flavors:
@@ -29,7 +29,7 @@ model_id: null
 @pytest.fixture
 def fetch(tmp_path: Path) -> Callable[[str], Path]:
     (tmp_path / "MLmodel").write_text(CARD, encoding="utf-8")
-    (tmp_path / "served_model.py").write_bytes(CODE.read_bytes())
+    (tmp_path / "served_model.py").write_bytes(SERVED_CODE.read_bytes())
     return lambda name: tmp_path / name
 
 

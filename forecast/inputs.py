@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -220,7 +220,7 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
         )
         what = "none of the countries in the source has regions in the polygons."
         raise UsageError(what, str(regions), f"The source has {source}; the polygons have {there}.")
-    borders = polygons.border_exposure(inside)
+    borders = _exposure(polygons, inside)
     covered = polygons.select(inside)
     built = build_panel(incidents, covered, month_rule=settings.month_rule, around=polygons)
     if not settings.coverage:
@@ -232,6 +232,23 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     others = sorted(set(polygons.countries) - set(inside))
     around = polygons.select(others) if others else None
     return Inputs(panel, covered, borders, coverage, built.ledger.summary(), built=built, around=around)
+
+
+def _exposure(polygons: Regions | None, observed: Collection[str]) -> pd.DataFrame | None:
+    """How much of each region's foreign border looks at countries with data; a warning where that cannot be known."""
+    borders = None if polygons is None else polygons.border_exposure(observed)
+    unknown = 0 if borders is None else int(borders["international_km"].isna().sum())
+    if unknown or (borders is None and len(set(observed)) > 1):
+        why = (
+            "there are no polygons"
+            if borders is None
+            else f"{unknown} regions do not lie on the world's land"
+        )
+        empty = "observed_border_share and partly_blind are empty"
+        logging.getLogger("harmattan").warning(
+            f"What lies beyond foreign borders is not known: {why}; {empty}."
+        )
+    return borders
 
 
 def _refuse_idle_release(incidents: Incidents, panel: Panel) -> None:
@@ -299,7 +316,7 @@ def inputs_from(panel: Panel, polygons: Regions | None, where: str) -> Inputs:
         panel = with_outlines(panel, regions.geometry)
     placed = float(pd.Series(panel.measure(panel.main, fill=0).ravel()).sum())
     ledger = pd.DataFrame([("placed", placed), ("read", placed)], columns=["outcome", "events"])
-    return Inputs(panel, regions, None, _coverage(panel), ledger)
+    return Inputs(panel, regions, _exposure(polygons, set(panel.countries)), _coverage(panel), ledger)
 
 
 def with_targets(settings: Settings, panel: Panel) -> Settings:

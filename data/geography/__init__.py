@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .prio_grid import LAST_CELL, PrioGrid, cell_polygons, cells_of, centre_of, gid_of, priogrid
     from .regions import Regions, checked_links
     from .views_ids import country_ids, month_id
+    from .world import lands_around, world_outlines
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -42,10 +43,12 @@ __all__ = [
     "gid_of",
     "iso3",
     "joined_at_date_line",
+    "lands_around",
     "links_of",
     "month_id",
     "nearest_km",
     "priogrid",
     "region_slug",
     "with_gaps_closed",
+    "world_outlines",
 ]

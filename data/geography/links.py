@@ -9,20 +9,10 @@ import pandas as pd
 import pyproj
 import shapely
 
+from .countries import country_name
+
 #: Gaps between neighbours narrower than this (degrees, about 2 km) are closed before a border is measured.
 GAP_WIDTH = 0.02
-
-#: Land neighbours whose polygons are seldom in a file of the region: an outer edge inside the outline is a
-#: border with them, not a coast. Longitude and latitude of the outline's corners.
-OUTER_LAND: dict[str, tuple[str, tuple[tuple[float, float], ...]]] = {
-    "LBY": ("Libya", ((11.9, 22.3), (15.6, 22.3), (15.6, 23.9), (11.9, 23.9))),
-    "LBR": ("Liberia", ((-8.7, 4.45), (-7.45, 4.45), (-7.3, 5.5), (-7.3, 6.2), (-8.0, 7.7), (-8.7, 7.7))),
-    "GMB": (
-        "Gambia",
-        ((-16.56, 13.03), (-13.7, 13.03), (-13.7, 13.87), (-15.0, 13.87), (-15.4, 13.62), (-16.56, 13.62)),
-    ),
-    "ESH": ("Western Sahara", ((-17.2, 21.25), (-8.6, 21.25), (-8.6, 27.7), (-17.2, 27.7))),
-}
 
 
 def with_gaps_closed(geometry: np.ndarray) -> np.ndarray:
@@ -143,35 +133,30 @@ def border_exposure(
     country_names: Mapping[str, str],
     observed: Collection[str],
 ) -> pd.DataFrame:
-    """International border of each observed region, and how much of it faces observed countries."""
+    """International border of each observed region, and how much of it faces observed countries.
+
+    Land that the polygons do not hold comes from the world's outlines; figures are missing where even that cannot tell.
+    """
+    from .world import unseen_borders
+
     country = dict(zip(frame["region_id"], frame["country"], strict=True))
     abroad: dict[str, dict[str, float]] = {r: {} for r, c in country.items() if c in observed}
     across = links[links["crosses_border"]]
-    for a, b, km in zip(across["region_a"], across["region_b"], across["border_km"], strict=True):
-        for here, there in ((a, b), (b, a)):
-            if here in abroad:
-                code = country[there]
-                abroad[here][code] = abroad[here].get(code, 0.0) + float(km)
-    present = set(country.values())
-    names = dict(country_names)
-    geometry = with_gaps_closed(geometry)
-    edge = shapely.boundary(shapely.coverage_union_all(geometry))
-    for code, (name, outline) in OUTER_LAND.items():
-        if code in present:
-            continue
-        names[code] = name
-        outer = shapely.intersection(edge, shapely.Polygon(outline))
-        near = np.flatnonzero(shapely.intersects(geometry, outer))
-        for at in near:
-            region = frame["region_id"].iloc[at]
-            km = line_km(shapely.intersection(shapely.boundary(geometry[at]), outer))
-            if region in abroad and km > 1:
-                abroad[region][code] = abroad[region].get(code, 0.0) + km
+    outer, unknown = unseen_borders(frame, with_gaps_closed(geometry))
+    found = [
+        *zip(across["region_a"], across["region_b"].map(country), across["border_km"], strict=True),
+        *zip(across["region_b"], across["region_a"].map(country), across["border_km"], strict=True),
+        *zip(outer["region_id"], outer["country"], outer["km"], strict=True),
+    ]
+    for region, code, km in found:
+        if region in abroad:
+            abroad[region][code] = abroad[region].get(code, 0.0) + float(km)
     rows = []
     for region in sorted(abroad):
         lengths = abroad[region]
         blind = sorted((c for c in lengths if c not in observed), key=lambda c: -lengths[c])
-        total = round(sum(lengths.values()), 3)
-        seen = round(sum(km for c, km in lengths.items() if c in observed), 3)
-        rows.append((region, total, min(seen, total), ";".join(names.get(c, c) for c in blind)))
+        total = np.nan if country[region] in unknown else round(sum(lengths.values()), 3)
+        seen = min(round(sum(km for c, km in lengths.items() if c in observed), 3), total)
+        names = ";".join(country_names.get(c) or country_name(c) for c in blind)
+        rows.append((region, total, seen if total == total else total, names))
     return pd.DataFrame(rows, columns=["region_id", "international_km", "observed_km", "blind_towards"])

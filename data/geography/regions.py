@@ -144,7 +144,8 @@ class Regions:
         -------
         pandas.DataFrame
             ``region_id, international_km, observed_km, blind_towards`` (names of the countries without data,
-            longest border first, separated by ``;``), one row per region of an observed country.
+            longest border first, separated by ``;``), one row per region of an observed country; no lengths for
+            countries that do not lie on the world's land.
         """
         return border_exposure(self.frame, self.geometry, self.links, self.country_names, set(observed))
 

@@ -6,7 +6,7 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .delay import load_delay, make_delay, reporting_delay, share_of
-    from .load import Snapshot, aggregates, load_snapshot, neighbour_shapes, shipped_counts
+    from .load import Snapshot, aggregates, load_snapshot, shipped_counts
     from .make import COUNTRIES, TRAINING_COVERAGE, counts_of, make_snapshot
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -21,7 +21,6 @@ __all__ = [
     "load_snapshot",
     "make_delay",
     "make_snapshot",
-    "neighbour_shapes",
     "reporting_delay",
     "share_of",
     "shipped_counts",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import shapely
 
 from ..errors import SourceError
 from ..geography import Regions, centre_of, checked_links
@@ -199,12 +197,3 @@ def aggregates(
 
 def _table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, dtype={"release": str})
-
-
-def neighbour_shapes() -> dict[str, shapely.Geometry]:
-    """Outlines of the countries around those of the snapshot, by code: land without data, for maps."""
-    text = (files(__package__) / NEIGHBOURS).read_text(encoding="utf-8")
-    features = json.loads(text)["features"]
-    shapes = shapely.from_geojson([json.dumps(feature["geometry"]) for feature in features])
-    owners = np.array([feature["properties"]["country"] for feature in features])
-    return {c: shapely.union_all(shapely.buffer(shapes[owners == c], 1e-3)) for c in sorted(set(owners))}

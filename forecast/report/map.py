@@ -11,8 +11,7 @@ import shapely
 from markupsafe import Markup
 
 from ...data.frames import rows_of
-from ...data.geography import CAPITAL_NAMES, CAPITALS, country_name, joined_at_date_line
-from ...data.snapshot import neighbour_shapes
+from ...data.geography import CAPITAL_NAMES, CAPITALS, country_name, joined_at_date_line, lands_around
 from ...training.diffusion import GRADES
 from ..formats import drawn
 from ..result import ForecastResult
@@ -97,23 +96,23 @@ def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
     seats = {c: CAPITALS[c] for c in outlines if c in CAPITALS}
     points = to_page(np.array(list(seats.values()), dtype=float).reshape(-1, 2))
     capitals = {c: (float(x), float(y)) for c, (x, y) in zip(seats, points, strict=True)}
-    around = _around(outlines, to_page, (0.0, 0.0, WIDTH, float(height)))
+    around = _around(lands_around(owners, shapes), outlines, to_page, (0.0, 0.0, WIDTH, float(height)))
     return MapShapes(tuple(ids), owners, placed, outlines, WIDTH, float(height), capitals, around)
 
 
 def _around(
+    every: Mapping[str, shapely.Geometry],
     known: Mapping[str, shapely.Geometry],
     to_page: Callable[[np.ndarray], np.ndarray],
     frame: tuple[float, float, float, float],
 ) -> dict[str, shapely.Geometry]:
-    """Countries without data that lie beside those of the map, as far as the package knows their shapes."""
-    every = neighbour_shapes()
+    """Countries without data that lie beside those of the map; their coarser outlines meet the regions."""
     found: dict[str, shapely.Geometry] = {}
     land = shapely.union_all(list(known.values()))
     for country, shape in every.items():
-        placed = shapely.transform(shape, to_page)
-        if country not in known and shapely.dwithin(placed, land, TOUCH):
-            cut = shapely.difference(shapely.make_valid(shapely.clip_by_rect(placed, *frame)), land)
+        placed = shapely.buffer(shapely.transform(shape, to_page), TOUCH / 2)
+        if shapely.dwithin(placed, land, TOUCH / 2):
+            cut = shapely.difference(shapely.clip_by_rect(placed, *frame), land)
             if not cut.is_empty:
                 found[country] = cut
     return found

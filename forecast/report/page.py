@@ -26,7 +26,15 @@ from .first_page import first_page
 from .hindsight import change_sentence, moved_section
 from .map_measures import MapMeasure, map_measures, page_data, safe_json, since_release
 from .other_counts import call_by_name, in_place_of_events, leading_target
-from .tables import Outlook, blind_spots, country_outlook, main_reasons, region_outlook, spillover
+from .tables import (
+    Outlook,
+    blind_spots,
+    blind_unknown,
+    country_outlook,
+    main_reasons,
+    region_outlook,
+    spillover,
+)
 from .watch import watch_headline, watch_section
 from .who import who_section
 
@@ -150,6 +158,7 @@ def _numbers(
         "country_names": countries["events"].names,
         "spill": sections.spill_section(result, spill, shapes, events),
         "blind": blind_spots(result, events),
+        "blind_unknown": blind_unknown(result),
         "who": who_section(result, events, order),
         "data": sections.data_section(result),
     }

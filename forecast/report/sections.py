@@ -19,7 +19,7 @@ from . import hindsight as past
 from . import map as maps
 from . import number_format as numbers
 from . import sentences as words
-from .tables import LEAST_EVENTS, RECENT, Outlook, SpilloverSummary
+from .tables import LEAST_EVENTS, RECENT, Outlook, SpilloverSummary, is_blind
 from .who import kinds_of, label_of
 
 #: Small charts of leading places; rows of tables shown at first.
@@ -314,7 +314,7 @@ def spill_section(
         ],
         "rows": [
             (row, robust_share(row.grade, row.share_low, row.share_high))
-            for row in rows_of(shown.assign(**absent))
+            for row in rows_of(shown.assign(partly_blind=is_blind(shown), **absent))
         ],
         "more": max(len(shown) - ROWS, 0),
         "watch": _corridors_to_watch(routes, events),

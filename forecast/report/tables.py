@@ -283,16 +283,28 @@ def _border(key: tuple[str, str], part: pd.DataFrame, whole: float, grade: str) 
     return (*key, grade, *shares, attributed)
 
 
+def is_blind(table: pd.DataFrame) -> pd.Series:
+    """Whether a region is known to be partly blind; where that is not known, it is not said."""
+    return table["partly_blind"].astype("boolean").fillna(False).astype(bool)
+
+
+def blind_unknown(result: ForecastResult) -> int:
+    """Regions of which it is not known how much of the foreign border is observed."""
+    table = result.spillover
+    return 0 if table.empty else int(table.loc[table["partly_blind"].isna(), "target_region"].nunique())
+
+
 def blind_spots(result: ForecastResult, outlook: Outlook) -> pd.DataFrame:
     """Regions whose international border is largely unobserved: ``name, country, observed, towards``."""
     table = result.spillover
     if table.empty:
         return table
-    blind = table[table["partly_blind"].astype(bool)].drop_duplicates("target_region")
+    blind = table[is_blind(table)].drop_duplicates("target_region")
     names = dict(zip(outlook.ids, outlook.names, strict=True))
     blind = blind[blind["target_region"].isin(outlook.ids)].assign(
         name=lambda b: b["target_region"].map(names),
         observed=lambda b: b["observed_border_share"].astype(float),
+        blind_towards=lambda b: b["blind_towards"].str.replace(";", ", "),
     )
     renamed = blind.rename(columns={"target_country": "country", "blind_towards": "towards"})
     return renamed.sort_values(["observed", "target_region"], ignore_index=True)

@@ -326,12 +326,12 @@ def _blindness(panel: Panel, borders: pd.DataFrame | None) -> pd.DataFrame:
     """Per region: the share of its international border that is observed, and whom it cannot see."""
     table = pd.DataFrame({"region_id": list(panel.region_ids)})
     if borders is None:
-        return table.assign(observed_border_share=np.nan, partly_blind=False, blind_towards="")
+        borders = pd.DataFrame(columns=["region_id", "international_km", "observed_km", "blind_towards"])
     table = table.merge(borders, on="region_id", how="left")
-    km = table["international_km"].fillna(0.0)
-    table["observed_border_share"] = np.where(
-        km > 0, table["observed_km"].fillna(0.0) / km.where(km > 0, 1.0), 1.0
-    )
-    table["partly_blind"] = table["observed_border_share"] < SEEING
+    km = table["international_km"].astype(float)
+    share = (table["observed_km"].astype(float) / km.where(km > 0)).where(km != 0, 1.0)
+    table["observed_border_share"] = share
+    blind = share < SEEING
+    table["partly_blind"] = blind.astype("boolean").mask(share.isna()) if share.isna().any() else blind
     table["blind_towards"] = table["blind_towards"].fillna("")
     return table[["region_id", "observed_border_share", "partly_blind", "blind_towards"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,6 @@ def polygons(tmp_path: Path) -> Path:
                 "geometry": shapely.geometry.mapping(shapely.box(column, row, column + 1, row + 1)),
             }
         )
-    import json
-
     path = tmp_path / "regions.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     return path
@@ -109,6 +108,27 @@ def test_polygons_come_in_the_panels_order_and_bring_links(csv: Path, polygons: 
     crossing = inputs.panel.links.set_index(["region_a", "region_b"]).crosses_border
     assert crossing[("AAA-1", "BBB-1")]
     assert not crossing[("AAA-1", "AAA-2")]
+
+
+def test_what_lies_beyond_polygons_is_measured_or_said_to_be_unknown(
+    csv: Path, polygons: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(panel=csv)
+    assert "foreign borders is not known: there are no polygons; observed_border_share" in caplog.text
+    caplog.clear()
+    borders = load(panel=csv, regions=polygons).borders
+    assert borders["international_km"].isna().all()  # squares in the Gulf of Guinea
+    assert "8 regions do not lie on the world's land" in caplog.text
+    caplog.clear()
+    text = json.loads(polygons.read_text())
+    for feature in text["features"]:  # on both sides of the border of Sudan and Egypt, 150 km from Libya
+        ring = feature["geometry"]["coordinates"][0]
+        feature["geometry"]["coordinates"] = [[[x + 26.5, y + 21] for x, y in ring]]
+    polygons.write_text(json.dumps(text))
+    borders = load(panel=csv, regions=polygons).borders.set_index("region_id")
+    assert (borders["observed_km"] == borders["international_km"]).all()
+    assert borders["international_km"].between(95, 110).all()
+    assert not caplog.text
 
 
 def test_links_of_ones_own_come_first(csv: Path, polygons: Path, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 import shapely
 
 from harmattan.data.errors import RegionError
-from harmattan.data.geography import Regions
+from harmattan.data.geography import Regions, with_gaps_closed
+from harmattan.data.geography.world import unseen_borders
 
 EIGHT = ("BEN", "BFA", "CIV", "GNB", "MLI", "NER", "SEN", "TGO")
 
@@ -133,3 +134,18 @@ def test_border_lengths_are_of_the_known_size(real_regions: Regions) -> None:
     assert km["MLINER"] == pytest.approx(838, rel=0.1)
     assert km["BFANER"] == pytest.approx(622, rel=0.1)
     assert km["BENTGO"] == pytest.approx(651, rel=0.1)
+
+
+def test_outlines_of_the_world_give_the_lengths_of_the_neighbours_own_polygons(real_regions: Regions) -> None:
+    country = dict(zip(real_regions.region_ids, real_regions.countries, strict=True))
+    own: dict[tuple[str, str], float] = {}
+    for a, b, km in zip(*(real_regions.links[c] for c in ("region_a", "region_b", "border_km")), strict=True):
+        for here, there in ((a, b), (b, a)):
+            own[country[here], country[there]] = own.get((country[here], country[there]), 0.0) + km
+    ours = real_regions.select(EIGHT)
+    found, _ = unseen_borders(ours.frame, with_gaps_closed(ours.geometry))
+    lengths = found["km"].groupby([found["region_id"].map(country), found["country"]]).sum()
+    held = {pair: km for pair, km in lengths.items() if pair in own}
+    assert len(held) == 14
+    for pair, km in held.items():
+        assert km == pytest.approx(own[pair], rel=0.06), pair

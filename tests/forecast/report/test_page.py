@@ -247,6 +247,14 @@ def test_partly_blind_regions_are_named(page: Page) -> None:
     assert "partly blind: no data for Nigeria" in text
 
 
+def test_where_blindness_is_unknown_the_page_says_so() -> None:
+    result = make_result()
+    unknown = pd.array([pd.NA] * len(result.spillover), dtype="boolean")
+    page = render(dataclasses.replace(result, spillover=result.spillover.assign(partly_blind=unknown)))
+    assert "it is not known how much of the foreign border is observed" in page
+    assert "partly blind:" not in page
+
+
 def test_previous_release_is_judged_and_gives_a_revision(html: str) -> None:
     result = make_result()
     earlier = make_draws(result.panel.until("2023-11"), "events", np.random.default_rng(5))

@@ -164,11 +164,11 @@ def test_a_region_that_sees_less_than_three_fifths_of_its_border_is_partly_blind
     assert rows.blind_towards["BBB-4"] == ""
 
 
-def test_without_borders_nothing_is_said_about_blindness(problem: Problem) -> None:
+def test_without_borders_it_is_not_known_who_is_blind(problem: Problem) -> None:
     model = diffusion()
     rows = spillover_table(model, worlds_of(model, problem), problem.panel, pool_of(problem.panel), None)
     assert rows.observed_border_share.isna().all()
-    assert not rows.partly_blind.any()
+    assert rows.partly_blind.isna().all()
     assert (rows.blind_towards == "").all()
 
 

@@ -20,6 +20,8 @@ from .svg import ALONE, GREY, INK, Label, alone_text, document, tag
 from .tables import Outlook
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from ...data.geography import Regions
 
 #: Fewer and more events than in the baseline, palest to darkest; colours that colour-blind readers can distinguish.
@@ -187,6 +189,7 @@ def _panel(
 #: Colours of the map's classes on paper, as the page's style has them.
 PAPER_COLOURS = ("#f1ebdf", "#ecd9b8", "#e5bf8d", "#d99f68", "#c67a4a", "#a95338", "#822f2e", "#541628")
 _PAPER, _BLANK, _INK, _MISSING = "#fcfbf8", "#f4f2ee", "#1d1b18", "#d8d6d2"
+_TEXT: dict[str, Any] = {"ha": "center", "va": "center", "color": _INK, "fontfamily": "DejaVu Sans"}
 
 
 def map_picture(
@@ -211,69 +214,77 @@ def map_picture(
 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.patches import PathPatch, Rectangle
-    from matplotlib.patheffects import withStroke
 
     head, foot = 74.0, 92.0
-    figure = Figure(
-        figsize=(12, 12 * (shapes.height + head + foot) / shapes.width), dpi=100, facecolor=_PAPER
-    )
+    size = (12, 12 * (shapes.height + head + foot) / shapes.width)
+    figure = Figure(figsize=size, dpi=100, facecolor=_PAPER)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, shapes.width), ylim=(shapes.height + foot, -head))
     axes.axis("off")
-    points = 72 * 12 / shapes.width  # Points per unit of the drawing.
-    style: dict[str, Any] = {"ha": "center", "va": "center", "color": _INK, "fontfamily": "DejaVu Sans"}
-    halo = [withStroke(linewidth=2.5, foreground=_PAPER)]
-    for shape in shapes.around.values():
-        axes.add_patch(
-            PathPatch(_outline(shape), facecolor=_BLANK, edgecolor=_MISSING, hatch="////", linewidth=0)
-        )
     edges = count_edges(events.mean)
+    _areas(axes, shapes, events, edges)
+    at = {region: shapes.anchor(region) for region in marks if region in shapes.region_ids}
+    taken = [Label(("0",), x, y - 16, 22.0, "mark") for x, y in at.values()]
+    _names(axes, shapes, region_labels(shapes, events, leading, (LARGE, USUAL), 60, taken))
+    for region, (x, y) in at.items():
+        axes.plot(x, y - 16, "o", color=_INK, markeredgecolor=_PAPER, markersize=17, zorder=5)
+        white = {**_TEXT, "color": _PAPER, "zorder": 6}
+        axes.text(x, y - 15.5, str(marks[region]), fontsize=9.5, weight="bold", **white)
+    _title_and_key(axes, shapes, words, ranges(edges, plain))
+    target = BytesIO()
+    FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})
+    return target.getvalue()
+
+
+def _areas(axes: Axes, shapes: MapShapes, events: Outlook, edges: np.ndarray) -> None:
+    """Countries without data hatched, regions in the colours of next month's expected events, borders, capitals."""
+    from matplotlib.patches import PathPatch
+
+    def add(shape: shapely.Geometry, **style: Any) -> None:
+        axes.add_patch(PathPatch(_outline(shape), **style))
+
+    for shape in shapes.around.values():
+        add(shape, facecolor=_BLANK, edgecolor=_MISSING, hatch="////", linewidth=0)
     row = {region: i for i, region in enumerate(events.ids)}
     for region, shape in zip(shapes.region_ids, shapes.shapes, strict=True):
         k = int(np.searchsorted(edges, events.mean[0, row[region]], side="right"))
-        axes.add_patch(
-            PathPatch(_outline(shape), facecolor=PAPER_COLOURS[k], edgecolor=_PAPER, linewidth=0.7)
-        )
+        add(shape, facecolor=PAPER_COLOURS[k], edgecolor=_PAPER, linewidth=0.7)
     for outline in shapes.outlines.values():
-        axes.add_patch(PathPatch(_outline(outline), facecolor="none", edgecolor=_INK, linewidth=1.1))
+        add(outline, facecolor="none", edgecolor=_INK, linewidth=1.1)
     for x, y in shapes.capitals.values():
         axes.plot(x, y, "o", color=_INK, markeredgecolor=_PAPER, markersize=4)
-    at = {region: shapes.anchor(region) for region in marks if region in shapes.region_ids}
-    taken = [Label(("0",), x, y - 16, 22.0, "mark") for x, y in at.values()]
-    for label in region_labels(shapes, events, leading, (LARGE, USUAL), 60, taken):
+
+
+def _names(axes: Axes, shapes: MapShapes, labels: Sequence[Label]) -> None:
+    """Names of countries, regions and capitals, each with a halo."""
+    from matplotlib.patheffects import withStroke
+
+    points = 72 * 12 / shapes.width  # Points per unit of the drawing.
+    halo = [withStroke(linewidth=2.5, foreground=_PAPER)]
+    for label in labels:
         name = "\n".join(label.lines)
         name = name.upper() if label.kind in ("country", "nodata") else name
         weight = "bold" if label.kind in ("leading", "country") else "normal"
         slant = "italic" if label.kind == "capital" else "normal"
         size = label.size * points * 0.95
-        words_on = axes.text(label.x, label.y, name, fontsize=size, weight=weight, style=slant, **style)
-        words_on.set(path_effects=halo, linespacing=1.0, parse_math=False)
-    for region, (x, y) in at.items():
-        axes.plot(x, y - 16, "o", color=_INK, markeredgecolor=_PAPER, markersize=17, zorder=5)
-        white = style | {"color": _PAPER, "zorder": 6}
-        axes.text(x, y - 15.5, str(marks[region]), fontsize=9.5, weight="bold", **white)
-    left = style | {"ha": "left"}
-    axes.text(
-        12,
-        -44,
-        words[0],
-        fontsize=min(18.0, 1260 / len(words[0])),
-        weight="bold",
-        **left | {"fontfamily": "DejaVu Serif"},
-        parse_math=False,
-    )
-    axes.text(12, -16, words[1], fontsize=10.5, **left, parse_math=False)
+        text = axes.text(label.x, label.y, name, fontsize=size, weight=weight, style=slant, **_TEXT)
+        text.set(path_effects=halo, linespacing=1.0, parse_math=False)
+
+
+def _title_and_key(axes: Axes, shapes: MapShapes, words: tuple[str, str], classes: Sequence[str]) -> None:
+    from matplotlib.patches import Rectangle
+
+    left = {**_TEXT, "ha": "left", "parse_math": False}
+    size = min(18.0, 1260 / len(words[0]))
+    axes.text(12, -44, words[0], fontsize=size, weight="bold", **{**left, "fontfamily": "DejaVu Serif"})
+    axes.text(12, -16, words[1], fontsize=10.5, **left)
     wide = (shapes.width - 24) / len(PAPER_COLOURS)
-    for k, name in enumerate(ranges(edges, plain)):
+    for k, name in enumerate(classes):
         x = 12 + k * wide
         axes.add_patch(Rectangle((x, shapes.height + 22), wide - 1, 12, facecolor=PAPER_COLOURS[k]))
         axes.text(x, shapes.height + 46, name, fontsize=10, **left)
     note = "Hatched: no data. Numbers: the list of places to look at first (headline.md)."
     axes.text(12, shapes.height + 74, note, fontsize=9.5, **left)
-    target = BytesIO()
-    FigureCanvasAgg(figure).print_png(target, metadata={"Software": None})
-    return target.getvalue()
 
 
 def _outline(shape: shapely.Geometry) -> Any:

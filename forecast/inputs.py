@@ -15,10 +15,11 @@ import pandas as pd
 
 from ..data.errors import ConfigError, SourceError, UsageError
 from ..data.frames import csv_frame
-from ..data.geography import Regions
+from ..data.geography import Regions, country_name
 from ..data.panel import TARGETS, Panel
 from ..data.quality import NEWEST
 from .own_features import carried, with_tables
+from .theatre import theatre_words
 
 if TYPE_CHECKING:
     from ..data.panel import BuiltPanel, Incidents
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 #: Checks whose doubts a reader has to know first: data that are late or have a hole, and a newest month that is odd.
 AT_THE_TOP = {"freshness", "holes", *NEWEST}
+
+#: Countries that a message names.
+NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -135,18 +139,47 @@ def load_inputs(settings: Settings) -> Inputs:
 
         named = f"{inputs.panel.source}; {BOUNDARIES[settings.layer]}"
         inputs = replace(inputs, panel=replace(inputs.panel, source=named))
+    inputs = replace(inputs, panel=with_words(inputs.panel, settings))
     if inputs.panel.gaps:
         logging.getLogger("harmattan").warning(f"Not observed inside the record: {inputs.panel.gaps}.")
     return inputs
 
 
+def with_words(panel: Panel, settings: Settings) -> Panel:
+    """The panel with what releases say of its theatre, and with the names of its groups where it has counts of them."""
+    words = theatre_words(panel) | ({} if settings.theatre is None else settings.theatre.words())
+    if settings.layer is not None:
+        from ..data.layers import BOUNDARIES
+
+        licences = words.get("licences", {})
+        both = [licences["regions"]] if "regions" in licences else []
+        words["licences"] = {**licences, "regions": "; ".join([*both, BOUNDARIES[settings.layer]])}
+    attrs = {**panel.attrs, **({"theatre": words} if words else {})}
+    if _counted_by_theatre(settings):
+        from ..data.sources import GroupTable
+
+        table = GroupTable.read(settings.groups or Path())
+        there = [m.removeprefix("events_") for m in panel.measures]
+        watched = {g: parts for g, parts in table.watched(there).items() if parts}
+        attrs |= {"watched": watched, "labels": dict(table.labels)}
+    return replace(panel, attrs=attrs)
+
+
+def _counted_by_theatre(settings: Settings) -> bool:
+    """Whether the groups of a theatre's file are those that a table of its own counts by already."""
+    counts = settings.panel is not None or settings.source == "snapshot"
+    named = settings.theatre is not None and settings.groups is not None
+    return bool(counts and named and settings.theatre and "groups" in settings.theatre.given)
+
+
 def _load(settings: Settings) -> Inputs:
-    if settings.groups is not None and (settings.panel is not None or settings.source == "snapshot"):
+    counts = settings.panel is not None or settings.source == "snapshot"
+    if settings.groups is not None and counts and not _counted_by_theatre(settings):
         what = (
             "groups are distinguished by the sides of single events, which a table of counts does not name."
         )
         raise ConfigError(what, "--groups", "Name a --source of events.")
-    if settings.month_rule != "end" and (settings.panel is not None or settings.source == "snapshot"):
+    if settings.month_rule != "end" and counts:
         what = "the months of a table of counts are given; a rule for them needs single events."
         raise ConfigError(what, "--month-rule", "Name a --source of events.")
     if settings.layer is not None and settings.panel is not None:
@@ -197,7 +230,7 @@ def _from_snapshot(settings: Settings) -> Inputs:
 
 def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     """A file of incidents and polygons."""
-    from ..data.panel import build_panel, coverage_of
+    from ..data.panel import after_splits, build_panel, coverage_of
     from ..data.sources import GroupTable, read_source, with_groups
 
     polygons = Regions.read(regions)
@@ -205,6 +238,7 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
         from ..data.layers import on_layer
 
         polygons = on_layer(polygons, settings.layer)
+    polygons.select(settings.countries)  # A country that is not there is named before the work.
     incidents = read_source(settings.source, columns=_mapping(settings), only=_only(polygons.countries))
     about: dict[str, Any] = {}
     if settings.groups is not None:
@@ -213,7 +247,9 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
         about = {"watched": table.watched(incidents.groups), "labels": dict(table.labels)}
     if settings.coverage:
         incidents = replace(incidents, coverage=coverage_of(spans_of(settings.coverage)))
-    inside = incidents.covers(polygons.countries)
+    incidents = _quiet_countries(after_splits(incidents, polygons), polygons, settings)
+    unseen = set() if settings.theatre is None else set(settings.theatre.neighbours)
+    inside = tuple(c for c in incidents.covers(polygons.countries) if c not in unseen)
     if not inside:
         source, there = (
             ", ".join(sorted(set(c))[:8]) for c in (incidents.coverage["country"], polygons.countries)
@@ -249,6 +285,36 @@ def _exposure(polygons: Regions | None, observed: Collection[str]) -> pd.DataFra
             f"What lies beyond foreign borders is not known: {why}; {empty}."
         )
     return borders
+
+
+def _quiet_countries(incidents: Incidents, polygons: Regions, settings: Settings) -> Incidents:
+    """A table of one's own with the countries that are named and have no event: observed as long as the table is.
+
+    Countries of the polygons that nobody speaks for are without data, with a line that says so.
+    """
+    from ..data.panel import OWN, coverage_table
+
+    unseen = set() if settings.theatre is None else set(settings.theatre.neighbours)
+    absent = sorted(set(polygons.countries) - set(incidents.covers(polygons.countries)) - unseen)
+    if settings.coverage or not absent:
+        return incidents
+    table = incidents.coverage
+    quiet = [c for c in absent if c in settings.countries] if incidents.source.startswith(OWN) else []
+    if others := [c for c in absent if c not in quiet]:
+        what = f"{_some(others)} in the polygons and not in the source: taken as not observed."
+        remedy = "Name those that were observed and quiet in --countries, or their months in --coverage."
+        logging.getLogger("harmattan").warning(f"{what} {remedy}")
+    if not quiet or table.empty:
+        return incidents
+    more = coverage_table((c, table["first"].min(), table["last"].max()) for c in quiet)
+    return replace(incidents, coverage=pd.concat([table, more], ignore_index=True))
+
+
+def _some(countries: Sequence[str]) -> str:
+    """Countries by name, the first eight of them."""
+    names = sorted(map(country_name, countries))
+    rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{rest} {'is' if len(names) == 1 else 'are'}"
 
 
 def _refuse_idle_release(incidents: Incidents, panel: Panel) -> None:

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
-import re
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from ..data.errors import ConfigError, nearest
+from .theatre import Theatre, theatre_of
+from .values import (
+    number,
+    pairs_of,
+    parse_contact,
+    parse_countries,
+    parse_covariates,
+    parse_day,
+    parse_flag,
+    parse_horizons,
+    parse_layer,
+    parse_level,
+    parse_mapping,
+    parse_month,
+    parse_month_rule,
+    parse_span,
+    parse_targets,
+    parse_text,
+    parse_words,
+    read_toml,
+)
 
 #: Read from the current folder where no other file is named.
 FILE = "harmattan.toml"
@@ -42,188 +60,7 @@ LOCAL = {
     "metrics_file",
 }
 #: Settings that are told only where they are used.
-OWN = {"members", "covariates", "recipe", "functions"}
-#: Longest horizon that can be asked for, months.
-LONGEST = 36
-#: Longest contact, characters.
-LONGEST_CONTACT = 200
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The keys of a configuration file."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        what, remedy = "there is no such file.", "Correct the path, or leave it out."
-    except tomllib.TOMLDecodeError as reason:
-        what, remedy = f"this is not TOML ({reason}).", "Write lines like draws = 1000."
-    except (OSError, UnicodeDecodeError) as reason:
-        what, remedy = f"the file cannot be read ({reason}).", "Save it as UTF-8 text, readable by you."
-    raise ConfigError(what, str(path), remedy) from None
-
-
-def parse_horizons(text: str | int | list[int] | tuple[int, ...]) -> tuple[int, ...]:
-    """Months ahead from ``1:6``, ``1,3,6``, ``3`` or a list.
-
-    >>> parse_horizons("1:3"), parse_horizons("1,3,6")
-    ((1, 2, 3), (1, 3, 6))
-    """
-    text = ",".join(map(str, text)) if isinstance(text, list | tuple) else str(text)
-    span = re.fullmatch(r"\s*(\d+)\s*:\s*(\d+)\s*", text)
-    if not span and not re.fullmatch(r"\s*\d+(\s*,\s*\d+)*\s*", text):
-        raise ConfigError(f"'{text}' is not a range of horizons.", remedy="Write 1:6, or 1,3,6.")
-    first, last = map(int, span.groups()) if span else (0, 0)
-    if first > last:
-        raise ConfigError(f"'{text}' runs backwards.", remedy=f"Write {last}:{first}.")
-    months = set(range(first, last + 1)) if span else {int(part) for part in text.split(",")}
-    if min(months) < 1:
-        what = "horizons start at 1, the month after the last one seen."
-        raise ConfigError(what, remedy=f"Write 1:{max(*months, 1)}.")
-    if max(months) > LONGEST:
-        what = f"a horizon of {max(months)} months is too long."
-        raise ConfigError(what, remedy=f"Stay within {LONGEST} months.")
-    return tuple(sorted(months))
-
-
-def horizons_of(value: Any) -> tuple[int, ...]:
-    """Months ahead from one number or a list, as Python gives them; text is for settings files.
-
-    >>> horizons_of(3), horizons_of([2, 1])
-    ((3,), (1, 2))
-    """
-    if isinstance(value, str) or not isinstance(value, int | Iterable):
-        raise ConfigError(
-            f"{value!r} are no horizons.", "horizons", "Give a number or a list, such as [1, 3, 6]."
-        )
-    return parse_horizons([value] if isinstance(value, int) else list(value))
-
-
-def countries_of(value: Any) -> tuple[str, ...]:
-    """Country codes from a list, as Python gives them."""
-    if isinstance(value, str):
-        raise ConfigError(f"'{value}' is text, not a list.", "countries", f'Write ["{value}"].')
-    return tuple(sorted(value))
-
-
-def _matching(pattern: str, what: str, remedy: str) -> Callable[[Any], str]:
-    """A parser of text of one form."""
-
-    def parse(value: Any) -> str:
-        if not re.fullmatch(pattern, str(value)):
-            raise ConfigError(f"'{value}' is {what}.", remedy=remedy)
-        return str(value)
-
-    return parse
-
-
-def _day(value: Any) -> date:
-    if isinstance(value, date):
-        return date(value.year, value.month, value.day)
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        raise ConfigError(f"'{value}' is not a date.", remedy="Write it as 2024-01-31.") from None
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple) or not all(isinstance(p, str) for p in parts):
-        raise ConfigError(f"'{value}' is not a list of names.", remedy='Write ["MLI", "BFA"] or MLI,BFA.')
-    return tuple(p.strip() for p in parts if p.strip())
-
-
-def _targets(value: Any) -> tuple[str, ...]:
-    known, names = ("events", "deaths"), _words(value)
-    for name in names:
-        # Any other count of a panel of one's own may be a target; whether it is there is known once that is read.
-        part = name.startswith(("events_", "deaths_"))
-        slip = [] if part else difflib.get_close_matches(name.lower(), known, 1, 0.7)
-        if name not in known and (slip or not re.fullmatch("[a-z][a-z0-9_]*", name)):
-            raise ConfigError(f"'{name}' is not a target.", remedy=nearest(name, known))
-    if not names:
-        raise ConfigError(
-            "no target is named.", remedy="Known: events, deaths, or a count of your own panel."
-        )
-    return tuple(dict.fromkeys([*(name for name in known if name in names), *names]))
-
-
-def _pairs(parse_pair: Callable[[str], str]) -> Callable[[Any], tuple[str, ...]]:
-    """A parser of ``name=value`` pairs: a text, a list, or a table of a settings file."""
-
-    def parse(value: Any) -> tuple[str, ...]:
-        if isinstance(value, Path):
-            value = read_toml(value).get("columns", {})
-        if isinstance(value, Mapping):
-            value = [f"{name}={each}" for name, each in value.items()]
-        return tuple(map(parse_pair, _words(value)))
-
-    return parse
-
-
-def _flag(value: Any) -> bool:
-    if str(value).lower() in {"1", "true", "yes", "on"}:
-        return True
-    if str(value).lower() in {"0", "false", "no", "off"}:
-        return False
-    raise ConfigError(f"'{value}' is neither yes nor no.", remedy="Write true or false.")
-
-
-def _covariates(value: Any) -> tuple[str, ...]:
-    """Tables with their lags: a text, or a list of them."""
-    for text in (given := _words(value)):
-        if not re.fullmatch(r"[^:].*?(:[a-z][a-z0-9_]*=\d{1,2})+(:last)?", text):
-            what = f"'{text}' is no table with a lag."
-            raise ConfigError(what, remedy="Write FILE:lag=1, or FILE:rain=1:price=0 by column.")
-    return given
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"'{value}' is not a name.", remedy="Write text in quotes.")
-    return value
-
-
-def _contact(value: Any) -> str:
-    """A name and an address, in one line."""
-    text = value.strip() if isinstance(value, str) else ""
-    if not text.isprintable() or not 0 < len(text) <= LONGEST_CONTACT:
-        what = f"{value!r} is not a contact: one line of 1 to {LONGEST_CONTACT} characters."
-        raise ConfigError(what, remedy='Write contact = "Name, name@example.org".')
-    return text
-
-
-def _number(low: float, high: float) -> Callable[[Any], Any]:
-    """A parser of numbers from ``low`` to ``high``; whole ones where these are."""
-    kind, words = (int, "whole number") if isinstance(low, int) else (float, "number")
-
-    def parse(value: Any) -> Any:
-        text = str(value).strip()
-        try:
-            number = kind("" if "_" in text else text)
-        except ValueError:
-            number = float("nan")
-        if not low <= number <= high:
-            span = f"{low} to {high}" if kind is int else f"{low:g} to {high:g}"
-            what = f"'{value}' is not a {words} from {span}."
-            raise ConfigError(what, remedy="Correct it or leave it out.")
-        return number
-
-    return parse
-
-
-def _countries(value: Any) -> tuple[str, ...]:
-    return tuple(sorted(set(map(_CODE, _words(value)))))
-
-
-_CODE = _matching("[A-Z]{3}", "not a country code", "Write ISO3 codes such as MLI,BFA.")
-_LAYER = _matching("burkina-2025|mali-2016", "no layer", "Write burkina-2025 or mali-2016, or leave it out.")
-_MONTHS = _matching("end|start|spread|even", "no month rule", "Write end, start, spread or even.")
-_LEVEL = _matching("admin1", "no level", 'Write level = "admin1", or leave it out.')
-_PAIR = r"[^=]*[^=\s][^=]*=.*\S.*"
-_MAPPING = _matching(_PAIR, "not a column mapping", "Write ours=theirs, such as date=Day.")
-_MONTH = _matching(r"(19|20)\d\d-(0[1-9]|1[0-2])", "not a month", "Write it as 2023-08.")
-_PERIOD = r"\d{4}-(0[1-9]|1[0-2])"
-_SPAN = _matching(f"[A-Z]{{3}}={_PERIOD}:{_PERIOD}", "not a coverage", "Write MLI=1989-01:2023-12.")
+OWN = {"members", "covariates", "recipe", "functions", "theatre"}
 
 
 @dataclass(frozen=True)
@@ -283,6 +120,9 @@ class Settings:
         a file for Prometheus.
     due_days, keep_months : int
         Days after a month in which its release has to be out; months whose newest release ``prune`` keeps.
+    theatre : Theatre or None
+        A file (a path here) that names source, polygons, groups, licences and all else of a theatre; what is given
+        beside it wins.
 
     Raises
     ------
@@ -298,50 +138,53 @@ class Settings:
     harmattan.data.errors.ConfigError: draws: '7' is not a whole number from 50 to 10000. Correct it or leave it out.
     """
 
-    source: Annotated[str, _text] = "snapshot"
+    source: Annotated[str, parse_text] = "snapshot"
     panel: Annotated[Path | None, Path] = None
     regions: Annotated[Path | None, Path] = None
     links: Annotated[Path | None, Path] = None
     groups: Annotated[Path | None, Path] = None
-    layer: Annotated[str | None, _LAYER] = None
-    month_rule: Annotated[str, _MONTHS] = "end"
-    columns: Annotated[tuple[str, ...], _pairs(_MAPPING)] = ()
-    coverage: Annotated[tuple[str, ...], _pairs(_SPAN)] = ()
-    covariates: Annotated[tuple[str, ...], _covariates] = ()
+    layer: Annotated[str | None, parse_layer] = None
+    month_rule: Annotated[str, parse_month_rule] = "end"
+    columns: Annotated[tuple[str, ...], pairs_of(parse_mapping)] = ()
+    coverage: Annotated[tuple[str, ...], pairs_of(parse_span)] = ()
+    covariates: Annotated[tuple[str, ...], parse_covariates] = ()
     recipe: Annotated[Path | None, Path] = None
-    functions: Annotated[tuple[str, ...], _pairs(_MAPPING)] = ()
-    targets: Annotated[tuple[str, ...], _targets] = ("events", "deaths")
-    parts: Annotated[bool, _flag] = True
+    functions: Annotated[tuple[str, ...], pairs_of(parse_mapping)] = ()
+    targets: Annotated[tuple[str, ...], parse_targets] = ("events", "deaths")
+    parts: Annotated[bool, parse_flag] = True
     horizons: Annotated[tuple[int, ...], parse_horizons] = (1, 2, 3, 4, 5, 6)
-    as_of: Annotated[str | None, _MONTH] = None
-    countries: Annotated[tuple[str, ...], _countries] = ()
-    members: Annotated[tuple[str, ...], _words] = ()
-    trusted: Annotated[tuple[str, ...], _words] = ()
-    draws: Annotated[int, _number(50, 10_000)] = 1000
-    seed: Annotated[int, _number(0, 10**18 - 1)] = 20231
-    spillover_decay: Annotated[float | None, _number(0.1, 10.0)] = None
-    spillover_saturation: Annotated[float | None, _number(0.1, 10_000.0)] = None
-    spillover_regions: Annotated[int, _number(0, 100_000)] = 1000
-    model: Annotated[str | None, _text] = None
-    workers: Annotated[int, _number(0, 1024)] = 0
-    backtest_origins: Annotated[int, _number(0, 120)] = 12
+    as_of: Annotated[str | None, parse_month] = None
+    countries: Annotated[tuple[str, ...], parse_countries] = ()
+    members: Annotated[tuple[str, ...], parse_words] = ()
+    trusted: Annotated[tuple[str, ...], parse_words] = ()
+    draws: Annotated[int, number(50, 10_000)] = 1000
+    seed: Annotated[int, number(0, 10**18 - 1)] = 20231
+    spillover_decay: Annotated[float | None, number(0.1, 10.0)] = None
+    spillover_saturation: Annotated[float | None, number(0.1, 10_000.0)] = None
+    spillover_regions: Annotated[int, number(0, 100_000)] = 1000
+    model: Annotated[str | None, parse_text] = None
+    workers: Annotated[int, number(0, 1024)] = 0
+    backtest_origins: Annotated[int, number(0, 120)] = 12
     out: Annotated[Path, Path] = Path("releases")
     mlruns: Annotated[Path, Path] = Path("mlruns")
-    tracking_uri: Annotated[str | None, _text] = None
-    track: Annotated[bool | None, _flag] = None
-    run_date: Annotated[date | None, _day] = None
-    allow_grid: Annotated[bool, _flag] = False
-    level: Annotated[str | None, _LEVEL] = None
-    contact: Annotated[str | None, _contact] = None
-    notify: Annotated[str | None, _text] = None
+    tracking_uri: Annotated[str | None, parse_text] = None
+    track: Annotated[bool | None, parse_flag] = None
+    run_date: Annotated[date | None, parse_day] = None
+    allow_grid: Annotated[bool, parse_flag] = False
+    level: Annotated[str | None, parse_level] = None
+    contact: Annotated[str | None, parse_contact] = None
+    notify: Annotated[str | None, parse_text] = None
     sign: Annotated[Path | None, Path] = None
-    upload: Annotated[str | None, _text] = None
+    upload: Annotated[str | None, parse_text] = None
     metrics_file: Annotated[Path | None, Path] = None
-    due_days: Annotated[int, _number(1, 366)] = 62
-    keep_months: Annotated[int, _number(1, 1200)] = 24
+    due_days: Annotated[int, number(1, 366)] = 62
+    keep_months: Annotated[int, number(1, 1200)] = 24
+    theatre: Annotated[Theatre | None, theatre_of] = None
 
     def __post_init__(self) -> None:
         """Check every value as :meth:`load` does, and put lists in order; text only where text is meant."""
+        if isinstance(self.theatre, Path):
+            self._take(theatre_of(self.theatre))
         for name, default in _DEFAULTS.items():
             value = getattr(self, name)
             if isinstance(value, str) and name not in _TEXTS:
@@ -374,6 +217,13 @@ class Settings:
         values = resolve(options, file, environ, cwd)
         return cls(**{name: value for name, (value, _) in values.items()})
 
+    def _take(self, theatre: Theatre) -> None:
+        """What a theatre's file says, where nothing else is given."""
+        object.__setattr__(self, "theatre", theatre)
+        for key, value, where, _, base in theatre.layer():
+            if getattr(self, key) == _DEFAULTS[key]:
+                object.__setattr__(self, key, _placed(key, _parse(key, value, where), base))
+
     @property
     def tracks(self) -> bool:
         """Whether a job that writes files also records its run."""
@@ -382,6 +232,7 @@ class Settings:
     def published(self) -> dict[str, Any]:
         """The settings that a number can depend on, ready for JSON; files by name, not by place."""
         kept = {k: v.name if isinstance(v, Path) else v for k, v in asdict(self).items() if k not in LOCAL}
+        kept["theatre"] = None if self.theatre is None else self.theatre.path.name
         kept["covariates"] = tuple(Path(text).name for text in self.covariates)
         kept = {k: v for k, v in kept.items() if v or k not in OWN}
         kind, _, path = self.source.partition(":")
@@ -410,19 +261,29 @@ def resolve(
     home = checkout(cwd) or cwd
     defaults = {k: home / v if isinstance(v, Path) else v for k, v in _DEFAULTS.items()}
     values = {key: (value, "default") for key, value in defaults.items()}
-    for key, value, where, layer, base in _given(options or {}, file, environ, cwd):
+    given = list(_given(options or {}, file, environ, cwd))
+    named = [(value, where, base) for key, value, where, _, base in given if key == "theatre"]
+    if named:
+        theatre = _parse("theatre", *named[-1][:2], base=named[-1][2])
+        # Counts from elsewhere take the place of the theatre's own.
+        other = {"panel": "source", "source": "panel"}
+        hidden = {other[key] for key, *_ in given if key in other}
+        given = [*(each for each in theatre.layer() if each[0] not in hidden), *given]
+    for key, value, where, layer, base in given:
         if key not in PARSERS:
             raise ConfigError(f"there is no setting '{key}'.", layer, nearest(key, PARSERS))
-        if key == "columns" and isinstance(value, str) and value.endswith(".toml"):
-            value = base / Path(value).expanduser()
-        parsed = _parse(key, value, where)
-        if key == "source" and ":" in parsed:
-            kind, _, path = parsed.partition(":")
-            parsed = f"{kind}:{base / Path(path).expanduser()}"
-        if key == "covariates":
-            parsed = tuple(str(base / Path(text).expanduser()) for text in parsed)
-        values[key] = (base / parsed.expanduser() if isinstance(parsed, Path) else parsed, layer)
+        values[key] = (_placed(key, _parse(key, value, where, base), base), layer)
     return values
+
+
+def _placed(key: str, value: Any, base: Path) -> Any:
+    """A value whose relative paths start where it was given."""
+    if key == "source" and ":" in value:
+        kind, _, path = value.partition(":")
+        return f"{kind}:{base / Path(path).expanduser()}"
+    if key == "covariates":
+        return tuple(str(base / Path(text).expanduser()) for text in value)
+    return base / value.expanduser() if isinstance(value, Path) else value
 
 
 def _given(
@@ -451,11 +312,15 @@ def checkout(folder: Path) -> Path | None:
     return next((parent for parent in (folder, *folder.parents) if (parent / marker).is_file()), None)
 
 
-def _parse(key: str, value: Any, where: str) -> Any:
-    """One value, checked; its error names the place."""
+def _parse(key: str, value: Any, where: str, base: Path | None = None) -> Any:
+    """One value, checked; its error names the place. Files that are read to check it lie below ``base``."""
+    table = key == "columns" and isinstance(value, str) and value.endswith(".toml")
+    if base is not None and (table or (key == "theatre" and isinstance(value, str | Path))):
+        value = base / Path(value).expanduser()
     try:
         return PARSERS[key](value)
     except ConfigError as error:
-        raise ConfigError(error.what, where, error.remedy) from None
+        # A file names itself and its key.
+        raise ConfigError(error.what, error.where if key == "theatre" else where, error.remedy) from None
     except TypeError:
         raise ConfigError(f"'{value}' is of the wrong kind.", where, "Write text in quotes.") from None

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
         COUNTRY_NAMES,
         GW_TO_ISO3,
         ISO_NUMBER,
+        SPLITS,
         country_name,
         iso3,
+        timezone_of,
     )
     from .geojson import region_slug
     from .links import joined_at_date_line, links_of, nearest_km, with_gaps_closed
@@ -32,6 +34,7 @@ __all__ = [
     "GW_TO_ISO3",
     "ISO_NUMBER",
     "LAST_CELL",
+    "SPLITS",
     "PrioGrid",
     "Regions",
     "cell_polygons",
@@ -49,6 +52,7 @@ __all__ = [
     "nearest_km",
     "priogrid",
     "region_slug",
+    "timezone_of",
     "with_gaps_closed",
     "world_outlines",
 ]

@@ -3,7 +3,8 @@
 ISO 3166-1 codes of two and three letters and numbers; names in English and other names that sources use; the numbers of
 Gleditsch and Ward, which UCDP uses (1999, doi:10.1080/03050629908434958); VIEWS' ``country_id`` (country table of the
 VIEWS prediction challenge 2023/24 and the package views-reporting 0.3.4, which agree; where both know several numbers
-for one country over time, it is the one that owns the country's grid cells now).
+for one country over time, it is the one that owns the country's grid cells now). Time zones are in ``timezones.csv``
+(from zone.tab of the tz database, public domain).
 """
 
 from __future__ import annotations
@@ -35,6 +36,26 @@ CAPITALS: dict[str, tuple[float, float]] = {
 #: Names of these towns, and names of countries in French, where they are given.
 CAPITAL_NAMES: dict[str, str] = {row["iso3"]: row["capital"] for row in _ROWS if row["capital"]}
 FRENCH_NAMES: dict[str, str] = {row["iso3"]: row["name_fr"] for row in _ROWS if row["name_fr"]}
+
+#: Countries that were a part of another on the days before: code of the newer one to the older one's and the day.
+SPLITS: dict[str, tuple[str, str]] = {
+    **{"SSD": ("SDN", "2011-07-09"), "ERI": ("ETH", "1993-05-24"), "TLS": ("IDN", "2002-05-20")},
+    **{"NAM": ("ZAF", "1990-03-21"), "SVK": ("CZE", "1993-01-01"), "MNE": ("SRB", "2006-06-03")},
+    **{"XKX": ("SRB", "2008-02-17"), "BIH": ("SRB", "1992-03-03"), "MKD": ("SRB", "1991-09-08")},
+    **dict.fromkeys(("HRV", "SVN"), ("SRB", "1991-06-25")),
+    **dict.fromkeys(("ARM", "AZE", "BLR", "EST", "GEO", "KAZ", "KGZ"), ("RUS", "1991-12-26")),
+    **dict.fromkeys(("LTU", "LVA", "MDA", "TJK", "TKM", "UKR", "UZB"), ("RUS", "1991-12-26")),
+}
+
+
+def timezone_of(country: str) -> str:
+    """A time zone of a country, that of its capital where there are several; empty where it is not known.
+
+    >>> timezone_of("KEN"), timezone_of("RUS"), timezone_of("XXA")
+    ('Africa/Nairobi', 'Europe/Moscow', '')
+    """
+    text = (files(__package__) / "timezones.csv").read_text(encoding="utf-8")
+    return {row["iso3"]: row["timezone"] for row in csv.DictReader(text.splitlines())}.get(country, "")
 
 
 def plain(name: str) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .event_places import located, with_outlines
     from .incidents import (
         ANYWHERE,
+        OWN,
         Incidents,
         Repair,
         combine,
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     )
     from .ledger import Ledger
     from .panel import TARGETS, Panel, is_written_panel
+    from .splits import after_splits
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
     "ANYWHERE",
+    "OWN",
     "TARGETS",
     "BuiltPanel",
     "CellCounts",
@@ -37,6 +40,7 @@ __all__ = [
     "Panel",
     "Repair",
     "Rules",
+    "after_splits",
     "build_panel",
     "combine",
     "coverage_of",

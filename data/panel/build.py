@@ -19,6 +19,7 @@ from .incidents import Incidents
 from .ledger import Ledger, entries_of
 from .panel import Panel
 from .places import deep_abroad, regions_around
+from .splits import after_splits
 from .table import EXACT_IN_FLOAT32
 
 #: Farther than this from its own country, a point is not a point of that country.
@@ -124,6 +125,7 @@ def build_panel(
     (420, 89)
     """
     rules = Rules(month_rule, place_rule, date_rule, max_where_precision, max_date_precision, max_snap_km)
+    incidents = after_splits(incidents, around or regions)
     frame = incidents.frame
     aggregates = (frame["record"] == "aggregate").to_numpy()
     _refuse_rule(incidents, aggregates, rules)

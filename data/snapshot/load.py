@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import tomllib
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ..errors import SourceError
 from ..geography import Regions, centre_of, checked_links
 from ..panel import Incidents, Ledger, Panel, build_panel, coverage_table
 from ..schemas import empty_incidents
-from ..sources import GROUPS
+from ..sources import GROUPS, SHIPPED_THEATRE
 from ..violence_types import UCDP_TYPES
 
 #: The figures come from this release.
@@ -119,6 +120,8 @@ def load_snapshot(folder: str | Path | None = None) -> Snapshot:
     coverage = _table(root / "coverage.csv")
     incidents = aggregates(_table(root / "monthly_counts.csv"), coverage)
     panel = build_panel(incidents, regions).panel
+    if folder is None:
+        panel = replace(panel, attrs={**panel.attrs, "theatre": _words()})
     around = root / NEIGHBOURS
     training_coverage = _table(root / "training_coverage.csv") if learned_from else None
     return Snapshot(
@@ -134,6 +137,12 @@ def load_snapshot(folder: str | Path | None = None) -> Snapshot:
         training_coverage=training_coverage,
         training_ledger=Ledger(_table(root / "training_ledger.csv")) if learned_from else None,
     )
+
+
+def _words() -> dict[str, object]:
+    """What the theatre of the snapshot says of itself: name, time zone, licences, whom to cite."""
+    said = tomllib.loads(SHIPPED_THEATRE.read_text(encoding="utf-8"))
+    return {key: said[key] for key in ("name", "timezone", "attribution", "licences")}
 
 
 def _training(root: Path, coverage: pd.DataFrame, months: pd.PeriodIndex) -> Panel:

@@ -6,7 +6,7 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .actors import GROUPS, armed_groups
-    from .group_table import GroupTable, with_groups
+    from .group_table import SHIPPED_THEATRE, GroupTable, with_groups
     from .read import SOURCES, build_from_files, read_source
     from .tables import read_table
     from .tabular import is_panel, mapping_of, read_panel
@@ -17,6 +17,7 @@ else:
 
 __all__ = [
     "GROUPS",
+    "SHIPPED_THEATRE",
     "SOURCES",
     "GroupTable",
     "armed_groups",

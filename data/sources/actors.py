@@ -1,4 +1,4 @@
-"""Armed groups of events by the table of names that comes with the package (``groups.toml``)."""
+"""Armed groups of events by the table of names of the theatre that comes with the package."""
 
 from __future__ import annotations
 

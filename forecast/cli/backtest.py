@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @options(
-    "config source panel regions covariates recipe "
+    "config theatre source panel regions covariates recipe "
     "layer month_rule links origins horizons target countries members refit data_lag workers scheduler "
     "benchmark unseal vintages leave_one_out seed out mlruns tracking_uri track dry_run as_json quiet",
     countries="Countries to score, such as MLI,BFA.",
@@ -96,7 +96,8 @@ def backtest(
 
 
 @options(
-    "at_least within chance config source panel regions links origins target countries workers seed to as_json quiet"
+    "at_least within chance config theatre source panel regions links origins target countries workers seed to "
+    "as_json quiet"
 )
 def triggers(
     settings: Settings,

@@ -9,6 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from ...data.errors import UsageError
 from ..settings import PARSERS
 
@@ -60,8 +62,9 @@ def quality_of(
 
     if looks_like_panel(file):
         return check_panel(read_any_panel(Path(file), columns), run_date=day, previous=previous)
+    polygons = regions_or_shipped(regions, file)
     incidents = read_source(file, columns=mapping_of(columns), today=day)
-    built = build_panel(incidents, regions_or_shipped(regions), coverage=coverage_of(coverage))
+    built = build_panel(incidents, polygons, coverage=coverage_of(coverage))
     return check_build(built, run_date=day, previous=previous)
 
 
@@ -72,7 +75,8 @@ def panel_from(spec: str, regions: Path | None, unclear: str) -> Panel:
 
     if looks_like_panel(spec):
         return read_any_panel(Path(spec))
-    return build_panel(read_source(spec, unclear=unclear), regions_or_shipped(regions)).panel
+    polygons = regions_or_shipped(regions, spec)
+    return build_panel(read_source(spec, unclear=unclear), polygons).panel
 
 
 def looks_like_panel(spec: str) -> bool:
@@ -90,12 +94,20 @@ def read_any_panel(path: Path, columns: str | None = None) -> Panel:
     return read_panel(path, mapping_of(columns))
 
 
-def regions_or_shipped(path: Path | None) -> Regions:
-    """Polygons from a file, or those of the package."""
-    from ...data.geography import Regions
+def regions_or_shipped(path: Path | None, source: str) -> Regions:
+    """Polygons from a file, or for a release of UCDP those of the package, which says so."""
+    from ...data.geography import Regions, country_name
     from ...data.snapshot import load_snapshot
 
-    return load_snapshot().regions if path is None else Regions.read(path)
+    if path is not None:
+        return Regions.read(path)
+    if source.split(":")[0] in ("table", "acled"):
+        what = "incidents need polygons to be placed in."
+        raise UsageError(what, "--regions", "Name a file of regions (GeoJSON, GeoPackage, GeoParquet).")
+    shipped = load_snapshot().regions
+    names = ", ".join(country_name(c) for c in sorted(set(shipped.countries)))
+    typer.echo(f"Without --regions these are the package's own, of {names}.", err=True)
+    return shipped
 
 
 def names_in(text: str | None) -> list[str]:

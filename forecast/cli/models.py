@@ -23,7 +23,7 @@ STORE = "config mlruns tracking_uri dry_run as_json quiet"
 
 
 @options(
-    "config source panel regions covariates recipe members "
+    "config theatre source panel regions covariates recipe members "
     "layer month_rule links as_of horizons targets draws seed workers mlruns tracking_uri promote_if_better "
     "dry_run as_json quiet"
 )
@@ -57,7 +57,7 @@ def train(
 
 
 @options(
-    "config source panel regions covariates recipe members "
+    "config theatre source panel regions covariates recipe members "
     "layer month_rule links as_of horizons targets draws seed workers mlruns tracking_uri as_json quiet"
 )
 def refit(settings: Settings, output: Output) -> None:
@@ -165,8 +165,8 @@ def _promotion_lines(done: Promotion) -> Iterator[str]:
 
 
 @options(
-    "member trials origins target horizons countries config panel links seed workers mlruns tracking_uri track dry_run "
-    "as_json quiet",
+    "member trials origins target horizons countries config theatre panel links seed workers mlruns tracking_uri track "
+    "dry_run as_json quiet",
     countries="Countries to score, such as MLI,BFA.",
     track="Record the search in MLflow.",
 )

@@ -19,6 +19,7 @@ _STR, _INT, _FLOAT, _PATH, _BOOL = str | None, int | None, float | None, Path | 
 #: By name: the type, what ``--help`` says, and how it is written where that is not the name.
 SHARED: dict[str, tuple[Any, ...]] = {
     "config": (_PATH, "Settings file; ./harmattan.toml where there is one."),
+    "theatre": (_PATH, "One file that names source, polygons, groups and licences of a theatre."),
     "source": (_STR, "snapshot, ucdp:FILE, acled:FILE, table:FILE or store:FOLDER."),
     "panel": (_PATH, "A ready panel (parquet or CSV) instead of a source."),
     "regions": (_PATH, "Polygons (GeoJSON, GeoPackage, GeoParquet) instead of the shipped ones."),
@@ -47,6 +48,7 @@ SHARED: dict[str, tuple[Any, ...]] = {
     "backtest_origins": (_INT, "Past months the run is judged on."),
     "run_date": (_STR, "Day against which age counts, such as 2024-01-31; default today."),
     "allow_grid": (_BOOL, "Release regions finer than admin-1; says why not to.", "--allow-grid"),
+    "level": (_STR, "admin1: these are first-level regions, however small."),
     "out": (_PATH, "Folder of releases."),
     "keep_months": (_INT, "Months whose newest release stays; default 24."),
     "notify": (_STR, "Gets the outcome as JSON: a command, file:PATH, or https://..."),

@@ -12,8 +12,8 @@ from .output import Output, bar
 
 
 @options(
-    "config out model source panel regions links covariates "
-    "layer month_rule horizons targets as_of run_date mlruns tracking_uri track allow_grid notify "
+    "config out model theatre source panel regions links covariates "
+    "layer month_rule horizons targets as_of run_date mlruns tracking_uri track allow_grid level notify "
     "sign upload metrics_file workers "
     "accept_losses accept_month mask_month mask_reason mask_country log_json dry_run as_json quiet",
     model="champion (default), another alias or version, or a folder of a trained model.",
@@ -69,8 +69,8 @@ def publish(
 
 
 @options(
-    "first last config out source panel regions links covariates recipe members groups columns coverage "
-    "layer month_rule targets horizons countries draws seed workers allow_grid mlruns tracking_uri track "
+    "first last config out theatre source panel regions links covariates recipe members groups columns coverage "
+    "layer month_rule targets horizons countries draws seed workers allow_grid level mlruns tracking_uri track "
     "dry_run as_json quiet"
 )
 def backfill(

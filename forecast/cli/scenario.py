@@ -36,8 +36,8 @@ def panel_until(settings: Settings) -> Panel:
 
 
 @options(
-    "change paths months ahead config source panel regions layer month_rule links as_of draws seed decay saturation "
-    "out dry_run as_json "
+    "change paths months ahead config theatre source panel regions layer month_rule links as_of draws seed "
+    "decay saturation out dry_run as_json "
     "quiet",
     draws=PATHS,
 )
@@ -183,7 +183,7 @@ def _write_scenario(result: pd.DataFrame, past: pd.DataFrame, inputs: Inputs, ou
     return write_texts(texts, out)
 
 
-@options("config source panel regions layer month_rule links as_of out as_json quiet")
+@options("config theatre source panel regions layer month_rule links as_of out as_json quiet")
 def analogues(
     settings: Settings,
     output: Output,

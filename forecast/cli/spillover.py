@@ -34,8 +34,8 @@ _NUMBERS = ("share", "share_total", "risk_difference", "events", "share_of_borde
 
 
 @options(
-    "config source panel regions layer month_rule links as_of countries view draws seed decay saturation workers out "
-    "evaluate worlds "
+    "config theatre source panel regions layer month_rule links as_of countries view draws seed decay saturation "
+    "workers out evaluate worlds "
     "only history unseal dry_run as_json quiet",
     countries="Source countries to show, such as MLI,BFA.",
     draws=PATHS,

@@ -98,7 +98,7 @@ def options_in(arguments: list[str]) -> dict[str, Any]:
     return options
 
 
-@options("config as_json quiet")
+@options("config theatre as_json quiet")
 def doctor(settings: Settings, output: Output) -> None:
     """Look whether a run would go through: libraries, data, disk, permissions, MLflow's store.
 

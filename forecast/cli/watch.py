@@ -23,7 +23,7 @@ _SHOWN = 10
 
 
 @options(
-    "config source panel regions "
+    "config theatre source panel regions "
     "layer month_rule links groups as_of group country out evaluate unseal dry_run as_json quiet"
 )
 def watch(

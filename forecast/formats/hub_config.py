@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..theatre import NOT_STATED
 from .hub_table import HUB_COLUMNS, LEVELS, THRESHOLDS
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ def _target(target: str) -> dict[str, Any]:
     }
 
 
-def admin(contact: str | None = None) -> dict[str, Any]:
-    """``admin.json``.
+def admin(contact: str | None = None, timezone: str = "Europe/London") -> dict[str, Any]:
+    """``admin.json``; the schema knows no time zone of nowhere, so that one has to be given.
 
     >>> admin("Early Warning Desk <desk@example.org>")["contact"]
     {'name': 'Early Warning Desk', 'email': 'desk@example.org'}
@@ -127,7 +128,7 @@ def admin(contact: str | None = None) -> dict[str, Any]:
         "contact": person,
         "repository": {"host": "github", "name": "harmattan"},
         "file_format": ["parquet"],
-        "timezone": "Africa/Bamako",
+        "timezone": timezone,
         "model_output_dir": "model-output",
     }
 
@@ -160,7 +161,9 @@ def metadata_schema() -> dict[str, Any]:
     }
 
 
-def metadata(source: str, package_version: str, model: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def metadata(
+    source: str, package_version: str, model: Mapping[str, Any] | None = None, licence: str = NOT_STATED
+) -> dict[str, Any]:
     """The metadata of the model that made a release.
 
     Parameters
@@ -172,6 +175,8 @@ def metadata(source: str, package_version: str, model: Mapping[str, Any] | None 
     model : mapping, optional
         What is known of the model: ``name``, ``version`` where it is registered, ``reason`` where it stands in for
         another.
+    licence : str
+        Of the forecasts.
     """
     known = model or {}
     trained = f", {known.get('name', 'model')} {known['version']}" if known.get("version") else ""
@@ -182,7 +187,7 @@ def metadata(source: str, package_version: str, model: Mapping[str, Any] | None 
         "model_name": "Stand-in for the pool" if reason else "Pool of calibrated count models",
         "model_abbr": MODEL,
         "model_version": f"{package_version or 'unknown'}{trained}",
-        "license": "CC-BY-4.0",
+        "license": licence.replace("CC BY 4.0", "CC-BY-4.0"),
         "designated_model": True,
         "data_inputs": source or "monthly counts of events by region",
         "methods": (reason or METHODS)[:200],
@@ -196,6 +201,8 @@ def hub_files(
     package_version: str,
     model: Mapping[str, Any] | None = None,
     contact: str | None = None,
+    licence: str = NOT_STATED,
+    timezone: str = "Europe/London",
 ) -> dict[str, pa.Table | str]:
     """Every file of ``hub/`` by path.
 
@@ -203,19 +210,21 @@ def hub_files(
     ----------
     regions, countries : pandas.DataFrame
         Hub tables of one origin; a location that is in both (a country of one region) counts once.
-    source, package_version, model
+    source, package_version, model, licence
         See :func:`metadata`.
-    contact
+    contact, timezone
         See :func:`admin`.
     """
     own = countries[~countries["location"].isin(set(regions["location"]))]
     table = pd.concat([regions, own], ignore_index=True)
     return {
         output_path(str(table["origin_date"].iloc[0])): _typed(table),
-        f"{HUB_FOLDER}/hub-config/admin.json": _json(admin(contact)),
+        f"{HUB_FOLDER}/hub-config/admin.json": _json(admin(contact, timezone)),
         f"{HUB_FOLDER}/hub-config/tasks.json": _json(tasks(table)),
         f"{HUB_FOLDER}/hub-config/model-metadata-schema.json": _json(metadata_schema()),
-        f"{HUB_FOLDER}/model-metadata/{MODEL_ID}.yml": _yaml(metadata(source, package_version, model)),
+        f"{HUB_FOLDER}/model-metadata/{MODEL_ID}.yml": _yaml(
+            metadata(source, package_version, model, licence)
+        ),
     }
 
 

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from ..theatre import licences_of
+
 if TYPE_CHECKING:
     from ...data.geography import Regions
     from ..result import ForecastResult
@@ -80,9 +82,16 @@ def _head(result: ForecastResult) -> dict[str, Any]:
         "months": [str(m) for m in result.months],
         "level": result.level,
         "banner": result.banner,
-        "credit": f"Forecasts: Harmattan, CC BY 4.0. Computed from {result.panel.source}. Licences: manifest.json.",
+        "credit": _credit(result),
         "caution": CAUTION,
     }
+
+
+def _credit(result: ForecastResult) -> str:
+    """Who made the figures, from what, and under which licences."""
+    licences, source = licences_of(result.panel, result.regions), result.panel.source
+    made = f"Forecasts: Harmattan ({licences['forecasts']}), computed from {source or 'counts of its user'}"
+    return f"{made}; events: {licences['events']}; boundaries: {licences['regions']}."
 
 
 def _by_region(wide: pd.DataFrame) -> dict[str, dict[str, float]]:

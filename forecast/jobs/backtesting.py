@@ -15,7 +15,8 @@ import pandas as pd
 from ...data import month_of
 from ...data.errors import OriginError, TrackingError, UsageError, in_python
 from ..own_features import recipe_of
-from ..settings import Settings, countries_of, horizons_of
+from ..settings import Settings
+from ..values import countries_of, horizons_of
 from .backtest_plan import BacktestPlan, BacktestSettings, inputs_of, make_plan
 from .backtest_record import (
     BacktestOutcome,

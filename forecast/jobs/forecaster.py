@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import ModelError, SchemaError, UsageError, in_python
-from ..settings import Settings, horizons_of
+from ..settings import Settings
+from ..values import horizons_of
 
 if TYPE_CHECKING:
     from ...data.panel import Panel

@@ -123,7 +123,7 @@ def panel_inputs(
     """A panel and polygons in memory, checked as the files of a run are."""
     from ...data.geography import checked_links
     from ...data.panel import Panel
-    from ..inputs import inputs_from
+    from ..inputs import inputs_from, with_words
     from ..own_features import with_tables
 
     if settings.panel is not None or settings.source != "snapshot":
@@ -137,7 +137,7 @@ def panel_inputs(
         known = pd.DataFrame({"region_id": made.region_ids, "country": made.countries})
         made = replace(made, links=checked_links(links, known, "links"))
     found: Inputs = with_tables(settings, inputs_from(made, polygons, "regions"))
-    return found
+    return replace(found, panel=with_words(found.panel, settings))
 
 
 def regions_of(regions: Regions | Mapping[str, Any] | str | Path | Any) -> Regions:

@@ -6,7 +6,7 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .changes import CHANGE_COLUMNS, changes_table, shapley
-    from .groups import group_name
+    from .groups import group_label, group_name
     from .judged import (
         JUDGED_COLUMNS,
         chances_of_so_few,
@@ -31,6 +31,7 @@ __all__ = [
     "chances_of_so_few",
     "changes_table",
     "direction",
+    "group_label",
     "group_name",
     "judge",
     "judge_margins",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...data.panel import Panel
+from ...data.sources import GroupTable
 
 #: Measures of events that are no armed group's own.
 NO_GROUP = frozenset({"state_based", "non_state", "one_sided", "state_only", "other"})
@@ -21,6 +22,19 @@ def group_name(code: str) -> str:
     if code == "any":
         return "any armed group"
     return code.upper() if len(code) <= ABBREVIATION else code.replace("_", " ").title()
+
+
+def group_label(code: str, panel: Panel) -> str:
+    """A group as its panel, or else the shipped table of names, calls it; a clash by its two sides.
+
+    >>> from harmattan.data.snapshot import load_snapshot
+    >>> group_label("jnim_vs_is", load_snapshot().panel), group_label("adf_vs_m23", load_snapshot().panel)
+    ('JNIM against Islamic State', 'ADF against M23')
+    """
+    labels = {**GroupTable.shipped().labels, **panel.attrs.get("labels", {})}
+    if code not in labels and "_vs_" in code:
+        return " against ".join(group_label(side, panel) for side in code.split("_vs_"))
+    return str(labels.get(code) or group_name(code))
 
 
 def group_measures(panel: Panel) -> Mapping[str, str]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...data.layers import BOUNDARIES
 from ..settings import LOCAL
+from ..theatre import licences_of, theatre_words
 
 if TYPE_CHECKING:
     from ...data.panel import Panel
@@ -21,15 +21,6 @@ if TYPE_CHECKING:
 
 #: Libraries whose version can change a number.
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "lightgbm", "scikit-learn", "pyarrow", "shapely")
-LICENCES = {
-    "software": "MIT",
-    "forecasts": "CC BY 4.0",
-    "events": (
-        "UCDP Georeferenced Event Dataset, CC BY 4.0 (Sundberg & Melander 2013, "
-        "doi:10.1177/0022343313484347; Davies, Pettersson & Öberg 2024, doi:10.1177/00223433241262912)"
-    ),
-    "regions": "Natural Earth, public domain",
-}
 
 
 def manifest(result: ForecastResult, tables: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -60,16 +51,10 @@ def manifest(result: ForecastResult, tables: Mapping[str, Any] | None = None) ->
         },
         "settings": public_settings(result.settings),
         "versions": {"harmattan": result.package_version} | {name: version(name) for name in LIBRARIES},
-        "licences": _licences(result.settings.get("layer")),
+        "theatre": theatre_words(panel),
+        "licences": {"software": "MIT", **licences_of(panel, result.regions)},
         "tables": _shapes(tables or {}),
     }
-
-
-def _licences(layer: str | None) -> dict[str, str]:
-    """Licences of what a release is made of; boundaries of a newer layer come from elsewhere."""
-    return (
-        LICENCES if layer is None else {**LICENCES, "regions": f"{LICENCES['regions']}; {BOUNDARIES[layer]}"}
-    )
 
 
 def _shapes(tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

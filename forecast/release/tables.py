@@ -9,6 +9,7 @@ import pandas as pd
 
 from ...training.evaluation.reliability import REHEARSAL_COLUMNS, RELIABILITY_COLUMNS
 from ..formats import checked_hub_table, draws_table, geo_files, hub_files, views_files, wide_table, with_sums
+from ..theatre import licences_of, timezone_of
 from .disclosure import WITHHELD, check_level, enough_events
 from .read import HISTORY, history_table
 
@@ -52,6 +53,8 @@ def release_tables(result: ForecastResult) -> dict[str, pd.DataFrame | pa.Table 
             result.package_version,
             result.model,
             result.settings.get("contact"),
+            licences_of(panel, result.regions)["forecasts"],
+            timezone_of(panel),
         ),
         **views_files(result.draws, result.countries),
     }

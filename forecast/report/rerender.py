@@ -85,7 +85,8 @@ def read_result(folder: Path) -> ForecastResult:
         raise ReleaseError(
             "the regions of the history are not those of the draws.", past.name, "Verify the release."
         )
-    panel = replace(past.history, source=str(about["source"]))
+    said = {"theatre": manifest["theatre"]} if manifest.get("theatre") else {}
+    panel = replace(past.history, source=str(about["source"]), attrs={**past.history.attrs, **said})
     fields: dict[str, Any] = {field: _table(folder / name) for field, name in TABLES.items()}
     watch = fields["watch"] = {name: _table(folder / name) for name in WATCH if (folder / name).is_file()}
     if "of" not in watch.get(WATCH[-1], {"of"}):  # the records of earlier versions have only entries

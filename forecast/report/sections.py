@@ -14,6 +14,7 @@ from ...training.diffusion import GRADES, with_grades
 from ..release import PastRelease
 from ..result import ForecastResult
 from ..spillover.words import robust_share
+from ..theatre import licences_of, theatre_words
 from . import charts
 from . import hindsight as past
 from . import map as maps
@@ -382,16 +383,15 @@ def plain_table(table: pd.DataFrame, most: int = 60) -> dict[str, Any]:
 def data_section(result: ForecastResult) -> dict[str, Any]:
     """Freshness, coverage, ledger, and whose data and boundaries these are."""
     source = result.panel.source
-    frame = pd.DataFrame() if result.regions is None else result.regions.frame
-    layers = " ".join(sorted({str(layer) for layer in frame["layer"]})) if "layer" in frame else ""
     members = dict.fromkeys(result.scores.get("member", []))
     return {
         "origin_name": numbers.month_name(result.origin),
         "age": int(pd.Period(result.run_date, "M").ordinal - result.origin.ordinal),
         "source": source,
-        "ucdp": "ucdp" in source.lower(),
+        "ucdp": source.startswith("UCDP"),
         "candidate": "candidate" in source.lower(),
-        "natural_earth": "natural-earth" in layers,
+        "licences": licences_of(result.panel, result.regions),
+        "attribution": theatre_words(result.panel).get("attribution", ""),
         "members": [member_name(m) for m in members if m != "pool"],
         "coverage_note": plain_table(_in_order(result.coverage_note)),
         "ledger": plain_table(_in_order(result.ledger)),

@@ -16,22 +16,20 @@ import pandas as pd
 
 from ...data.errors import SchemaError
 from ...data.frames import rows_of
+from ...data.panel import Panel
 from ...training.diffusion.border_signal import GRADES, NONE_SHOWN
 from ...training.diffusion.design import lag_states
 from ...training.diffusion.model import Diffusion
 from ...training.diffusion.simulation import mean_paths
 from ...training.diffusion.uncertainty import Ensemble, Expected, spread
 from ...training.models.base import Problem
+from ...training.onset import watched_groups
+from ..outlook import group_label
 from ..release import with_past_events
 from .attribution import SPANS, declared_pairs, grades_of
 from .words import share_statement
 
-#: Armed groups whose events are counted apart; every other event is "other".
-GROUP_MEASURES = {
-    "JNIM": "events_jnim",
-    "Islamic State": "events_islamic_state",
-    "JNIM against Islamic State": "events_jnim_vs_is",
-}
+#: Events that are counted for no group apart.
 OTHER, BACKGROUND = "other", "new events"
 #: Attributed events below which a row is left out.
 SMALLEST = 1e-6
@@ -136,8 +134,22 @@ def by_region(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame
     return _table(tables, ["source_region"])
 
 
+def group_measures(panel: Panel) -> dict[str, str]:
+    """Watched armed groups, and events between two of them, by what they are called, with their measures.
+
+    >>> from harmattan.data.snapshot import load_snapshot
+    >>> list(group_measures(load_snapshot().panel))
+    ['JNIM', 'Islamic State', 'JNIM against Islamic State']
+    """
+    watched = watched_groups(panel)
+    own = [f"events_{group}" for group in watched if f"events_{group}" in panel.measures]
+    parts = [part for each in watched.values() for part in each]
+    clashes = [part for part in dict.fromkeys(parts) if parts.count(part) > 1]
+    return {group_label(m.removeprefix("events_"), panel): m for m in own + clashes}
+
+
 def by_group(
-    view: ModelAtOrigin, spans: Sequence[int] = SPANS, groups: Mapping[str, str] = GROUP_MEASURES
+    view: ModelAtOrigin, spans: Sequence[int] = SPANS, groups: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
     """Share of each region abroad that is traced to each armed group's events in a source country.
 
@@ -150,6 +162,7 @@ def by_group(
         The panel has no counts by armed group.
     """
     panel = view.problem.panel
+    groups = group_measures(panel) if groups is None else groups
     known = {name: m for name, m in groups.items() if m in panel.measures}
     if not known:
         raise SchemaError(
@@ -306,7 +319,7 @@ def exact_answers(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> dict[str
         "routes": routes(view, spans),
         "chains": chains(view, spans),
     }
-    if any(m in view.problem.panel.measures for m in GROUP_MEASURES.values()):
+    if groups := group_measures(view.problem.panel):
         seen = view.problem.panel.until(view.problem.panel.months[view.row])
-        answers["groups"] = with_past_events(by_group(view, spans), seen, GROUP_MEASURES)
+        answers["groups"] = with_past_events(by_group(view, spans, groups), seen, groups)
     return answers

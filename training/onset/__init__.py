@@ -6,7 +6,7 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .entry import EntryModel, at_risk, columns_of, silence_record
-    from .event_history import ANY, WATCHED, EventHistory, armed_measures, history_of, watched_groups
+    from .event_history import ANY, EventHistory, armed_measures, history_of, watched_groups
     from .hazard import AHEAD, Hazard
     from .model import OnsetFits, OnsetModels
     from .onset import QUIET, OnsetModel, pressure
@@ -17,7 +17,6 @@ __all__ = [
     "AHEAD",
     "ANY",
     "QUIET",
-    "WATCHED",
     "EntryModel",
     "EventHistory",
     "Hazard",

@@ -12,21 +12,16 @@ import pandas as pd
 
 from ...data.geography import Regions
 from ...data.panel import Outlines, Panel, located
+from ...data.sources import GroupTable
 from ...features.series import border_km
 from ...features.terms import decayed, kernel_weights
 
 Array = np.ndarray[Any, Any]
 
-#: Groups whose entries are forecast where a panel does not name its own: the label, and the parts that count for it (an
-#: event between two counts for both).
-WATCHED: Mapping[str, tuple[str, ...]] = {
-    "jnim": ("jnim", "jnim_vs_is"),
-    "islamic_state": ("islamic_state", "jas", "jnim_vs_is"),
-}
 #: Any of the watched groups.
 ANY = "any"
-#: Groups that press but are too seldom seen for a probability of their own.
-ALSO_ARMED = ("azawad",)
+#: Events that are no armed group's own.
+NO_GROUP = frozenset({"state_only", "other"})
 #: Polygons closer than this (degrees) touch.
 _TOUCH = 0.02
 
@@ -148,10 +143,11 @@ def sums(values: Array, months: int) -> Array:
 def watched_groups(panel: Panel) -> dict[str, tuple[str, ...]]:
     """The groups whose entries are forecast, and the measures that count for each; empty where none is distinguished.
 
-    A panel may name its own: ``attrs["watched"]``, label to parts.
+    A panel may name its own: ``attrs["watched"]``, label to parts; else they are those of the shipped theatre.
     """
-    given = panel.attrs.get("watched")
-    table: Mapping[str, Sequence[str]] = given if isinstance(given, Mapping) else WATCHED
+    given, shipped = panel.attrs.get("watched"), GroupTable.shipped()
+    own = isinstance(given, Mapping)
+    table: Mapping[str, Sequence[str]] = given if own else shipped.watched(shipped.groups)
     found = {
         str(label): tuple(f"events_{p}" for p in parts if f"events_{p}" in panel.measures)
         for label, parts in table.items()
@@ -160,9 +156,10 @@ def watched_groups(panel: Panel) -> dict[str, tuple[str, ...]]:
 
 
 def armed_measures(panel: Panel) -> tuple[str, ...]:
-    """The measures of all armed groups, each once."""
+    """The measures of all armed groups, each once; some press that are too seldom seen to be watched."""
     named = (p for parts in watched_groups(panel).values() for p in parts)
-    also = (f"events_{g}" for g in ALSO_ARMED if f"events_{g}" in panel.measures)
+    every = [g for g in panel.attrs.get("groups") or GroupTable.shipped().groups if g not in NO_GROUP]
+    also = (f"events_{g}" for g in every if f"events_{g}" in panel.measures)
     return tuple(dict.fromkeys((*named, *also)))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from ....training.diffusion.design import lag_states
 from ....training.diffusion.simulation import mean_paths
 from ....training.models.excitation import border_weights
-from ..breakdown import GROUP_MEASURES, SMALLEST, ModelAtOrigin
+from ..breakdown import SMALLEST, ModelAtOrigin, group_measures
 
 #: How many regions an analyst would watch.
 WATCHED = 5
@@ -65,9 +65,7 @@ def first_entries(view: ModelAtOrigin, border: np.ndarray, months: int) -> pd.Da
     anything = mean_paths(replace(model, across=inside.across), view.states, months)[0].sum(axis=0)
     touching = (border_weights(panel, crossing=False) > 0) | (border_weights(panel, crossing=True) > 0)
     tables = []
-    for group, measure in GROUP_MEASURES.items():
-        if measure not in panel.measures:
-            continue
+    for group, measure in group_measures(panel).items():
         events = panel.measure(measure, fill=0)
         seen = np.asarray(events[: view.row + 1].any(axis=0))
         fresh = border[~seen[border]]

@@ -123,6 +123,7 @@ def test_no_file_holds_a_path_or_a_clock(result: ForecastResult, tmp_path: Path)
 
 
 def test_the_manifest_says_what_the_numbers_came_from(result: ForecastResult, tmp_path: Path) -> None:
+    result = replace(result, panel=replace(result.panel, source="UCDP GED 24.1"))
     folder = publish.write_release(result, HTML, tmp_path)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["data"]["sha256"] == result.panel.digest()

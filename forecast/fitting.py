@@ -38,7 +38,7 @@ WARM_UP = 12
 class Job:
     """One independent piece of a run, done by one worker for all targets: they share what they can.
 
-    ``origins`` is on how many past lists a watch list is scored.
+    ``origins`` is at how many past origins forecasts are scored, or on how many past lists a watch list is.
     """
 
     kind: str
@@ -155,17 +155,11 @@ def train(
     from ..training.pool.learning import learn_pool
     from .last_month import errors_at, forecast_record, judged_record, known_origins, record_tables
 
-    say = progress or (lambda share: None)
     members = members or settings.members or None
     done = _run(
-        _jobs(settings, problems, judged=False, lists=origins),
-        problems,
-        origin,
-        settings,
-        members,
-        lambda s: say(0.3 * s),
+        _jobs(settings, problems, judged=False, lists=origins), problems, origin, settings, members, progress
     )
-    records = _recent(problems, origin, settings, origins, members, lambda s: say(0.3 + 0.7 * s))
+    records = {t: [done["record", t, h] for h in settings.horizons] for t in problems}
     learned = {(t, r.horizon): learn_pool(r) for t, each in records.items() for r in each}
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 2]))
     evaluation = {t: evaluate(each, rng, border_regions(problems[t].panel)) for t, each in records.items()}
@@ -211,11 +205,12 @@ def _leading(settings: Settings) -> str:
 
 
 def _jobs(settings: Settings, problems: Mapping[str, Problem], judged: bool, lists: int = 0) -> list[Job]:
-    """Every piece of work, the longest first."""
+    """Every piece of work: long ones first and last, where workers begin."""
+    records = [Job("record", h, lists) for h in settings.horizons if lists]
     jobs = [Job("diffusion")] if has_spillover(settings, problems) else []
     jobs += [Job("judge", h) for h in settings.horizons if judged and h in JUDGED]
-    jobs += [Job("watch", origins=lists)] if has_watch(settings, problems) else []
-    return jobs + [Job("fit", h) for h in settings.horizons]
+    jobs += records[::2] + [Job("fit", h) for h in settings.horizons] + records[1::2]
+    return jobs + ([Job("watch", origins=lists)] if has_watch(settings, problems) else [])
 
 
 def _streams(
@@ -293,52 +288,29 @@ def _do(
             return {"events": None}
     if job.kind == "watch":
         return {"events": fit_watch(events_problem(problems), origin, job.origins)}
-    if job.kind == "judge":
-        first = next(iter(problems.values()))
-        records = run_backtest(
-            list(problems.values()),
-            recent_origins(first, origin, job.horizon, settings.backtest_origins),
-            (job.horizon,),
-            members=members,
-            compared=(REFERENCE,),
+    if job.kind in ("judge", "record"):
+        first, each = next(iter(problems.values())), list(problems.values())
+        if job.kind == "judge":
+            known = recent_origins(first, origin, job.horizon, settings.backtest_origins)
             # A stand-in of one member has nothing to learn.
-            learns=not _stands_in(members),
-            warm_up=0,
-            draws=settings.draws,
-            parts=settings.parts,
-        )
+            learns = not _stands_in(members)
+            how: dict[str, Any] = {
+                "compared": (REFERENCE,),
+                "learns": learns,
+                "warm_up": 0,
+                "draws": settings.draws,
+            }
+        else:
+            nearest, farthest = min(settings.horizons), max(settings.horizons)
+            known = recent_origins(first, origin, nearest, job.origins + farthest - 1)
+            how = {"warm_up": WARM_UP, "reach": farthest}
+        records = run_backtest(each, known, (job.horizon,), members=members, parts=settings.parts, **how)
         return dict(zip(problems, records, strict=True))
     shared: dict[Any, Any] = {}
     return {
         target: fit_pool(problem, origin, job.horizon, members, shared).to_files()
         for target, problem in problems.items()
     }
-
-
-def _recent(
-    problems: Mapping[str, Problem],
-    origin: pd.Period,
-    settings: Settings,
-    count: int,
-    members: Sequence[MemberLike] | None,
-    progress: Callable[[float], None],
-) -> dict[str, list[Record]]:
-    """Every member's forecasts at the recent origins by target, one record per horizon."""
-    from ..training.evaluation.backtest import recent_origins, run_backtest
-
-    first = next(iter(problems.values()))
-    known = recent_origins(first, origin, min(settings.horizons), count + max(settings.horizons) - 1)
-    records = run_backtest(
-        list(problems.values()),
-        known,
-        settings.horizons,
-        members=members,
-        workers=settings.workers,
-        warm_up=WARM_UP,
-        progress=progress,
-        parts=settings.parts,
-    )
-    return {target: [r for r in records if r.target == target] for target in problems}
 
 
 def _template(

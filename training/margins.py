@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from .count_grid import EXACT, GRID, WIDTH, Moments, bin_of, log_moments, moments, points_for
+from .count_grid import EXACT, GRID, PER_DOUBLING, WIDTH, Moments, bin_of, log_moments, moments, points_for
 
 #: Probability that a margin may leave beyond its last point before the rest is put there.
 TAIL = 1e-7
 #: Cumulative probabilities this close to the next draw reach it.
 _TIE = 1e-9
-#: A margin that has all but so little probability by 128 has all of it: nothing is computed beyond.
+#: A margin that has all but so little probability by the end of an octave has all of it: nothing is computed beyond.
 _SURE = 1e-9
+#: Single counts are added up while there are no more of them to a point asked for: one incomplete beta takes as long.
+_PER_POINT = 32
 #: A chance of zero from which the chances of all counts can be multiplied up.
 _SMALLEST = 1e-250
 
@@ -121,15 +123,18 @@ class Margins:
         that of ``log(1 + count)``, which weighs relative error (Bosse et al. 2023, doi:10.1371/journal.pcbi.1011393).
         """
         wide = self.widened(points_for(float(np.max(observed, initial=0))) + 1)
-        bins, step = wide.points - 1, np.diff(wide.cdf, axis=-1)
+        bins = wide.points - 1
         whole = _first(_WHOLE_LOG if log else _WHOLE, bins)
         y = np.asarray(observed, dtype=np.int64)
         at = bin_of(y)[..., None]
         # What lies above the outcome is 1 too high there.
         gap = wide.cdf[..., :-1] - (np.arange(bins) >= at)
-        total = _squares(gap, step, whole).sum(axis=-1)
-        if self.points <= EXACT and int(y.max(initial=0)) < EXACT:
+        near, far = gap[..., :EXACT], gap[..., EXACT:]
+        total = np.einsum("...k,...k,k->...", near, near, whole.zeroth[:EXACT])
+        if bins <= EXACT:
             return np.asarray(total)
+        step = np.diff(wide.cdf, axis=-1)
+        total += _squares(far, step[..., EXACT:], Moments(*(m[EXACT:] for m in whole))).sum(axis=-1)
         # The outcome's own bin: its counts below the outcome are not too high.
         start, width = GRID[at[..., 0]], WIDTH[at[..., 0]]
         part = log_moments(start, y - start, width) if log else moments(y - start, width)
@@ -256,42 +261,59 @@ def negative_binomial(mean: np.ndarray, size: np.ndarray, tail: float = TAIL) ->
 def negative_binomial_cdf(mean: np.ndarray, size: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Cumulative probabilities of some counts, (cases,) and (counts,) to (cases, counts).
 
-    To :data:`EXACT` probabilities of single counts are added up; beyond, and where the chance of zero is too small to
-    begin with, it is the regularised incomplete beta function.
+    Probabilities of single counts are added up, octave by octave, of those cases only that reach so far; beyond, and
+    where the chance of zero is too small to begin with, they are the regularised incomplete beta function.
     """
     out = np.ones((len(mean), len(counts)))
-    zero = np.exp(-size * np.log1p(mean / size))
-    near = int(np.searchsorted(counts, EXACT, side="right"))
-    out[:, :near] = _summed(zero, mean, size, int(counts[near - 1]))[:, counts[:near]]
-    small = np.flatnonzero(zero < _SMALLEST)
-    out[small, :near] = _beyond(mean[small], size[small], counts[:near])
-    far = np.flatnonzero(out[:, near - 1] < 1 - _SURE)
-    if near < len(counts):
-        out[far, near:] = np.maximum(_beyond(mean[far], size[far], counts[near:]), out[far, near - 1 : near])
+    pmf = np.exp(-size * np.log1p(mean / size))
+    small, left = np.flatnonzero(pmf < _SMALLEST), np.flatnonzero(pmf >= _SMALLEST)
+    _fill(out, small, mean, size, counts, 0)
+    if counts[0] == 0:
+        out[left, 0] = pmf[left]
+    pmf, cdf, first, last = pmf[left], pmf[left], 0, EXACT
+    while True:
+        start, stop = (int(i) for i in np.searchsorted(counts, (first, last), side="right"))
+        last = min(last, int(counts[-1]))
+        if start == stop or not len(left) or last - first > _PER_POINT * (stop - start):
+            break
+        k = np.arange(first + 1, last + 1)
+        m, r = mean[left], size[left]
+        step = r[:, None] / k
+        step += (k - 1) / k
+        step *= (m / (r + m))[:, None]
+        step[:, 0] *= pmf
+        np.cumprod(step, axis=1, out=step)
+        pmf = step[:, -1].copy()
+        step[:, 0] += cdf
+        np.minimum(step.cumsum(axis=1, out=step), 1.0, out=step)
+        out[left, start:stop] = step[:, counts[start:stop] - first - 1]
+        on = step[:, -1] < 1 - _SURE
+        left, pmf, cdf, first, last = left[on], pmf[on], step[on, -1], last, 2 * last
+    _fill(out, left, mean, size, counts, start)
     return out
 
 
-def _beyond(mean: np.ndarray, size: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The same by the incomplete beta function."""
-    found = special.betainc(size[:, None], counts + 1.0, (size / (size + mean))[:, None])
-    return np.asarray(np.maximum.accumulate(found, axis=1))
-
-
-def _summed(zero: np.ndarray, mean: np.ndarray, size: np.ndarray, largest: int) -> np.ndarray:
-    """Cumulative probabilities of every count up to the largest, (cases, counts), each a multiple of the one before."""
-    k = np.arange(1, largest + 1)
-    pmf = np.empty((len(mean), largest + 1))
-    pmf[:, 0] = zero
-    np.multiply(size[:, None], 1 / k, out=pmf[:, 1:])
-    pmf[:, 1:] += (k - 1) / k
-    pmf[:, 1:] *= (mean / (size + mean))[:, None]
-    np.cumprod(pmf, axis=1, out=pmf)
-    return np.asarray(np.minimum(pmf.cumsum(axis=1, out=pmf), 1.0, out=pmf))
+def _fill(
+    out: np.ndarray, left: np.ndarray, mean: np.ndarray, size: np.ndarray, counts: np.ndarray, at: int
+) -> None:
+    """Cumulative probabilities of some cases from a point on, by the incomplete beta function, an octave at a time."""
+    while at < len(counts) and len(left):
+        some = slice(at, at + PER_DOUBLING)
+        m, r = mean[left], size[left]
+        found = special.betainc(r[:, None], counts[some] + 1.0, (r / (r + m))[:, None])
+        if at:
+            found[:, 0] = np.maximum(found[:, 0], out[left, at - 1])
+        out[left, some] = np.maximum.accumulate(found, axis=1)
+        left, at = left[found[:, -1] < 1 - _SURE], at + PER_DOUBLING
 
 
 def _reach(mean: np.ndarray, size: np.ndarray, tail: float) -> float:
     """A count that no case exceeds with more probability than ``tail``."""
+    # Nobody's mean is so unlikely to be exceeded: where it is large nothing below need be tried.
+    tries = max(0, int(np.log(max(float(mean.max(initial=0)), 8.0) / 8) / np.log(1.5)))
     high = 8.0
+    for _ in range(tries):
+        high *= 1.5
     p = mean / (mean + size)
     left = np.arange(len(mean))
     while len(left) and high < GRID[-1]:
@@ -316,7 +338,8 @@ def empirical(samples: np.ndarray, known: np.ndarray | None = None) -> Margins:
     weights = np.ones(samples.shape) if known is None else (known | ~known.any(axis=0)).astype(float)
     points = points_for(max(float(samples.max(initial=0)), 1.0))
     cases = samples[0].size
-    at = np.searchsorted(GRID, samples.reshape(len(samples), -1)) + points * np.arange(cases)
+    flat = samples.reshape(len(samples), -1)
+    at = (flat if points <= EXACT else np.searchsorted(GRID, flat)) + points * np.arange(cases)
     pmf = np.bincount(at.ravel(), weights.ravel(), minlength=points * cases)
     whole = weights.sum(axis=0)
     cdf = pmf.reshape(*whole.shape, points).cumsum(axis=-1) / whole[..., None]

@@ -10,7 +10,15 @@ from scipy import special, stats
 
 from harmattan.training.calibration import fit_pit_map
 from harmattan.training.count_grid import EXACT, GRID, LARGEST, WIDTH, bin_of, points_for
-from harmattan.training.margins import Margins, coordinates, empirical, from_cdf, mix, negative_binomial
+from harmattan.training.margins import (
+    Margins,
+    coordinates,
+    empirical,
+    from_cdf,
+    mix,
+    negative_binomial,
+    negative_binomial_cdf,
+)
 
 
 def dense(margins: Margins, largest: int) -> np.ndarray:
@@ -19,6 +27,17 @@ def dense(margins: Margins, largest: int) -> np.ndarray:
     for case, cdf in enumerate(margins.cdf):
         out[case] = np.interp(np.arange(largest + 1), GRID[: margins.points], cdf)
     return out
+
+
+@pytest.mark.parametrize("counts", [GRID[:700], GRID[:5], GRID[::40], np.arange(3, 600, 7)])
+def test_negative_binomials_of_any_mean_and_size_are_scipys(counts: np.ndarray) -> None:
+    rng = np.random.default_rng(4)
+    mean, size = np.exp(rng.uniform(-12, 16, 200)), np.exp(rng.uniform(-5, 6, 200))
+    mean[:3] = 0
+    expected = special.betainc(size[:, None], counts + 1.0, (size / (size + mean))[:, None])
+    found = negative_binomial_cdf(mean, size, counts)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert (np.diff(found, axis=1) >= 0).all()
 
 
 LEVELS = st.sampled_from([0.01, 0.4, 3.0, 40.0, 150.0, 700.0, 3000.0])

@@ -76,6 +76,7 @@ def run_backtest(
     as_of: Callable[[Problem, pd.Period], Problem] | None = None,
     parts: bool = False,
     joint: bool = False,
+    reach: int = 0,
 ) -> list[Record]:
     """Forecast from each origin with what was known there; weights and calibration learn only from scored origins.
 
@@ -116,6 +117,8 @@ def run_backtest(
         Whether parts are judged too: events by type of violence and by armed group, and civilian deaths.
     joint : bool
         Whether the pool's draws are kept, from which joint draws are judged.
+    reach : int
+        Longest horizon of a back-test of which this is a part; that of the horizons here where these reach farther.
 
     Returns
     -------
@@ -136,7 +139,7 @@ def run_backtest(
     keep = np.array([r in set(regions or panel.region_ids) for r in panel.region_ids])
     every = tuple(origins)
     if learns:
-        every = _with_warm_up(problems[0], origins, max(horizons) + data_lag, warm_up)
+        every = _with_warm_up(problems[0], origins, max(*horizons, reach) + data_lag, warm_up)
     setup = _Setup(
         problems,
         every,

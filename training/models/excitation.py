@@ -76,11 +76,14 @@ def border_shares(panel: Panel, crossing: bool | None) -> Any:
 
     Domestic and international border share one denominator: a region's shares over all its neighbours sum to 1.
     """
-    km = border_km(panel)
-    whole = np.maximum(np.asarray(km.sum(axis=1)).ravel(), 1e-9)
-    some = side(km, panel, crossing).copy()
-    some.data = some.data / np.repeat(whole, np.diff(some.indptr))
-    return some
+    known: dict[bool | None, Any] = panel.__dict__.setdefault("_border_shares", {})
+    if crossing not in known:
+        km = border_km(panel)
+        whole = np.maximum(np.asarray(km.sum(axis=1)).ravel(), 1e-9)
+        some = side(km, panel, crossing).copy()
+        some.data = some.data / np.repeat(whole, np.diff(some.indptr))
+        known[crossing] = some
+    return known[crossing]
 
 
 def spectral_radius(panel: Panel, gain: Mapping[str, float], rounds: int = 100) -> float:
@@ -104,16 +107,15 @@ def spectral_radius(panel: Panel, gain: Mapping[str, float], rounds: int = 100) 
     0.7
     """
     code = np.unique(np.asarray(panel.countries), return_inverse=True)[1]
-    sides = {}
-    if panel.links is not None:
-        sides = {f: border_shares(panel, f == ACROSS) for f in (DOMESTIC, ACROSS) if gain.get(f, 0.0) > 0}
+    open_ = [f for f in (DOMESTIC, ACROSS) if panel.links is not None and gain.get(f, 0.0) > 0]
+    beside = sum(gain[f] * border_shares(panel, f == ACROSS) for f in open_)
     own, country = gain.get(OWN, 0.0), gain.get(COUNTRY, 0.0)
     level, radius = np.ones(len(code)), 0.0
     for _ in range(rounds):
         # Adding the level itself keeps the iteration from going round in circles, and adds 1.
         after = (1 + own) * level + country * (np.bincount(code, level)[code] - level)
-        for family, shares in sides.items():
-            after += gain[family] * (shares @ level)
+        if open_:
+            after += beside @ level
         before, radius = radius, float((after / level).max()) - 1
         level = after / after.max()
         if abs(radius - before) < 1e-9:

@@ -82,6 +82,16 @@ def test_without_autocorrelation_the_test_is_nearly_a_t_test() -> None:
     assert diebold_mariano(d, 1) == pytest.approx(stats.ttest_1samp(d, 0).pvalue, abs=0.05)
 
 
+@pytest.mark.parametrize(("months", "horizon", "lags"), [(9, 1, 2), (60, 1, 3), (41, 12, 11)])
+def test_p_values_are_those_of_statsmodels(months: int, horizon: int, lags: int) -> None:
+    from statsmodels.regression.linear_model import OLS
+
+    d = autocorrelated(np.random.default_rng(months), months, 0.4) + 0.2
+    how = {"maxlags": lags, "use_correction": True}
+    expected = OLS(d, np.ones(months)).fit(cov_type="HAC", cov_kwds=how, use_t=True).pvalues[0]
+    assert diebold_mariano(d, horizon) == pytest.approx(float(expected), rel=1e-9)
+
+
 def test_equal_forecasts_are_rarely_called_different() -> None:
     rng = np.random.default_rng(5)
     p = [diebold_mariano(autocorrelated(rng, 120, 0.3), 3) for _ in range(300)]

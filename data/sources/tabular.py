@@ -13,6 +13,7 @@ A mapping says which of the user's columns is which of ours, in the command (``d
 from __future__ import annotations
 
 import hashlib
+import logging
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -53,6 +54,28 @@ INCIDENT_FIELDS = {
     "date_precision": "1-5",
     "where_precision": "1-7",
 }
+#: What else these columns are usually called; taken where no column has our name.
+USUAL_NAMES = {
+    "id": ("event_id", "incident_id", "data_id", "event_id_cnty"),
+    "date": ("event_date", "incident_date"),
+    "date_start": ("start_date", "event_date_start"),
+    "date_end": ("end_date", "event_date_end"),
+    "latitude": ("lat",),
+    "longitude": ("lon", "long", "lng"),
+    "country": ("country_name", "iso3", "iso_a3", "country_iso3", "country_code", "country_id", "admin0"),
+    "region": ("region_id", "admin1", "adm_1", "adm1_name", "admin1_name"),
+    "type": ("violence_type", "type_of_violence", "event_type"),
+    "side_a": ("actor_a", "actor1", "actor_1"),
+    "side_b": ("actor_b", "actor2", "actor_2"),
+    "deaths": ("best", "deaths_best", "best_est", "fatalities"),
+    "deaths_low": ("low", "low_est"),
+    "deaths_high": ("high", "high_est"),
+    "deaths_civilians": ("civilian_deaths",),
+    "date_precision": ("date_prec",),
+    "where_precision": ("where_prec",),
+}
+#: Columns that a message names.
+NAMED = 8
 
 
 def mapping_of(text_or_file: str | Path | None) -> dict[str, str]:
@@ -127,7 +150,7 @@ def read(
     SourceError, SchemaError
         See :func:`harmattan.data.sources.tables.read_table`; a cell breaks a rule.
     """
-    table = _renamed(read_table(path), columns or {}, INCIDENT_FIELDS)
+    table = _usual(_renamed(read_table(path), columns or {}, INCIDENT_FIELDS))
     table = _with_country(table, only)
     raw = table.frame
     _need(table, "country", *(() if "date_end" in raw else ("date",)))
@@ -220,6 +243,26 @@ def _renamed(table: RawTable, columns: Mapping[str, str], fields: Mapping[str, s
     return RawTable(frame.loc[:, ~frame.columns.duplicated()], table.path, table.repairs, table.delimiter)
 
 
+def _usual(table: RawTable) -> RawTable:
+    """The table with columns of the usual names under ours; what is not used is named."""
+    there = {str(c) for c in table.frame.columns}
+    placed = bool(there & {"latitude", *USUAL_NAMES["latitude"]})
+    back: dict[str, str] = {}
+    for ours, names in USUAL_NAMES.items():
+        # Events with coordinates are placed by these, whatever a region is called.
+        if ours in there or (ours == "region" and placed):
+            continue
+        if found := next((name for name in names if name in there), None):
+            back[found] = ours
+    table = replace(table, frame=table.frame.rename(columns=back))
+    unused = [str(c) for c in table.frame.columns if c not in INCIDENT_FIELDS]
+    if unused:
+        more = f" and {len(unused) - NAMED} more" if len(unused) > NAMED else ""
+        words = f"not used: {', '.join(unused[:NAMED])}{more}. What one of them means is said with --columns."
+        logging.getLogger("harmattan").warning(f"{Path(table.path).name}: {words}")
+    return table
+
+
 def _need(table: RawTable, *names: str) -> None:
     """A :class:`SchemaError` that says how to name a column that is missing."""
     try:
@@ -290,6 +333,8 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...
     if kind is not None:
         # UCDP's types as its pages write them: "One-sided violence".
         kind = kind.replace({f"{name}_violence": name for name in UCDP_TYPES.values()})
+        numbers = {str(number): name for number, name in UCDP_TYPES.items()}
+        kind = kind.replace(numbers) if set(kind) <= set(numbers) else kind
     out["violence_type"] = "all" if kind is None else kind.mask(kind == "", "unknown").astype("str")
     types = () if kind is None else tuple(sorted(set(out["violence_type"])))
     if "side_a" in raw and "side_b" in raw:

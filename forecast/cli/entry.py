@@ -46,6 +46,7 @@ With --debug anywhere in a command, a failure shows where in the program it happ
 #: Groups of commands in modules of their own: what the overview says, and where they are.
 GROUPS = {
     "data": ("Incidents in, panel out: fetch, check, build, compare.", "harmattan.forecast.cli.data"),
+    "theatre": ("A theatre of your own: write its first file.", "harmattan.forecast.cli.theatre"),
     "features": ("What the models see: show, build, audit.", "harmattan.forecast.cli.features"),
 }
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .in_memory import panel_inputs, run_forecast
     from .promotion import Promotion, promote, refit, roll_back
     from .scoring import evaluate_table
+    from .theatre_draft import draft_theatre
     from .training import TrainOutcome, train
     from .tuning import TuneOutcome, plan_search, run_tune_job
 else:
@@ -42,6 +43,7 @@ __all__ = [
     "champion_entries",
     "check_target",
     "check_writable",
+    "draft_theatre",
     "evaluate_table",
     "judge_triggers",
     "make_plan",

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
         read_release,
     )
     from .diff import ReleaseDiff, diff_releases
-    from .disclosure import FEWEST_EVENTS, check_level, enough_events, grid_warning, with_past_events
+    from .disclosure import (
+        FEWEST_EVENTS,
+        check_level,
+        enough_events,
+        finer_than_admin1,
+        grid_warning,
+        with_past_events,
+    )
     from .files import (
         SIGNATURE,
         SUMS,
@@ -94,6 +101,7 @@ __all__ = [
     "enough_events",
     "files_of",
     "find_release",
+    "finer_than_admin1",
     "folder_status",
     "grid_warning",
     "json_text",

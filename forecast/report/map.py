@@ -15,6 +15,7 @@ from ...data.geography import CAPITAL_NAMES, CAPITALS, country_name, joined_at_d
 from ...training.diffusion import GRADES
 from ..formats import drawn
 from ..result import ForecastResult
+from ..theatre import theatre_words
 from .number_format import count
 from .svg import Label, broken, drawing, number, place, tag
 from .tables import Outlook
@@ -93,7 +94,9 @@ def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
         for c in sorted(set(owners))
     }
     height = 2 * MARGIN + (north - south) * scale
-    seats = {c: CAPITALS[c] for c in outlines if c in CAPITALS}
+    # Towns that the theatre names, by their name; else capitals, by country.
+    towns: dict[str, tuple[float, float]] = theatre_words(result.panel).get("places", {})
+    seats = towns or {c: CAPITALS[c] for c in outlines if c in CAPITALS}
     points = to_page(np.array(list(seats.values()), dtype=float).reshape(-1, 2))
     capitals = {c: (float(x), float(y)) for c, (x, y) in zip(seats, points, strict=True)}
     around = _around(lands_around(owners, shapes), outlines, to_page, (0.0, 0.0, WIDTH, float(height)))
@@ -192,11 +195,13 @@ def country_labels(shapes: MapShapes, size: float) -> list[Label]:
 
 
 def capital_labels(shapes: MapShapes, size: float) -> list[Label]:
-    """Names of capitals, a little above their dots."""
-    known = {c: CAPITAL_NAMES[c] for c in shapes.capitals if c in CAPITAL_NAMES}
+    """Names of capitals or of a theatre's towns, a little above their dots."""
+    by_country = set(shapes.capitals) <= set(CAPITALS)
+    known = {c: CAPITAL_NAMES.get(c, "") if by_country else c for c in shapes.capitals}
     return [
         Label((name,), shapes.capitals[c][0], shapes.capitals[c][1] - 0.8 * size, size, "capital")
         for c, name in known.items()
+        if name
     ]
 
 

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harmattan.data.errors import ConfigError, HarmattanError
+from harmattan.data.errors import ConfigError, HarmattanError, UsageError
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import SHIPPED_THEATRE, GroupTable
 from harmattan.forecast.inputs import Inputs, load_inputs
+from harmattan.forecast.jobs import draft_theatre
 from harmattan.forecast.settings import Settings
 from harmattan.forecast.theatre import NOT_STATED, Theatre, licences_of, timezone_of
 
@@ -244,3 +245,23 @@ def test_licences_are_the_sources_own(tmp_path: Path) -> None:
     ):
         assert licence in licences_of(Panel.from_frame(frame, source=source))["events"]
     assert timezone_of(Panel.from_frame(frame)) == "Africa/Nairobi"
+
+
+def test_a_first_file_is_written_from_the_data_and_can_be_read(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    lines = [f"2020-{i % 12 + 1:02d}-03,0.5,0.5,Kenya,Government of Kenya,Al-Front,2" for i in range(90)]
+    (tmp_path / "events.csv").write_text(EVENTS + "\n".join(lines), encoding="utf-8")
+    given = {"source": f"table:{tmp_path / 'events.csv'}", "columns": "date=Day", "countries": "KEN,TZA"}
+    read = Settings.load({**given, "regions": tmp_path / "regions.geojson"}, environ={}, cwd=tmp_path)
+    text = draft_theatre(read, tmp_path)
+    assert 'countries = ["KEN", "TZA"]' in text
+    assert 'In the polygons without an event: ["UGA"]' in text
+    assert "[groups.al_front]  # 90 events" in text
+    assert '# events = "not stated' in text
+    path.write_text(text, encoding="utf-8")
+    first = Settings(theatre=path)  # type: ignore[arg-type]
+    assert first.theatre is not None
+    assert first.theatre.timezone == "Africa/Nairobi"
+    assert load_inputs(first).panel.measures["events_al_front"].sum() == 90
+    with pytest.raises(UsageError, match="--source: a theatre file is made from incidents"):
+        draft_theatre(Settings(), tmp_path)

@@ -239,14 +239,50 @@ class UploadError(HarmattanError):
     exit_code = 16
 
 
+def searchable(text: str) -> str:
+    """A name for searching: Latin letters whatever its script, lower case, no accents, one space for other signs.
+
+    >>> searchable("Kasaï-Occidental"), searchable("Bartın"), searchable("Омск")
+    ('kasai occidental', 'bartin', 'omsk')
+    """
+    from anyascii import anyascii
+
+    return re.sub(r"[^a-z0-9_']+", " ", anyascii(text).lower()).strip()
+
+
+def listed(names: Iterable[object], most: int = 10, near: str = "") -> str:
+    """Names for a message; of many the first few, or those nearest to a name.
+
+    >>> listed(["a", "b", "c"], most=2), listed(["a", "b", "c"], 1, near="c")
+    ('a, b and 1 more', 'c and 2 more')
+    """
+    names = [str(name) for name in names]
+    if near and len(names) > most:
+        wanted = searchable(near)
+        names.sort(key=lambda n: -difflib.SequenceMatcher(None, wanted, searchable(n)).ratio())
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy that names the nearest known name.
+    """A remedy that names the nearest known name in any accents, case and script; of many, the nearest ten.
 
     >>> nearest("horizon", ["horizons", "origin"])
     "Did you mean 'horizons'?"
+    >>> nearest("Kasaï", ["COD-kasai-occidental", "COD-kasai-oriental", "COD-katanga"])
+    "Did you mean 'COD-kasai-occidental' or 'COD-kasai-oriental'?"
     >>> nearest("zzz", ["horizons", "origin"])
     'Known: horizons, origin.'
     """
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean '{close[0]}'?" if close else f"Known: {', '.join(known)}."
+    known, wanted = sorted(known), searchable(name)
+    bare = {k: searchable(k) for k in known}
+    # an id is a country and a name: the name alone is enough
+    found = [k for k in known if wanted and wanted in (bare[k], bare[k].partition(" ")[2])]
+    found = found or [k for k in known if wanted and f" {wanted} " in f" {bare[k]} "]
+    spelled = {form: k for k in reversed(known) for form in (k, bare[k], bare[k].partition(" ")[2]) if form}
+    close = difflib.get_close_matches(name, spelled, n=1) or difflib.get_close_matches(wanted, spelled, n=1)
+    if 0 < len(found) <= 3 or close:
+        meant = found if 0 < len(found) <= 3 else [spelled[close[0]]]
+        return f"Did you mean {' or '.join(repr(k) for k in meant)}?"
+    if len(known) <= 10:
+        return f"Known: {', '.join(known)}."
+    return f"Nearest: {listed(known, near=name)}."

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..data.errors import ConfigError, SourceError, UsageError
+from ..data.errors import ConfigError, SourceError, UsageError, listed
 from ..data.frames import csv_frame
+<<<<<<< HEAD
 from ..data.geography import Regions, country_name
+=======
+from ..data.geography import Regions, by_name, country_name
+>>>>>>> bbade85 (Find names in any accents, case and script; cut lists of names to the nearest ten; order countries by their names)
 from ..data.panel import TARGETS, Panel
 from ..data.quality import NEWEST
 from .own_features import carried, with_tables
@@ -251,9 +255,7 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     unseen = set() if settings.theatre is None else set(settings.theatre.neighbours)
     inside = tuple(c for c in incidents.covers(polygons.countries) if c not in unseen)
     if not inside:
-        source, there = (
-            ", ".join(sorted(set(c))[:8]) for c in (incidents.coverage["country"], polygons.countries)
-        )
+        source, there = (listed(sorted(set(c))) for c in (incidents.coverage["country"], polygons.countries))
         what = "none of the countries in the source has regions in the polygons."
         raise UsageError(what, str(regions), f"The source has {source}; the polygons have {there}.")
     borders = _exposure(polygons, inside)
@@ -264,7 +266,7 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     panel = replace(built.panel, attrs={**built.panel.attrs, **about})
     if settings.links is not None:
         panel = replace(panel, links=_read_links(settings.links, panel))
-    coverage = _coverage(panel)
+    coverage = coverage_of_panel(panel)
     others = sorted(set(polygons.countries) - set(inside))
     around = polygons.select(others) if others else None
     return Inputs(panel, covered, borders, coverage, built.ledger.summary(), built=built, around=around)
@@ -382,7 +384,7 @@ def inputs_from(panel: Panel, polygons: Regions | None, where: str) -> Inputs:
         panel = with_outlines(panel, regions.geometry)
     placed = float(pd.Series(panel.measure(panel.main, fill=0).ravel()).sum())
     ledger = pd.DataFrame([("placed", placed), ("read", placed)], columns=["outcome", "events"])
-    return Inputs(panel, regions, _exposure(polygons, set(panel.countries)), _coverage(panel), ledger)
+    return Inputs(panel, regions, _exposure(polygons, set(panel.countries)), coverage_of_panel(panel), ledger)
 
 
 def with_targets(settings: Settings, panel: Panel) -> Settings:
@@ -408,14 +410,16 @@ def with_targets(settings: Settings, panel: Panel) -> Settings:
     raise UsageError(f"there are no {absent[0]} in these data.", "--targets", remedy)
 
 
-def _coverage(panel: Panel) -> pd.DataFrame:
+def coverage_of_panel(panel: Panel) -> pd.DataFrame:
     """First and last observed month of each country."""
     countries = np.array(panel.countries)
     rows = []
-    for country in sorted(set(panel.countries)):
+    for country in by_name(panel.countries):
         seen = np.flatnonzero(panel.observed[:, countries == country].any(axis=1))
         if len(seen):
-            rows.append((country, country, str(panel.months[seen[0]]), str(panel.months[seen[-1]])))
+            rows.append(
+                (country, country_name(country), str(panel.months[seen[0]]), str(panel.months[seen[-1]]))
+            )
     return pd.DataFrame(rows, columns=["country", "name", "first_month", "last_month"])
 
 

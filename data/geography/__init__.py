@@ -12,7 +12,11 @@ if TYPE_CHECKING:
         COUNTRY_NAMES,
         GW_TO_ISO3,
         ISO_NUMBER,
+<<<<<<< HEAD
         SPLITS,
+=======
+        by_name,
+>>>>>>> bbade85 (Find names in any accents, case and script; cut lists of names to the nearest ten; order countries by their names)
         country_name,
         iso3,
         timezone_of,
@@ -37,6 +41,7 @@ __all__ = [
     "SPLITS",
     "PrioGrid",
     "Regions",
+    "by_name",
     "cell_polygons",
     "cells_of",
     "centre_of",

@@ -10,8 +10,10 @@ for one country over time, it is the one that owns the country's grid cells now)
 from __future__ import annotations
 
 import csv
-import unicodedata
+from collections.abc import Iterable
 from importlib.resources import files
+
+from ..errors import searchable
 
 _ROWS = list(csv.DictReader((files(__package__) / "countries.csv").read_text(encoding="utf-8").splitlines()))
 
@@ -58,18 +60,8 @@ def timezone_of(country: str) -> str:
     return {row["iso3"]: row["timezone"] for row in csv.DictReader(text.splitlines())}.get(country, "")
 
 
-def plain(name: str) -> str:
-    """A name for comparing: lower case, no accents, typographic apostrophes straightened.
-
-    >>> plain("Côte d’Ivoire")
-    "cote d'ivoire"
-    """
-    bare = unicodedata.normalize("NFKD", name.replace("’", "'")).encode("ascii", "ignore").decode()
-    return " ".join(bare.lower().replace("-", " ").split())
-
-
 _BY_NAME = {
-    plain(name): row["iso3"]
+    searchable(name): row["iso3"]
     for row in _ROWS
     for name in (row["name"], *row["other_names"].split("|"))
     if name
@@ -85,7 +77,7 @@ def country_code(text: str) -> str:
     short = text.strip().upper()
     if short in COUNTRY_NAMES:
         return short
-    return _BY_NAME.get(plain(text)) or ISO2_TO_ISO3.get(short, "")
+    return _BY_NAME.get(searchable(text)) or ISO2_TO_ISO3.get(short, "")
 
 
 def iso3(value: object) -> str:
@@ -96,6 +88,15 @@ def iso3(value: object) -> str:
     """
     text = str(value).strip()
     return GW_TO_ISO3.get(int(text), "") if text.isdigit() else country_code(text)
+
+
+def by_name(codes: Iterable[str]) -> list[str]:
+    """Codes of countries, each once, in the order of the countries' names.
+
+    >>> by_name(["CIV", "BEN", "DZA", "CIV"])
+    ['DZA', 'BEN', 'CIV']
+    """
+    return sorted(set(codes), key=lambda code: (searchable(country_name(code)), code))
 
 
 def country_name(code: str, language: str = "en") -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import OriginError, RegionError, SchemaError, SourceError, nearest
+from ..errors import OriginError, RegionError, SchemaError, SourceError, listed, nearest
 from ..frames import read_only
 from ..geography import checked_links
 from ..months import month_of
@@ -75,8 +75,7 @@ class Panel:
         """What it holds, in one line."""
         months, regions = self.shape
         span, names = f"{self.months[0]} to {self.months[-1]}", list(self.measures)
-        counts = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        return f"Panel({months} months, {span}, {regions} regions: {counts})"
+        return f"Panel({months} months, {span}, {regions} regions: {listed(names, 6)})"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -105,7 +104,7 @@ class Panel:
         found = [
             f"{self.months[a]}{f' to {self.months[b]}' if b > a else ''}{where}" for a, b, where in spans
         ]
-        return ", ".join(found[:12]) + (f" and {len(found) - 12} more" if len(found) > 12 else "")
+        return listed(found, 12)
 
     @property
     def main(self) -> str:

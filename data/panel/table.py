@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..convert import Problems, days_of, flag, number, text
-from ..errors import SchemaError, nearest
+from ..errors import SchemaError, listed, nearest
 from ..frames import pandas_of
 from ..geography import iso3, region_slug
 from ..months import months_of
@@ -140,7 +140,11 @@ def _require_a_count(measures: Mapping[str, np.ndarray], frame: pd.DataFrame, wh
     usual = ("events", "deaths", "deaths_best")
     slips = [] if set(usual) & set(measures) else difflib.get_close_matches("events", measures, 1, 0.8)
     if slips or not measures:
-        remedy = f"Did you mean '{slips[0]}'?" if slips else f"The file has: {', '.join(frame.columns[:40])}."
+        remedy = (
+            f"Did you mean '{slips[0]}'?"
+            if slips
+            else f"The file has: {listed(frame.columns, near='events')}."
+        )
         raise SchemaError(
             "the column 'events' is missing, and no other count is there.", f"{where}, row 1", remedy
         )

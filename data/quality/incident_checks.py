@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..errors import listed
 from ..frames import rows_of
 from ..geography import COUNTRY_NAMES
 from ..panel import BuiltPanel, repairs_frame
@@ -15,9 +16,9 @@ from .panel_checks import Check, Limits, Status, verdict
 def repairs(built: BuiltPanel, limits: Limits) -> Check:
     """What was repaired while reading."""
     table = repairs_frame(built.ledger.repairs)
-    listed = "; ".join(f"{n} {c}" for n, c in zip(table["name"], table["count"], strict=True))
+    counts = "; ".join(f"{n} {c}" for n, c in zip(table["name"], table["count"], strict=True))
     return Check(
-        "repairs", "green", f"Repaired while reading: {listed}." if listed else "Nothing was repaired.", table
+        "repairs", "green", f"Repaired while reading: {counts}." if counts else "Nothing was repaired.", table
     )
 
 
@@ -104,13 +105,13 @@ def unknown_places(built: BuiltPanel, limits: Limits) -> Check:
     sizes = (
         lost["named"].where(lost["country"].isin(set(built.panel.countries)), lost["country"]).value_counts()
     )
-    listed = ", ".join(f"{name or 'no name'} ({n})" for name, n in list(sizes.items())[:8])
+    names = listed(f"{name or 'no name'} ({n})" for name, n in sizes.items())
     bad: Status = "red" if len(lost) > max(2, limits.unknown_share * len(own)) else "amber"
     return verdict(
         "unknown_places",
         lost[["incident_id", "country", "named", "row"]].reset_index(drop=True),
         bad,
-        f"{len(lost)} of {len(own)} rows name a country that is not known or a region without a polygon: {listed}.",
+        f"{len(lost)} of {len(own)} rows name a country that is not known or a region without a polygon: {names}.",
         "Every country and region that is named is known.",
     )
 
@@ -163,13 +164,12 @@ def left_out(built: BuiltPanel, limits: Limits) -> Check:
     read = table.groupby("country")["events"].transform("sum")
     found = table[(table["outcome"] != PLACED) & (table["events"] > 0.15 * read) & (table["events"] >= 20)]
     found = found[~found["outcome"].isin(["superseded", "other_kind"])].reset_index(drop=True)
-    listed = ", ".join(
-        f"{c} {o.replace('_', ' ')}" for c, o in zip(found["country"], found["outcome"], strict=True)
-    )
+    reasons = zip(found["country"], found["outcome"], strict=True)
+    names = listed(f"{c} {o.replace('_', ' ')}" for c, o in reasons)
     return verdict(
         "left_out",
         found,
         "amber",
-        f"More than 15 % of a country's events are left out: {listed}.",
+        f"More than 15 % of a country's events are left out: {names}.",
         "Few events are left out.",
     )

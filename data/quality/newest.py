@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from ..errors import listed
 from ..panel import BuiltPanel, Panel, release_rank
 from ..schemas import PLACED
 from .panel_checks import Check, Limits, verdict
@@ -54,8 +55,8 @@ def surprise(panel: Panel, expected: pd.DataFrame) -> Check:
         if not low <= count <= high:
             rows.append((measure, place, str(panel.last_month), count, low, high))
     found = pd.DataFrame(rows, columns=["measure", "place", "month", "count", "low", "high"])
-    listed = ", ".join(f"{n:g} {m} in {p} ({a:g} to {b:g})" for m, p, _, n, a, b in rows[:6])
-    message = f"{panel.last_month} is not what the last release expected: {listed}."
+    counts = listed((f"{n:g} {m} in {p} ({a:g} to {b:g})" for m, p, _, n, a, b in rows), 6)
+    message = f"{panel.last_month} is not what the last release expected: {counts}."
     return verdict(
         "surprise", found, "amber", message, f"{panel.last_month} lies within what was expected of it."
     )

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..errors import listed
 from ..panel import Panel
 
 Status = Literal["green", "amber", "red"]
@@ -215,9 +216,7 @@ def coverage(panel: Panel) -> Check:
         if last != str(panel.last_month) and panel.countries[at] not in late:
             rows.append((region, last))
     found = pd.DataFrame(rows, columns=["country", "last_month"])
-    names = ", ".join(f"{c} ({m})" for c, m in rows[:8]) + (
-        f" and {len(rows) - 8} more" if len(rows) > 8 else ""
-    )
+    names = listed(f"{c} ({m})" for c, m in rows)
     return verdict(
         "coverage",
         found,
@@ -357,7 +356,7 @@ def links(panel: Panel) -> Check:
         return Check("links", "amber", "Neighbours are unknown: nothing can be said about spillover.")
     linked = {*panel.links["region_a"], *panel.links["region_b"]}
     found = pd.DataFrame({"region_id": [r for r in panel.region_ids if r not in linked]})
-    names = ", ".join(found["region_id"][:5])
+    names = listed(found["region_id"])
     return verdict("links", found, "amber", f"Without neighbours: {names}.", "Every region has neighbours.")
 
 
@@ -399,7 +398,7 @@ def losses(panel: Panel, previous: Panel, limits: Limits) -> Check:
                 a, b = float(a_month[month]), float(b_month[month])
                 rows.append((country, measure, str(month), a, b, round(1 - b / a, 4)))
     found = pd.DataFrame(rows, columns=["country", "measure", "months", "before", "now", "lost_share"])
-    message = ", ".join(f"{c} {lost:.0%} of {span} {m}" for c, m, span, _, _, lost in rows[:4])
+    message = listed((f"{c} {lost:.0%} of {span} {m}" for c, m, span, _, _, lost in rows), 4)
     return verdict(
         "losses",
         found,

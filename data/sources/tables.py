@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from ..errors import SchemaError, SourceError
+from ..errors import SchemaError, SourceError, listed
 from ..frames import plain_types
 from ..panel import Repair
 from .spreadsheets import is_spreadsheet, sheet_rows
@@ -65,7 +65,7 @@ class RawTable:
 def _meant(name: str, known: list[str]) -> str:
     """A column that is nearly called so; ``latitude`` and ``longitude`` are not nearly the same."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-    return f"Did you mean '{close[0]}'?" if close else f"The file has: {', '.join(known[:40])}."
+    return f"Did you mean '{close[0]}'?" if close else f"The file has: {listed(known, near=name)}."
 
 
 def read_table(

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from ...data.errors import RegionError, SchemaError, UsageError, nearest
+from ...data.errors import RegionError, SchemaError, UsageError, listed, nearest
 from ...data.panel import Panel
 from ..series import Array, View
 from .term import STATIC, Term
@@ -84,8 +84,7 @@ def static_columns(table: pd.DataFrame, panel: Panel) -> dict[str, Array]:
         spare = sorted(set(ids) - set(panel.region_ids))
         hint = f" {nearest(absent[0], spare)}" if spare else ""
         raise RegionError(
-            f"the static table misses {len(absent)} regions of {len(panel.region_ids)}: "
-            f"{', '.join(absent[:5])}.",
+            f"the static table misses {len(absent)} regions of {len(panel.region_ids)}: {listed(absent)}.",
             remedy=f"Add a row for each, empty where nothing is known.{hint}",
         )
     rows = table.set_index(ids).loc[list(panel.region_ids)].drop(columns="region_id")

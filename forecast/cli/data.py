@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...data.errors import GateError, UsageError
+from ...data.errors import GateError, UsageError, listed
 from .data_inputs import (
     about,
     bare_path,
@@ -301,7 +301,7 @@ def diff(
         "regions": sorted(set(a.region_ids) ^ set(b.region_ids)),
         "measures": sorted(set(a.measures) ^ set(b.measures)),
     }
-    words += [f"  {len(v)} {k} in one only: {', '.join(v[:6])}" for k, v in alone.items() if v]
+    words += [f"  {len(v)} {k} in one only: {listed(v)}" for k, v in alone.items() if v]
     largest = table["change"].abs().sort_values(ascending=False, kind="stable").index[:20]
     words += [
         f"  {row.month} {row.region_id:<24} {row.measure:<12} {row.before:>6g} -> {row.now:>6g}"

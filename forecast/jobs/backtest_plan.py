@@ -204,12 +204,9 @@ def _events(panel: Panel, months: Sequence[pd.Period], regions: Sequence[str]) -
 
 def inputs_of(panel: Panel, regions: Regions | None = None) -> Inputs:
     """A panel in memory, and polygons of its regions, as if they had been read."""
-    from ..inputs import Inputs
+    from ..inputs import Inputs, coverage_of_panel
 
-    first, last = str(panel.months[0]), str(panel.last_month)
-    rows = [(country, country, first, last) for country in sorted(set(panel.countries))]
-    coverage = pd.DataFrame(rows, columns=["country", "name", "first_month", "last_month"])
-    return Inputs(panel, regions, None, coverage, pd.DataFrame({"outcome": [], "events": []}))
+    return Inputs(panel, regions, None, coverage_of_panel(panel), pd.DataFrame({"outcome": [], "events": []}))
 
 
 def _benchmark(settings: BacktestSettings) -> Protocol:
@@ -250,8 +247,8 @@ def _custom(settings: BacktestSettings, inputs: Inputs) -> Protocol:
     base, panel = settings.base, inputs.panel
     unknown = sorted(set(base.countries) - set(panel.countries))
     if unknown:
-        known = f"Known: {', '.join(sorted(set(panel.countries)))}."
-        raise UsageError(f"the panel has no region of {unknown[0]}.", "--countries", known)
+        remedy = nearest(unknown[0], set(panel.countries))
+        raise UsageError(f"the panel has no region of {unknown[0]}.", "--countries", remedy)
     if settings.origins is not None:
         first, last = settings.origins
     else:

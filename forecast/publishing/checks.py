@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...data import month_of
-from ...data.errors import ReleaseError, UsageError, nearest
+from ...data.errors import ReleaseError, UsageError, listed, nearest
 from ..release import clear_leftovers, newest, newest_before, writing
 from .expected import expected_of
 
@@ -170,7 +170,7 @@ def _incomplete(result: ForecastResult) -> Iterator[str]:
         draws = result.draws[target]
         if tuple(draws.region_ids) != tuple(result.panel.region_ids):
             lost = sorted(set(result.panel.region_ids) ^ set(draws.region_ids))
-            yield f"{target.title()} are not forecast for every region: {', '.join(lost[:3]) or 'other order'}."
+            yield f"{target.title()} are not forecast for every region: {listed(lost) or 'other order'}."
     asked = tuple(result.settings.get("targets", result.draws))
     if not set(asked) <= set(result.draws):
         yield f"Forecast were {', '.join(result.draws)}, asked for {', '.join(asked)}."

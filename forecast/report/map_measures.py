@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from ...data.errors import searchable
 from ..release import PastRelease
 from ..result import ForecastResult
 from .number_format import chance, count, in_ten, interval, month_name, percent, signed, signed_percent
@@ -211,6 +212,7 @@ def page_data(
         "past": [str(m) for m in months],
         "regions": [[i, n, c] for i, n, c in zip(events.ids, events.names, events.countries, strict=True)],
         "labels": [events.label(i) for i in range(len(events.ids))],
+        "find": [searchable(events.label(i)) for i in range(len(events.ids))],
         "places": list(next(iter(countries.values())).names),
         "spans": spans,
         "high": short(events.high),

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...data.errors import ModelError
-from ...data.geography import country_name
+from ...data.geography import by_name, country_name
 from ..release import AMBER_DAYS, PastRelease, next_due
 from ..result import ForecastResult
 from ..spillover.words import SHOCK_RATE_DISTINGUISHABLE, SHOCK_RATES
@@ -170,7 +170,7 @@ def _frame(result: ForecastResult, events: Outlook) -> dict[str, Any]:
     due = next_due(str(result.origin), int(result.settings.get("due_days", AMBER_DAYS)))
     # Counts that come with the package are never current, and the page says so anyway.
     demonstration = result.settings.get("source") == "snapshot" and not result.settings.get("panel")
-    codes = sorted(set(events.countries), key=country_name)
+    codes = by_name(events.countries)
     return {
         "result": result,
         "due": None if demonstration else due,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.frames import rows_of
-from ...data.geography import country_name
+from ...data.geography import by_name, country_name
 from ...training.diffusion import GRADES, with_grades
 from ..release import PastRelease
 from ..result import ForecastResult
@@ -361,6 +361,14 @@ def _cell(value: object) -> str:
     return str(value).replace("_", " ")
 
 
+def _named(coverage: pd.DataFrame) -> pd.DataFrame:
+    """Countries in the order of their names."""
+    if "country" not in coverage:
+        return coverage
+    place = {code: i for i, code in enumerate(by_name(coverage["country"]))}
+    return coverage.sort_values("country", key=lambda codes: codes.map(place), kind="stable")
+
+
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
     """The columns in the order of the page, whatever that of the table."""
     place = {name: i for i, name in enumerate(COLUMNS)}
@@ -393,7 +401,7 @@ def data_section(result: ForecastResult) -> dict[str, Any]:
         "licences": licences_of(result.panel, result.regions),
         "attribution": theatre_words(result.panel).get("attribution", ""),
         "members": [member_name(m) for m in members if m != "pool"],
-        "coverage_note": plain_table(_in_order(result.coverage_note)),
+        "coverage_note": plain_table(_in_order(_named(result.coverage_note))),
         "ledger": plain_table(_in_order(result.ledger)),
         "quality": plain_table(result.quality.drop(columns="rows", errors="ignore")),
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.frames import rows_of
-from ...data.geography import country_name
+from ...data.geography import by_name, country_name
 from ...training.diffusion import GRADES, NONE_SHOWN
 from ...training.distribution import Draws
 from ..result import ForecastResult
@@ -270,9 +270,10 @@ def spillover(result: ForecastResult, outlook: Outlook) -> SpilloverSummary | No
 
 
 def _by_border(rows: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
-    """Rows by source and target country, both in the order of their names."""
-    grouped = rows.groupby(["target_country", "source_country"])
-    return [((str(source), str(target)), part) for (target, source), part in grouped]
+    """Rows by source and target country, by the target's name and then the source's."""
+    grouped = {(str(s), str(t)): part for (s, t), part in rows.groupby(["source_country", "target_country"])}
+    place = {code: i for i, code in enumerate(by_name(c for pair in grouped for c in pair))}
+    return sorted(grouped.items(), key=lambda item: (place[item[0][1]], place[item[0][0]]))
 
 
 def _border(key: tuple[str, str], part: pd.DataFrame, whole: float, grade: str) -> tuple[object, ...]:

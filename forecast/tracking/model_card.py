@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ...data.geography import by_name, country_name
+
 if TYPE_CHECKING:
     from ...data.panel import Panel
     from ...training.trained_model import TrainedModel
@@ -58,7 +60,7 @@ def card_text(
 
 
 def _data(trained: TrainedModel, panel: Panel) -> str:
-    countries = ", ".join(sorted(set(panel.countries)))
+    countries = ", ".join(map(country_name, by_name(panel.countries)))
     return (
         f"{panel.source or 'A panel of counts'}: {len(panel.region_ids)} regions of {countries}, "
         f"{panel.months[0]} to {trained.origin}. SHA-256 `{trained.data_hash}`."

@@ -122,6 +122,10 @@
     if (key === "recent") return D.recentvalues[i];
     return by[key].values[month][i];
   }
+  /* as D.find is written: no accents, one space for other signs */
+  function plain(text) {
+    return text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").replace(/ı/g, "i").replace(/[^a-z0-9_']+/g, " ").trim();
+  }
   function arrange() {
     rows.sort(function (a, b) {
       var x = value(a.dataset.i, sort.key), y = value(b.dataset.i, sort.key);
@@ -130,9 +134,9 @@
       if (y === null) return -1;
       return (x < y ? -1 : 1) * (sort.up ? 1 : -1);
     });
-    var word = at("find").value.trim().toLowerCase(), only = at("only").value, shown = 0, seen = 0;
+    var word = at("find").value.trim().toLowerCase(), bare = plain(word), only = at("only").value, shown = 0, seen = 0;
     rows.forEach(function (r) {
-      var i = r.dataset.i, hit = (!only || r.dataset.c === only) && D.labels[i].toLowerCase().indexOf(word) >= 0;
+      var i = r.dataset.i, hit = (!only || r.dataset.c === only) && (D.labels[i].toLowerCase().indexOf(word) >= 0 || bare && D.find[i].indexOf(bare) >= 0);
       r.classList.toggle("out", !hit);
       if (hit) shown++;
       r.classList.toggle("more", hit && shown > limit && !word && !only);

@@ -123,6 +123,25 @@ def test_hostile_name_is_shown_and_does_nothing(page: Any) -> None:
     assert page.execute_script("return window.hit") is None
 
 
+def test_a_region_is_found_in_any_spelling(browser: Any, tmp_path: Path) -> None:
+    result = make_result()
+    names = ["Kasaï", "Bartın", "Омск", "حلب", *result.panel.names[4:]]
+    named = dataclasses.replace(result, panel=dataclasses.replace(result.panel, names=tuple(names)))
+    (tmp_path / "page.html").write_text(render(named), encoding="utf-8")
+    browser.get((tmp_path / "page.html").as_uri())
+    for typed, meant in [
+        ("kasai", 0),
+        ("KASAÏ", 0),
+        ("bartin", 1),
+        ("omsk", 2),
+        ("омск", 2),
+        ("حلب", 3),
+        ("hlb", 3),
+    ]:
+        choose(browser, "find", typed, "input")
+        assert [names[int(i)] for i in shown_rows(browser)] == [names[meant]], typed
+
+
 def test_slider_recolours_the_map_and_refills_the_table(page: Any) -> None:
     before, table = texts(page, "#card td"), texts(page, "#rank td")
     classes = "return [...document.querySelectorAll('#areas .r')].map(p => p.getAttribute('class'))"

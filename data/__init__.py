@@ -29,7 +29,9 @@ if TYPE_CHECKING:
         UsageError,
         WithdrawnError,
         in_python,
+        listed,
         nearest,
+        searchable,
     )
     from .frames import csv_frame, pandas_of, read_only, rows_of
     from .months import MONTHS, month_name, month_of
@@ -70,10 +72,12 @@ __all__ = [
     "csv_frame",
     "in_python",
     "lazy_names",
+    "listed",
     "month_name",
     "month_of",
     "nearest",
     "pandas_of",
     "read_only",
     "rows_of",
+    "searchable",
 ]

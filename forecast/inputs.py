@@ -15,11 +15,7 @@ import pandas as pd
 
 from ..data.errors import ConfigError, SourceError, UsageError, listed
 from ..data.frames import csv_frame
-<<<<<<< HEAD
-from ..data.geography import Regions, country_name
-=======
 from ..data.geography import Regions, by_name, country_name
->>>>>>> bbade85 (Find names in any accents, case and script; cut lists of names to the nearest ten; order countries by their names)
 from ..data.panel import TARGETS, Panel
 from ..data.quality import NEWEST
 from .own_features import carried, with_tables

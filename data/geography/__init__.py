@@ -12,11 +12,8 @@ if TYPE_CHECKING:
         COUNTRY_NAMES,
         GW_TO_ISO3,
         ISO_NUMBER,
-<<<<<<< HEAD
         SPLITS,
-=======
         by_name,
->>>>>>> bbade85 (Find names in any accents, case and script; cut lists of names to the nearest ten; order countries by their names)
         country_name,
         iso3,
         timezone_of,

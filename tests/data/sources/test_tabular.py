@@ -92,3 +92,40 @@ def test_a_mapping_that_is_none(tmp_path: Path) -> None:
         tabular.mapping_of("date:Day")
     with pytest.raises(ConfigError, match="does not exist"):
         tabular.mapping_of(tmp_path / "none.toml")
+
+
+def test_usual_names_of_columns_are_taken_and_others_are_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = {
+        **{
+            "event_id": ["e1", "e2"],
+            "event_date": ["2020-03-05", "2020-04-01"],
+            "lat": [14.5, 13.5],
+            "lon": -3.5,
+        },
+        **{"iso3": ["MLI", "BFA"], "type_of_violence": [1, 3], "actor1": ["A", "B"], "actor2": "Civilians"},
+        **{"best": [3, 5], "low": [1, 5], "high": [9, 4], "date_prec": [1, 5], "where_prec": [2, 6]},
+        **{"admin1": "elsewhere", "source_office": "x", "notes": "y"},
+    }
+    path = tmp_path / "theirs.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    with caplog.at_level("WARNING", "harmattan"):
+        found = tabular.read(path, today=TODAY)
+    frame = found.frame
+    assert frame["incident_id"].tolist() == ["e1", "e2"]
+    assert frame["violence_type"].tolist() == ["state_based", "one_sided"]
+    assert frame[["deaths_low", "deaths_best", "deaths_high"]].values.tolist() == [[1, 3, 9], [5, 5, 5]]
+    assert frame[["date_precision", "where_precision"]].values.tolist() == [[1, 2], [5, 6]]
+    assert frame["actor_a"].tolist() == ["A", "B"]
+    assert (frame["region_id"] == "").all()
+    assert len(caplog.records) == 1
+    assert "theirs.csv: not used: admin1, source_office, notes." in caplog.text
+    assert [r.count for r in found.repairs if r.name == "deaths_bounds_widened"] == [1]
+
+
+def test_our_own_names_go_before_usual_ones(tmp_path: Path) -> None:
+    path = mine(tmp_path, best=[7, 7], low=[2, 2])
+    frame = tabular.read(path, columns=MAPPING, today=TODAY).frame
+    assert frame["deaths_best"].tolist() == [3, 0]
+    assert frame["deaths_low"].tolist() == [2, 0]

@@ -146,6 +146,7 @@ def test_diff_of_two_panels(data: Data, world: Path, tmp_path: Path) -> None:
         (("simulate", "--out", "x", "--own", "2"), "this world explodes"),
         (("simulate", "--out", "x", "--permeability", "MLI=1"), "names ''"),
         (("check", "x.csv", "--run-date", "soon"), "'soon' is not a day"),
+        (("check", "table:x.csv"), "--regions: incidents need polygons to be placed in."),
     ],
 )
 def test_wrong_requests_are_one_line(

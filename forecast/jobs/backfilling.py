@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,7 +14,13 @@ from ...data import month_of
 from ...data.errors import TrackingError, UsageError
 from ..release import month_end, publishing, revisions
 from ..settings import Settings
-from .forecasting import check_writable, run_main_job
+from .forecasting import check_writable, make_forecast, release_forecast
+
+if TYPE_CHECKING:
+    from ..result import ForecastResult
+
+#: Months that are forecast before the first of them is written, for each worker.
+AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,8 @@ def backfill(
 ) -> Backfill:
     """Publish the months of a span that have no release yet, in order; what exists, and ``latest``, is not touched.
 
-    A backfill that was stopped goes on where it was: the same call again. Each month uses all workers.
+    A backfill that was stopped goes on where it was: the same call again. Months are forecast side by side, one on each
+    worker, and released one after the other: the bytes do not depend on how many workers there are.
 
     Parameters
     ----------
@@ -87,17 +95,58 @@ def backfill(
     HarmattanError
         What stops a forecast; months before it are published.
     """
+    say = progress or (lambda stage, share: None)
     check_writable(settings.out)
-    written, lost = [], None
+    written: list[str] = []
     with publishing(settings.out):
         asked, there = missing_months(settings, first, last)
-        for done, month in enumerate(asked):
-
-            def say(stage: str, share: float, done: int = done) -> None:
-                if progress is not None:
-                    progress(stage, (done + share) / len(asked))
-
-            outcome = run_main_job(as_known(settings, month), say)
-            written.append(outcome.release.path.name)
-            lost = lost or outcome.tracking_error
+        lost = _record_what_is_missing(settings, there)
+        workers = min(settings.workers or os.cpu_count() or 1, len(asked)) or 1
+        # As many as are forecast while some are written: more would only wait in memory.
+        for start in range(0, len(asked), AHEAD * workers):
+            months = asked[start : start + AHEAD * workers]
+            for month, (result, known) in zip(months, _forecasts(settings, months, workers), strict=True):
+                outcome = release_forecast(result, known)
+                written.append(outcome.release.path.name)
+                lost = lost or outcome.tracking_error
+                say(str(month), len(written) / len(asked))
     return Backfill(tuple(written), tuple(there), lost)
+
+
+def _forecasts(
+    settings: Settings, months: Sequence[pd.Period], workers: int
+) -> Iterator[tuple[ForecastResult, Settings]]:
+    """The forecasts of some months in order, each as soon as it is there."""
+    from joblib import Parallel, delayed, parallel_config
+
+    jobs = [as_known(replace(settings, workers=1), month) for month in months]
+    if workers == 1:
+        yield from map(_forecast, jobs)
+        return
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        yield from Parallel(n_jobs=workers, return_as="generator", batch_size=1)(
+            delayed(_forecast)(job) for job in jobs
+        )
+
+
+def _forecast(settings: Settings) -> tuple[ForecastResult, Settings]:
+    """One month on one thread, as every task of a job."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return make_forecast(settings)
+
+
+def _record_what_is_missing(settings: Settings, months: Sequence[str]) -> TrackingError | None:
+    """Record in MLflow the releases of months that an earlier backfill could not record, or was stopped before."""
+    from ..tracking import track_release, why_untracked
+
+    if not settings.tracks:
+        return None
+    for folder in (path for month in months for path in revisions(settings.out, month)):
+        if why_untracked(folder) is not None:
+            try:
+                track_release(folder, settings)
+            except TrackingError as error:
+                return error
+    return None

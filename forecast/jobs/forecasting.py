@@ -105,10 +105,15 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     HarmattanError
         Anything but a failing MLflow: nothing is written then.
     """
-    from ..monitoring import with_alarms
-    from ..outlook import with_outlook
-    from ..release import check_level, newest_before, publish_release
-    from ..report import render, shared_files
+    result, settings = make_forecast(settings, progress)
+    return release_forecast(result, settings, progress)
+
+
+def make_forecast(
+    settings: Settings, progress: Callable[[str, float], None] | None = None
+) -> tuple[ForecastResult, Settings]:
+    """The forecast of the main job, and the settings with the targets that the data have; nothing is written."""
+    from ..release import check_level
     from ..run import run_forecast
 
     check_writable(settings.out)
@@ -116,16 +121,30 @@ def run_main_job(settings: Settings, progress: Callable[[str, float], None] | No
     # Before the work, and not when everything is done.
     check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
     settings = with_targets(settings, inputs.panel)
-    say = progress or (lambda stage, share: None)
     selected = select_model(settings)
-    result = run_forecast(settings, say, selected.trained, model=selected.about, inputs=inputs)
+    say = progress or (lambda stage, share: None)
+    return run_forecast(settings, say, selected.trained, model=selected.about, inputs=inputs), settings
+
+
+def release_forecast(
+    result: ForecastResult, settings: Settings, progress: Callable[[str, float], None] | None = None
+) -> Outcome:
+    """Render the page of a forecast, beside the release before it, and write its release and its run."""
+    from ..monitoring import with_alarms
+    from ..outlook import with_outlook
+    from ..release import newest_before, publish_release
+    from ..report import render, shared_files
+    from ..tracking import leave_note
+
+    say = progress or (lambda stage, share: None)
     say("report", 0.92)
     result = with_alarms(result, settings.out)
     before = newest_before(settings.out, result.origin, result.panel.region_ids)
     result = with_outlook(result, before)
     html = render(result, before)
     say("release", 0.95)
-    release = publish_release(result, html, settings.out, beside=shared_files(result, before))
+    beside, on_name = shared_files(result, before), leave_note if settings.tracks else None
+    release = publish_release(result, html, settings.out, beside=beside, on_name=on_name)
     run_id, error = None, None
     if settings.tracks:
         say("record", 0.97)

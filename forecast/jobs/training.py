@@ -213,7 +213,6 @@ def _register(
 ) -> TrainOutcome:
     """Log the run, register the version, judge it at the gate, and set the aliases."""
     from ...training import registry
-    from ...training.registry.runs import write_run
     from ..serving import save_model
 
     trained = training.trained
@@ -236,17 +235,18 @@ def _register(
     doing = "the model could not be registered"
     with registry.connected(settings.mlruns, settings.tracking_uri, doing=doing) as client:
         number = registry.experiment_of(client, settings.mlruns, settings.tracking_uri)
-        run_id = write_run(client, number, record)
-        kept = ("origin", "data_hash", "package_version", "config_hash", "model_digest")
-        tags = {key: record.tags[key] for key in kept} | gate
-        note = client.get_run(run_id).data.tags["mlflow.note.content"]
-        version = registry.register_version(client, run_id, number, saved, tags, note)
-        client.set_tag(run_id, "model_version", version)
-        registry.point_alias(client, registry.CHALLENGER, version)
-        crowned = found.verdict.ok and (found.first or crown)
-        if crowned:
-            how = "gate" if better else "refit"
-            registry.make_champion(client, version, promotion_tags(how, found.verdict, found.rival))
+        # The run is finished when the version has its names: a job that is killed before leaves it open, and it fails.
+        with registry.open_run(client, number, record) as run_id:
+            kept = ("origin", "data_hash", "package_version", "config_hash", "model_digest")
+            tags = {key: record.tags[key] for key in kept} | gate
+            note = client.get_run(run_id).data.tags["mlflow.note.content"]
+            version = registry.register_version(client, run_id, number, saved, tags, note)
+            client.set_tag(run_id, "model_version", version)
+            registry.point_alias(client, registry.CHALLENGER, version)
+            crowned = found.verdict.ok and (found.first or crown)
+            if crowned:
+                how = "gate" if better else "refit"
+                registry.make_champion(client, version, promotion_tags(how, found.verdict, found.rival))
     return TrainOutcome(training, version, run_id, found.verdict, found.rival, crowned)
 
 

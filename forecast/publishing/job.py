@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 #: Called with a stage and the share of the job that is done.
 Progress = Callable[[str, float], None]
+#: In ``status.json``: the release of which nobody could be notified.
+PENDING = "pending_notification"
 #: Where a forecast is put that may not be published, for people to look at.
 HELD = "held"
 
@@ -95,15 +97,14 @@ def publish(
     with publishing(settings.out) as stale:
         if stale:
             log.write("preflight", "note", message="an earlier job had ended without letting go of its lock")
-        before = last_job(settings.out) or {}
-        # Jobs of earlier versions called it otherwise.
-        pending = before.get("pending_notification", before.get("owed"))
+        before = last_job(settings.out)
+        told = _told(before)
         try:
-            done = _Job(settings, day, log, say, judgement or Judgement()).run()
+            done = _Job(settings, day, log, say, judgement or Judgement(), told).run()
         except Exception as error:
-            _report_failure(settings, day, log, error)
+            _report_failure(settings, day, log, error, told)
             raise
-        done = _notify(settings, day, log, done, pending == done.release.path.name)
+        done = _notify(settings, day, log, done, before, told)
         if settings.metrics_file is not None:
             failed = done.tracking_error or done.upload_error or done.notify_error
             write_metrics(settings.metrics_file, done.status, failed.exit_code if failed else 0, done.seconds)
@@ -154,6 +155,7 @@ class _Job:
     log: JobLog
     say: Progress
     judgement: Judgement
+    told: Mapping[str, Any]
 
     def run(self) -> Published:
         """Every stage from the checks before to the status after."""
@@ -182,7 +184,7 @@ class _Job:
         lost = job._upload(release)
         with log.stage("status"):
             info = read_release(release.path)
-            record = _job_record(self.day, release, failure or lost)
+            record = _job_record(self.day, release, failure or lost) | dict(self.told)
             status = write_status(settings.out, self.day, settings.due_days, record)
         led = latest_name(settings.out)
         banner = str(info.manifest.get("banner", ""))
@@ -286,6 +288,7 @@ class _Job:
         from ..outlook import with_outlook
         from ..release import publish_release
         from ..report import shared_files
+        from ..tracking import leave_note
 
         coverage = coverage_of(result.scores.to_dict("records"))
         if coverage.level == "red":
@@ -309,7 +312,8 @@ class _Job:
                 self.log.write("release", "note", step="rename")
 
             beside = shared_files(result, before)
-            return publish_release(result, html, self.settings.out, on_file, check, beside)
+            on_name = leave_note if self.settings.tracks else None
+            return publish_release(result, html, self.settings.out, on_file, check, beside, on_name)
 
     def _page(self, result: ForecastResult, before: PastRelease | None) -> str:
         from ..report import render
@@ -386,7 +390,9 @@ def _remove_held(out: Path) -> None:
     shutil.rmtree(out / HELD, ignore_errors=True)
 
 
-def _report_failure(settings: Settings, day: date, log: JobLog, error: Exception) -> None:
+def _report_failure(
+    settings: Settings, day: date, log: JobLog, error: Exception, told: Mapping[str, Any]
+) -> None:
     """Leave word of a job that failed; whatever cannot be written changes nothing about the failure."""
     known = isinstance(error, HarmattanError)
     code = error.exit_code if isinstance(error, HarmattanError) else 1
@@ -394,7 +400,7 @@ def _report_failure(settings: Settings, day: date, log: JobLog, error: Exception
     record = {"day": str(day), "exit_code": code, "message": message}
     log.write("publish", "failed", exit_code=code, message=message, expected=known)
     try:
-        status = write_status(settings.out, day, settings.due_days, record)
+        status = write_status(settings.out, day, settings.due_days, record | dict(told))
         if settings.metrics_file is not None:
             write_metrics(settings.metrics_file, status, code, log.seconds)
     except Exception as failure:
@@ -407,27 +413,47 @@ def _report_failure(settings: Settings, day: date, log: JobLog, error: Exception
             log.write("notify", "failed", message=failure.message)
 
 
-def _job_record(
-    day: date, release: Release, failure: HarmattanError | None, pending: str = ""
-) -> dict[str, Any]:
-    """What ``status.json`` says of a job that left a release; ``pending`` is one that nobody could be notified of."""
+def _job_record(day: date, release: Release, failure: HarmattanError | None) -> dict[str, Any]:
+    """What ``status.json`` says of a job that left a release."""
     outcome = f"{release.path.name}: {release.status}"
     message = f"{outcome}, but {failure.message}" if failure else outcome
-    record = {"day": str(day), "exit_code": failure.exit_code if failure else 0, "message": message}
-    return {**record, "pending_notification": pending} if pending else record
+    return {"day": str(day), "exit_code": failure.exit_code if failure else 0, "message": message}
 
 
-def _notify(settings: Settings, day: date, log: JobLog, done: Published, pending: bool) -> Published:
+def _told(before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Of the last job's record: which release people were notified of, and of which nobody could be.
+
+    A job carries both on, whatever becomes of it.
+    """
+    last = before or {}
+    # Jobs of earlier versions called the one otherwise, and did not know the other.
+    found = {"notified": last.get("notified"), PENDING: last.get(PENDING, last.get("owed"))}
+    return {key: name for key, name in found.items() if name}
+
+
+def _notify(
+    settings: Settings,
+    day: date,
+    log: JobLog,
+    done: Published,
+    before: Mapping[str, Any] | None,
+    told: Mapping[str, Any],
+) -> Published:
     """Send word of a release that is new, or of which nobody has been notified."""
     log.write("publish", "done", **done.to_dict())
-    if not settings.notify or (done.release.status == "identical" and not pending):
+    name = done.release.path.name
+    # An earlier job may have been killed between the release and its notification.
+    missed = before is None or name == told.get(PENDING) or name > told.get("notified", name)
+    if not settings.notify or (done.release.status == "identical" and not missed):
         return done
+    failure: HarmattanError | None = done.tracking_error or done.upload_error
+    error = None
     try:
         with log.stage("notify"):
             notify(settings.notify, done.to_dict())
-    except NotifyError as error:
-        failure = done.tracking_error or done.upload_error or error
-        record = _job_record(day, done.release, failure, done.release.path.name)
-        status = write_status(settings.out, day, settings.due_days, record)
-        return replace(done, notify_error=error, status=status)
-    return done
+        said = {"notified": name}
+    except NotifyError as reason:
+        error, said = reason, {**told, PENDING: name}
+    record = _job_record(day, done.release, failure or error) | said
+    status = write_status(settings.out, day, settings.due_days, record)
+    return replace(done, notify_error=error, status=status)

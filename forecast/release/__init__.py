@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .files import (
         SIGNATURE,
         SUMS,
+        UNTRACKED,
         clear_leftovers,
         disk_errors,
         files_of,
@@ -81,6 +82,7 @@ __all__ = [
     "SIGNATURE",
     "STATUS",
     "SUMS",
+    "UNTRACKED",
     "FolderStatus",
     "Outcome",
     "PastRelease",

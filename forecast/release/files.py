@@ -22,6 +22,8 @@ from ...data.errors import LockError, ReleaseError
 SUMS = "SHA256SUMS"
 #: The signature of the checksums, where a release is signed; no part of what they cover.
 SIGNATURE = "SHA256SUMS.sig"
+#: How the name of a note ends that stands beside a release which is on no record in MLflow yet.
+UNTRACKED = ".untracked.json"
 #: Seconds that a second writer waits for the first one.
 PATIENCE = 60.0
 
@@ -64,6 +66,9 @@ def clear_leftovers(out: Path) -> None:
             shutil.rmtree(left)
         else:
             left.unlink()
+    for note in out.glob(f"*{UNTRACKED}"):
+        if not note.with_name(note.name.removesuffix(UNTRACKED)).is_dir():
+            note.unlink()
 
 
 def flush_owned(path: Path) -> None:

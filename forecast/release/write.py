@@ -69,6 +69,7 @@ def publish_release(
     on_file: Callable[[str], None] | None = None,
     check: Callable[[Path], object] | None = None,
     beside: Mapping[str, str | bytes] | None = None,
+    on_name: Callable[[Path], object] | None = None,
 ) -> Release:
     """Write one forecast as ``out/YYYY-MM`` (or ``YYYY-MM_r2`` beside an earlier one that differs).
 
@@ -83,6 +84,8 @@ def publish_release(
         that raises keeps the release away.
     beside : mapping of str to str or bytes, optional
         Other files by name: ``headline.md``, ``map.png``.
+    on_name : callable, optional
+        Called with the folder that a new release is about to become: what it leaves outlives a kill.
 
     Raises
     ------
@@ -108,7 +111,9 @@ def publish_release(
             fresh = out / f".tmp-{result.origin}"
             try:
                 _fill(fresh, tables, result, {"report.html": html, **(beside or {})}, on_file)
-                return _place(fresh, out, result, check or (lambda folder: None))
+                return _place(
+                    fresh, out, result, check or (lambda folder: None), on_name or (lambda folder: None)
+                )
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
 
@@ -199,7 +204,13 @@ def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
     flush_owned(path)
 
 
-def _place(fresh: Path, out: Path, result: ForecastResult, check: Callable[[Path], object]) -> Release:
+def _place(
+    fresh: Path,
+    out: Path,
+    result: ForecastResult,
+    check: Callable[[Path], object],
+    on_name: Callable[[Path], object],
+) -> Release:
     """Move a finished folder to its name, unless the same forecast stands there already."""
     mine = _numbers(read_sums(fresh))
     earlier = revisions(out, str(result.origin))
@@ -209,13 +220,15 @@ def _place(fresh: Path, out: Path, result: ForecastResult, check: Callable[[Path
             return Release(folder, "identical")
     if not earlier:
         check(fresh)
+        on_name(out / str(result.origin))
         return Release(_move(fresh, out / str(result.origin)), "written")
     reason = differences(earlier[-1], fresh)
     write_text(json_text(status(result, reason)), fresh / STATUS)
     write_sums(fresh)
     check(fresh)
-    number = _revision(earlier[-1]) + 1
-    return Release(_move(fresh, out / f"{result.origin}_r{number}"), "revised", reason)
+    target = out / f"{result.origin}_r{_revision(earlier[-1]) + 1}"
+    on_name(target)
+    return Release(_move(fresh, target), "revised", reason)
 
 
 def _numbers(sums: Mapping[str, str]) -> dict[str, str]:

@@ -6,14 +6,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..release import replace_text, verify_release
+from ...data.errors import TrackingError
+from ..release import UNTRACKED, replace_text, verify_release
 from .runs import record_of_release
 
 if TYPE_CHECKING:
-    from ...data.errors import TrackingError
     from ..settings import Settings
 
-SUFFIX = ".untracked.json"
+#: What a note says until a job has done its record.
+NOT_YET = TrackingError("the job that made it was stopped before it was recorded.")
 
 
 def track_release(release: Path, settings: Settings) -> str:
@@ -42,11 +43,14 @@ def note_of(release: Path) -> Path:
     >>> note_of(Path("releases/2023-12")).name
     '2023-12.untracked.json'
     """
-    return release.with_name(release.name + SUFFIX)
+    return release.with_name(release.name + UNTRACKED)
 
 
-def leave_note(release: Path, failure: TrackingError) -> None:
-    """Say beside a release that it is on no record, why, and what to do; the release itself stays as it is."""
+def leave_note(release: Path, failure: TrackingError = NOT_YET) -> None:
+    """Say beside a release that it is on no record, why, and what to do; the release itself stays as it is.
+
+    A job leaves it before the release gets its name, so that one that is killed is made up for.
+    """
     note = {
         "release": release.name,
         "tracking": "unavailable",

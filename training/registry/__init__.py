@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         git_state,
         log_monitoring,
         log_run,
+        open_run,
         stage,
         write_run,
     )
@@ -97,6 +98,7 @@ __all__ = [
     "log_run",
     "make_champion",
     "open_registry",
+    "open_run",
     "origin_scores",
     "point_alias",
     "prepare",

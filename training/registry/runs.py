@@ -9,8 +9,8 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -163,6 +163,13 @@ def find_run(client: Any, experiment: str, tags: Mapping[str, str], finished: bo
 
 def write_run(client: Any, experiment: str, record: RunRecord, parent: str | None = None) -> str:
     """Write a record and its children as new runs; a run that fails on the way is marked so."""
+    with open_run(client, experiment, record, parent) as run_id:
+        return run_id
+
+
+@contextmanager
+def open_run(client: Any, experiment: str, record: RunRecord, parent: str | None = None) -> Iterator[str]:
+    """A run that has been written with its children, and is finished when what belongs to it is done, too."""
     tags = job_tags() | ({"mlflow.parentRunId": parent} if parent else {})
     # A job is recorded at its end: what its stages took is the duration that the run shows.
     took = sum(v for name, at in record.metrics.items() if name.startswith("seconds.") for v in at.values())
@@ -181,13 +188,13 @@ def write_run(client: Any, experiment: str, record: RunRecord, parent: str | Non
             client.set_tag(run_id, "mlflow.note.content", note[:NOTE])
         for child in record.children:
             write_run(client, experiment, child, run_id)
+        yield run_id
     except BaseException as failure:
         with suppress(Exception):
             client.set_tag(run_id, FAILED_BECAUSE, short_reason(failure))
             client.set_terminated(run_id, "FAILED")
         raise
     client.set_terminated(run_id, "FINISHED")
-    return run_id
 
 
 def _write_values(client: Any, run_id: str, record: RunRecord) -> None:

@@ -249,7 +249,16 @@ def close_strays(client: Any, experiment: str) -> list[str]:
             client.set_tag(run.info.run_id, FAILED_BECAUSE, why)
             client.set_terminated(run.info.run_id, "FAILED")
             strays.append(str(run.info.run_id))
+    if strays:
+        _close_models(client, experiment, set(strays))
     return strays
+
+
+def _close_models(client: Any, experiment: str, runs: set[str]) -> None:
+    """Models that a stray was about to register, and that nobody will finish, have failed with it."""
+    for model in client.search_logged_models([experiment], max_results=1000):
+        if model.source_run_id in runs and str(model.status) != "READY":
+            client.finalize_logged_model(model.model_id, "FAILED")
 
 
 def _has_ended(pid: int) -> bool:

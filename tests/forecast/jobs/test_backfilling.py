@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,10 @@ from small_worlds import ladder_panel
 from harmattan.data.errors import LockError, OriginError, UsageError
 from harmattan.forecast.jobs import backfill, missing_months
 from harmattan.forecast.release import latest_name, publishing, read_history, verify_release
+from harmattan.forecast.release.files import sums_of
 from harmattan.forecast.settings import Settings
+from harmattan.forecast.tracking import leave_note, why_untracked
+from harmattan.training.registry import connected, experiment_of
 
 
 @pytest.fixture
@@ -81,3 +85,26 @@ def test_later_months_change_no_byte_of_a_backfilled_forecast(settings: Settings
         assert (other.out / "2008-11" / name).read_bytes() == (
             settings.out / "2008-11" / name
         ).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_two_workers_publish_the_same_bytes_as_one(settings: Settings, tmp_path: Path) -> None:
+    other = replace(settings, out=tmp_path / "other", workers=2)
+    assert backfill(settings, "2008-10", "2008-12").written == backfill(other, "2008-10", "2008-12").written
+    for name in ("2008-10", "2008-11", "2008-12"):
+        assert sums_of(settings.out / name) == sums_of(other.out / name)
+        assert verify_release(other.out / name).whole
+
+
+@pytest.mark.slow
+def test_a_month_whose_record_a_kill_has_prevented_is_recorded_by_the_next_call(
+    settings: Settings, store: Callable[[], Path]
+) -> None:
+    tracked = replace(settings, track=True, mlruns=store())
+    backfill(settings, "2008-12", "2008-12")
+    leave_note(settings.out / "2008-12")
+    assert backfill(tracked, "2008-12", "2008-12").written == ()
+    with connected(tracked.mlruns) as client:
+        (run,) = client.search_runs([experiment_of(client, tracked.mlruns)], "tags.run_kind = 'forecast'")
+    assert run.data.tags["release"] == "2008-12"
+    assert why_untracked(settings.out / "2008-12") is None

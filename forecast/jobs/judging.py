@@ -250,9 +250,9 @@ def champion_record(
     if len(known):
         split = split[split["target"].isin(set(known["target"]))] if len(split) else split
         known = _completed(known, parts, split, KEYS, old, recipe)
-    lists = old.past_lists
-    if lists is not None and trained.past_lists is not None and len(lists):
-        lists = _lists_again(old, trained, panel, others)
+    lists, mine = old.past_lists, trained.past_lists
+    if lists is not None and mine is not None and len(lists):
+        lists = _lists_again(old, trained, lists, mine, panel, others)
     return Rival(
         _completed(stored, asked, scores, KEYS, old, recipe),
         lists,
@@ -296,13 +296,17 @@ def _completed(
 
 
 def _lists_again(
-    old: TrainedModel, trained: TrainedModel, panel: Panel, others: Sequence[Panel]
+    old: TrainedModel,
+    trained: TrainedModel,
+    stored: pd.DataFrame,
+    asked: pd.DataFrame,
+    panel: Panel,
+    others: Sequence[Panel],
 ) -> pd.DataFrame:
     """The champion's watch lists at the challenger's months; these models have no recipe but their package."""
     from ...training.problems import build_problems
     from ..watch import score_stored
 
-    stored, asked = old.past_lists, trained.past_lists
     lacking = _lacking(stored, asked, LIST_KEYS)
     again = stored.iloc[:0]
     if old.onset is not None and (lacking["origin"] >= str(old.origin)).any():

@@ -345,7 +345,7 @@ def _trained_model(
     onset, past_lists = done.get(("watch", "events", 0), (None, {}))
     tables = {**tables, **past_lists}
     panel = next(iter(problems.values())).panel
-    others = [o.panel.digest() for o in next(iter(problems.values())).also]
+    others = [o.panel for o in next(iter(problems.values())).also]
     return make_trained_model(
         panel,
         recipe,
@@ -355,11 +355,12 @@ def _trained_model(
         tables,
         onset,
         (*settings.trusted, *classes_of(members or ())),
+        others,
         seed=settings.seed,
         draws=settings.draws,
         package_version=package_version(),
         settings=settings.published(),
-        training_data=others,
+        training_data=[o.digest() for o in others],
         **card,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from .models.serialization import json_text
 from .onset import OnsetModels
 from .pool.dependence import Template
 from .pool.fitted import FittedPool
+from .surroundings import Surroundings
 
 if TYPE_CHECKING:
     from ..data.panel import Panel
@@ -33,6 +34,7 @@ T = TypeVar("T")
 FORMAT = 1
 CARD, RECIPE, PLACES = "model.json", "recipe.json", "places.json"
 TEMPLATE, DIFFUSION, ONSET = "template.json", "diffusion.json", "onset.json"
+SURROUNDINGS = "surroundings.json"
 #: Columns of the scores of recent watch lists.
 LIST_SCORES = ("of", "months", "origin", "cases", "happened", "log_score")
 AGAIN = "Fetch the model again, or train a new one with: harmattan train."
@@ -153,6 +155,24 @@ class TrainedModel:
         table = pd.DataFrame(stored["rows"], columns=stored["columns"])
         # JSON has no word for "not a number": a column of nothing else comes back as objects.
         return table.astype({c: float for c in table if len(table) and table[c].isna().all()})
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What a forecast reads beside a table of counts.
+
+        Raises
+        ------
+        ModelError
+            An earlier version of the package trained the model, did not keep them, and its forecasts need them.
+        """
+        if SURROUNDINGS in self.files:
+            return self._read(SURROUNDINGS, Surroundings.from_text)
+        if self.onset is not None and (self.onset.entry or any(self.onset.onset.hazard.coefficients[2:])):
+            what = "the model reads where events lie inside regions, and was trained before that was kept with it."
+            raise ModelError(
+                what, SURROUNDINGS, "Train it again, or forecast from the files: harmattan forecast."
+            )
+        return Surroundings()
 
     def diffusion(self, panel: Panel) -> Diffusion | None:
         """The spillover model on a panel of the same regions; None where there was no border to cross."""
@@ -343,6 +363,7 @@ def make_trained_model(
     tables: Mapping[str, pd.DataFrame],
     onset: str | None = None,
     trusted: Iterable[str] = (),
+    training: Sequence[Panel] = (),
     **card: Any,
 ) -> TrainedModel:
     """Put the pieces of a training run together.
@@ -362,10 +383,13 @@ def make_trained_model(
         Models of onset and entry as text.
     trusted : iterable of str
         Classes of members that users brought, by their paths.
+    training : sequence of Panel
+        Regions that were learned from beside it.
     **card
         ``seed, draws, package_version, settings`` and whatever else is to be told.
     """
-    files = {RECIPE: recipe.to_json(), PLACES: places_of(panel)}
+    beside = Surroundings.of(panel, training).to_text()
+    files = {RECIPE: recipe.to_json(), PLACES: places_of(panel), SURROUNDINGS: beside}
     files |= {f"{name}.json": json_text(_plain(table)) for name, table in tables.items()}
     for (target, horizon), texts in pools.items():
         files |= {f"{pool_folder(target, horizon)}/{name}": text for name, text in texts.items()}

@@ -6,8 +6,8 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .build import BuiltPanel, Rules, build_panel
-    from .cells import CellCounts, Outlines
-    from .covariates import require_covariates
+    from .cells import CELLS, CellCounts, Outlines
+    from .covariates import require_covariates, with_covariates_of
     from .coverage import coverage_of
     from .event_places import located, with_outlines
     from .incidents import (
@@ -30,6 +30,7 @@ else:
 
 __all__ = [
     "ANYWHERE",
+    "CELLS",
     "OWN",
     "TARGETS",
     "BuiltPanel",
@@ -52,5 +53,6 @@ __all__ = [
     "repairs_frame",
     "repeated_rows",
     "require_covariates",
+    "with_covariates_of",
     "with_outlines",
 ]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from ..errors import SchemaError
 from ..geography import LAST_CELL, centre_of, gid_of, nearest_km
 
 Array = np.ndarray[Any, Any]
+#: Column of a panel's table in which the cells of a row's events stand.
+CELLS = "cells"
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,64 @@ class CellCounts:
         month, region, cell, home = (np.asarray(notes[n], dtype=np.int64) for n in keys)
         measures = {n: np.asarray(v, dtype=np.float32) for n, v in notes.items() if n not in keys}
         return cls(month, region, cell, measures, home)
+
+    def to_texts(self, shape: tuple[int, int]) -> list[str]:
+        """One text for each month and region, in the order of a panel's table: JSON, or nothing where no event lies.
+
+        Examples
+        --------
+        >>> one = np.zeros(1, dtype=np.int64)
+        >>> cells = CellCounts(one, one, one + 130681, {"events": np.ones(1, dtype=np.float32)}, one)
+        >>> cells.to_texts((1, 2))
+        ['', '{"130681":{"events":1}}']
+        """
+        found: dict[int, dict[str, dict[str, float]]] = {}
+        for i, at in enumerate((self.month * shape[1] + self.region).tolist()):
+            counts = {n: float(v[i]) for n, v in self.measures.items() if v[i]}
+            whole = {n: int(v) if v.is_integer() else v for n, v in counts.items()}
+            found.setdefault(at, {})[str(self.cell[i])] = whole
+        texts = {at: json.dumps(each, separators=(",", ":")) for at, each in found.items()}
+        return [texts.get(at, "") for at in range(shape[0] * shape[1])]
+
+    @classmethod
+    def from_texts(cls, texts: Any, months: Any, regions: Any, panel: Any, home: Array) -> CellCounts:
+        """The inverse of :meth:`to_texts`, whose rows may stand in any order.
+
+        Parameters
+        ----------
+        texts, months, regions : columns of a table
+            What :meth:`to_texts` gave, and the month and region id of each row.
+        panel : Panel
+            Whose months and regions these are.
+        home : numpy.ndarray of int64
+            See the attribute.
+
+        Raises
+        ------
+        SchemaError
+            A text that is none of these.
+        """
+        known = {r: i for i, r in enumerate(panel.region_ids)}
+        rows = []
+        for line, (text, month, region) in enumerate(zip(texts, months, regions, strict=True)):
+            if not isinstance(text, str) or not text:
+                continue
+            row, column = panel.position(month), known[str(region)]
+            try:
+                rows += [
+                    (row, column, int(cell), {str(n): float(v) for n, v in counts.items()})
+                    for cell, counts in json.loads(text).items()
+                ]
+            except (ValueError, AttributeError, TypeError):
+                remedy = 'Write {"131402": {"events": 2}}, or nothing.'
+                raise SchemaError(
+                    f"'{text[:40]}' names no cells.", f"cells, row {line + 2}", remedy
+                ) from None
+        rows.sort(key=lambda each: each[:3])
+        names = list(dict.fromkeys(n for *_, counts in rows for n in counts))
+        place = np.array([each[:3] for each in rows], dtype=np.int64).reshape(-1, 3)
+        measures = {n: np.array([c.get(n, 0.0) for *_, c in rows], dtype=np.float32) for n in names}
+        return cls(*place.T, measures, home)
 
     def _rows(self, keep: Any) -> CellCounts:
         return replace(

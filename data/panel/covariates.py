@@ -55,6 +55,33 @@ def join_covariates(
     return joined
 
 
+def with_covariates_of(panel: P, frame: pd.DataFrame, attrs: Mapping[str, Any]) -> P:
+    """A panel made of a table that another panel gave, with that one's notes, and its covariates everywhere.
+
+    A table of counts says nothing where nothing was observed; rain is known there all the same.
+
+    Raises
+    ------
+    SchemaError
+        The table lacks a covariate.
+    """
+    names = list(attrs.get("covariates", ()))
+    lost = [n for n in names if n not in frame]
+    if lost:
+        raise SchemaError(f"the column '{lost[0]}' is missing.", "covariates", "Give every covariate.")
+    measures = dict(panel.measures)
+    if names:
+        months = pd.PeriodIndex(months_of(frame["month"], "covariates"), freq="M")
+        row = months.asi8 - panel.months[0].ordinal
+        column = pd.Index(panel.region_ids).get_indexer(text(frame["region_id"]))
+    for name in names:
+        dense = np.full(panel.shape, np.nan, dtype=np.float32)
+        dense[row, column] = pd.to_numeric(frame[name], errors="coerce").to_numpy(float, na_value=np.nan)
+        measures[name] = dense
+    completed: P = replace(panel, measures=measures, attrs={**panel.attrs, **attrs})
+    return completed
+
+
 def require_covariates(panel: Any, origin: pd.Period) -> None:
     """An error where a covariate that was known before is not known at an origin, its lag allowed for.
 

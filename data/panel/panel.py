@@ -17,7 +17,8 @@ from ..errors import OriginError, RegionError, SchemaError, SourceError, listed,
 from ..frames import read_only
 from ..geography import checked_links
 from ..months import month_of
-from .cells import CellCounts
+from .cells import CELLS, CellCounts
+from .covariates import join_covariates, with_covariates_of
 from .table import arrays_of
 
 #: What each forecast target is called in a panel.
@@ -218,8 +219,6 @@ class Panel:
         >>> panel.measure("rain").ravel().tolist()
         [12.5, nan]
         """
-        from .covariates import join_covariates
-
         return join_covariates(self, table, lag, carry, where)
 
     def digest(self) -> str:
@@ -266,8 +265,12 @@ class Panel:
         table = pd.DataFrame(rows, columns=["country", "regions", main, f"{main}, last 12 months"])
         return table.sort_values(main, ascending=False, kind="stable", ignore_index=True)
 
-    def to_frame(self) -> pd.DataFrame:
-        """Long table: ``month, region_id, name, country, observed`` and every measure."""
+    def to_frame(self, cells: bool = False) -> pd.DataFrame:
+        """Long table: ``month, region_id, name, country, observed`` and every measure.
+
+        With ``cells`` a column more says in JSON where inside the region the events lie, where that is known: a model
+        that is served reads it.
+        """
         n_months, n_regions = self.shape
         frame = pd.DataFrame(
             {
@@ -280,6 +283,8 @@ class Panel:
         )
         for name, values in self.measures.items():
             frame[name] = values.ravel()
+        if cells and self.cells is not None and len(self.cells.cell):
+            frame[CELLS] = self.cells.to_texts(self.shape)
         return frame
 
     def write_parquet(self, path: str | Path) -> None:
@@ -327,12 +332,10 @@ class Panel:
         )
         source = notes.get("source", f"own table {Path(path).name}")
         panel = cls.from_frame(table, links, source, str(path), fractions=bool(metadata))
+        if notes.get("attrs"):
+            panel = with_covariates_of(panel, table.to_pandas(), notes["attrs"])
         cells = notes.get("cells")
-        return replace(
-            panel,
-            attrs={**panel.attrs, **notes.get("attrs", {})},
-            cells=None if cells is None else CellCounts.from_notes(cells),
-        )
+        return panel if cells is None else replace(panel, cells=CellCounts.from_notes(cells))
 
     @classmethod
     def from_frame(

@@ -216,7 +216,7 @@ class Forecaster:
         SchemaError
             Regions are missing or new, a month is left out, or the months are known already.
         """
-        from ...data.panel import Panel
+        from ...data.panel import Panel, with_covariates_of
 
         known = self.panel
         new = _panel_of(data, None)
@@ -239,6 +239,7 @@ class Forecaster:
         whole = pd.concat([before, later[shared]], ignore_index=True)
         joined = Panel.from_frame(whole, source=known.source, fractions=True)
         at = [joined.region_ids.index(r) for r in known.region_ids]
+        joined = with_covariates_of(joined, whole, known.attrs)
         panel = replace(joined.take(regions=np.array(at)), links=known.links, attrs=known.attrs)
         self._fitted = replace(panel, names=known.names, countries=known.countries), self._known[1]
         return self
@@ -279,7 +280,7 @@ class Forecaster:
             A file that is missing or has changed, a class that is not declared.
         """
         from ...data.frames import csv_frame
-        from ...data.panel import Panel
+        from ...data.panel import Panel, with_covariates_of
         from ...training.trained_model import TrainedModel
 
         place = Path(folder)
@@ -292,7 +293,8 @@ class Forecaster:
         frame = csv_frame(place / HISTORY, ("region_id", "month", "name", "country"))
         panel = Panel.from_frame(frame, source="a stored forecaster", fractions=True)
         at = [panel.region_ids.index(r) for r in trained.places["region_ids"]]
-        panel = replace(panel.take(regions=np.array(at)), links=trained.links, attrs={**panel.attrs, **attrs})
+        panel = with_covariates_of(panel, frame, attrs)
+        panel = replace(panel.take(regions=np.array(at)), links=trained.links)
         made._fitted = panel, trained
         return made
 

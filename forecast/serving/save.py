@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import RegionError, SchemaError, nearest
-from ...data.panel import TARGETS, Panel
+from ...data.panel import CELLS, TARGETS, Panel
 from ...features.recipe import Recipe
 from ...features.terms import Term
 from ..formats import HUB_COLUMNS, checked_hub_table
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ...training.trained_model import TrainedModel
 
 #: Columns that say which row it is; every other column of a panel's table is a measure.
-NAMES = ("month", "region_id", "name", "country")
+NAMES = ("month", "region_id", "name", "country", CELLS)
 #: Months of the example: as many as the longest feature looks back, and a few more.
 EXAMPLE_MONTHS = 72
 #: A longer example is cut to its first hundred rows, and then only shows the columns.
@@ -43,8 +43,8 @@ def serve(trained: TrainedModel, frame: pd.DataFrame) -> pd.DataFrame:
     ----------
     trained : TrainedModel
     frame : pandas.DataFrame
-        A panel as :meth:`Panel.to_frame` gives it, from its first month on; ``name``, ``country`` and measures that
-        the model does not read may be left out.
+        A panel as ``Panel.to_frame(cells=True)`` gives it, from its first month on; ``name``, ``country`` and measures
+        that the model does not read may be left out.
 
     Returns
     -------
@@ -72,11 +72,13 @@ def serve(trained: TrainedModel, frame: pd.DataFrame) -> pd.DataFrame:
         draws=trained.draws,
         seed=trained.seed,
         countries=tuple(trained.card["settings"].get("countries", ())),
+        parts=bool(trained.card["settings"].get("parts", True)),
         backtest_origins=0,
         workers=1,
         track=False,
     )
-    inputs = Inputs(panel_of(trained, frame), None, None, pd.DataFrame(), pd.DataFrame())
+    beside = trained.surroundings.training
+    inputs = Inputs(panel_of(trained, frame), None, None, pd.DataFrame(), pd.DataFrame(), training=beside)
     return checked_hub_table(run_forecast(settings, trained=trained, inputs=inputs).draws)
 
 
@@ -99,7 +101,9 @@ def panel_of(trained: TrainedModel, frame: pd.DataFrame) -> Panel:
             "panel",
             "Give them, or events_NAME in place of NAME; the model's signature names every column.",
         )
-    plain = Panel.from_frame(given.drop(columns=["name", "country"], errors="ignore"), source="a frame")
+    plain = Panel.from_frame(
+        given.drop(columns=["name", "country", CELLS], errors="ignore"), source="a frame"
+    )
     missing = sorted(set(ids) - set(plain.region_ids))
     if missing:
         raise RegionError(
@@ -108,7 +112,7 @@ def panel_of(trained: TrainedModel, frame: pd.DataFrame) -> Panel:
             "Give every region a row for every month in which it was observed.",
         )
     at = [plain.region_ids.index(i) for i in ids]
-    return replace(
+    plain = replace(
         plain,
         region_ids=tuple(ids),
         names=tuple(known["names"]),
@@ -117,6 +121,7 @@ def panel_of(trained: TrainedModel, frame: pd.DataFrame) -> Panel:
         observed=plain.observed[:, at],
         links=trained.links,
     )
+    return trained.surroundings.complete(plain, given)
 
 
 def measures_read(trained: TrainedModel) -> set[str]:
@@ -181,9 +186,9 @@ def save_model(trained: TrainedModel, record: Mapping[str, str], panel: Panel, f
 
 def example_of(panel: Panel) -> pd.DataFrame:
     """The last months of a panel as a model is asked: enough for a forecast, but not for the published one."""
-    frame = panel.to_frame()
-    kinds = {c: np.float64 for c in frame.columns if c not in (*NAMES, "observed")}
-    frame = frame.astype({**kinds, **dict.fromkeys(NAMES, object)})
+    frame = panel.to_frame(cells=True)
+    kinds = {c: object if c in NAMES else np.float64 for c in frame.columns if c != "observed"}
+    frame = frame.astype(kinds)
     enough = frame[frame["month"] > str(panel.months[-1] - EXAMPLE_MONTHS)].reset_index(drop=True)
     return enough if len(enough) <= LONGEST_EXAMPLE else enough.head(100)
 
@@ -193,8 +198,9 @@ def _signature(trained: TrainedModel, panel: Panel) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    columns = list(panel.to_frame().columns)
-    needed = {"month", "region_id", *(column_of(name, columns) for name in measures_read(trained))}
+    columns = list(panel.to_frame(cells=True).columns)
+    placed = [CELLS] if trained.surroundings.placed else []
+    needed = {"month", "region_id", *placed, *(column_of(name, columns) for name in measures_read(trained))}
     asked = [
         ColSpec(
             "string" if name in NAMES else "boolean" if name == "observed" else "double",

@@ -33,7 +33,7 @@ class ServedModel(PythonModel):  # type: ignore[misc]
         Parameters
         ----------
         model_input : pandas.DataFrame
-            ``month, region_id, events`` and the other measures that the model reads (the signature requires them), one
+            ``month, region_id, events`` and the other columns that the model reads (the signature requires them), one
             row per region and month. Only the whole history, from the first month on, gives the published numbers: a
             shorter one, such as the input example, gives others.
         params : mapping, optional

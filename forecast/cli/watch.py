@@ -139,7 +139,7 @@ def _score_lines(tables: dict[str, pd.DataFrame], document: dict[str, object]) -
     opened = " (the vault was opened)" if document["unsealed"] else ""
     yield f"Targets {document['first_target']} to {document['last_target']}{opened}."
     columns = ["of", "group", "kind", "data_lag", "months", "forecast", "cases", "happened"]
-    columns += ["auc", "ap", "log_skill", "ratio"]
+    columns += ["auc", "ap", "log_skill", "ratio", "ratio_low", "ratio_high"]
     shown = {
         "Scores": tables["scores"][columns],
         "First entries at borders, by quarter": tables["quarters"],

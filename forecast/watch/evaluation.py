@@ -12,7 +12,7 @@ import pandas as pd
 from ...training.onset import QUIET, OnsetFits, at_risk, watched_groups
 from .record import record_table
 from .rivals import Rivals, first_entries
-from .scores import figures, gains
+from .scores import figures, gains, ratio_interval
 from .tables import FIRST, RETURN, SPANS, chances_of
 
 Array = np.ndarray[Any, Any]
@@ -42,8 +42,9 @@ class Evaluated:
     ----------
     scores : pandas.DataFrame
         ``of, group, kind, data_lag, months, forecast, cases, happened, auc, ap``, of chances also ``log_skill,
-        brier_skill`` and ``ratio`` of observed to forecast; on a rival's row what the model gains on it, ``auc_gain,
-        ap_gain`` and of chances ``log_gain``, each with ``_low`` and ``_high``: 95 % intervals over half-years.
+        brier_skill`` and ``ratio`` of observed to forecast with ``ratio_low, ratio_high``; on a rival's row what the
+        model gains on it, ``auc_gain, ap_gain`` and of chances ``log_gain``, each with ``_low`` and ``_high``: 95 %
+        intervals over half-years.
         ``kind`` tells first-ever entries from returns.
     classes, years, lists, record : pandas.DataFrame
         By class of what was forecast, with 95 % intervals of what was observed; by year; hits of lists; every list and
@@ -208,9 +209,12 @@ def _scores(part: pd.DataFrame, head: dict[str, Any], rng: np.random.Generator) 
     for name in (n for n in names if n in part and part[n].notna().all()):
         values, ours = part[name].to_numpy(float), part[MODEL].to_numpy(float)
         row = {**head, "forecast": name, "cases": len(part), "happened": int(happened.sum())}
-        row |= figures(values, happened, chances=name in CHANCES)
+        origin, chances = part["origin"].to_numpy(), name in CHANCES
+        row |= figures(values, happened, chances)
+        if chances:
+            row |= ratio_interval(values, happened, origin, rng.spawn(1)[0])
         if name != MODEL:
-            row |= gains(ours, values, happened, part["origin"].to_numpy(), name in CHANCES, rng)
+            row |= gains(ours, values, happened, origin, chances, rng)
         yield row
 
 

@@ -83,10 +83,7 @@ def gains(
     dict
         ``auc_gain, auc_low, auc_high``, and the same of ``ap`` and ``log``.
     """
-    _, block = np.unique((month - month.min()) // _BLOCK, return_inverse=True)
-    blocks = int(block.max()) + 1
-    drawn = rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=_RESAMPLES)
-    weight = np.concatenate([np.ones((1, blocks)), drawn])[:, block]
+    weight = _drawn(month, rng)
     apart = _ranked(ours, happened, weight) - _ranked(theirs, happened, weight)
     found = {"auc": apart[:, 0], "ap": apart[:, 1]}
     if chances:
@@ -96,10 +93,54 @@ def gains(
             found["log"] = weight @ (log_losses(theirs, happened) - log_losses(ours, happened)) / constant
     out: dict[str, Any] = {}
     for name, values in found.items():
-        some = values[1:][np.isfinite(values[1:])]
-        low, high = np.quantile(some, [0.025, 0.975]) if len(some) else (np.nan, np.nan)
-        out |= {f"{name}_gain": float(values[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
+        low, high = _ends(values)
+        out |= {f"{name}_gain": float(values[0]), f"{name}_low": low, f"{name}_high": high}
     return out
+
+
+def ratio_interval(
+    chance: Array, happened: Array, month: Array, rng: np.random.Generator
+) -> dict[str, float]:
+    """95 % interval of observed over forecast, from blocks of six months of origins drawn anew.
+
+    Parameters
+    ----------
+    chance : numpy.ndarray
+        0..1, (cases,).
+    happened : numpy.ndarray
+        bool, (cases,).
+    month : numpy.ndarray
+        Ordinal of each case's origin.
+
+    Returns
+    -------
+    dict
+        ``ratio_low, ratio_high``.
+
+    Examples
+    --------
+    >>> month, rng = np.arange(24), np.random.default_rng(0)
+    >>> ratio_interval(np.full(24, 0.5), month % 2 == 0, month, rng)  # every half-year has as many as forecast
+    {'ratio_low': 1.0, 'ratio_high': 1.0}
+    """
+    weight = _drawn(month, rng)
+    low, high = _ends((weight @ happened) / (weight @ chance))
+    return {"ratio_low": low, "ratio_high": high}
+
+
+def _drawn(month: Array, rng: np.random.Generator) -> Array:
+    """How often each case counts, (1 + resamples, cases): once, then as often as its half-year is drawn."""
+    _, block = np.unique((month - month.min()) // _BLOCK, return_inverse=True)
+    blocks = int(block.max()) + 1
+    drawn = rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=_RESAMPLES)
+    return np.asarray(np.concatenate([np.ones((1, blocks)), drawn])[:, block])
+
+
+def _ends(values: Array) -> tuple[float, float]:
+    """Ends of the middle 95 % of what was drawn anew: all but the first."""
+    some = values[1:][np.isfinite(values[1:])]
+    low, high = np.quantile(some, [0.025, 0.975]) if len(some) else (np.nan, np.nan)
+    return float(low), float(high)
 
 
 def _ranked(score: Array, happened: Array, weight: Array) -> Array:

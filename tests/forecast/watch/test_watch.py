@@ -32,7 +32,7 @@ from harmattan.forecast.watch import (
 )
 from harmattan.forecast.watch.evaluation import cases_of
 from harmattan.forecast.watch.rivals import Rivals
-from harmattan.forecast.watch.scores import figures, gains
+from harmattan.forecast.watch.scores import figures, gains, ratio_interval
 from harmattan.training.onset import OnsetFits, OnsetModels, at_risk, history_of
 from harmattan.training.problems import build_problems
 
@@ -224,6 +224,10 @@ def test_evaluation_has_rivals_and_intervals(fits: OnsetFits) -> None:
     model = scores[(scores["forecast"] == "model") & (scores["of"] == "onset")]
     entries = scores[(scores["forecast"] == "model") & (scores["of"] == "entry") & (scores["group"] == "all")]
     assert {"all", "first-ever"} <= set(entries["kind"]) <= {"all", "first-ever", "return"}
+    chances = scores["log_skill"].notna()
+    assert (scores["ratio_low"] <= scores["ratio"])[chances].all()
+    assert (scores["ratio"] <= scores["ratio_high"])[chances].all()
+    assert scores.loc[~chances, "ratio_low"].isna().all()
     years = tables["years"]
     part = years[(years["of"] == "onset") & (years["data_lag"] == 0) & (years["months"] == 1)]
     cases = model[(model["data_lag"] == 0) & (model["months"] == 1)]
@@ -289,6 +293,11 @@ def test_scores_against_another_library() -> None:
             - roc_auc_score(happened, rival, sample_weight=weight)
         )
     np.testing.assert_allclose([found["auc_low"], found["auc_high"]], np.quantile(apart, [0.025, 0.975]))
+    ratio = ratio_interval(score + 0.01, happened, month, np.random.default_rng(2))
+    by_hand = [happened @ np.repeat(n, 30) / ((score + 0.01) @ np.repeat(n, 30)) for n in drawn]
+    np.testing.assert_allclose(
+        [ratio["ratio_low"], ratio["ratio_high"]], np.quantile(by_hand, [0.025, 0.975])
+    )
     same = gains(rival, rival, happened, month, True, rng)
     assert same["log_gain"] == same["auc_high"] == same["ap_low"] == 0
 

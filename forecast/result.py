@@ -93,11 +93,11 @@ class ForecastResult:
     notes : tuple of str
         What has to be said of parts that could not be forecast.
     watch : dict of str to pandas.DataFrame
-        By file: ``watchlist.csv`` (entries of armed groups), ``onsets.csv`` (violence of any kind) and
-        ``watch_record.csv`` (earlier lists and what came); see :mod:`harmattan.forecast.watch`. Empty where nothing is
-        known of them.
+        By file: ``watchlist.csv`` (entries of armed groups), ``onsets.csv`` (violence of any kind),
+        ``watch_routes.csv`` (where the pressure comes from) and ``watch_record.csv`` (earlier lists and what came);
+        see :mod:`harmattan.forecast.watch`. Empty where nothing is known of them.
     watch_notes : tuple of str
-        What the record of the lists says, and what is missing in them.
+        How often silent groups came back, and what is missing in the lists.
     judged : pandas.DataFrame
         The origin month against its forecast: all places together, each country, each region; see
         :func:`harmattan.forecast.outlook.judge`. Empty where no forecast of it is known.

@@ -264,7 +264,7 @@ def _result(
         part_scores=trained.table("part_scores") if "part_scores.json" in trained.files else pd.DataFrame(),
         **record_of(panel),
         watch=listed.tables if listed else {},
-        watch_notes=listed.sentences if listed else (),
+        watch_notes=listed.notes if listed else (),
         judged=judged,
         model={"trained_to": str(trained.origin), "digest": trained.digest, **model},
         again=_again(prepared, trained),

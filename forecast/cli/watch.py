@@ -66,11 +66,14 @@ def watch(
         found = run_watch(settings, progress=progress)
     lists, onsets = _chosen(found, group, country)
     files = [] if out is None else write_texts(_texts(found.tables), out)
+    keys = zip(found.routes["group"], found.routes["region_id"], strict=True)
+    asked = {*zip(lists["group"], lists["region_id"], strict=True), *(("", r) for r in onsets["region_id"])}
     document = {
         "origin": str(found.origin),
         "files": files,
         "watchlist": records(lists),
         "onsets": records(onsets),
+        "routes": records(found.routes[[key in asked for key in keys]]),
         "notes": list(found.sentences),
     }
     output.show(document, _lines(found, lists, onsets), indent=1)
@@ -97,20 +100,24 @@ def _chosen(found: WatchList, group: str | None, country: str | None) -> tuple[p
 def _lines(found: WatchList, lists: pd.DataFrame, onsets: pd.DataFrame) -> Iterator[str]:
     """Both lists in words."""
     from ...data.frames import rows_of
-    from ..watch import in_words
+    from ..watch import in_words, numbers_supported, pressing_words
 
+    entries, routes = numbers_supported(found.record, "entry"), found.routes
     yield f"Seen from {found.origin}; chances within six months."
     for name in dict.fromkeys(map(str, lists["group"])):
         table = lists[lists["group"] == name]
         yield ""
         yield f"Where {'any of the groups' if name == 'any' else name} may enter:"
         for row in rows_of(table.head(_SHOWN)):
-            away = "" if row.main_source_region == "" else f", pressed from {row.main_source_region}"
-            yield f"{row.rank:>4}. {row.region_id}: {in_words(row.p_6)} ({row.record}{away})"
+            here = routes[(routes["group"] == name) & (routes["region_id"] == row.region_id)]
+            away = f", pressed from {pressing_words(here)}" if len(here) else ""
+            yield f"{row.rank:>4}. {row.region_id}: {in_words(row.p_6, entries)} ({row.record}{away})"
     yield ""
     yield "Where violence of any kind may begin after six quiet months:"
     for row in rows_of(onsets.head(_SHOWN)):
-        yield f"{row.rank:>4}. {row.region_id}: {in_words(row.p_6, supported=True)}"
+        yield f"{row.rank:>4}. {row.region_id}: {in_words(row.p_6, numbers_supported(found.record, 'onset'))}"
+    if onsets.empty:
+        yield "      none has been quiet for so long."
     if found.sentences:
         yield ""
         yield from found.sentences

@@ -35,6 +35,7 @@ def manifest(result: ForecastResult, tables: Mapping[str, Any] | None = None) ->
         "level": result.level,
         "banner": result.banner,
         "notes": list(result.notes),
+        "watch_notes": list(result.watch_notes),
         "seed": result.seed,
         "model": dict(result.model),
         "data": {

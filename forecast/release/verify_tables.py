@@ -186,6 +186,8 @@ def _checks(
     for name in ("watchlist.csv", "onsets.csv"):
         if name in checks:
             checks[name] = partial(_check_watch, folder / name)
+    if "watch_routes.csv" in checks:
+        checks["watch_routes.csv"] = partial(_check_routes, folder / "watch_routes.csv")
     checks["countries.csv"] = partial(_check_sheet, folder / "countries.csv", countries)
     if (folder / HUB_FOLDER).is_dir():
         output = next(folder.glob(f"{HUB_FOLDER}/model-output/*/*.parquet"))
@@ -217,7 +219,18 @@ def _check_watch(path: Path) -> dict[str, pd.DataFrame]:
     fallen = ranked.groupby("group")["p_6"].transform(lambda p: p.ffill().diff()) > ROUNDING
     order = ranked.groupby("group").cumcount() + 1 != table["rank"]
     wrong = {"chances": outside, "months agree": falling, "ranks": (fallen | order).to_numpy(bool)}
+    if "any" in set(ranked["group"]):
+        anybody = ranked[ranked["group"] == "any"].drop_duplicates("region_id").set_index("region_id")["p_6"]
+        wrong["groups agree"] = (ranked["p_6"] > ranked["region_id"].map(anybody) + ROUNDING).to_numpy(bool)
     return {**_check_sheet(path), **{name: table.iloc[np.flatnonzero(rows)] for name, rows in wrong.items()}}
+
+
+def _check_routes(path: Path) -> dict[str, pd.DataFrame]:
+    """Shares of the pressure on a region that are outside 0..1 or come to more than the whole."""
+    table = _table(path)
+    whole = table.groupby(["group", "region_id"])["share"].transform("sum")
+    wrong = ~table["share"].between(0, 1) | (whole > 1 + 0.01)
+    return {**_check_sheet(path), "shares": table[wrong.to_numpy(bool)]}
 
 
 def _check_sheet(path: Path, draws: Mapping[str, Draws] | None = None) -> dict[str, pd.DataFrame]:

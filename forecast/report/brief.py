@@ -18,7 +18,7 @@ from ..release import PastRelease
 from ..result import ForecastResult
 from . import map as maps
 from . import sentences as words
-from .first_page import ENGLISH, country_sentence, first_page, first_scores, group_labels
+from .first_page import ENGLISH, country_sentence, first_page, first_scores, group_labels, stated
 from .map_measures import count_edges
 from .other_counts import call_by_name, in_place_of_events, leading_target, said_of
 from .phrases import Phrases
@@ -210,7 +210,7 @@ def _watched(result: ForecastResult, country: str, say: Phrases) -> Any:
         yield {
             "name": names.get(row.region_id, row.region_id),
             "who": say.group(group, group_labels(result)) if group else say("anyone"),
-            "chance": say.about(row.p_6) if group else f"{say.in_ten(row.p_6)} ({say.chance(row.p_6)})",
+            "chance": stated(result, "entry" if group else "onset", row.p_6, say),
             "source": names.get(source, source) or say("nowhere"),
         }
 

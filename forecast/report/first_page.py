@@ -12,6 +12,7 @@ import pandas as pd
 from ...data.frames import rows_of
 from ..outlook import CLASSES, direction, judged_totals
 from ..result import ForecastResult
+from ..watch import numbers_supported
 from .phrases import Phrases
 from .sentences import Sentence
 
@@ -267,19 +268,29 @@ def _beginning(result: ForecastResult, row: Any, names: dict[str, str], say: Phr
             "begin group",
             group=say.group(row.group, group_labels(result)),
             before=before,
-            odds=say.about(row.chance),
+            odds=stated(result, "entry", row.chance, say),
             times=say("times usual", n=f"{ratio:.0f}") if ratio >= TIMES else "",
             pressing=pressing,
         )
     months = 0 if new else int(row.away_months)
-    return say(
-        "begin any",
-        quiet=say("never quiet") if new else say("quiet for", months=say.some(months, "month"), n=months),
-        in_ten=say.in_ten(row.chance),
-        chance=say.chance(row.chance),
-        usual=say.percent(row.usual),
-        pressing=pressing,
-    )
+    words = {
+        "quiet": say("never quiet") if new else say("quiet for", months=say.some(months, "month"), n=months),
+        "usual": say.percent(row.usual),
+        "pressing": pressing,
+    }
+    if not supported(result, "onset"):
+        return say("begin about", odds=say.about(row.chance), **words)
+    return say("begin any", in_ten=say.in_ten(row.chance), chance=say.chance(row.chance), **words)
+
+
+def stated(result: ForecastResult, of: str, chance: float, say: Phrases) -> str:
+    """A chance on a list, as its record supports it."""
+    return f"{say.in_ten(chance)} ({say.chance(chance)})" if supported(result, of) else say.about(chance)
+
+
+def supported(result: ForecastResult, of: str) -> bool:
+    """Whether past lists of ``entry`` or ``onset`` support chances above a tenth; else those are one class."""
+    return numbers_supported(result.watch.get("watch_record.csv", pd.DataFrame()), of)
 
 
 _WORDS = {

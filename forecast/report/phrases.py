@@ -161,6 +161,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{quiet}: {in_ten} ({chance}; quiet places usually {usual}) of an event within six months.{pressing}",
         "{quiet} : {in_ten} ({chance} ; lieux calmes d’habitude {usual}) d’un événement en six mois.{pressing}",
     ),
+    "begin about": (
+        "{quiet}: {odds} (quiet places usually {usual}) of an event within six months.{pressing}",
+        "{quiet} : {odds} (lieux calmes d’habitude {usual}) d’un événement en six mois.{pressing}",
+    ),
     "never quiet": ("no event on record", "aucun événement au relevé"),
     "quiet for": ("quiet for {months}", "calme depuis {n} mois"),
     "pressing": (" The pressure comes from {place}.", " La pression vient de : {place}."),

@@ -33,7 +33,7 @@ TABLES = {
     "quality": "checks.csv",
 }
 #: Lists of who comes next; releases of earlier versions have none.
-WATCH = ("watchlist.csv", "onsets.csv", "watch_record.csv")
+WATCH = ("watchlist.csv", "onsets.csv", "watch_routes.csv", "watch_record.csv")
 #: Tables that stand only in releases that know of them.
 OPTIONAL = {
     "judged": "judged.csv",
@@ -114,6 +114,7 @@ def read_result(folder: Path) -> ForecastResult:
         banner=str(manifest["banner"]),
         level=manifest["level"],
         notes=tuple(manifest.get("notes", ())),
+        watch_notes=tuple(manifest.get("watch_notes", ())),
         settings=manifest["settings"],
         package_version=str(manifest["versions"]["harmattan"]),
         data_hash=str(about["sha256"]),

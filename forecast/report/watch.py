@@ -11,14 +11,14 @@ from ...data.frames import rows_of
 from ...data.geography import country_name
 from ..outlook import group_name
 from ..result import ForecastResult
-from ..watch import record_sentences
-from .first_page import ENGLISH, group_labels
+from ..watch import HALF_CELL, record_sentences
+from .first_page import ENGLISH, group_labels, supported
 from .sentences import Sentence
 
 #: Rows of each list on the page.
 _SHOWN = 5
-#: Half the side of a grid cell in km, rounded up: no event is known to be nearer.
-_HALF_CELL = 30
+#: Regions that a row names as the source of its pressure.
+_ROUTES = 2
 #: The list of any of the groups, which repeats the others.
 _ANY = "any"
 
@@ -28,11 +28,12 @@ def watch_headline(result: ForecastResult) -> Sentence | None:
     parts = []
     for group, table in _lists(result):
         first = table.iloc[0]
-        parts.append(f"{group} may enter {_place(result, first)} ({_chance(first['p_6'])})")
+        chance = _chance(first["p_6"], supported(result, "entry"))
+        parts.append(f"{group} may enter {_place(result, first)} ({chance})")
     onsets = result.watch.get("onsets.csv", pd.DataFrame())
     if len(onsets):
         first = onsets.iloc[0]
-        chance = _chance(first["p_6"], supported=True)
+        chance = _chance(first["p_6"], supported(result, "onset"))
         parts.append(f"after six quiet months, violence may begin in {_place(result, first)} ({chance})")
     if not parts:
         return None
@@ -41,17 +42,18 @@ def watch_headline(result: ForecastResult) -> Sentence | None:
 
 
 def watch_section(result: ForecastResult) -> dict[str, Any] | None:
-    """Lists of entries by group and of onsets, with the record in words; None where there is no list."""
-    lists = [{"title": f"{group}: where it is not", "rows": _rows(result, t)} for group, t in _lists(result)]
+    """Lists of entries by group and of onsets, the record in words, what is missing; None without lists and notes."""
+    lists = [
+        {"title": f"{group}: where it is not", "rows": _rows(result, t, "entry")}
+        for group, t in _lists(result)
+    ]
     onsets = result.watch.get("onsets.csv", pd.DataFrame())
     if len(onsets):
-        lists.append(
-            {"title": "Violence of any kind, after six quiet months", "rows": _rows(result, onsets, True)}
-        )
-    if not lists:
-        return None
+        rows = _rows(result, onsets.assign(group=""), "onset")
+        lists.append({"title": "Violence of any kind, after six quiet months", "rows": rows})
     record = result.watch.get("watch_record.csv", pd.DataFrame())
-    return {"lists": lists, "record": record_sentences(record) if len(record) else []}
+    notes = [*(record_sentences(record) if len(record) else []), *result.watch_notes]
+    return {"lists": lists, "record": notes} if lists or result.watch_notes else None
 
 
 def _lists(result: ForecastResult) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -65,21 +67,36 @@ def _lists(result: ForecastResult) -> Iterator[tuple[str, pd.DataFrame]]:
             yield group_labels(result).get(group) or group_name(group), part
 
 
-def _rows(result: ForecastResult, table: pd.DataFrame, supported: bool = False) -> list[dict[str, str]]:
-    rows = []
+def _rows(result: ForecastResult, table: pd.DataFrame, of: str) -> list[dict[str, str]]:
+    rows, stated = [], supported(result, of)
+    routes = result.watch.get("watch_routes.csv", pd.DataFrame())
     for row in rows_of(table.head(_SHOWN)):
-        source = str(row.main_source_region) if isinstance(row.main_source_region, str) else ""
         near = "" if pd.isna(row.nearest_km) else _distance(row.nearest_km)
         rows.append(
             {
                 "place": _place(result, row._asdict()),
-                "chance": _chance(row.p_6, supported),
-                "source": _name(result, source) if source else "no recent events nearby",
+                "chance": _chance(row.p_6, stated),
+                "source": _sources(result, row, routes) or "no recent events nearby",
                 "near": near,
                 "record": str(row.record),
             }
         )
     return rows
+
+
+def _sources(result: ForecastResult, row: Any, routes: pd.DataFrame) -> str:
+    """The regions that press most, with their shares and the first one's events; empty where none does."""
+    main = str(row.main_source_region) if isinstance(row.main_source_region, str) else ""
+    if routes.empty:  # releases of earlier versions have no routes
+        return _name(result, main) if main else ""
+    here = routes[(routes["group"] == row.group) & (routes["region_id"] == row.region_id)]
+    found = [
+        f"{_name(result, r.source_region)} {ENGLISH.percent(r.share)}" for r in rows_of(here.head(_ROUTES))
+    ]
+    events = here["events_6"].iloc[0] if len(here) else float("nan")
+    if not pd.isna(events):
+        found[0] += f" ({ENGLISH.some(int(events), 'event')} in six months)"
+    return ", ".join(found)
 
 
 def _distance(km: float) -> str:
@@ -88,7 +105,7 @@ def _distance(km: float) -> str:
     >>> _distance(0.0), _distance(52.4)
     ('under 30 km', '52 km')
     """
-    return f"under {_HALF_CELL} km" if km < _HALF_CELL else f"{km:.0f} km"
+    return f"under {HALF_CELL} km" if km < HALF_CELL else f"{km:.0f} km"
 
 
 def _chance(value: Any, supported: bool = False) -> str:

@@ -9,15 +9,17 @@ if TYPE_CHECKING:
     from .past import score_stored
     from .record import RECORD_COLUMNS, lists_page, record_table
     from .run import OnsetsAhead, WatchList, fit_watch, fits_of, list_of, run_watch, served_fits, watch_list
-    from .tables import ONSET_COLUMNS, WATCHLIST_COLUMNS
-    from .words import in_words, record_sentences
+    from .tables import ONSET_COLUMNS, ROUTE_COLUMNS, WATCHLIST_COLUMNS
+    from .words import HALF_CELL, in_words, numbers_supported, pressing_words, record_sentences
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "HALF_CELL",
     "LAST_OPEN",
     "ONSET_COLUMNS",
     "RECORD_COLUMNS",
+    "ROUTE_COLUMNS",
     "WATCHLIST_COLUMNS",
     "Evaluated",
     "OnsetsAhead",
@@ -28,6 +30,8 @@ __all__ = [
     "in_words",
     "list_of",
     "lists_page",
+    "numbers_supported",
+    "pressing_words",
     "record_sentences",
     "record_table",
     "run_watch",

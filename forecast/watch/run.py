@@ -22,8 +22,8 @@ from ...training.onset import (
 )
 from .past import score_recent
 from .record import RECORD_COLUMNS, record_table
-from .tables import chances_of, entry_table, listed_chances, onset_table
-from .words import notes_on_list
+from .tables import chances_of, entry_table, listed_chances, onset_table, route_table
+from .words import notes_on_list, record_sentences
 
 if TYPE_CHECKING:
     from ...data.geography import Regions
@@ -45,8 +45,10 @@ class WatchList:
     origin : pandas.Period
     watchlist, onsets, record : pandas.DataFrame
         Entries by group and region, onsets of any violence, earlier lists and what came.
-    sentences : tuple of str
-        What the record says, how often silent groups came back, and what is missing.
+    routes : pandas.DataFrame
+        Where the pressure on each region of the lists comes from.
+    notes : tuple of str
+        How often silent groups came back, and what is missing.
     entering : mapping of str to numpy.ndarray
         By group, ``P(entry within 1..6 months)`` where the list has one, (6, regions with a record); NaN elsewhere.
     """
@@ -55,13 +57,24 @@ class WatchList:
     watchlist: pd.DataFrame
     onsets: pd.DataFrame
     record: pd.DataFrame
-    sentences: tuple[str, ...] = field(default=())
+    routes: pd.DataFrame
+    notes: tuple[str, ...] = field(default=())
     entering: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """By the name of their file."""
-        return {"watchlist.csv": self.watchlist, "onsets.csv": self.onsets, "watch_record.csv": self.record}
+        return {
+            "watchlist.csv": self.watchlist,
+            "onsets.csv": self.onsets,
+            "watch_routes.csv": self.routes,
+            "watch_record.csv": self.record,
+        }
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What the record says, and the notes."""
+        return (*record_sentences(self.record), *self.notes)
 
 
 def watch_list(
@@ -88,10 +101,11 @@ def watch_list(
     models = models or fits.at(month)
     found = chances_of(models, history, fits.problem, month, lag)
     past = record_table(fits, month) if record is None else record
-    notes = notes_on_list(models, past, history, fits.problem.panel, month)
-    entries = entry_table(found, history, month)
+    notes = notes_on_list(models, history, fits.problem.panel, month)
+    entries, onsets = entry_table(found, history, month), onset_table(found, history, month)
     entering = listed_chances(found, entries, fits.problem.panel.region_ids)
-    return WatchList(origin, entries, onset_table(found, history, month), past, tuple(notes), entering)
+    routes = route_table(entries, onsets, history, month)
+    return WatchList(origin, entries, onsets, past, routes, tuple(notes), entering)
 
 
 def fit_watch(

@@ -20,6 +20,8 @@ SPANS = (1, 3, 6)
 FEWEST_EVENTS, AROUND_KM = 10, 300.0
 #: Pressure: the kernel whose shares name where a threat comes from, km and half-life.
 PRESSURE = (60.0, 6.0)
+#: Less pressure than this comes from nowhere.
+FAINTEST = 1e-6
 FIRST, RETURN, NO_RECORD, OWN = "first-ever", "return", "no record of its own", "own record"
 
 WATCHLIST_COLUMNS = (
@@ -38,6 +40,19 @@ WATCHLIST_COLUMNS = (
     "main_source_country",
     "record",
 )
+ROUTE_COLUMNS = (
+    "origin_date",
+    "group",
+    "region_id",
+    "country",
+    "source_region",
+    "source_country",
+    "share",
+    "km",
+    "events_6",
+)
+#: Smaller shares of the pressure are no route of their own.
+LEAST_SHARE = 0.1
 ONSET_COLUMNS = tuple(c for c in WATCHLIST_COLUMNS if c != "group")
 DIGITS = 6
 
@@ -87,7 +102,7 @@ def onset_table(found: WatchChances, history: EventHistory, month: pd.Period) ->
     """One row per quiet region, the likeliest first: :data:`ONSET_COLUMNS`."""
     row = history.row(month)
     regions = np.flatnonzero(~np.isnan(found.onset[0]))
-    table = _rows(history, "armed" if "armed" in history.cells else "all", row, regions, found.onset)
+    table = _rows(history, _armed(history), row, regions, found.onset)
     table.insert(0, "origin_date", month.end_time.date().isoformat())
     table["months_quiet"] = _months_since(history.events["all"], row)[regions]
     table["record"] = OWN
@@ -138,36 +153,103 @@ def _rows(history: EventHistory, of: str, row: int, regions: Array, chances: Arr
     for span in SPANS:
         table[f"p_{span}"] = np.round(chances[span - 1, regions], DIGITS)
     table["score"] = chances[-1, regions]
-    return table.assign(**_sources(history, of, row, regions))
+    return table.assign(**_pressing(history, of, row, regions))
 
 
-def _sources(history: EventHistory, of: str, row: int, regions: Array) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Sources:
+    """What presses on some regions: ``share`` of the regions that it comes from, ``km`` to their newest events.
+
+    ``pressure`` is (regions,), ``share`` and ``km`` (regions, sources), ``events`` of six months, ``names`` and
+    ``countries`` (sources,).
+    """
+
+    names: Array
+    countries: Array
+    pressure: Array
+    share: Array
+    km: Array
+    events: Array
+
+    @classmethod
+    def of(cls, history: EventHistory, of: str, row: int, regions: Array) -> _Sources | None:
+        """None where it is not known where events lie."""
+        if history.km is None or of not in history.cells:
+            return None
+        scale, half_life = PRESSURE
+        state = 0.5 ** (np.arange(row, -1, -1) / half_life) @ history.cells[of][: row + 1]
+        recent = history.cells[of][max(row - 5, 0) : row + 1].sum(axis=0)
+        near = history.km[regions]
+        weight = np.exp(-near / scale) * state
+        names, first, at = np.unique(history.cell_region.astype(str), return_index=True, return_inverse=True)
+        by_region, km = np.zeros((len(regions), len(names))), np.full((len(regions), len(names)), np.inf)
+        for k in range(len(names)):
+            by_region[:, k] = weight[:, at == k].sum(axis=1)
+            km[:, k] = near[:, (at == k) & (recent > 0)].min(axis=1, initial=np.inf)
+        total = weight.sum(axis=1)
+        share = np.divide(by_region, total[:, None], out=np.zeros_like(by_region), where=by_region > FAINTEST)
+        events = np.bincount(at, weights=recent, minlength=len(names))
+        return cls(names, history.cell_country[first].astype(str), total, share, km, events)
+
+
+def _pressing(history: EventHistory, of: str, row: int, regions: Array) -> dict[str, Any]:
     """Pressure, the nearest event of six months, and the region that most of the pressure comes from."""
-    n = len(regions)
-    nothing = {"pressure": np.zeros(n), "nearest_km": np.full(n, np.nan)}
-    blank = {"main_source_region": [""] * n, "main_source_country": [""] * n}
-    if history.km is None or of not in history.cells:
-        return {**nothing, **blank}
-    km, half_life = PRESSURE
-    age = 0.5 ** (np.arange(row, -1, -1) / half_life)
-    state = age @ history.cells[of][: row + 1]
-    recent = history.cells[of][max(row - 5, 0) : row + 1].any(axis=0)
-    near = history.km[regions]
-    weight = np.exp(-near / km) * state
-    names, at = np.unique(history.cell_region.astype(str), return_inverse=True)
-    by_region = np.zeros((n, len(names)))
-    for k in range(len(names)):
-        by_region[:, k] = weight[:, at == k].sum(axis=1)
-    main = by_region.argmax(axis=1)
-    country = dict(zip(history.cell_region.astype(str), history.cell_country.astype(str), strict=True))
-    some = by_region.max(axis=1, initial=0.0) > 1e-6
-    least = np.where(recent, near, np.inf).min(axis=1, initial=np.inf)
+    n, found = len(regions), _Sources.of(history, of, row, regions)
+    if found is None:
+        nothing = {"pressure": np.zeros(n), "nearest_km": np.full(n, np.nan)}
+        return {**nothing, "main_source_region": [""] * n, "main_source_country": [""] * n}
+    main, some = found.share.argmax(axis=1), found.share.max(axis=1, initial=0.0) > 0
+    least = found.km.min(axis=1, initial=np.inf)
     return {
-        "pressure": np.round(weight.sum(axis=1), DIGITS),
+        "pressure": np.round(found.pressure, DIGITS),
         "nearest_km": np.round(np.where(np.isinf(least), np.nan, least), 1),
-        "main_source_region": np.where(some, names[main], ""),
-        "main_source_country": np.where(some, [country[names[k]] for k in main], ""),
+        "main_source_region": np.where(some, found.names[main], ""),
+        "main_source_country": np.where(some, found.countries[main], ""),
     }
+
+
+def route_table(
+    entries: pd.DataFrame, onsets: pd.DataFrame, history: EventHistory, month: pd.Period
+) -> pd.DataFrame:
+    """Which regions press on those of the lists, the most first: :data:`ROUTE_COLUMNS`.
+
+    ``group`` is empty for onsets, on which all armed groups press. Events of a group are not counted out in a country
+    where it has had fewer than :data:`FEWEST_EVENTS`.
+    """
+    row = history.row(month)
+    lists = [(str(g), str(g), table) for g, table in entries.groupby("group", sort=False)]
+    tables = []
+    for group, of, table in [*lists, ("", _armed(history), onsets)]:
+        regions = np.array([history.region_ids.index(r) for r in table["region_id"]], dtype=np.int64)
+        found = _Sources.of(history, of, row, regions)
+        if found is None or not len(regions):
+            continue
+        ever = history.cells[of][: row + 1].sum(axis=0)
+        of_country = {c: ever[history.cell_country.astype(str) == c].sum() for c in set(found.countries)}
+        shown = np.array([not group or of_country[c] >= FEWEST_EVENTS for c in found.countries])
+        order = np.argsort(-found.share, axis=1, kind="stable")
+        at, rank = np.nonzero(np.take_along_axis(found.share, order, axis=1) >= LEAST_SHARE)
+        source = order[at, rank]
+        columns = {
+            "origin_date": month.end_time.date().isoformat(),
+            "group": group,
+            "region_id": table["region_id"].to_numpy()[at],
+            "country": table["country"].to_numpy()[at],
+            "source_region": found.names[source],
+            "source_country": found.countries[source],
+            "share": np.round(found.share[at, source], 3),
+            "km": np.round(np.where(np.isinf(found.km), np.nan, found.km)[at, source], 1),
+            "events_6": np.where(shown, found.events, np.nan)[source],
+        }
+        tables.append(pd.DataFrame(columns))
+    if not tables:
+        return pd.DataFrame(columns=list(ROUTE_COLUMNS))
+    return pd.concat(tables, ignore_index=True)[list(ROUTE_COLUMNS)]
+
+
+def _armed(history: EventHistory) -> str:
+    """Whose events press on onsets."""
+    return "armed" if "armed" in history.cells else "all"
 
 
 def _ranked(table: pd.DataFrame) -> pd.DataFrame:

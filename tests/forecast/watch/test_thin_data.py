@@ -65,7 +65,7 @@ CASES: dict[Callable[[Panel], Panel], str] = {
     one_region: "Too few",
     two_events: "Too few entries to learn from",
     silent: "Too few onsets to learn from",
-    ended: "",
+    ended: "On no list, for want of data: BBB (after 2009-04).",
 }
 
 
@@ -101,6 +101,7 @@ def test_counts_with_polygons_use_the_middle_of_regions(tmp_path: Path) -> None:
     found = run_watch(Settings.load(asked))
     assert len(found.watchlist)
     assert found.watchlist["nearest_km"].min() > 0
+    assert "distances are from the middle of a region" in found.sentences[-1]
 
 
 def test_too_short_and_too_fine_are_named() -> None:

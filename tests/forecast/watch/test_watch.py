@@ -16,15 +16,17 @@ from front_world import regions_frame, regions_of, world
 from harmattan.data.errors import HarmattanError, UsageError
 from harmattan.data.geography import Regions, links_of
 from harmattan.data.panel import Panel
-from harmattan.forecast.release.verify_tables import _check_watch
+from harmattan.forecast.release.verify_tables import _check_routes, _check_watch
 from harmattan.forecast.settings import Settings
 from harmattan.forecast.watch import (
     ONSET_COLUMNS,
     RECORD_COLUMNS,
+    ROUTE_COLUMNS,
     WATCHLIST_COLUMNS,
     WatchList,
     evaluate,
     fit_watch,
+    numbers_supported,
     record_sentences,
     record_table,
     run_watch,
@@ -33,6 +35,7 @@ from harmattan.forecast.watch import (
 from harmattan.forecast.watch.evaluation import cases_of
 from harmattan.forecast.watch.rivals import Rivals
 from harmattan.forecast.watch.scores import figures, gains, ratio_interval
+from harmattan.forecast.watch.tables import route_table
 from harmattan.training.onset import OnsetFits, OnsetModels, at_risk, history_of
 from harmattan.training.problems import build_problems
 
@@ -81,6 +84,51 @@ def test_pressure_names_the_nearest_violence(found: WatchList, fits: OnsetFits) 
     assert first["main_source_region"] in fits.history.region_ids
     assert first["nearest_km"] < 200
     assert first["pressure"] > 0
+
+
+def test_routes_are_shares_of_the_kernel(found: WatchList, fits: OnsetFits) -> None:
+    """Against a plain loop over months and cells; the largest is the list's main source."""
+    history, row = fits.history, fits.history.row(found.origin)
+    routes, listed = found.routes, found.watchlist[found.watchlist["group"] == "jnim"]
+    assert tuple(routes.columns) == ROUTE_COLUMNS
+    assert set(routes["group"]) == {"", "any", "jnim"}
+    assert history.km is not None
+    for where in listed["region_id"].head(5):
+        at = history.region_ids.index(where)
+        pressing: dict[str, float] = {}
+        recent: dict[str, float] = {}
+        for t, cell in zip(*np.nonzero(history.cells["jnim"][: row + 1]), strict=True):
+            source, events = str(history.cell_region[cell]), history.cells["jnim"][t, cell]
+            weight = events * 0.5 ** ((row - t) / 6) * np.exp(-history.km[at, cell] / 60)
+            pressing[source] = pressing.get(source, 0) + weight
+            recent[source] = recent.get(source, 0) + events * (t > row - 6)
+        here = routes[(routes["group"] == "jnim") & (routes["region_id"] == where)]
+        total = sum(pressing.values())
+        expected = {name: value / total for name, value in pressing.items() if value / total >= 0.1}
+        assert dict(zip(here["source_region"], here["share"], strict=True)) == pytest.approx(
+            expected, abs=6e-4
+        )
+        assert here["events_6"].tolist() == [recent[name] for name in here["source_region"]]
+        main = listed.set_index("region_id").loc[where, "main_source_region"]
+        assert here["source_region"].iloc[0] == main
+    # a group's few events in a country are not counted out
+    few = history.cells["jnim"].copy()
+    few[:, history.cell_country == "BBB"] = 0
+    few[row, np.flatnonzero(history.cell_country == "BBB")[0]] = 9
+    thin = replace(history, cells={**history.cells, "jnim": few})
+    shown = route_table(found.watchlist, found.onsets, thin, found.origin)
+    rare = shown[(shown["group"] == "jnim") & (shown["source_country"] == "BBB")]
+    assert len(rare)
+    assert rare["events_6"].isna().all()
+
+
+def test_chances_need_a_record_of_fifty() -> None:
+    lists = pd.DataFrame({"of": "entry", "listed": True, "p_6": 0.3, "entered": np.arange(60) % 3 == 0})
+    assert numbers_supported(lists, "entry")
+    assert not numbers_supported(lists[:49], "entry")
+    assert not numbers_supported(lists.assign(p_6=0.6), "entry")
+    assert not numbers_supported(lists.assign(listed=False), "entry")
+    assert not numbers_supported(lists, "onset")
 
 
 def test_places_never_entered_get_no_number(fits: OnsetFits) -> None:
@@ -162,7 +210,12 @@ def test_the_forecast_follows_the_list_and_not_without_it(panel: Panel, tmp_path
     bare = run_forecast(settings, trained=without)
     assert bare.watch == {}
     assert (bare.draws["events"].values != result.draws["events"].values).any()
-    assert "Who comes next" in render(result)
+    page = render(result)
+    assert "Who comes next" in page
+    assert all(note in page for note in result.watch_notes)
+    assert " in six months), " in page
+    # thirty rows are no record: chances above a tenth are one class
+    assert "1 in 10 or more (quiet places usually" in page
     assert "Who comes next" not in render(bare)
 
 
@@ -176,6 +229,10 @@ def test_the_record_counts_what_came(found: WatchList, fits: OnsetFits) -> None:
     said = record_sentences(found.record)
     assert said[0].startswith("Of ")
     assert "quiet regions that stood first, violence began in" in said[-1]
+    assert len(record_sentences(found.record[found.record["of"] == "onset"])) == 1
+    assert record_sentences(found.record[found.record["of"] == "onset"][:1])[0].startswith(
+        "Of 1 quiet region that"
+    )
     assert record_sentences(found.record[:0])[0].startswith("There is no earlier list")
 
 
@@ -197,6 +254,13 @@ def test_verify_finds_what_was_changed(found: WatchList, tmp_path: Path) -> None
     assert broken(table) == set()
     assert broken(table.assign(p_6=table["p_1"] / 2)) == {"months agree"}
     assert "chances" in broken(table.assign(p_6=1.5))
+    assert "groups agree" in broken(
+        table.assign(p_6=table["p_6"].where(table["group"] != "any", table["p_1"]))
+    )
+    found.routes.to_csv(tmp_path / "watch_routes.csv", index=False, na_rep="NA")
+    assert not any(map(len, _check_routes(tmp_path / "watch_routes.csv").values()))
+    found.routes.assign(share=0.9).to_csv(tmp_path / "watch_routes.csv", index=False, na_rep="NA")
+    assert len(_check_routes(tmp_path / "watch_routes.csv")["shares"])
     assert broken(table.assign(rank=1)) == {"ranks"}
 
 

@@ -13,8 +13,8 @@ from front_world import regions_of, world
 from harmattan.forecast.formats import hub_rows
 from harmattan.forecast.release import verify_release, write_release
 from harmattan.forecast.report import render
-from harmattan.forecast.report.rerender import read_result
 from harmattan.forecast.report.phrases import Phrases
+from harmattan.forecast.report.rerender import read_result
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast
 from harmattan.forecast.settings import Settings

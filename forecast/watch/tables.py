@@ -181,7 +181,8 @@ class _Sources:
         recent = history.cells[of][max(row - 5, 0) : row + 1].sum(axis=0)
         near = history.km[regions]
         weight = np.exp(-near / scale) * state
-        names, first, at = np.unique(history.cell_region.astype(str), return_index=True, return_inverse=True)
+        region, country = history.whereabouts(row)
+        names, first, at = np.unique(region, return_index=True, return_inverse=True)
         by_region, km = np.zeros((len(regions), len(names))), np.full((len(regions), len(names)), np.inf)
         for k in range(len(names)):
             by_region[:, k] = weight[:, at == k].sum(axis=1)
@@ -189,7 +190,7 @@ class _Sources:
         total = weight.sum(axis=1)
         share = np.divide(by_region, total[:, None], out=np.zeros_like(by_region), where=by_region > FAINTEST)
         events = np.bincount(at, weights=recent, minlength=len(names))
-        return cls(names, history.cell_country[first].astype(str), total, share, km, events)
+        return cls(names, country[first], total, share, km, events)
 
 
 def _pressing(history: EventHistory, of: str, row: int, regions: Array) -> dict[str, Any]:
@@ -224,8 +225,8 @@ def route_table(
         found = _Sources.of(history, of, row, regions)
         if found is None or not len(regions):
             continue
-        ever = history.cells[of][: row + 1].sum(axis=0)
-        of_country = {c: ever[history.cell_country.astype(str) == c].sum() for c in set(found.countries)}
+        ever, place = history.cells[of][: row + 1].sum(axis=0), history.whereabouts(row)[1]
+        of_country = {c: ever[place == c].sum() for c in set(found.countries)}
         shown = np.array([not group or of_country[c] >= FEWEST_EVENTS for c in found.countries])
         order = np.argsort(-found.share, axis=1, kind="stable")
         at, rank = np.nonzero(np.take_along_axis(found.share, order, axis=1) >= LEAST_SHARE)
@@ -277,7 +278,7 @@ def _entered(history: EventHistory, group: str, row: int) -> set[str]:
     here = history.events[group][: row + 1].any(axis=0)
     known = set(history.country_codes[here])
     if group in history.cells:
-        known |= set(history.cell_country[history.cells[group][: row + 1].any(axis=0)])
+        known |= set(history.whereabouts(row)[1][history.cells[group][: row + 1].any(axis=0)])
     return {str(c) for c in known}
 
 

@@ -43,8 +43,12 @@ class EventHistory:
         By watched group, ``any`` watched group and ``all`` events: float, (months, regions).
     cells : mapping of str to numpy.ndarray
         By watched group, ``any`` and ``armed``: float, (months, cells); empty where places are not known.
-    cell_region, cell_country : numpy.ndarray of object
-        Where each cell mostly lies.
+    places : tuple of (str, str)
+        Region and country of every region whose events are known, and of those around.
+    sightings : numpy.ndarray
+        int64, (3, rows): the month, cell and place of what was counted in cells, by row and position.
+    closest : numpy.ndarray
+        Position of the place nearest to each cell, (cells,).
     km : numpy.ndarray or None
         From each region's edge to the middle of each cell, (regions, cells).
     adjoining : numpy.ndarray
@@ -58,8 +62,9 @@ class EventHistory:
     observed: Array
     events: Mapping[str, Array]
     cells: Mapping[str, Array]
-    cell_region: Array
-    cell_country: Array
+    places: tuple[tuple[str, str], ...]
+    sightings: Array
+    closest: Array
     km: Array | None
     adjoining: Array
     _kept: dict[Any, Array] = field(default_factory=dict, repr=False, compare=False)
@@ -114,6 +119,19 @@ class EventHistory:
                 ever = (np.cumsum(self.cells[of], axis=0) > 0).astype(np.float32)
                 self._kept[key] = ever @ (self.km == 0).astype(np.float32).T > 0
         return self._kept[key]
+
+    def whereabouts(self, row: int) -> tuple[Array, Array]:
+        """Region and country that each cell was mostly seen in until ``row``, else those nearest; str (cells,) each."""
+        key = ("where", row)
+        if key not in self._kept:
+            at = self.closest.copy()
+            month, cell, place = self.sightings
+            pairs, often = np.unique(np.stack([cell, place])[:, month <= row], axis=1, return_counts=True)
+            order = np.lexsort((-pairs[1], often))
+            at[pairs[0][order]] = pairs[1][order]
+            self._kept[key] = np.array(self.places, dtype=str).reshape(-1, 2)[at].T
+        region, country = self._kept[key]
+        return region, country
 
     def quiet(self, of: str, months: int) -> Array:
         """Whether the region was seen through the last ``months`` months without such an event, bool."""
@@ -185,7 +203,8 @@ def history_of(panel: Panel, training: Sequence[Panel] = (), around: Regions | N
         events[ANY] = _summed(panel, union, shape)
     armed = armed_measures(panel)
     asked = {**groups, ANY: union, "armed": armed} if groups else {"armed": ("events",)}
-    cells, where, km = _pressing(panel, training, asked, around if extra else None)
+    cells, sightings, km = _pressing(panel, training, asked, around if extra else None)
+    none = np.zeros(0, dtype=np.int64)
     observed = np.zeros(shape, dtype=bool)
     observed[:, : panel.shape[1]] = panel.observed
     recorded = np.arange(shape[1]) < panel.shape[1]
@@ -198,8 +217,9 @@ def history_of(panel: Panel, training: Sequence[Panel] = (), around: Regions | N
         observed=observed,
         events=events,
         cells=cells,
-        cell_region=where[0],
-        cell_country=where[1],
+        places=tuple(p for s in (panel, *training) for p in zip(s.region_ids, s.countries, strict=True)),
+        sightings=sightings,
+        closest=none if km is None else km[: panel.shape[1]].argmin(axis=0),
         km=km,
         adjoining=_adjoining(panel, around if extra else None, shape[1]),
     )
@@ -217,11 +237,10 @@ def _pressing(
     training: Sequence[Panel],
     asked: Mapping[str, Sequence[str]],
     around: Regions | None,
-) -> tuple[dict[str, Array], tuple[Array, Array], Array | None]:
-    """Counts by month and cell of each group, the region and country of each cell, and distances."""
-    none = np.zeros(0, dtype=object)
+) -> tuple[dict[str, Array], Array, Array | None]:
+    """Counts by month and cell of each group, when and where cells were seen, and distances."""
     if panel.cells is None or panel.cells.outlines is None:
-        return {}, (none, none), None
+        return {}, np.zeros((3, 0), dtype=np.int64), None
     sources = [p for p in (panel, *training) if p.cells is not None]
     parts = {
         (i, name): located(p, name)
@@ -243,24 +262,22 @@ def _pressing(
         km = panel.cells.outlines.km(every)
     else:
         km = Outlines(np.concatenate([geometry, around.geometry])).km(every)
-    return cells, _whereabouts(sources, every, km, panel), km
+    return cells, _sightings((panel, *training), every, panel.months[0]), km
 
 
-def _whereabouts(sources: Sequence[Panel], every: Array, km: Array, panel: Panel) -> tuple[Array, Array]:
-    """The region and country in which each cell stands most often, else its nearest region."""
-    closest = km[: panel.shape[1]].argmin(axis=0)
-    region = np.array([panel.region_ids[i] for i in closest], dtype=object)
-    country = np.array([panel.countries[i] for i in closest], dtype=object)
-    best = np.zeros(len(every))
+def _sightings(sources: Sequence[Panel], every: Array, first: pd.Period) -> Array:
+    """Month, cell and place of every row of counts in cells, by position, (3, rows)."""
+    parts, before = [], 0
     for source in sources:
         known = source.cells
-        assert known is not None
-        keys, weight = np.unique(np.stack([known.cell, known.region]), axis=1, return_counts=True)
-        for gid, at, count in zip(*keys, weight, strict=True):
-            row = int(np.searchsorted(every, gid))
-            if row < len(every) and every[row] == gid and count > best[row]:
-                best[row], region[row], country[row] = count, source.region_ids[at], source.countries[at]
-    return region, country
+        if known is not None:
+            cell = np.minimum(np.searchsorted(every, known.cell), len(every) - 1)
+            rows = np.stack(
+                [known.month + source.months[0].ordinal - first.ordinal, cell, known.region + before]
+            )
+            parts.append(rows[:, every[cell] == known.cell])
+        before += source.shape[1]
+    return np.concatenate(parts, axis=1).astype(np.int64)
 
 
 def _adjoining(panel: Panel, around: Regions | None, n: int) -> Array:

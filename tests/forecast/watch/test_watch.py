@@ -98,7 +98,7 @@ def test_routes_are_shares_of_the_kernel(found: WatchList, fits: OnsetFits) -> N
         pressing: dict[str, float] = {}
         recent: dict[str, float] = {}
         for t, cell in zip(*np.nonzero(history.cells["jnim"][: row + 1]), strict=True):
-            source, events = str(history.cell_region[cell]), history.cells["jnim"][t, cell]
+            source, events = str(history.whereabouts(row)[0][cell]), history.cells["jnim"][t, cell]
             weight = events * 0.5 ** ((row - t) / 6) * np.exp(-history.km[at, cell] / 60)
             pressing[source] = pressing.get(source, 0) + weight
             recent[source] = recent.get(source, 0) + events * (t > row - 6)
@@ -113,8 +113,9 @@ def test_routes_are_shares_of_the_kernel(found: WatchList, fits: OnsetFits) -> N
         assert here["source_region"].iloc[0] == main
     # a group's few events in a country are not counted out
     few = history.cells["jnim"].copy()
-    few[:, history.cell_country == "BBB"] = 0
-    few[row, np.flatnonzero(history.cell_country == "BBB")[0]] = 9
+    there = history.whereabouts(row)[1] == "BBB"
+    few[:, there] = 0
+    few[row, np.flatnonzero(there)[0]] = 9
     thin = replace(history, cells={**history.cells, "jnim": few})
     shown = route_table(found.watchlist, found.onsets, thin, found.origin)
     rare = shown[(shown["group"] == "jnim") & (shown["source_country"] == "BBB")]

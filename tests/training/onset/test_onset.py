@@ -82,6 +82,19 @@ def test_no_later_month_changes_a_bit(cut: int) -> None:
         np.testing.assert_array_equal(entry, answers[0][1])
 
 
+def test_where_a_cell_lies_knows_no_later_month() -> None:
+    """A cell on a border belongs to the region that most of its months were seen in so far, else to the nearest."""
+    panel = world(1, spread=True)
+    assert panel.cells is not None
+    shared = int(panel.cells.home[0])
+    rows = {"month": [10, 11, 20, 21, 22], "region": [0, 0, 6, 6, 6], "cell": [shared] * 5}
+    counts = np.ones(5, np.float32)
+    cells = replace(panel.cells, **{k: np.array(v) for k, v in rows.items()}, measures={"events": counts})
+    history = history_of(replace(panel, cells=cells, measures={"events": panel.measures["events"]}))
+    at = [history.whereabouts(row)[0][history.km[0].argmin()] for row in (9, 19, 21, 22)]  # type: ignore[index]
+    assert at == [panel.region_ids[0]] * 3 + [panel.region_ids[6]]
+
+
 def test_months_ahead_add_up_and_text_keeps_every_bit() -> None:
     panel = world(4, spread=True).until("2006-12")
     found = fits(panel)

@@ -266,7 +266,7 @@ def _result(
         watch=listed.tables if listed else {},
         watch_notes=listed.notes if listed else (),
         judged=judged,
-        model={"trained_to": str(trained.origin), "digest": trained.digest, **model},
+        model={"trained_to": str(trained.origin), "digest": trained.digest, **trained.mixture, **model},
         again=_again(prepared, trained),
     )
     return with_outlook(result.of_countries(settings.countries))

@@ -112,6 +112,17 @@ class TrainedModel:
         found = self.places["links"]
         return None if found is None else pd.DataFrame(found)
 
+    @property
+    def mixture(self) -> dict[str, Any]:
+        """How members are put together: ``weights`` (``learned``, ``equal`` or ``one model``) and ``calibrated``."""
+        shares = [list(pool.shares.values()) for pool in self.pools.values()]
+        equal = all(len(set(each)) == 1 for each in shares)
+        alone = all(len(each) == 1 for each in shares)
+        return {
+            "weights": "one model" if alone else "equal" if equal else "learned",
+            "calibrated": all(pool.calibration is not None for pool in self.pools.values()),
+        }
+
     @cached_property
     def pools(self) -> dict[tuple[str, int], FittedPool]:
         """Members, weights and calibration by target and horizon."""

@@ -34,10 +34,12 @@ TARGETS = {
     ),
     "deaths": ("Deaths in the month", "Deaths in reported events, best estimate, all types of violence."),
 }
-METHODS = (
-    "A weighted linear pool of endemic-epidemic, boosted and empirical models, calibrated on past forecasts; joint "
-    "draws in the order of past errors."
-)
+#: What weights of the members are, in words.
+_POOLS = {
+    "learned": "A linear pool weighted by past forecasts",
+    "equal": "An equal mixture of models",
+    "one model": "One model",
+}
 #: An address for mail within a text, and the brackets around it.
 _ADDRESS = re.compile(r"[<(]?([\w.+-]+@[\w-]+(?:\.[\w-]+)+)[>)]?")
 #: Task ids whose every combination is forecast.
@@ -174,23 +176,28 @@ def metadata(
         Version of this package.
     model : mapping, optional
         What is known of the model: ``name``, ``version`` where it is registered, ``reason`` where it stands in for
-        another.
+        another, ``weights`` and ``calibrated``.
     licence : str
         Of the forecasts.
     """
     known = model or {}
     trained = f", {known.get('name', 'model')} {known['version']}" if known.get("version") else ""
     reason = str(known.get("reason", ""))
+    pool = _POOLS.get(str(known.get("weights")), "A linear pool of models")
+    calibrated = bool(known.get("calibrated"))
+    how = f"{pool}{', calibrated on past forecasts' if calibrated else ''}"
     return {
         "team_name": "Harmattan",
         "team_abbr": TEAM,
-        "model_name": "Stand-in for the pool" if reason else "Pool of calibrated count models",
+        "model_name": "Stand-in for the pool"
+        if reason
+        else f"{'Calibrated pool' if calibrated else 'Pool'} of count models",
         "model_abbr": MODEL,
         "model_version": f"{package_version or 'unknown'}{trained}",
         "license": licence.replace("CC BY 4.0", "CC-BY-4.0"),
         "designated_model": True,
         "data_inputs": source or "monthly counts of events by region",
-        "methods": (reason or METHODS)[:200],
+        "methods": (reason or f"{how}; joint draws in the order of past errors.")[:200],
     }
 
 

@@ -102,6 +102,14 @@ def hindsight_section(result: ForecastResult, previous: PastRelease | None) -> d
     }
 
 
+#: How members are put together, by what the weights are.
+MIXTURES = {
+    "learned": "a mixture of models, weighted by their past forecasts,",
+    "equal": "an equal mixture of models",
+    "one model": "one model",
+}
+
+
 def vintage_section(result: ForecastResult, previous: PastRelease | None) -> dict[str, Any]:
     """What the numbers were made from and by, and what has been revised since the last release."""
     changed = past.revisions(result, previous)
@@ -115,7 +123,8 @@ def vintage_section(result: ForecastResult, previous: PastRelease | None) -> dic
         )
     return {
         "model": made_by,
-        "equal": not model.get("name") or model["name"] == "fitted at the origin",
+        "mixture": f"{MIXTURES.get(str(model.get('weights')), 'a mixture of models')} for each month ahead"
+        + (", calibrated on past forecasts" if model.get("calibrated") else ""),
         "reason": str(model.get("reason") or ""),
         "previous": previous.name if previous else "",
         "kept": changed is not None,

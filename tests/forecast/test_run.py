@@ -173,6 +173,7 @@ def test_both_targets_on_the_snapshot_do_not_depend_on_the_workers() -> None:
 @pytest.mark.slow
 def test_another_seed_gives_other_draws_of_the_same_margins(own_panel: Path) -> None:
     one, two = (run_own(own_panel, seed=seed, backtest_origins=0) for seed in (1, 2))
+    assert (one.model["weights"], one.model["calibrated"]) == ("equal", False)
     assert not same_draws(one, two)
     np.testing.assert_array_equal(
         np.sort(one.draws["events"].values, axis=0), np.sort(two.draws["events"].values, axis=0)

@@ -147,7 +147,28 @@ def test_a_stand_in_says_so_in_the_metadata() -> None:
     assert said["methods"] == (reason + 200 * "x")[:200]
     champion = hub_config.metadata("counts", "0.1.0", {"name": "harmattan", "version": "4"})
     assert champion["model_version"] == "0.1.0, harmattan 4"
-    assert champion["methods"].startswith("A weighted linear pool")
+    assert champion["methods"].startswith("A linear pool of models;")
+
+
+@pytest.mark.parametrize(
+    ("weights", "calibrated", "name", "methods"),
+    [
+        (
+            "learned",
+            True,
+            "Calibrated pool of count models",
+            "A linear pool weighted by past forecasts, calibrated on",
+        ),
+        ("learned", False, "Pool of count models", "A linear pool weighted by past forecasts; joint"),
+        ("equal", False, "Pool of count models", "An equal mixture of models; joint"),
+    ],
+)
+def test_the_metadata_say_calibrated_only_of_what_is(
+    weights: str, calibrated: bool, name: str, methods: str
+) -> None:
+    said = hub_config.metadata("counts", "0.1.0", {"weights": weights, "calibrated": calibrated})
+    assert said["model_name"] == name
+    assert said["methods"].startswith(methods)
 
 
 def test_the_output_has_the_columns_and_types_of_a_hub() -> None:

@@ -391,6 +391,22 @@ def test_a_trained_model_is_named_with_its_version() -> None:
     assert "an equal mixture" not in html
 
 
+@pytest.mark.parametrize(
+    ("weights", "calibrated", "said"),
+    [
+        (
+            "learned",
+            True,
+            "a mixture of models, weighted by their past forecasts, for each month ahead, calibrated on",
+        ),
+        ("equal", False, "an equal mixture of models for each month ahead (fitted at the origin"),
+    ],
+)
+def test_the_mixture_is_told_as_it_is(weights: str, calibrated: bool, said: str) -> None:
+    model = {"name": "fitted at the origin", "weights": weights, "calibrated": calibrated}
+    assert said in render(make_result(model=model))
+
+
 def test_a_stand_in_is_told_with_its_reason() -> None:
     result = make_result(model={"name": "endemic-epidemic", "reason": "champion could not be loaded."})
     assert "champion could not be loaded." in render(result)

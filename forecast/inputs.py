@@ -22,7 +22,7 @@ from .own_features import carried, with_tables
 from .theatre import theatre_words
 
 if TYPE_CHECKING:
-    from ..data.panel import BuiltPanel, Incidents
+    from ..data.panel import BuiltPanel, Incidents, Ledger
     from ..data.quality import Quality
     from .result import Level
     from .settings import Settings
@@ -48,6 +48,8 @@ class Inputs:
         ``region_id, international_km, observed_km, blind_towards``.
     coverage, ledger : pandas.DataFrame
         What is observed per country; where everything read has gone.
+    books : Ledger or None
+        The same by year, where there are no single events.
     demonstration : bool
         The embedded snapshot, which is never current.
     training : tuple of Panel
@@ -67,6 +69,7 @@ class Inputs:
     borders: pd.DataFrame | None
     coverage: pd.DataFrame
     ledger: pd.DataFrame
+    books: Ledger | None = None
     demonstration: bool = False
     training: tuple[Panel, ...] = ()
     built: BuiltPanel | None = None
@@ -74,6 +77,25 @@ class Inputs:
     expected: pd.DataFrame | None = None
     accepted: str = ""
     masked: str = ""
+
+    def until(self, origin: pd.Period) -> Inputs:
+        """What was known when ``origin`` was the last month: panel, coverage, and where all that was read has gone.
+
+        Of books by year (the embedded snapshot's) the origin's own year counts only what was placed.
+        """
+        if origin >= self.panel.last_month:
+            return replace(self, panel=self.panel.until(origin))
+        panel, built, last = self.panel.until(origin), None, str(origin)
+        if self.built is not None:
+            built = self.built.until(origin)
+            ledger = built.ledger.summary()
+        elif self.books is not None:
+            ledger = self.books.until(origin, panel).summary()
+        else:
+            ledger = _placed(panel)
+        seen = self.coverage[self.coverage["first_month"] <= last]
+        seen = seen.assign(last_month=seen["last_month"].clip(upper=last)).reset_index(drop=True)
+        return replace(self, panel=panel, built=built, ledger=ledger, coverage=seen)
 
     def run_date(self, settings: Settings, origin: pd.Period) -> date:
         """The day against which age is measured: as asked, else the end of the month after the origin.
@@ -222,6 +244,7 @@ def _from_snapshot(settings: Settings) -> Inputs:
         snapshot.borders,
         snapshot.coverage,
         snapshot.ledger.summary(),
+        snapshot.ledger,
         demonstration=True,
         training=() if training is None else (training,),
         around=snapshot.neighbours,
@@ -378,9 +401,14 @@ def inputs_from(panel: Panel, polygons: Regions | None, where: str) -> Inputs:
         if panel.links is None:
             panel = replace(panel, links=links_of(regions.frame, regions.geometry))
         panel = with_outlines(panel, regions.geometry)
-    placed = float(pd.Series(panel.measure(panel.main, fill=0).ravel()).sum())
-    ledger = pd.DataFrame([("placed", placed), ("read", placed)], columns=["outcome", "events"])
+    ledger = _placed(panel)
     return Inputs(panel, regions, _exposure(polygons, set(panel.countries)), coverage_of_panel(panel), ledger)
+
+
+def _placed(panel: Panel) -> pd.DataFrame:
+    """The ledger of a ready panel: everything that was read is in it."""
+    placed = float(pd.Series(panel.measure(panel.main, fill=0).ravel()).sum())
+    return pd.DataFrame([("placed", placed), ("read", placed)], columns=["outcome", "events"])
 
 
 def with_targets(settings: Settings, panel: Panel) -> Settings:

@@ -166,7 +166,7 @@ def _prepare(
         say("data", 0.0)
         inputs = load_inputs(settings) if inputs is None else inputs
         origin = _origin(settings, inputs)
-        inputs = replace(inputs, panel=inputs.panel.until(origin))
+        inputs = inputs.until(origin)
         require_covariates(inputs.panel, origin)
         if settings.countries:
             # A country that is not there is an error before the work, not after it.

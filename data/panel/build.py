@@ -34,6 +34,16 @@ class BuiltPanel:
     ledger: Ledger
     incidents: pd.DataFrame = field(repr=False)
 
+    def until(self, month: pd.Period) -> BuiltPanel:
+        """The same build with ``month`` as the last: later events had not been read."""
+        day = "date_start" if self.panel.attrs.get("month_rule") == "start" else "date_end"
+        frame = self.incidents[~(self.incidents[day] > month.end_time)]
+        keys = (frame["country"], frame["date_end"].dt.year, frame["violence_type"], frame["excluded"])
+        entries = entries_of(*(key.to_numpy(dtype=object) for key in keys), _figures(frame))
+        snapped = self.ledger.snapped
+        snapped = snapped[snapped["incident_id"].isin(set(frame["incident_id"]))].reset_index(drop=True)
+        return BuiltPanel(self.panel.until(month), Ledger(entries, self.ledger.repairs, snapped), frame)
+
 
 @dataclass(frozen=True)
 class Rules:

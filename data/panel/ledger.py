@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ import pandas as pd
 from ..errors import LedgerError
 from ..schemas import LEDGER_COLUMNS, LEDGER_FIGURES, PLACED
 from .incidents import Repair, repairs_frame
+
+if TYPE_CHECKING:
+    from .panel import Panel
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,16 @@ class Ledger:
         table = table.assign(_first=table["outcome"] != PLACED).sort_values(["_first", "outcome"])
         total = {"outcome": "read", **table[list(LEDGER_FIGURES)].sum().to_dict()}
         return pd.concat([table.drop(columns="_first"), pd.DataFrame([total])], ignore_index=True)
+
+    def until(self, month: pd.Period, panel: Panel) -> Ledger:
+        """The books of whole years up to ``month``, and what the panel holds of the year that it cuts."""
+        kept = self.entries[self.entries["year"] < month.year + (month.month == 12)]
+        if month.month < 12:
+            year = panel.months.year == month.year
+            rest = {n: np.nansum(panel.measures[n][year], dtype=float) for n in LEDGER_FIGURES}
+            rest |= {"country": "", "year": month.year, "violence_type": "", "outcome": PLACED}
+            kept = pd.concat([kept, pd.DataFrame([rest])[list(LEDGER_COLUMNS)]], ignore_index=True)
+        return Ledger(kept, self.repairs, self.snapped)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

@@ -155,7 +155,7 @@ def train(
     inputs = load_inputs(settings)
     settings = with_targets(settings, inputs.panel)
     training = train_models(settings, lambda stage, share: say(stage, 0.9 * share), inputs, members, refit)
-    inputs = replace(inputs, panel=inputs.panel.until(training.trained.origin))
+    inputs = inputs.until(training.trained.origin)
     clock.append(time.perf_counter())
     try:
         say("report", 0.91)

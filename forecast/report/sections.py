@@ -412,5 +412,6 @@ def data_section(result: ForecastResult) -> dict[str, Any]:
         "members": [member_name(m) for m in members if m != "pool"],
         "coverage_note": plain_table(_in_order(_named(result.coverage_note))),
         "ledger": plain_table(_in_order(result.ledger)),
+        "by_year": result.settings.get("source") == "snapshot" and result.origin.month < 12,
         "quality": plain_table(result.quality.drop(columns="rows", errors="ignore")),
     }

@@ -76,6 +76,21 @@ def test_the_snapshot_takes_no_other_regions_or_links(option: str) -> None:
         load(**{option: Path("mine")})
 
 
+def test_as_of_a_past_month_coverage_and_ledger_say_what_was_known_then() -> None:
+    now = load()
+    for origin in ("2020-12", "2021-06"):
+        then = now.until(pd.Period(origin, "M"))
+        assert str(then.panel.last_month) == origin
+        assert set(then.coverage["last_month"]) == {origin}
+        ledger = then.ledger.set_index("outcome")["events"]
+        assert ledger["placed"] == then.panel.measure("events", fill=0).sum() < now.ledger["events"].iloc[0]
+        assert ledger["read"] == ledger.drop("read").sum()
+        assert ledger["imprecise_date"] <= now.ledger.set_index("outcome")["events"]["imprecise_date"]
+    same = now.until(now.panel.last_month)
+    pd.testing.assert_frame_equal(same.ledger, now.ledger)
+    pd.testing.assert_frame_equal(same.coverage, now.coverage)
+
+
 # --- a ready panel -----------------------------------------------------------------------------------------------
 
 
@@ -96,6 +111,12 @@ def test_a_panel_from_parquet_keeps_its_links(panel: Panel, tmp_path: Path) -> N
     panel.write_parquet(tmp_path / "panel.parquet")
     inputs = load(panel=tmp_path / "panel.parquet")
     assert inputs.panel.digest() == Panel.from_frame(panel.to_frame(), panel.links).digest()
+
+
+def test_a_ready_panel_as_of_a_past_month_counts_what_it_holds(csv: Path) -> None:
+    then = load(panel=csv).until(pd.Period("2002-03", "M"))
+    assert set(then.coverage["last_month"]) == {"2002-03"}
+    assert set(then.ledger["events"]) == {then.panel.measure("events").sum()}
 
 
 def test_polygons_come_in_the_panels_order_and_bring_links(csv: Path, polygons: Path) -> None:
@@ -251,6 +272,11 @@ def test_real_incidents_and_polygons_make_the_snapshots_panel(real_data: Path) -
     np.testing.assert_array_equal(
         inputs.panel.measure("events", fill=0)[-60:], snapshot.panel.measure("events", fill=0)[-60:]
     )
+    then, books = (i.until(pd.Period("2020-06", "M")) for i in (inputs, snapshot))
+    ledger, by_year = (i.ledger.set_index("outcome")["events"] for i in (then, books))
+    assert ledger["placed"] == by_year["placed"] == then.panel.measure("events", fill=0).sum()
+    assert ledger["read"] == ledger.drop("read").sum() >= by_year["read"]
+    assert not (then.built.incidents["date_end"] > "2020-07").any()
 
 
 # --- age ---------------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def of_octobers(counts: pd.DataFrame, target: str, years: range, history: int | 
 def scores(
     counts: pd.DataFrame, target: str, origins: Sequence[pd.Period], after: pd.Period | None
 ) -> pd.DataFrame:
-    """Every case of the Octobers among some origins, the file beginning after a month."""
+    """Every case of some origins, the file beginning after a month; ``october`` are those of the protocol."""
     months = pd.PeriodIndex(counts["month"], freq="M")
     inside = months <= origins[-1] + max(HORIZONS)
     if after is not None:
@@ -55,9 +55,10 @@ def scores(
     judged = [score_record(r, rng).to_frame() for r in run_backtest(problem, origins, HORIZONS)]
     cases = pd.concat(judged, ignore_index=True)
     origin = pd.PeriodIndex(cases["origin"].astype(str), freq="M")
-    cases, origin = cases[origin.month == OCTOBER], origin[origin.month == OCTOBER]
     largest = {o: max(float(problem.counts[: problem.row(o) + 1].max()), 1.0) for o in set(origin)}
-    return cases.assign(year=origin.year + 1, beyond=cases["mean"] / [largest[o] for o in origin])
+    beyond = cases["mean"] / [largest[o] for o in origin]
+    year = (origin + cases["horizon"].to_numpy()).year
+    return cases.assign(year=year, beyond=beyond, october=origin.month == OCTOBER)
 
 
 def lines(cases: pd.DataFrame) -> Iterator[str]:
@@ -94,7 +95,10 @@ def main() -> None:
         months = None if history == "all" else int(history)
         cases = of_octobers(counts, asked.target, range(first, last + 1), months)
         print(f"\n== history: {history}{'' if months is None else ' months'}")
-        print("\n".join(lines(cases)), flush=True)
+        print("\n".join(lines(cases[cases["october"]])), flush=True)
+        if months is None:
+            print("\n== history: all, every month an origin")
+            print("\n".join(lines(cases)), flush=True)
         if asked.out is not None:
             asked.out.mkdir(parents=True, exist_ok=True)
             cases.to_parquet(asked.out / f"challenge_{history}.parquet", index=False)

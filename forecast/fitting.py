@@ -205,12 +205,17 @@ def _leading(settings: Settings) -> str:
 
 
 def _jobs(settings: Settings, problems: Mapping[str, Problem], judged: bool, lists: int = 0) -> list[Job]:
-    """Every piece of work: long ones first and last, where workers begin."""
+    """Every piece of work: long ones first and last, where workers begin, and beside each other what shares fits."""
     records = [Job("record", h, lists) for h in settings.horizons if lists]
     jobs = [Job("diffusion")] if has_spillover(settings, problems) else []
-    jobs += [Job("judge", h) for h in settings.horizons if judged and h in JUDGED]
     jobs += records[::2] + [Job("fit", h) for h in settings.horizons] + records[1::2]
+    jobs += [Job("judge")] if judged and _judged(settings) else []
     return jobs + ([Job("watch", origins=lists)] if has_watch(settings, problems) else [])
+
+
+def _judged(settings: Settings) -> list[int]:
+    """The horizons at which a run is judged that fits its models itself."""
+    return [h for h in settings.horizons if h in JUDGED]
 
 
 def _streams(
@@ -220,7 +225,7 @@ def _streams(
     kinds = [("diffusion", "events", 0)] if has_spillover(settings, problems) else []
     kinds += [("fit", target, h) for target in problems for h in settings.horizons]
     if judged:
-        kinds += [("judge", target, h) for target in problems for h in settings.horizons if h in JUDGED]
+        kinds += [("judge", target, h) for target in problems for h in _judged(settings)]
     return dict(zip(kinds, np.random.SeedSequence(settings.seed).spawn(len(kinds)), strict=True))
 
 
@@ -255,11 +260,7 @@ def _run(
 
     tasks = [(job, origin, settings, members) for job in jobs]
     done = run_tasks(_do, dict(problems), tasks, workers=settings.workers, progress=progress)
-    return {
-        (job.kind, target, job.horizon): each
-        for job, found in zip(jobs, done, strict=True)
-        for target, each in found.items()
-    }
+    return {key: each for found in done for key, each in found.items()}
 
 
 def _do(
@@ -268,10 +269,9 @@ def _do(
     origin: pd.Period,
     settings: Settings,
     members: Sequence[MemberLike] | None,
-) -> dict[str, Any]:
-    """One job of one worker, by target."""
+) -> dict[tuple[str, str, int], Any]:
+    """One job of one worker, by kind, target and horizon."""
     from ..training.diffusion.fit import fit_diffusion
-    from ..training.evaluation.backtest import REFERENCE, recent_origins, run_backtest
     from ..training.pool.fitted import fit_pool
     from .spillover.job import border_rng, kernel_of
     from .watch import fit_watch
@@ -280,37 +280,48 @@ def _do(
         try:
             rng = border_rng(settings.seed)
             found = fit_diffusion(events_problem(problems), origin, rng=rng, kernel=kernel_of(settings))
-            return {"events": found}
+            return {("diffusion", "events", 0): found}
         except ModelError:
             # A fallback is for a day on which models fail: it goes on without spillover rather than not at all.
             if not _stands_in(members):
                 raise
-            return {"events": None}
+            return {("diffusion", "events", 0): None}
     if job.kind == "watch":
-        return {"events": fit_watch(events_problem(problems), origin, job.origins)}
+        return {("watch", "events", 0): fit_watch(events_problem(problems), origin, job.origins)}
     if job.kind in ("judge", "record"):
-        first, each = next(iter(problems.values())), list(problems.values())
+        return _past(problems, job, origin, settings, members)
+    shared: dict[Any, Any] = {}
+    return {
+        ("fit", target, job.horizon): fit_pool(problem, origin, job.horizon, members, shared).to_files()
+        for target, problem in problems.items()
+    }
+
+
+def _past(
+    problems: Mapping[str, Problem],
+    job: Job,
+    origin: pd.Period,
+    settings: Settings,
+    members: Sequence[MemberLike] | None,
+) -> dict[tuple[str, str, int], Any]:
+    """What forecasts from past origins were worth, as they would have been published."""
+    from ..training.evaluation.backtest import REFERENCE, recent_origins, run_backtest
+
+    first, found = next(iter(problems.values())), {}
+    for horizon in [job.horizon] if job.kind == "record" else _judged(settings):
         if job.kind == "judge":
-            known = recent_origins(first, origin, job.horizon, settings.backtest_origins)
+            known = recent_origins(first, origin, horizon, settings.backtest_origins)
             # A stand-in of one member has nothing to learn.
-            learns = not _stands_in(members)
-            how: dict[str, Any] = {
-                "compared": (REFERENCE,),
-                "learns": learns,
-                "warm_up": 0,
-                "draws": settings.draws,
-            }
+            how: dict[str, Any] = {"compared": (REFERENCE,), "learns": not _stands_in(members)}
+            how |= {"warm_up": 0, "draws": settings.draws}
         else:
             nearest, farthest = min(settings.horizons), max(settings.horizons)
             known = recent_origins(first, origin, nearest, job.origins + farthest - 1)
             how = {"warm_up": WARM_UP, "reach": farthest}
-        records = run_backtest(each, known, (job.horizon,), members=members, parts=settings.parts, **how)
-        return dict(zip(problems, records, strict=True))
-    shared: dict[Any, Any] = {}
-    return {
-        target: fit_pool(problem, origin, job.horizon, members, shared).to_files()
-        for target, problem in problems.items()
-    }
+        how |= {"members": members, "parts": settings.parts, "onsets": has_watch(settings, problems)}
+        records = run_backtest(list(problems.values()), known, (horizon,), **how)
+        found |= {(job.kind, target, horizon): r for target, r in zip(problems, records, strict=True)}
+    return found
 
 
 def _template(

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from ..training.margins import Margins
     from ..training.models import MemberLike
     from ..training.models.base import Problem
+    from ..training.pool import OnsetsAhead
     from ..training.trained_model import TrainedModel
     from .fitting import Training
     from .parts import ChosenParts
     from .spillover.attribution import Worlds
-    from .watch import OnsetsAhead
 
 #: Called with the name of a stage and the share of the whole run that is done.
 Progress = Callable[[str, float], None]
@@ -209,19 +209,20 @@ def _result(
     settings: Settings, prepared: PreparedRun, trained: TrainedModel, model: Mapping[str, Any]
 ) -> ForecastResult:
     """The trained model's forecast, as joint draws, totals, spillover, watch list and tables."""
+    from ..training.pool import OnsetsAhead
     from .fitting import events_problem
     from .last_month import judged_month, rehearsed_month
     from .outlook import chances_of_so_few, with_outlook
     from .parts import draw_parts, record_of
-    from .watch import OnsetsAhead, list_of, served_fits
+    from .watch import list_of, served_fits
 
     panel, inputs, origin = prepared.inputs.panel, prepared.inputs, prepared.origin
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 1]))
     simulated = _spillover(settings, prepared, trained, rng)
     watched = served_fits(trained, events_problem(prepared.problems), inputs.training, inputs.around)
     onsets = None
-    if watched is not None and "events" in prepared.problems:
-        onsets = OnsetsAhead.of(trained, watched)
+    if watched is not None and trained.onset is not None and "events" in prepared.problems:
+        onsets = OnsetsAhead.of(trained.onset, watched)
     predicted, contributions = _pool_margins(prepared, trained, settings, onsets)
     ranks = _ranks(simulated.paths, trained, panel, settings, onsets, rng)
     draws = {t: _draws(settings, panel.region_ids, origin, t, predicted, ranks) for t in prepared.problems}
@@ -375,8 +376,9 @@ def _again(
     prepared: PreparedRun, trained: TrainedModel
 ) -> Callable[[Panel, Sequence[int], Mapping[str, Any] | None], np.ndarray | None] | None:
     """The same model again on another panel, or an older model of the registry; see :class:`ForecastResult`."""
+    from ..training.pool import OnsetsAhead
     from ..training.problems import build_problems
-    from .watch import OnsetsAhead, served_fits
+    from .watch import served_fits
 
     if "events" not in prepared.problems:
         return None
@@ -396,7 +398,7 @@ def _again(
         full = replace(full, measures=seen)
         problem = build_problems(full, ["events"], prepared.inputs.training, chosen.recipe)["events"]
         watched = served_fits(chosen, problem, prepared.inputs.training, prepared.inputs.around)
-        onsets = None if watched is None else OnsetsAhead.of(chosen, watched)
+        onsets = None if watched is None or chosen.onset is None else OnsetsAhead.of(chosen.onset, watched)
         means = []
         for h in horizons:
             margins = chosen.pools["events", h].margins(problem, full.last_month)["pool"]

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .evaluation import LAST_OPEN, Evaluated, evaluate
     from .past import score_stored
     from .record import RECORD_COLUMNS, lists_page, record_table
-    from .run import OnsetsAhead, WatchList, fit_watch, fits_of, list_of, run_watch, served_fits, watch_list
+    from .run import WatchList, fit_watch, fits_of, list_of, run_watch, served_fits, watch_list
     from .tables import ONSET_COLUMNS, ROUTE_COLUMNS, WATCHLIST_COLUMNS
     from .words import HALF_CELL, in_words, numbers_supported, pressing_words, record_sentences
 else:
@@ -22,7 +22,6 @@ __all__ = [
     "ROUTE_COLUMNS",
     "WATCHLIST_COLUMNS",
     "Evaluated",
-    "OnsetsAhead",
     "WatchList",
     "evaluate",
     "fit_watch",

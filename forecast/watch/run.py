@@ -13,10 +13,7 @@ from ...data.errors import ModelError, OriginError
 from ...data.panel import Panel
 from ...training.models.base import Problem
 from ...training.onset import (
-    AHEAD,
-    QUIET,
     OnsetFits,
-    OnsetModel,
     OnsetModels,
     history_of,
 )
@@ -27,7 +24,6 @@ from .words import notes_on_list, record_sentences
 
 if TYPE_CHECKING:
     from ...data.geography import Regions
-    from ...training.margins import Margins
     from ...training.trained_model import TrainedModel
     from ..inputs import Inputs
     from ..settings import Settings
@@ -119,7 +115,7 @@ def fit_watch(
         The models, and tables by name: ``watch_record``, and where ``scored`` past lists are asked for also those of
         :func:`score_recent`.
     """
-    fits = OnsetFits(history_of(problem.panel, [o.panel for o in problem.also]), problem)
+    fits = OnsetFits.of(problem)
     try:
         text, tables = fits.at(origin).to_text(), {"watch_record": record_table(fits, origin)}
     except ModelError:
@@ -149,51 +145,6 @@ def list_of(trained: TrainedModel, fits: OnsetFits) -> WatchList:
         if "of" not in record:  # trained before onsets were recorded
             record = record.assign(of="entry")[list(RECORD_COLUMNS)]
         return watch_list(fits, fits.history.months[-1], models=trained.onset, record=record)
-
-
-@dataclass(frozen=True)
-class OnsetsAhead:
-    """What a forecast of quiet regions follows: the chance of a first event, and how often others follow it.
-
-    Attributes
-    ----------
-    model : OnsetModel
-    within : numpy.ndarray
-        ``P(first event within 1..6 months)``, (6, regions).
-    quiet : numpy.ndarray
-        Regions that were seen through six months without an event, bool (regions,).
-    """
-
-    model: OnsetModel
-    within: np.ndarray
-    quiet: np.ndarray
-
-    @classmethod
-    def of(cls, trained: TrainedModel, fits: OnsetFits) -> OnsetsAhead | None:
-        """Seen from the last month of what the model looks at; None where it has no model of onsets."""
-        from threadpoolctl import threadpool_limits
-
-        if trained.onset is None:
-            return None
-        history = fits.history
-        with threadpool_limits(1):
-            within = trained.onset.onset_within(history, fits.problem, history.months[-1])
-        return cls(trained.onset.onset, within, history.quiet("all", QUIET)[-1, : within.shape[1]])
-
-    def margins(self, pool: Margins, horizon: int) -> Margins:
-        """The pool of events, (regions,), with the month's chance of any event where it has been quiet."""
-        from ...training.pool import with_chance
-
-        if horizon > AHEAD:
-            return pool
-        return with_chance(pool, np.where(self.quiet, self.model.monthly(self.within)[horizon - 1], np.nan))
-
-    def in_order(self, ranks: np.ndarray) -> np.ndarray:
-        """Ranks of draws from the first month on, (draws, months, regions), in the order of first events."""
-        out, months = ranks.copy(), min(ranks.shape[1], AHEAD)
-        quiet = np.flatnonzero(self.quiet)
-        out[:, :months, quiet] = self.model.in_order(ranks[:, :months, quiet], self.within[:, quiet])
-        return out
 
 
 def run_watch(

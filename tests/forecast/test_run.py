@@ -13,12 +13,15 @@ import pytest
 from small_worlds import ladder_panel
 
 from harmattan.data.errors import OriginError, RegionError
+from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.report.page import render
 from harmattan.forecast.result import ForecastResult
 from harmattan.forecast.run import run_forecast
 from harmattan.forecast.settings import Settings
+from harmattan.training.evaluation.backtest import run_backtest
 from harmattan.training.pool.explain import FAMILIES
+from harmattan.training.problems import build_problems
 
 SHORT = Settings(
     draws=200, horizons=(1, 2), backtest_origins=2, workers=1, targets=("events",), seed=5, track=False
@@ -56,6 +59,26 @@ def test_no_draw_has_deaths_and_no_event() -> None:
     assert not ((deaths > 0) & (events == 0)).any()
     assert (both.draws["deaths"].prob_at_least(1) <= both.draws["events"].prob_at_least(1)).all()
     assert (both.countries["deaths"].prob_at_least(1) <= both.countries["events"].prob_at_least(1)).all()
+
+
+@pytest.mark.slow
+def test_a_back_test_judges_what_is_published(own_panel: Path) -> None:
+    """Also where it is quiet, where months follow the model of onsets, and of deaths, which follow the events."""
+    targets = ("events", "deaths")
+    published = run_own(own_panel, targets=targets, horizons=(1, 3), backtest_origins=0)
+    problems = build_problems(Panel.read_parquet(own_panel), list(targets))
+    options = {"learns": False, "draws": SHORT.draws, "compared": ()}
+    records = run_backtest(list(problems.values()), [published.origin], (1, 3), **options)
+    plain = run_backtest(problems["events"], [published.origin], (1, 3), onsets=False, **options)
+    for record in records:
+        draws, at = published.draws[record.target], (1, 3).index(record.horizon)
+        for k in (1, 5):
+            judged = record.of("pool", f"p{k}")[0]
+            np.testing.assert_allclose(judged, draws.prob_at_least(k)[at], atol=1 / SHORT.draws)
+        np.testing.assert_allclose(record.of("pool", "mean")[0], draws.mean()[at], rtol=1e-6)
+    assert any(
+        (a.of("pool", "mean") != b.of("pool", "mean")).any() for a, b in zip(records, plain, strict=False)
+    )
 
 
 # --- on the snapshot ---------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from harmattan.training.evaluation.backtest import run_backtest
 from harmattan.training.models.base import Member, Problem
 from harmattan.training.models.boosted import BoostedEndemicEpidemic
 from harmattan.training.models.catalogue import MEMBERS, fit_members
+from harmattan.training.onset import OnsetFits, history_of
+from harmattan.training.pool import onset_chances
 from harmattan.training.pool.fitted import fit_pool
 
 MONTHS, AT = 66, 54
@@ -97,6 +99,17 @@ def test_the_present_does_change_a_forecast() -> None:
             problem, origin = problem_with(each, "events"), panel.months[AT]
             bits.append(fitted(name, problem, origin, 1).margins(problem, origin).cdf.tobytes())
         assert bits[0] != bits[1], name
+
+
+def test_chances_in_quiet_places_are_the_same_whatever_comes() -> None:
+    panel = ladder_panel(3, MONTHS, np.ones((MONTHS, 8), dtype=bool))
+    months, found = panel.months[AT - 2 : AT + 1], []
+    for world in (panel, with_another_future(panel, 3)):
+        made = onset_chances(OnsetFits(history_of(world), problem_with(world, "events")), months)
+        found.append({month: chances.tobytes() for month, chances in made.items()})
+    assert list(found[0]) == list(months)
+    assert found[0] == found[1]
+    assert np.isfinite(np.frombuffer(found[0][months[-1]])).any()
 
 
 @settings(max_examples=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from ..pool.quiet import fit_quiet_chance
 from ..record import PastErrors, Record, ScoredOrigin
 from .case_scores import DRAWS, measure
 from .parts import PartJudge, PartScore
+from .published import MOST_REGIONS, Publication, events_first, onsets_seen
 from .scores import block_bootstrap_skill, escalation_level, interval_coverage
 
 #: The baseline that skill is stated against in the main job.
@@ -51,6 +52,7 @@ class _Setup:
     as_of: Callable[[Problem, pd.Period], Problem] | None = None
     parts: bool = False
     joint: bool = False
+    onsets: Mapping[pd.Period, np.ndarray] = field(default_factory=dict)
 
     def seen(self, problem: Problem, origin: pd.Period) -> Problem:
         """What could be seen at an origin."""
@@ -77,10 +79,12 @@ def run_backtest(
     parts: bool = False,
     joint: bool = False,
     reach: int = 0,
+    onsets: bool | None = None,
 ) -> list[Record]:
     """Forecast from each origin with what was known there; weights and calibration learn only from scored origins.
 
-    An origin's distributions are reduced to a few numbers per case as soon as they are scored.
+    The pool is that of a release with the same targets (:mod:`harmattan.training.evaluation.published`). An origin's
+    distributions are reduced to a few numbers per case as soon as they are scored.
 
     Parameters
     ----------
@@ -119,6 +123,9 @@ def run_backtest(
         Whether the pool's draws are kept, from which joint draws are judged.
     reach : int
         Longest horizon of a back-test of which this is a part; that of the horizons here where these reach farther.
+    onsets : bool, optional
+        Whether events follow the model of onsets where it has been quiet; where None, unless the regions are cells or a
+        member stands alone and speaks for itself.
 
     Returns
     -------
@@ -140,6 +147,9 @@ def run_backtest(
     every = tuple(origins)
     if learns:
         every = _with_warm_up(problems[0], origins, max(*horizons, reach) + data_lag, warm_up)
+    first = events_first(problems)[0]
+    if onsets is None:
+        onsets = panel.shape[1] <= MOST_REGIONS and len(roster(members, first.target, panel.measures)) > 1
     setup = _Setup(
         problems,
         every,
@@ -154,6 +164,7 @@ def run_backtest(
         as_of,
         parts,
         joint,
+        onsets_seen(first, every, data_lag, refit_every, as_of) if onsets else {},
     )
     tasks = [(h,) for h in horizons]
     done = run_tasks(_horizon, setup, tasks, workers=workers, scheduler=scheduler, progress=progress)
@@ -189,7 +200,11 @@ def _horizon(setup: _Setup, horizon: int) -> list[Record]:
     """The records of one horizon, target by target; what one target has fitted serves the next."""
     shared: dict[Any, Member] | None = {} if setup.as_of is None else None
     judge = PartJudge.of(setup.problems[0].panel, setup.keep) if setup.parts else None
-    return [_record(setup, problem, horizon, shared, judge) for problem in setup.problems]
+    deaths = any(problem.target == "deaths" for problem in setup.problems)
+    publish = Publication(setup.onsets, horizon + setup.data_lag, setup.keep, setup.seen if deaths else None)
+    every = events_first(setup.problems)
+    made = {p.target: _record(setup, p, horizon, shared, judge, publish) for p in every}
+    return [made[problem.target] for problem in setup.problems]
 
 
 @dataclass(frozen=True)
@@ -234,6 +249,7 @@ def _record(
     horizon: int,
     shared: dict[Any, Member] | None,
     judge: PartJudge | None,
+    publish: Publication,
 ) -> Record:
     """Weights and calibration origin by origin, each from those already scored then; scores at once."""
     compared, pooled = _called(setup.compared, setup.members, problem)
@@ -265,6 +281,7 @@ def _record(
         if i < setup.warm_up and not setup.joint:
             continue
         pool = finished(plain, state.calibration, state.quiet, made.quiet)
+        pool = publish.of(problem, made.origin, made.origin - setup.data_lag, pool)
         seen = np.isfinite(made.observed)
         errors = normal_scores(pool, np.where(seen, made.observed, 0), seen)
         if i < setup.warm_up:
@@ -274,9 +291,8 @@ def _record(
             drawn.append(pool.stratified(JOINT_DRAWS))
         of = {**made.margins, "pool_uncalibrated": plain, "pool": pool}
         if judge is not None:
-            parts.append(
-                judge.scores(problem.target, pool, problem.row(made.origin), horizon, setup.data_lag)
-            )
+            at = problem.row(made.origin)
+            parts.append(judge.scores(problem.target, pool, at, horizon, setup.data_lag))
         scored = measure(stack(list(of.values())), made.observed, escalation_level(made.history), setup.draws)
         values.append({k: _of_all(members, tuple(of), each_of) for k, each_of in scored.items()})
         latest = pool if seen.any() else latest

@@ -14,7 +14,7 @@ from ..models.base import Problem
 from ..models.endemic_epidemic import EndemicEpidemic
 from .chances import Chances, link_of, refits
 from .entry import EntryModel, at_risk
-from .event_history import ANY, EventHistory
+from .event_history import ANY, EventHistory, history_of
 from .hazard import AHEAD, Array
 from .onset import OnsetModel, pressure
 
@@ -102,6 +102,8 @@ class OnsetFits:
     history : EventHistory
     problem : Problem
         Of events, over the same months.
+    kept : dict
+        What is made of the fits month by month.
     """
 
     history: EventHistory
@@ -110,10 +112,20 @@ class OnsetFits:
     _entries: dict[pd.Period, EntryModel] = field(default_factory=dict, init=False)
     _levelled: dict[pd.Period, EntryModel] = field(default_factory=dict, init=False)
     _models: dict[pd.Period, OnsetModels] = field(default_factory=dict, init=False)
+    kept: dict[Any, Array] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Fits start empty."""
         self.chances = Chances(self.problem)
+
+    @classmethod
+    def of(cls, problem: Problem) -> OnsetFits:
+        """Those of a problem and of what it also learns from; kept with it."""
+        kept: dict[str, Any] = problem.__dict__
+        if "_onset_fits" not in kept:
+            kept["_onset_fits"] = cls(history_of(problem.panel, [o.panel for o in problem.also]), problem)
+        found: OnsetFits = kept["_onset_fits"]
+        return found
 
     def end_of(self, month: pd.Period) -> pd.Period:
         """The last December until ``month`` at which models are fitted.

@@ -30,7 +30,9 @@ def pressure(history: EventHistory) -> Array:
 
 @dataclass(frozen=True)
 class OnsetModel:
-    """``log hazard_j = a + b cloglog(member's P(>= 1) at j) + c pressure``, in regions quiet for six months.
+    """``log hazard_j = a + b cloglog(member's P(>= 1) at j) + c pressure + d log j``, in regions quiet for six months.
+
+    Who has been quiet for long wakes less and less; a model of an earlier version has no ``d``.
 
     Attributes
     ----------
@@ -57,10 +59,9 @@ class OnsetModel:
         quiet = history.quiet("all", QUIET)[:, :own]
         events, observed = history.events["all"][:, :own], history.observed[:, :own]
         rows = landmarks(quiet & np.isfinite(link).all(axis=0), events, observed, first, last)
-        columns = np.column_stack(
-            [link[rows.ahead - 1, rows.row, rows.region], pressure(history)[rows.row, rows.region]]
-        )
-        names = ("chance", "pressure")
+        member = link[rows.ahead - 1, rows.row, rows.region]
+        columns = np.column_stack([member, pressure(history)[rows.row, rows.region], np.log(rows.ahead)])
+        names = ("chance", "pressure", "log_ahead")
         if rows.happened[rows.ahead == 1].sum() < FEWEST:
             columns = columns * 0
         return cls(Hazard.fit(names, columns, rows.happened), _after(quiet, events, observed, last))
@@ -75,7 +76,13 @@ class OnsetModel:
         pressing : numpy.ndarray
             (regions,).
         """
-        return cumulative(lambda j: self.hazard.log_hazard(np.column_stack([link[j - 1], pressing])), lag)
+        width = len(self.hazard.names)
+
+        def log_hazard(ahead: int) -> Array:
+            columns = [link[ahead - 1], pressing, np.full(len(pressing), np.log(ahead))]
+            return self.hazard.log_hazard(np.column_stack(columns[:width]))
+
+        return cumulative(log_hazard, lag)
 
     def monthly(self, within: Array) -> Array:
         """``P(>= 1 event in month j)``, (6, regions), from the chance of a first event within 1..6 months.

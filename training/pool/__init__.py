@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .coherence import coherent_deaths, shares_without_deaths
+    from .coherence import at_most, chance_of_death, coherent_deaths, shares_without_deaths
     from .dependence import Template, fit_template, normal_scores
     from .explain import explain_pool
     from .fitted import FittedPool, fit_pool, margins_of, with_learned_weights
     from .learning import LearnedPool, Learner, finished, learn_pool, scored_origin
+    from .onsets import OnsetsAhead, onset_chances
     from .quiet import fit_quiet_chance, with_chance
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -18,7 +19,10 @@ __all__ = [
     "FittedPool",
     "LearnedPool",
     "Learner",
+    "OnsetsAhead",
     "Template",
+    "at_most",
+    "chance_of_death",
     "coherent_deaths",
     "explain_pool",
     "finished",
@@ -28,6 +32,7 @@ __all__ = [
     "learn_pool",
     "margins_of",
     "normal_scores",
+    "onset_chances",
     "scored_origin",
     "shares_without_deaths",
     "with_chance",

@@ -67,9 +67,18 @@ def coherent_deaths(deaths: Margins, events: Margins, without: np.ndarray) -> Ma
     Margins
         ``deaths`` where they fit already; elsewhere ``1 - p`` at zero and ``p`` times the deaths given at least one.
     """
+    return at_most(deaths, chance_of_death(events, without))
+
+
+def chance_of_death(events: Margins, without: np.ndarray) -> np.ndarray:
+    """Of an event with a recorded death, (regions,); parameters as for :func:`coherent_deaths`."""
     reach = np.stack([events.prob_at_least(k) for k in CLASSES], axis=-1)
     share = reach - np.concatenate([reach[:, 1:], np.zeros((len(reach), 1))], axis=1)
-    limit = (share * (1 - without)).sum(axis=1)
+    return np.asarray((share * (1 - without)).sum(axis=1))
+
+
+def at_most(deaths: Margins, limit: np.ndarray) -> Margins:
+    """Deaths whose chance of at least one is no more than ``limit``, (regions,)."""
     too_much = deaths.prob_at_least(1) > limit
     if not too_much.any():
         return deaths

@@ -30,16 +30,14 @@ that and leaves with the exit code of the class.
 from __future__ import annotations
 
 import difflib
-import functools
 import re
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class HarmattanError(Exception):
@@ -71,38 +69,51 @@ class HarmattanError(Exception):
     def message(self) -> str:
         """The whole error as one line: where, what, remedy."""
         head = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{head} {self.remedy}".strip()
+        whole = f"{head} {self.remedy}".strip()
+        return whole if _COMMAND.get() or "--" not in whole else _in_python(whole)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.__dict__.copy()))
 
 
-def in_python(function: F) -> F:
-    """A function whose errors call options as they are called in Python: ``data_lag``, not ``--data-lag``.
+@contextmanager
+def on_the_command_line() -> Iterator[None]:
+    """Inside, errors call options as the command line does: ``--data-lag``, not ``data_lag``.
 
-    >>> @in_python
-    ... def wrong():
-    ...     raise HarmattanError("too long.", "--data-lag", "Leave out --data-lag.")
-    >>> wrong()
-    Traceback (most recent call last):
-    harmattan.data.errors.HarmattanError: data_lag: too long. Leave out data_lag.
+    >>> error = UsageError("too long.", "--data-lag", "Leave it out, or see: harmattan backtest --help.")
+    >>> error.message
+    'data_lag: too long. Leave it out, or see: harmattan backtest --help.'
+    >>> with on_the_command_line():
+    ...     error.message
+    '--data-lag: too long. Leave it out, or see: harmattan backtest --help.'
     """
-
-    @functools.wraps(function)
-    def called(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except HarmattanError as error:
-            for part in ("what", "where", "remedy"):
-                text = _OPTION.sub(lambda m: m[1].replace("-", "_"), getattr(error, part))
-                setattr(error, part, text)
-            error.args = (error.message,)
-            raise
-
-    return called  # type: ignore[return-value]
+    before = _COMMAND.set(True)
+    try:
+        yield
+    finally:
+        _COMMAND.reset(before)
 
 
-_OPTION = re.compile(r"--(?:no-)?([a-z][a-z-]+)")
+def _in_python(text: str) -> str:
+    """A text with options as Python calls them; commands that it quotes are left as they are."""
+    parts = _QUOTED_COMMAND.split(text)
+    parts[::2] = [_OPTION.sub(_parameter, part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _parameter(option: re.Match[str]) -> str:
+    name = option[2].replace("-", "_")
+    name = _LONGER.get(name, name)
+    if option[1]:
+        return f"{name}=False"
+    return f"{name}={option[3]}" if option[3] else name
+
+
+_COMMAND: ContextVar[bool] = ContextVar("command", default=False)
+_QUOTED_COMMAND = re.compile(r"(\bharmattan [a-z](?:[^.;]|[.;](?=\S))*)")
+_OPTION = re.compile(r"--(no-)?([a-z][a-z-]+)(?: ('[^']*'))?")
+#: Options that are shorter than what they set.
+_LONGER = {"decay": "spillover_decay", "saturation": "spillover_saturation"}
 
 
 def _rebuild(kind: type[HarmattanError], state: dict[str, Any]) -> HarmattanError:

@@ -130,7 +130,7 @@ class CellCounts:
         >>> one = np.zeros(1, dtype=np.int64)
         >>> cells = CellCounts(one, one, one + 130681, {"events": np.ones(1, dtype=np.float32)}, one)
         >>> cells.to_texts((1, 2))
-        ['', '{"130681":{"events":1}}']
+        ['{"130681":{"events":1}}', '']
         """
         found: dict[int, dict[str, dict[str, float]]] = {}
         for i, at in enumerate((self.month * shape[1] + self.region).tolist()):

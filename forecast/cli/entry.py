@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ...data.errors import HarmattanError
+from ...data.errors import HarmattanError, on_the_command_line
 from ..settings import Settings
 from .backtest import backtest, score_table, triggers
 from .exit_codes import in_help
@@ -212,6 +212,11 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     # Whatever is written, only its owner may change it; a stricter mask stays.
     os.umask(os.umask(0o077) | 0o022)
+    with on_the_command_line():
+        _run(arguments, debug)
+
+
+def _run(arguments: list[str], debug: bool) -> None:
     try:
         app(arguments, prog_name="harmattan")
     except Exception as failure:

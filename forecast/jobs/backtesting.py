@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...data import month_of
-from ...data.errors import OriginError, TrackingError, UsageError, in_python
+from ...data.errors import OriginError, TrackingError, UsageError
 from ..own_features import recipe_of
 from ..settings import Settings
 from ..values import countries_of, horizons_of
@@ -92,7 +92,6 @@ def run_backtest_job(settings: BacktestSettings, progress: Progress | None = Non
         return replace(outcome, tracking_error=failure)
 
 
-@in_python
 def backtest(
     panel: Panel | None = None,
     *,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
-from ...data.errors import ModelError, SchemaError, UsageError, in_python
+from ...data.errors import ModelError, SchemaError, UsageError
 from ..settings import Settings
 from ..values import horizons_of
 
@@ -117,7 +117,6 @@ class Forecaster:
             raise ModelError("this forecaster is not fitted.", remedy="Call fit(panel) first.")
         return self._fitted
 
-    @in_python
     def fit(self, data: Panel | pd.DataFrame | Any, links: pd.DataFrame | None = None) -> Self:
         """Learn from a panel up to its last month.
 

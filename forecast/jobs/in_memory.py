@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...data.errors import UsageError, in_python
+from ...data.errors import UsageError
 from ..settings import Settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]
 
 
-@in_python
 def run_forecast(
     settings: Settings | None = None,
     progress: Progress | None = None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...data.errors import OriginError, RegionError, UsageError, in_python, nearest
+from ...data.errors import OriginError, RegionError, UsageError, nearest
 from ..settings import Settings
 from .backtest_plan import BacktestSettings, inputs_of, make_plan
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ...training.record import Record
 
 
-@in_python
 def evaluate_table(
     table: Any,
     against: Panel | pd.DataFrame | str | Path | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...data.errors import UsageError, in_python
+from ...data.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 LONGEST = 12
 
 
-@in_python
 def simulate_scenario(
     settings: Settings, changes: Sequence[str], months: int = 6, ahead: int = 6
 ) -> pd.DataFrame:

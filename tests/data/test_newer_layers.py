@@ -112,9 +112,9 @@ def test_settings_lead_to_the_layer_and_the_month_rule(tmp_path: Path) -> None:
     )
     assert inputs.regions is not None
     assert inputs.regions.region_ids == inputs.panel.region_ids
-    with pytest.raises(ConfigError, match="--month-rule: the months of a table of counts are given"):
+    with pytest.raises(ConfigError, match="month_rule: the months of a table of counts are given"):
         load_inputs(Settings(month_rule="even"))
-    with pytest.raises(ConfigError, match="--layer: a ready panel has regions of its own"):
+    with pytest.raises(ConfigError, match="layer: a ready panel has regions of its own"):
         load_inputs(Settings(layer="mali-2016", panel=tmp_path / "p.csv"))
 
 

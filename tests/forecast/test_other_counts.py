@@ -86,7 +86,7 @@ def test_large_counts_are_read_by_their_separators(released: tuple[str, Outcome]
 
 def test_what_is_not_counted_is_refused_by_name(tmp_path: Path) -> None:
     settings = Settings.load(options(tmp_path, "displaced", targets="events,deaths"))
-    with pytest.raises(UsageError, match=r"no events in these data.*write --targets displaced"):
+    with pytest.raises(UsageError, match=r"no events in these data.*write targets displaced"):
         run_main_job(settings)
     with pytest.raises(UsageError, match="there are no deaths in these data"):
         run_main_job(Settings.load(options(tmp_path, "displaced", targets="displaced,deaths")))

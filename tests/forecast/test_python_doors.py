@@ -63,6 +63,19 @@ REFUSED = {
         "100 is no",
     ),
     "ahead": (lambda: harmattan.simulate_scenario(Settings(), ["MLI-gao=2x"], ahead="3"), "'3' is no number"),
+    "a forced promotion": (
+        lambda: harmattan.promote(Settings(), force=True),
+        "^force: a forced promotion needs a reason. Say why with reason='...'.$",
+    ),
+    "a search of two": (lambda: harmattan.tune(Settings()), "^target: a search has one target"),
+    "a short setting": (
+        lambda: Settings.load({"spillover_decay": -1}, environ={}),
+        "^spillover_decay: ",
+    ),
+    "incidents alone": (
+        lambda: harmattan.run_forecast(Settings(source="ucdp:events.csv")),
+        "^regions: incidents need polygons",
+    ),
     "one text": (lambda: harmattan.simulate_scenario(Settings(), "MLI-gao=2x"), "is no list of changes"),
 }
 

@@ -263,5 +263,5 @@ def test_a_first_file_is_written_from_the_data_and_can_be_read(tmp_path: Path) -
     assert first.theatre is not None
     assert first.theatre.timezone == "Africa/Nairobi"
     assert load_inputs(first).panel.measures["events_al_front"].sum() == 90
-    with pytest.raises(UsageError, match="--source: a theatre file is made from incidents"):
+    with pytest.raises(UsageError, match="source: a theatre file is made from incidents"):
         draft_theatre(Settings(), tmp_path)

@@ -138,7 +138,7 @@ def test_a_month_that_was_not_out_asks_for_a_longer_lag(
     store: VintageStore, regions: Regions, final: Panel
 ) -> None:
     june = pd.period_range("2018-06", "2018-06", freq="M")
-    with pytest.raises(OriginError, match=r"2018-06 had not been released by 2018-07-31.*--data-lag"):
+    with pytest.raises(OriginError, match=r"2018-06 had not been released by 2018-07-31.*data_lag"):
         vintage_problems(store, final, regions, june)
     # The release of May came on the last day of June.
     known, _ = vintage_problems(store, final, regions, june, data_lag=1)
@@ -176,7 +176,7 @@ def test_the_files_name_the_releases_that_models_saw(
 
 
 def test_the_benchmark_has_no_vintages(store: VintageStore, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--vintages: the benchmark's protocol is fixed"):
+    with pytest.raises(UsageError, match="vintages: the benchmark's protocol is fixed"):
         run_backtest_job(
             replace(
                 BacktestSettings(base=Settings(track=False)), benchmark=True, vintages=store, out=tmp_path

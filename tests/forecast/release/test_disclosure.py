@@ -37,7 +37,7 @@ def test_grid_cells_are_refused_and_the_error_says_why() -> None:
     ) as caught:
         check_level(panel, None, allow_grid=False)
     assert publishable.WHY_NOT_FINER in caught.value.message
-    assert "--allow-grid" in caught.value.message
+    assert "allow_grid" in caught.value.message
     check_level(panel, None, allow_grid=True)
 
 

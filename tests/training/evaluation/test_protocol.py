@@ -61,7 +61,7 @@ def test_the_vault_judges_every_horizon_on_the_months_of_2023() -> None:
 
 
 def test_the_vault_opens_only_when_it_is_asked_to() -> None:
-    with pytest.raises(UsageError, match=r"scoring 2023-12 opens the vault.*--unseal, which is recorded"):
+    with pytest.raises(UsageError, match=r"scoring 2023-12 opens the vault.*unseal, which is recorded"):
         check_vault(VAULT.last_target, unseal=False)
     assert check_vault(VAULT.last_target, unseal=True)
 

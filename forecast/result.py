@@ -268,7 +268,7 @@ class ForecastResult:
             spillover=kept(self.spillover, "target_region"),
             answers={k: t[t["target_region"].isin(panel.region_ids)] for k, t in self.answers.items()},
             contributions=kept(self.contributions, "region_id"),
-            watch={k: kept(t, "country", countries) for k, t in self.watch.items()},
+            watch={k: _ranked(k, kept(t, "country", countries)) for k, t in self.watch.items()},
             rehearsal=kept(self.rehearsal, "region_id"),
             changes=kept(self.changes, "country", ["", *countries]),
             judged=kept(self.judged, "location", [*countries, *panel.region_ids]),
@@ -298,3 +298,11 @@ class ForecastResult:
             for i, country in enumerate(draws.region_ids):
                 rows.append((target, country, draws.mean()[0, i], low[i], high[i]))
         return pd.DataFrame(rows, columns=["target", "country", f"mean, {self.months[0]}", "p10", "p90"])
+
+
+def _ranked(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """A list of which rows were left out, its ranks from 1 on; by group where it has groups."""
+    if name not in ("watchlist.csv", "onsets.csv") or table.empty:
+        return table
+    groups = table["group"] if "group" in table else np.zeros(len(table))
+    return table.assign(rank=table.groupby(groups).cumcount() + 1)

@@ -243,7 +243,7 @@ def test_missing_polygons_are_a_source_error(csv: Path, tmp_path: Path) -> None:
 
 
 def test_incidents_need_polygons() -> None:
-    with pytest.raises(ConfigError, match="^regions: incidents need polygons"):
+    with pytest.raises(ConfigError, match=r"^regions: incidents need polygons"):
         load(source="ucdp:ged.csv")
 
 

@@ -284,13 +284,13 @@ def simulate_counts(world: World, regions: Regions, rng: np.random.Generator) ->
     matrix = propagation_matrix(world, regions)
     endemic = _endemic(world, len(regions), rng)
     weights = world.lag_weights[::-1]
-    counts = np.zeros((BURN_IN + world.months, len(regions)), dtype=np.int64)
-    means = np.zeros(counts.shape)
+    counts, means = np.zeros((2, BURN_IN + world.months, len(regions)))
     for t in range(len(counts)):
         past = counts[max(t - world.lags, 0) : t]
         means[t] = endemic[t] + matrix @ (weights[len(weights) - len(past) :] @ past) if t else endemic[t]
         level = rng.gamma(world.size, means[t] / world.size)
         counts[t] = rng.poisson(level)
+    counts = counts.astype(np.int64)
     lagged = _lagged(counts[BURN_IN - world.lags :], world.lag_weights)
     of = np.asarray(regions.countries, dtype=object)
     same = (of[:, None] == of[None, :]) & ~np.eye(len(regions), dtype=bool)

@@ -9,13 +9,15 @@ so that the expected information is a sum of small dense products, one per regio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse, special
 
+from ..models import LOG_LEVELS
 from ..models.dispersion import LEVEL_FLOOR
 
 _TINY = 1e-10
@@ -64,6 +66,15 @@ class Prior:
 
     precision: np.ndarray
     levels: np.ndarray
+
+    @cached_property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Box of every parameter: coefficients are never negative, levels and the size's law stay finite."""
+        lower, upper = np.zeros(len(self.levels)), np.full(len(self.levels), np.inf)
+        lower[self.levels], upper[self.levels] = LOG_LEVELS
+        lower[0], upper[0] = LOG_LEVELS
+        lower[-2:], upper[-2:] = (-6.0, -1.0), (6.0, 2.0)
+        return lower, upper
 
 
 @dataclass(frozen=True)
@@ -128,16 +139,16 @@ class Likelihood:
     ) -> None:
         self.blocks, self.prior = blocks, prior
         self._lay_out()
-        counts, self.weights, real = (
+        self.counts, self.weights, real = (
             self.spread(np.concatenate(parts))
             for parts in zip(*((b.counts, b.weights, np.ones(len(b.counts))) for b in blocks), strict=True)
         )
         self.padding = None if real.all() else real == 0
         self.offset = None if offsets is None else self.spread(np.concatenate(offsets))
-        some = np.flatnonzero(counts > 0)
+        some = np.flatnonzero(self.counts > 0)
         #: Rows with events, the largest counts first.
-        self.some = some[np.argsort(-counts[some], kind="stable")]
-        self.events = counts[self.some]
+        self.some = some[np.argsort(-self.counts[some], kind="stable")]
+        self.events = self.counts[self.some]
         self.some_weights = self.weights[self.some]
         #: How many of them have more than k events, by k.
         self.above = [int((self.events > k).sum()) for k in range(_MULTIPLIED)]
@@ -163,13 +174,17 @@ class Likelihood:
         self.slopes = np.concatenate(
             [np.tile(np.pad(b.slopes, (0, most - len(b.slopes))), (len(b.levels), 1)) for b in blocks]
         )
-        columns = np.concatenate([np.pad(b.columns, ((0, 0), (0, most - len(b.slopes)))) for b in blocks])
-        self.columns = self.spread(columns.T).reshape(most, *self.shape).transpose(1, 0, 2).copy()
+        of, to = np.cumsum([0, *[len(b.counts) for b in blocks]]), [len(b.slopes) for b in blocks]
+        columns = np.zeros((most, self.rows))
+        for block, begin, end, wide in zip(blocks, of[:-1], of[1:], to, strict=True):
+            columns[:wide, self.place[begin:end]] = block.columns.T
+        self.columns = columns.reshape(most, *self.shape).transpose(1, 0, 2).copy()
         i, j = np.triu_indices(most)
-        x = self.columns.transpose(0, 2, 1)
-        self.products = np.ones((*self.shape, 1 + most + len(i)))
-        self.products[..., 1 : 1 + most] = x
-        np.multiply(x[..., i], x[..., j], out=self.products[..., 1 + most :])
+        self.products = products = np.empty((self.shape[0], 1 + most + len(i), self.shape[1]))
+        products[:, 0], products[:, 1 : 1 + most] = 1.0, self.columns
+        for k in range(most):
+            at = 1 + most + k * most - k * (k - 1) // 2
+            np.multiply(self.columns[:, k, None], self.columns[:, k:], out=products[:, at : at + most - k])
         self._to_vector = _adder(np.column_stack([self.levels, self.slopes]), n)
         level, one, other = self.levels[:, None], self.slopes[:, i], self.slopes[:, j]
         self._to_matrix = _adder(
@@ -185,7 +200,7 @@ class Likelihood:
     def _sums(self, values: np.ndarray, products: int) -> np.ndarray:
         """Sums by region of values times the first products, (vectors, rows) -> (regions x products, vectors)."""
         shaped = values.reshape(len(values), *self.shape).transpose(1, 0, 2)
-        sums = np.matmul(shaped, self.products[:, :, :products])
+        sums = np.matmul(shaped, self.products[:, :products].transpose(0, 2, 1))
         return np.asarray(sums.transpose(0, 2, 1).reshape(-1, len(values)))
 
     def _vector(self, values: np.ndarray) -> np.ndarray:
@@ -207,9 +222,39 @@ class Likelihood:
         grad, info = self.slope(params[None], self.state(params[None]))
         return grad[0], info[0]
 
-    def by_mean(self, params: np.ndarray) -> np.ndarray:
-        """Derivative of the log-likelihood by the mean of every row, at one vector."""
-        return np.asarray(self._by_row(params[None], self.state(params[None]))[0][0])
+    def onward(self, params: np.ndarray, free: np.ndarray, at: int) -> Callable[[np.ndarray], np.ndarray]:
+        """Whither one Newton step leads from a maximum without a column, for any column, (vectors, parameters).
+
+        All columns share the maximum, so that one look at the rows serves them all; those that raise nothing stay.
+
+        Parameters
+        ----------
+        params, free : numpy.ndarray
+            Where the likelihood is highest without the column, and bool per parameter.
+        at : int
+            Position of the column's coefficient, 0 in ``params``.
+        """
+        state = self.state(params[None])
+        by_mean, _, known, _, _ = (row[0] for row in self._by_row(params[None], state, False))
+        _, info = self.slope(params[None], state, law=False)
+        levels = self.prior.levels
+        scale = np.where(levels, np.exp(np.where(levels, params, 0.0)), 1.0)
+        # Coefficients at their bound stay there in this step.
+        moves = np.flatnonzero(free & (levels | (params > 0)) & (np.arange(len(params)) != at))
+        inverse = np.linalg.inv(info[0][np.ix_(moves, moves)])
+
+        def lead(columns: np.ndarray) -> np.ndarray:
+            weighted, starts = columns * known, np.repeat(params[None], len(columns), axis=0)
+            both = (self._vector(weighted) * scale)[:, moves]
+            along = both @ inverse
+            curve = np.vecdot(weighted, columns) + self.prior.precision[at] - np.vecdot(along, both)
+            step = np.maximum(columns @ by_mean, 0.0) / np.maximum(curve, 1e-12)
+            starts[:, at] = step
+            reached = starts[:, moves] - along * step[:, None]
+            starts[:, moves] = np.where(levels[moves], reached, np.maximum(reached, 0.0))
+            return starts
+
+        return lead
 
     def state(self, params: np.ndarray, moving: Moving | None = None) -> State:
         """Means, sizes and the penalised log-likelihood."""
@@ -219,11 +264,10 @@ class Likelihood:
         log_size += params[:, -2:-1]
         np.clip(log_size, *_LOG_SIZES, out=log_size)
         size = np.exp(log_size)
-        ratio = np.log(mean + size)
-        ratio -= log_size
-        s, y = self.some, self.events
+        ratio, s = np.log(mean + size), self.some
         factor, rising = self._rising(size[:, s])
-        rare = factor + y * (np.log(mean[:, s]) - log_size[:, s] - ratio[:, s])
+        rare = factor + self.events * (np.log(mean[:, s]) - ratio[:, s])
+        ratio -= log_size
         np.multiply(size, ratio, out=log_size)
         value = self.constant - log_size @ self.weights + rare @ self.some_weights - self._penalty(params)
         return State(mean, log_mean, size, ratio, rising, value)
@@ -264,9 +308,9 @@ class Likelihood:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Gradients, and the expected information plus the prior's precision; without the size's law unless ``law``."""
         vectors, n = params.shape
-        by_mean, by_size, known, known_size, along = self._by_row(params, at)
+        by_mean, by_size, known, known_size, along = self._by_row(params, at, law)
         grad = self._vector(by_mean)
-        sums = self._sums(known, self.products.shape[-1])
+        sums = self._sums(known, self.products.shape[1])
         info = (self._to_matrix @ sums).T.reshape(vectors, n, n)
         info = info + info.transpose(0, 2, 1)
         np.einsum("vii->vi", info)[:] /= 2
@@ -292,25 +336,25 @@ class Likelihood:
         info *= scale[:, :, None] * scale[:, None, :]
         return self._with_prior(params, grad, info)
 
-    def _by_row(self, params: np.ndarray, at: State) -> tuple[np.ndarray, ...]:
+    def _by_row(self, params: np.ndarray, at: State, law: bool = True) -> tuple[np.ndarray, ...]:
         """Of every row: slopes by mean and size, expected information on both, and how the size moves with the mean."""
-        s = self.some
-        total = at.mean + at.size
-        share = at.size / total
-        share[:, s] += self.events / total[:, s]
+        total, share = at.mean + at.size, at.size + self.counts
+        share /= total
         by_size = 1 - share
         by_size -= at.ratio
-        by_size[:, s] += at.rising
+        by_size[:, self.some] += at.rising
         by_size *= at.size
         along = params[:, -1:] / (at.mean + LEVEL_FLOOR)
         by_mean = by_size * along
         by_mean -= share
-        by_mean[:, s] += self.events / at.mean[:, s]
+        by_mean += self.counts / at.mean
         by_mean *= self.weights
-        known_size = self.weights * self._by_level(by_size**2, at.log_mean)
         total *= at.mean
         known = at.size / total
         known *= self.weights
+        if not law:
+            return by_mean, by_size, known, known, along
+        known_size = self.weights * self._by_level(by_size**2, at.log_mean)
         known += known_size * along**2
         return by_mean, by_size, known, known_size, along
 

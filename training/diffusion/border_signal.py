@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,21 +83,32 @@ def with_grades(pairs: pd.DataFrame) -> pd.DataFrame:
     """
     if "grade" in pairs:
         return pairs
-
-    def column(name: str, absent: object) -> pd.Series:
-        return pairs[name] if name in pairs else pd.Series([absent] * len(pairs), index=pairs.index)
-
-    declared = column("declared", False).astype(bool)
-    distinguishable = column("distinguishable_from_shock", False).astype(bool)
-    significant = (column("p_holm", 1.0).astype(float) < SIGNIFICANT) & (
-        column("coefficient", 0.0).astype(float) > 0
-    )
-    graded = {
-        TOO_FEW: column("verdict", "") == FEW,
-        STRONG: declared & distinguishable,
-        SOME: declared | significant,
+    absent = {
+        "declared": False,
+        "distinguishable_from_shock": False,
+        "p_holm": 1.0,
+        "coefficient": 0.0,
+        "verdict": "",
     }
-    return pairs.assign(grade=np.select(list(graded.values()), list(graded), NONE_SHOWN))
+    columns = {
+        name: pairs[name].to_numpy() if name in pairs else np.full(len(pairs), value)
+        for name, value in absent.items()
+    }
+    return pairs.assign(grade=_grades(**columns))
+
+
+def _grades(
+    declared: np.ndarray,
+    distinguishable_from_shock: np.ndarray,
+    p_holm: np.ndarray,
+    coefficient: np.ndarray,
+    verdict: np.ndarray,
+) -> np.ndarray:
+    """Grade of every border, (pairs,)."""
+    declared, distinguishable = declared.astype(bool), distinguishable_from_shock.astype(bool)
+    significant = (p_holm.astype(float) < SIGNIFICANT) & (coefficient.astype(float) > 0)
+    graded = {TOO_FEW: verdict == FEW, STRONG: declared & distinguishable, SOME: declared | significant}
+    return np.select(list(graded.values()), list(graded), NONE_SHOWN)
 
 
 def judge_borders(
@@ -129,22 +140,17 @@ def judge_borders(
         Source and target countries of the only borders that get an interval.
     """
     terms = [t for t in design.terms if t.kind == "across"]
-    pairs = pd.DataFrame(
-        [
-            (*tested, *interval)
-            for tested, interval in zip(
-                _likelihood_ratios(design, likelihood, best, terms),
-                _intervals(design, best, terms, loose, bounded),
-                strict=True,
-            )
-        ],
-        columns=[*_TESTED, *_INTERVAL],
-    )
-    pairs["p_holm"] = holm(pairs["p_value"].to_numpy(float))
+    tested = zip(*_likelihood_ratios(design, likelihood, best, terms), strict=True)
+    bounds = zip(*_intervals(design, best, terms, loose, bounded), strict=True)
+    pairs = {
+        n: np.array(values) for n, values in zip([*_TESTED, *_INTERVAL], [*tested, *bounds], strict=True)
+    }
+    pairs["p_holm"] = holm(pairs["p_value"])
     phi = float(best.params[design.position(Term("domestic"))])
     for end in ("low", "high"):
         pairs[f"permeability_{end}"] = pairs[f"coefficient_{end}"] / (phi if phi > 0 else np.nan)
-    return _permuted(design, best, terms, pairs, permutations, rng)
+    pairs |= _permuted(design, best, terms, pairs, permutations, rng)
+    return pd.DataFrame({name: pairs[name] for name in PAIR_COLUMNS})
 
 
 _TESTED = ("source_country", "target_country", "permeability", "coefficient", "lr_statistic", "p_value")
@@ -162,7 +168,7 @@ def _likelihood_ratios(
     starts = _without(design, best, at[open_])
     free = np.ones(starts.shape, dtype=bool)
     free[np.arange(len(open_)), at[open_]] = False
-    closed = maximise_all(likelihood, starts, free)
+    closed = maximise_all(likelihood, starts, free, tolerance=2e-5, came_from=best.params, unchecked=0)
     statistics[open_] = [max(0.0, 2 * (best.loglike - fit.loglike)) for fit in closed]
     # On the boundary half of the mass of the likelihood ratio is at zero (Self & Liang 1987).
     p = np.where(statistics > 0, 0.5 * stats.chi2.sf(statistics, 1), 1.0)
@@ -222,53 +228,47 @@ def _permuted(
     design: Design,
     best: FitResult,
     terms: Sequence[Term],
-    pairs: pd.DataFrame,
+    pairs: Mapping[str, np.ndarray],
     permutations: int,
     rng: np.random.Generator | None,
-) -> pd.DataFrame:
+) -> dict[str, np.ndarray]:
     """Compare the estimates with those under permuted borders, and what passes with a shock on both sides."""
-    checked, enough = [], _with_events(design)
-    few = ~(pairs["source_country"].isin(enough) & pairs["target_country"].isin(enough))
-    asked = (pairs["coefficient"] > 0) & (pairs["p_holm"] < SIGNIFICANT) & ~few
-    for term, estimate, ask in zip(terms, pairs["coefficient"], asked, strict=True):
-        reference, p, count, shock = np.nan, np.nan, 0, np.nan
-        if ask:
-            shock = shock_p_value(design, best, term)
-            if rng is not None:
-                estimates = _enough(design, best, term, permutations, rng)
-                reference = float(np.quantile(estimates, PERMUTED_LEVEL))
-                p = (1 + float((estimates >= estimate).sum())) / (1 + len(estimates))
-                count = len(estimates)
-        checked.append((reference, p, count, shock))
-    names = ["permuted_95", "p_permuted", "permutations", "p_shock"]
-    pairs = pd.concat([pairs, pd.DataFrame(checked, columns=names)], axis=1)
-    significant, close = pairs["p_holm"] < SIGNIFICANT, _too_close(pairs)
-    declared = significant & (pairs["coefficient"] > pairs["permuted_95"]) & ~close
-    pairs["declared"] = declared
-    pairs["distinguishable_from_shock"] = declared & (pairs["p_shock"] < SHOCK_TEST_LEVEL)
+    names, codes = np.unique(design.country, return_inverse=True)
+    events = dict(zip(names, np.bincount(codes[design.regions], design.counts), strict=True))
+    few = np.array([min(events[t.source], events[t.target]) < FEWEST for t in terms])
+    estimates, significant = pairs["coefficient"], pairs["p_holm"] < SIGNIFICANT
+    count, checked = np.zeros(len(terms), dtype=int), np.full((3, len(terms)), np.nan)
+    reference, p, shock = checked
+    for i in np.flatnonzero((estimates > 0) & significant & ~few):
+        shock[i] = shock_p_value(design, best, terms[i])
+        if rng is not None:
+            found = _enough(design, best, terms[i], permutations, rng)
+            reference[i], count[i] = np.quantile(found, PERMUTED_LEVEL), len(found)
+            p[i] = (1 + (found >= estimates[i]).sum()) / (1 + len(found))
+    edge = 1 - PERMUTED_LEVEL
+    # Other permutations could turn the verdict.
+    close = np.abs(p - edge) < _TOO_CLOSE * np.sqrt(edge * (1 - edge) / np.maximum(count, 1))
+    declared = significant & (estimates > reference) & ~close
+    distinguishable = declared & (shock < SHOCK_TEST_LEVEL)
     reasons = {
         FEW: few,
-        SIGNAL: pairs["distinguishable_from_shock"],
+        SIGNAL: distinguishable,
         SHARED: declared,
         WEAK: ~significant,
-        UNCHECKED: pairs["permutations"] == 0,
+        UNCHECKED: count == 0,
         CLOSE: close,
     }
-    pairs["verdict"] = np.select(list(reasons.values()), list(reasons), ANYWHERE)
-    return with_grades(pairs)[list(PAIR_COLUMNS)]
-
-
-def _with_events(design: Design) -> list[str]:
-    """Countries that have had enough events in the months fitted to say anything of their borders."""
-    events = pd.Series(design.counts).groupby(design.country[design.regions]).sum()
-    return [str(c) for c in events[events >= FEWEST].index]
-
-
-def _too_close(pairs: pd.DataFrame) -> pd.Series:
-    """Whether other permutations could turn the verdict, bool (pairs,)."""
-    edge = 1 - PERMUTED_LEVEL
-    error = np.sqrt(edge * (1 - edge) / pairs["permutations"].clip(lower=1))
-    return pd.Series((pairs["p_permuted"] - edge).abs() < _TOO_CLOSE * error)
+    verdict = np.select(list(reasons.values()), list(reasons), ANYWHERE)
+    return {
+        "permuted_95": reference,
+        "p_permuted": p,
+        "permutations": count,
+        "p_shock": shock,
+        "declared": declared,
+        "distinguishable_from_shock": distinguishable,
+        "verdict": verdict,
+        "grade": _grades(declared, distinguishable, pairs["p_holm"], estimates, verdict),
+    }
 
 
 def _enough(

@@ -121,12 +121,8 @@ class Design:
 
     def block(self, target: str, replaced: Term | None = None, far: np.ndarray | None = None) -> Block:
         """Rows of one receiving country; ``replaced`` gets the weights ``far`` instead of its own."""
-        inside = np.flatnonzero(self.country == target)
-        place = np.full(len(self.country), -1)
-        place[inside] = np.arange(len(inside))
-        mine = np.flatnonzero(place[self.regions] >= 0)
-        rows, regions = self.rows[mine], self.regions[mine]
-        local, columns, slopes = place[regions], [], []
+        bare, rows, regions = self.bare_block(target)
+        columns, slopes = [], []
         for term in self.terms:
             if term.kind == "own" and term.source == target:
                 values = self.lag[rows, regions]
@@ -134,19 +130,24 @@ class Design:
                 values = self.domestic[rows, regions]
             elif term.kind == "across" and term.target == target:
                 weights = far if term == replaced else None
-                values = self.arriving(term.source, target, weights)[rows, local]
+                values = self.arriving(term.source, target, weights)[rows, bare.region]
             else:
                 continue
             columns.append(values)
             slopes.append(self.position(term))
-        return Block(
-            self.counts[mine],
-            self.weights[mine],
-            local,
-            np.column_stack(columns),
-            1 + inside,
-            np.array(slopes),
-        )
+        return replace(bare, columns=np.column_stack(columns), slopes=np.array(slopes))
+
+    def bare_block(self, target: str) -> tuple[Block, np.ndarray, np.ndarray]:
+        """Rows of one receiving country without any column; their months and regions."""
+        inside = np.flatnonzero(self.country == target)
+        place = np.full(len(self.country), -1)
+        place[inside] = np.arange(len(inside))
+        mine = np.flatnonzero(place[self.regions] >= 0)
+        rows, regions = self.rows[mine], self.regions[mine]
+        none = np.empty((len(mine), 0))
+        counts, weights = self.counts[mine], self.weights[mine]
+        bare = Block(counts, weights, place[regions], none, 1 + inside, np.empty(0, dtype=int))
+        return bare, rows, regions
 
     def likelihood(self) -> Likelihood:
         """The whole likelihood, one block per country."""
@@ -217,7 +218,7 @@ def make_design(
         )
     sample = replace(problem, also=()).sample(origin, 1, burn_in, thinned=False)
     _, rows, regions, _ = sample.pieces[0]
-    near, far = kernel.weights(panel, crossing=False), kernel.weights(panel, crossing=True)
+    near, far = kernel.weights(panel)
     if not far.any():
         raise ModelError(
             "spillover needs a border, and no link of this panel joins two countries.",
@@ -270,10 +271,8 @@ def lag_shares(design: Design, excited: Sequence[np.ndarray]) -> np.ndarray:
     lags, n = total.shape[-1], len(design.country)
     blocks = []
     for c in sorted(set(design.country[np.unique(design.regions)])):
-        block = design.block(c)
-        mine = np.flatnonzero(design.country[design.regions] == c)
-        columns = total[design.rows[mine], design.regions[mine]]
-        blocks.append(replace(block, columns=columns, slopes=1 + n + np.arange(lags)))
+        block, rows, regions = design.bare_block(c)
+        blocks.append(replace(block, columns=total[rows, regions], slopes=1 + n + np.arange(lags)))
     size = 1 + n + lags + 2
     precision = np.array([0.0, *[design.pooling] * n, *[_WEAK] * lags, _WEAK_SIZE, _WEAK_SIZE])
     levels = np.zeros(size, dtype=bool)

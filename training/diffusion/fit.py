@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ..models.base import Problem
 from .border_signal import judge_borders
@@ -68,7 +69,7 @@ def fit_diffusion(
         Without links, or without any link across a border: there is no border to test.
     """
     # Products this small lose more to the threads' meeting than they gain, and one thread adds in one order.
-    with threadpool_limits(1):
+    with _threads().limit(limits=1):
         design, shares = make_design(problem, origin, recency_half_life, burn_in, pooling, kernel)
         likelihood = design.likelihood()
         best = design.fit(likelihood, design.start())
@@ -80,6 +81,12 @@ def fit_diffusion(
         )
         model = assemble(design, best, pairs, shares)
         return model if rng is None else replace(model, alternatives=_alternatives(free, loose, rng))
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadpoolController:
+    """The threads of the libraries that are loaded; to look for them takes longer than many a fit."""
+    return ThreadpoolController()
 
 
 def _alternatives(design: Design, best: FitResult, rng: np.random.Generator) -> Alternatives:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...data.panel import Panel
-from ...features.series import border_km, side
-from ..models.excitation import border_weights
+from ...features.series import border_km
+from ..models.excitation import border_shares
 
 #: Neighbours of neighbours count up to this order of adjacency.
 FARTHEST = 5
@@ -60,21 +60,23 @@ class Kernel:
         whole = np.maximum(lag, 1e-12)
         return np.asarray(self.excites(whole) / whole)
 
-    def weights(self, panel: Panel, crossing: bool) -> np.ndarray:
-        """Weights of neighbours inside the country, or across its borders, (receivers, senders).
+    def weights(self, panel: Panel) -> tuple[np.ndarray, np.ndarray]:
+        """Weights of neighbours inside the country, and across its borders, (receivers, senders) each.
 
         Both share one denominator. Lengths average 1 over regions with a neighbour; all others sum to 1 in each.
         """
-        if self.decay is None:
-            return (
-                _lengths(panel, crossing) if self.common_border == LENGTH else border_weights(panel, crossing)
-            )
-        order = adjacency_order(panel)
         of = np.array(panel.countries)
-        reached = (order > 0) & (order <= FARTHEST) & _joined(order, of)
-        power = np.where(reached, np.where(reached, order, 1.0) ** -self.decay, 0.0)
-        share = power / np.maximum(power.sum(axis=1, keepdims=True), 1e-300)
-        return np.where((of[:, None] != of[None, :]) == crossing, share, 0.0)
+        if self.decay is not None:
+            order = adjacency_order(panel)
+            reached = (order > 0) & (order <= FARTHEST) & _joined(order, of)
+            power = np.where(reached, np.where(reached, order, 1.0) ** -self.decay, 0.0)
+            weights = power / np.maximum(power.sum(axis=1, keepdims=True), 1e-300)
+        elif self.common_border == LENGTH:
+            weights = _lengths(panel)
+        else:
+            weights = border_shares(panel, None).toarray()
+        inside = of[:, None] == of[None, :]
+        return np.where(inside, weights, 0.0), np.where(inside, 0.0, weights)
 
     def to_json(self) -> dict[str, float | str | None]:
         """Plain values."""
@@ -90,20 +92,20 @@ class Kernel:
 LINEAR = Kernel()
 
 
-def _lengths(panel: Panel, crossing: bool) -> np.ndarray:
+def _lengths(panel: Panel) -> np.ndarray:
     """Kilometres of common border over the mean whole border of a region that has any, (regions, regions)."""
     km = border_km(panel)
     whole = np.asarray(km.sum(axis=1)).ravel()
     mean = float(whole[whole > 0].mean()) if (whole > 0).any() else 1.0
-    return np.asarray(side(km, panel, crossing).toarray()) / mean
+    return np.asarray(km.toarray()) / mean
 
 
 def adjacency_order(panel: Panel) -> np.ndarray:
     """Least number of borders between any two regions, inf where there is no way, (regions, regions)."""
     from scipy.sparse.csgraph import shortest_path
 
-    touching = sum(border_weights(panel, crossing) > 0 for crossing in (False, True))
-    return np.asarray(shortest_path(np.asarray(touching), unweighted=True, directed=False))
+    touching = border_km(panel).toarray() > 0
+    return np.asarray(shortest_path(touching, unweighted=True, directed=False))
 
 
 def _joined(order: np.ndarray, of: np.ndarray) -> np.ndarray:

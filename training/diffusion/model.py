@@ -193,7 +193,7 @@ class Diffusion:
         phi = float("nan") if stored["phi"] is None else float(stored["phi"])
         factor = float(stored["scaled_by"])
         kernel = Kernel.from_json(stored.get("kernel"))
-        near, far = (kernel.weights(panel, crossing=side) for side in (False, True))
+        near, far = kernel.weights(panel)
         # In the order of the fit, so that every bit comes back.
         domestic, across = phi * near, _coefficients(pairs, panel.countries) * far
         scale = factor < 1.0

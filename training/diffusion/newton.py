@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models import LOG_LEVELS
-from .additive import Likelihood, Moving, State
+from .additive import Likelihood, Moving, Prior, State
 
 _LARGEST_STEP = 2.0
 _HALVINGS = 12
 _STRETCH = (0.7, 5.0)
 _NEAR = 1e-3
+#: A step that promises less than so many tolerances leaves less than one, as far as the curvature is known.
+LAST = 10
 #: Rows of all vectors together that are worked on at once: more would not stay in the processor's cache.
 _AT_ONCE = 120_000
 
@@ -39,6 +40,7 @@ def maximise(
     free: np.ndarray,
     iterations: int = 200,
     tolerance: float = 1e-4,
+    unchecked: int | None = None,
 ) -> FitResult:
     """Maximise over the free parameters; coefficients stay >= 0.
 
@@ -50,8 +52,10 @@ def maximise(
         bool per parameter.
     tolerance : float
         The search ends when a whole Newton step promises less than this in log-likelihood.
+    unchecked : int, optional
+        As in :func:`maximise_all`.
     """
-    return maximise_all(likelihood, start[None], free[None], iterations, tolerance)[0]
+    return maximise_all(likelihood, start[None], free[None], iterations, tolerance, unchecked=unchecked)[0]
 
 
 def maximise_all(
@@ -61,6 +65,8 @@ def maximise_all(
     iterations: int = 200,
     tolerance: float = 1e-4,
     moving: Moving | None = None,
+    came_from: np.ndarray | None = None,
+    unchecked: int | None = None,
 ) -> list[FitResult]:
     """:func:`maximise` from many starts side by side; one result per vector, that which it would have alone.
 
@@ -70,13 +76,20 @@ def maximise_all(
         (vectors, parameters).
     moving : Moving, optional
         A column that every vector has of its own.
+    came_from : numpy.ndarray, optional
+        Parameters whose Newton step led to ``starts``, which tells from the first step on how far the curvature holds.
+    unchecked : int, optional
+        After so many steps one that promises less than :data:`LAST` tolerances is taken and ends the search: the
+        information is that before it. Without it the search ends where a step promises less than one tolerance.
     """
     results: list[FitResult] = []
     step = max(1, _AT_ONCE // max(likelihood.rows, 1))
     for first in range(0, len(starts), step):
         part = slice(first, first + step)
         mine = None if moving is None else Moving(moving.slope, moving.values[part])
-        results += _side_by_side(likelihood, starts[part], free[part], iterations, tolerance, mine)
+        results += _side_by_side(
+            likelihood, starts[part], free[part], iterations, tolerance, mine, came_from, unchecked
+        )
     return results
 
 
@@ -87,13 +100,17 @@ def _side_by_side(
     iterations: int,
     tolerance: float,
     moving: Moving | None,
+    came_from: np.ndarray | None,
+    unchecked: int | None,
 ) -> list[FitResult]:
     """Newton steps of all vectors, until each has arrived."""
-    law = bool(free[:, -2:].any())
+    law, (lower, upper) = bool(free[:, -2:].any()), likelihood.prior.bounds
     results: dict[int, FitResult] = {}
     params = params.copy()
     going, state = np.arange(len(params)), likelihood.state(params, moving)
     before = asked = np.zeros_like(params)
+    if came_from is not None:
+        before, asked = np.broadcast_to(came_from, params.shape), params - came_from
 
     def finish(which: np.ndarray, count: int, converged: np.ndarray) -> None:
         for i in np.flatnonzero(which):
@@ -103,13 +120,19 @@ def _side_by_side(
 
     for count in range(iterations + 1):
         grad, info = likelihood.slope(params, state, moving, law)
-        step = _newton_step(likelihood.prior.levels, params, free, grad, info)
+        step = _newton_step(likelihood.prior, params, free, grad, info)
         promise = 0.5 * np.vecdot(step, grad)
         newton = step
-        if count:
+        if count or came_from is not None:
             step = _stretched(params - before, asked, newton)
         arrived = promise < tolerance
-        finish(arrived, count, arrived)
+        if unchecked is not None and count >= unchecked:
+            arrived = promise < LAST * tolerance
+            params = np.where(arrived[:, None], np.clip(params + step, lower, upper), params)
+            if moving is None and arrived.any():
+                state.value[arrived] = likelihood.state(params[arrived]).value
+        if arrived.any():
+            finish(arrived, count, arrived)
         if count == iterations:
             finish(~arrived, count, arrived)
             break
@@ -118,7 +141,8 @@ def _side_by_side(
                 before, asked = params.copy(), newton
                 params, state, stuck = _line_search(likelihood, params, step, state, moving)
                 # No step along this direction gains anything.
-                finish(stuck, count, promise < 10 * tolerance)
+                if stuck.any():
+                    finish(stuck, count, promise < 10 * tolerance)
                 left = ~stuck
             if not left.all():
                 params, free, going, state = params[left], free[left], going[left], state.take(left)
@@ -141,10 +165,10 @@ def _stretched(moved: np.ndarray, asked: np.ndarray, step: np.ndarray) -> np.nda
 
 
 def _newton_step(
-    levels: np.ndarray, params: np.ndarray, free: np.ndarray, grad: np.ndarray, info: np.ndarray
+    prior: Prior, params: np.ndarray, free: np.ndarray, grad: np.ndarray, info: np.ndarray
 ) -> np.ndarray:
     """Step of every vector; whoever is close to its bound and wants to pass it goes there at once."""
-    lower, upper = _bounds(levels)
+    lower, upper = prior.bounds
     # It would shorten all other steps.
     low = free & (params - lower <= _NEAR) & (grad <= 0)
     high = free & (upper - params <= _NEAR) & (grad >= 0)
@@ -166,7 +190,7 @@ def _line_search(
     likelihood: Likelihood, params: np.ndarray, step: np.ndarray, state: State, moving: Moving | None
 ) -> tuple[np.ndarray, State, np.ndarray]:
     """Halve every vector's step until it gains; the new parameters and states, and who never gained."""
-    lower, upper = _bounds(likelihood.prior.levels)
+    lower, upper = likelihood.prior.bounds
     largest = np.abs(step[:, lower != 0.0]).max(axis=1, initial=0.0)
     step = step * np.minimum(1.0, _LARGEST_STEP / np.maximum(largest, 1e-12))[:, None]
     left = np.arange(len(params))
@@ -184,12 +208,3 @@ def _line_search(
         left = left[~better]
         step[left] /= 2
     return params, state, np.isin(np.arange(len(params)), left)
-
-
-def _bounds(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Box of every parameter: coefficients are never negative, levels and the size's law stay finite."""
-    lower, upper = np.zeros(len(levels)), np.full(len(levels), np.inf)
-    lower[levels], upper[levels] = LOG_LEVELS
-    lower[0], upper[0] = LOG_LEVELS
-    lower[-2:], upper[-2:] = (-6.0, -1.0), (6.0, 2.0)
-    return lower, upper

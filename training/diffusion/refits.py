@@ -15,8 +15,8 @@ from .newton import FitResult, maximise, maximise_all
 
 #: Probability that the profile intervals claim.
 INTERVAL = 0.90
-#: Refits of a border need no more precision than this in log-likelihood.
-_REFIT_TOLERANCE = 1e-3
+#: Refits of a border need no more precision than this in log-likelihood; those for an interval, than this.
+_REFIT_TOLERANCE, _PROFILE_TOLERANCE = 1e-4, 1e-3
 #: Refits between two looks at whether the verdict is known.
 _LOOK = 50
 #: Yields where it wants to know how far the profile has fallen too much, is sent it, and returns what it found.
@@ -61,7 +61,7 @@ def permuted_estimates(
     shut, begin = free & (np.arange(len(kept)) != at), best.params[kept]
     begin[at] = 0.0
     closed = maximise(likelihood, begin, shut, 40, _REFIT_TOLERANCE).params
-    pull = likelihood.by_mean(closed)
+    ahead = likelihood.onward(closed, free, at)
     out: list[float] = []
     own, step = float(best.params[design.position(term)]), permutations if passed is None else _LOOK
     for first in range(0, permutations, step):
@@ -72,9 +72,11 @@ def permuted_estimates(
         columns = arriving.reshape(len(arriving), -1)
         # Where nothing moved the estimate is the border's own; where the likelihood falls from zero on, it is zero.
         same = (moved[part] == weights).all(axis=(1, 2))
-        rising = (columns @ pull > 0) & ~same
-        starts, every = (np.broadcast_to(x, (int(rising.sum()), len(kept))) for x in (closed, free))
-        fits = maximise_all(likelihood, starts, every, 40, _REFIT_TOLERANCE, Moving(at, columns[rising]))
+        starts = ahead(columns)
+        rising = (starts[:, at] > 0) & ~same
+        every = np.broadcast_to(free, (int(rising.sum()), len(free)))
+        column = Moving(at, columns[rising])
+        fits = maximise_all(likelihood, starts[rising], every, 40, _REFIT_TOLERANCE, column, closed, 1)
         estimates = np.where(same, own, 0.0)
         estimates[rising] = [fit.params[at] for fit in fits]
         out += estimates.tolist()
@@ -128,7 +130,7 @@ def profile_intervals(
         starts, mine = (np.repeat(x[None], len(at), axis=0) for x in (params, free))
         starts[np.arange(len(at)), at] = values
         mine[np.arange(len(at)), at] = False
-        fits = maximise_all(likelihood, starts, mine, 60, _REFIT_TOLERANCE)
+        fits = maximise_all(likelihood, starts, mine, 60, _PROFILE_TOLERANCE)
         return np.array([2 * (top - fit.loglike) - drop for fit in fits])
 
     ends = _together(searches, excess)

@@ -18,8 +18,8 @@ from .simulation import instead, step_decay
 
 #: Ends of the interval that is stated, as quantiles over the versions.
 ENDS = (0.05, 0.95)
-#: Steps of the power iteration; matrices of neighbours settle within some tens.
-_ITERATIONS = 1000
+#: Most steps of the power iteration, and the change of a radius below which it has settled.
+_ITERATIONS, _SETTLED = 1000, 1e-11
 #: Steps after which a version that may still explode has its radius computed.
 _LOOKED_AT = 100
 
@@ -145,12 +145,14 @@ class Ensemble:
 
     def radii(self) -> np.ndarray:
         """Spectral radius of each version's propagation matrix, by power iteration, (versions,)."""
-        now = np.full_like(self.own, 1 / self.own.shape[1])
-        total = now
+        now, radius = np.full_like(self.own, 1 / self.own.shape[1]), np.zeros(len(self))
         for _ in range(_ITERATIONS):
-            total = self._grown(now)
-            now = total / total.sum(axis=1, keepdims=True)
-        return np.asarray(total.sum(axis=1) - 1)
+            grown = self._grown(now)
+            total, before = grown.sum(axis=1), radius
+            now, radius = grown / total[:, None], total - 1
+            if np.abs(radius - before).max(initial=0.0) < _SETTLED:
+                break
+        return np.asarray(radius)
 
     def _grown(self, now: np.ndarray) -> np.ndarray:
         """Levels and what they excite together.
@@ -161,18 +163,17 @@ class Ensemble:
 
     @cached_property
     def _arrivals(self) -> Any:
-        """Which region every link across a border leads to, (edges, regions)."""
+        """Which links across borders lead to every region, (regions, edges)."""
         from scipy import sparse
 
         edges = len(self.receivers)
-        return sparse.csr_array(
-            (np.ones(edges), (np.arange(edges), self.receivers)), shape=(edges, self.endemic.shape[1])
-        )
+        ends = (self.receivers, np.arange(edges))
+        return sparse.csr_array((np.ones(edges), ends), shape=(self.endemic.shape[1], edges))
 
     def _spreads(self, lag: np.ndarray, flow: np.ndarray, arrive: Any) -> np.ndarray:
         """What levels excite in the next month, (versions, regions)."""
         mean = self.own * lag + self.phi[:, None] * (self.near @ lag.T).T
-        return np.asarray(mean + (flow * lag[:, self.senders]) @ arrive)
+        return np.asarray(mean + (arrive @ (flow * lag[:, self.senders]).T).T)
 
     def __len__(self) -> int:
         """Versions, the fit among them."""

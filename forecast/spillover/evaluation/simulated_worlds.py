@@ -155,24 +155,23 @@ def judge_world(trial: Trial, setting: int, number: int) -> dict[str, Any]:
     model = fit_diffusion(
         problem, panel.months[-1], permutations=trial.permutations, rng=rng, intervals=[PAIR]
     )
-    pairs = model.pairs.set_index(["source_country", "target_country"])
-    graded = pairs["grade"].isin([STRONG, SOME])
-    there: Any = pairs.loc[PAIR]
-    back: Any = pairs.loc[PAIR[::-1]]
+    rows: list[Any] = model.pairs.to_dict("records")
+    pairs = {(row["source_country"], row["target_country"]): row for row in rows}
+    there, back = pairs[PAIR], pairs[PAIR[::-1]]
     true = world.spread * chosen.permeability
-    others = pairs["declared"].sum() - there.declared - back.declared
+    others = sum(row["declared"] for pair, row in pairs.items() if pair not in (PAIR, PAIR[::-1]))
     return {
         "setting": setting,
         "world": number,
-        "a_to_b": bool(there.declared),
-        "b_to_a": bool(back.declared),
-        "a_to_b_distinguishable": bool(there.distinguishable_from_shock),
-        "b_to_a_distinguishable": bool(back.distinguishable_from_shock),
-        "a_to_b_graded": bool(graded[PAIR]),
-        "b_to_a_graded": bool(graded[PAIR[::-1]]),
-        "others": int(others),
-        "estimate": float(there.coefficient),
-        "covered": bool(there.coefficient_low <= true <= there.coefficient_high),
+        "a_to_b": there["declared"],
+        "b_to_a": back["declared"],
+        "a_to_b_distinguishable": there["distinguishable_from_shock"],
+        "b_to_a_distinguishable": back["distinguishable_from_shock"],
+        "a_to_b_graded": there["grade"] in (STRONG, SOME),
+        "b_to_a_graded": back["grade"] in (STRONG, SOME),
+        "others": others,
+        "estimate": there["coefficient"],
+        "covered": there["coefficient_low"] <= true <= there["coefficient_high"],
         **_share_coverage(model, problem, truth),
     }
 
@@ -221,12 +220,12 @@ def shocked(
         log[t] = state - shock**2 / 2
     endemic = level * np.where(hit[None, :], np.exp(log)[:, None], 1.0)
     weights = world.lag_weights[::-1]
-    counts, means = np.zeros((total, n), dtype=np.int64), np.zeros((total, n))
+    counts, means = np.zeros((2, total, n))
     for t in range(total):
         past = counts[max(t - world.lags, 0) : t]
         means[t] = endemic[t] + matrix @ (weights[len(weights) - len(past) :] @ past)
         counts[t] = rng.poisson(rng.gamma(world.size, means[t] / world.size))
-    seen = slice(burn_in, None)
+    counts, seen = counts.astype(np.int64), slice(burn_in, None)
     return Truth(
         world,
         regions,

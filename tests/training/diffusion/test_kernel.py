@@ -55,12 +55,12 @@ def test_orders_count_borders() -> None:
 def test_regions_without_a_way_are_infinitely_far() -> None:
     panel = panel_of(np.ones((3, 8)), links=ladder_links().head(1))
     assert np.isinf(adjacency_order(panel)[0, -1])
-    assert np.isfinite(Kernel(decay=1.0).weights(panel, crossing=False)).all()
+    assert np.isfinite(Kernel(decay=1.0).weights(panel)).all()
 
 
 def test_weights_are_a_power_of_the_order_inside_countries_that_touch() -> None:
     panel = chain().panel
-    inside, across = (Kernel(decay=2.0).weights(panel, crossing) for crossing in (False, True))
+    inside, across = Kernel(decay=2.0).weights(panel)
     # AAA and CCC do not touch, so AAA-1 sees AAA-2, BBB-1 and BBB-2 only.
     np.testing.assert_allclose(inside[0] + across[0], np.array([0, 1, 1 / 4, 1 / 9, 0]) / (1 + 1 / 4 + 1 / 9))
     assert inside[0, 1] > 0
@@ -70,7 +70,7 @@ def test_weights_are_a_power_of_the_order_inside_countries_that_touch() -> None:
 
 def test_a_steep_decay_leaves_those_that_touch_alike() -> None:
     panel = chain().panel
-    whole = sum(Kernel(decay=60.0).weights(panel, crossing) for crossing in (False, True))
+    whole = sum(Kernel(decay=60.0).weights(panel))
     np.testing.assert_allclose(whole[1], [0.5, 0, 0.5, 0, 0], atol=1e-12)
 
 
@@ -180,10 +180,7 @@ def test_months_after_the_origin_change_nothing(kernel: Kernel) -> None:
 
 def test_a_small_region_inside_one_neighbour_does_not_get_its_full_force() -> None:
     panel = ladder_panel(2, 60)
-    whole = {
-        kind: sum(Kernel(common_border=kind).weights(panel, c) for c in (False, True))
-        for kind in ("length", "share")
-    }
+    whole = {kind: sum(Kernel(common_border=kind).weights(panel)) for kind in ("length", "share")}
     km = border_km(panel).toarray()
     np.testing.assert_allclose(np.sum(whole["share"], axis=1), 1.0)
     np.testing.assert_allclose(whole["length"], km / km.sum(axis=1).mean())

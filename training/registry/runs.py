@@ -327,7 +327,13 @@ def _steps(client: Any, run_id: str, names: Mapping[str, Any]) -> dict[str, dict
 
 def environment_lock() -> str:
     """Every installed distribution and its version, one per line."""
-    found = {d.metadata["Name"]: d.version for d in metadata.distributions() if d.metadata["Name"]}
+    found = {}
+    for each in metadata.distributions():
+        # Only the head: the metadata property parses the whole description as an e-mail, half a second for all.
+        head = (each.read_text("METADATA") or each.read_text("PKG-INFO") or "").partition("\n\n")[0]
+        fields = dict(re.findall(r"^(Name|Version): *(.+?) *$", head, re.MULTILINE))
+        if "Name" in fields:
+            found[fields["Name"]] = fields.get("Version", "")
     return "".join(
         f"{name}=={version}\n" for name, version in sorted(found.items(), key=lambda x: x[0].lower())
     )

@@ -267,11 +267,11 @@ def listed(names: Iterable[object], most: int = 10, near: str = "") -> str:
     >>> listed(["a", "b", "c"], most=2), listed(["a", "b", "c"], 1, near="c")
     ('a, b and 1 more', 'c and 2 more')
     """
-    names = [str(name) for name in names]
-    if near and len(names) > most:
+    words = [str(name) for name in names]
+    if near and len(words) > most:
         wanted = searchable(near)
-        names.sort(key=lambda n: -difflib.SequenceMatcher(None, wanted, searchable(n)).ratio())
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+        words.sort(key=lambda n: -difflib.SequenceMatcher(None, wanted, searchable(n)).ratio())
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

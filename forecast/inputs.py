@@ -94,7 +94,9 @@ class Inputs:
         else:
             ledger = _placed(panel)
         seen = self.coverage[self.coverage["first_month"] <= last]
-        seen = seen.assign(last_month=seen["last_month"].clip(upper=last)).reset_index(drop=True)
+        seen = seen.assign(last_month=seen["last_month"].where(seen["last_month"] < last, last)).reset_index(
+            drop=True
+        )
         return replace(self, panel=panel, built=built, ledger=ledger, coverage=seen)
 
     def run_date(self, settings: Settings, origin: pd.Period) -> date:

@@ -71,7 +71,7 @@ def unseen_borders(frame: pd.DataFrame, geometry: np.ndarray) -> tuple[pd.DataFr
     >>> found.round(-2).to_dict("records"), unknown
     ([{'region_id': 'LSO-a', 'country': 'ZAF', 'km': 700.0}], ())
     """
-    others, land, unknown = _around(frame["country"], geometry)
+    others, land, unknown = _around(list(frame["country"]), geometry)
     whole = shapely.coverage_union_all(geometry)
     edge = shapely.boundary(whole)
     at, piece = _pieces(shapely.intersection(shapely.boundary(geometry), edge))
@@ -93,7 +93,7 @@ def unseen_borders(frame: pd.DataFrame, geometry: np.ndarray) -> tuple[pd.DataFr
             "km": _km(piece[hit]),
         }
     )
-    return found.groupby(["region_id", "country"], as_index=False)["km"].sum(), unknown
+    return found.groupby(["region_id", "country"])["km"].sum().reset_index(), unknown
 
 
 def lands_around(countries: Sequence[str], geometry: np.ndarray) -> dict[str, shapely.Geometry]:

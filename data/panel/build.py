@@ -38,8 +38,10 @@ class BuiltPanel:
         """The same build with ``month`` as the last: later events had not been read."""
         day = "date_start" if self.panel.attrs.get("month_rule") == "start" else "date_end"
         frame = self.incidents[~(self.incidents[day] > month.end_time)]
-        keys = (frame["country"], frame["date_end"].dt.year, frame["violence_type"], frame["excluded"])
-        entries = entries_of(*(key.to_numpy(dtype=object) for key in keys), _figures(frame))
+        country, kind, outcome = (
+            frame[name].to_numpy(dtype=object) for name in ("country", "violence_type", "excluded")
+        )
+        entries = entries_of(country, frame["date_end"].dt.year.to_numpy(), kind, outcome, _figures(frame))
         snapped = self.ledger.snapped
         snapped = snapped[snapped["incident_id"].isin(set(frame["incident_id"]))].reset_index(drop=True)
         return BuiltPanel(self.panel.until(month), Ledger(entries, self.ledger.repairs, snapped), frame)

@@ -61,7 +61,8 @@ def scenario(
 ) -> None:
     """Simulate what another course of some regions would mean for all others.
 
-    Baseline and scenario share their random numbers; the difference between them is the scenario's. Beside it stands
+    The baseline is the newest release from the same counts, else the path model's own forecast. Both worlds share their
+    random numbers; the difference between them is the scenario's. Beside it stands
     what past months with such a change brought next door.
 
     \b
@@ -80,17 +81,22 @@ def scenario(
             last, touched = str(panel.months[-1]), int(plan.touched.sum())
             document = {"origin": last, "months": ahead, "regions_set": touched}
             return output.show(document, f"Would simulate {ahead} months from {last}, {touched} regions set.")
-        result, read, seen = _simulated(settings, plan, progress)
+        result, read, seen, release = _simulated(settings, plan, progress)
     warnings, past = _beside(result, read.panel, change or (), months)
     files = _write_scenario(result, past, read, out) if out is not None else []
     document = {
         "origin": str(read.panel.months[-1]),
         "files": files,
         "warnings": warnings,
+        "baseline": release or None,
         "rows": records(result, 6),
         "past_changes": records(past, 6),
     }
-    lines = _scenario_lines(result, seen, ahead), _past_lines(past, months), (f"Wrote {f}" for f in files)
+    lines = (
+        _scenario_lines(result, seen, ahead, release),
+        _past_lines(past, months),
+        (f"Wrote {f}" for f in files),
+    )
     output.show(document, chain(warnings, *lines), indent=1)
 
 
@@ -111,17 +117,19 @@ def _asked(change: Sequence[str], paths: Path | None) -> Callable[[Panel, int, i
 
 def _simulated(
     settings: Settings, plan: Scenario, progress: Progress
-) -> tuple[pd.DataFrame, Inputs, ModelAtOrigin]:
-    """Fit the model and simulate both worlds."""
+) -> tuple[pd.DataFrame, Inputs, ModelAtOrigin, str]:
+    """Fit the model and simulate both worlds; also the name of the release that is the baseline, where there is one."""
     import numpy as np
 
-    from ..spillover.job import prepare
+    from ..spillover.job import prepare, published_means
     from ..spillover.scenario import run_scenario
 
     read, seen, origin = prepare(settings)
     progress("paths", 0.7)
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 4]))
-    return run_scenario(seen.model, seen.problem, origin, plan, settings.draws, rng), read, seen
+    published, release = published_means(settings, read.panel, len(plan.factor))
+    table = run_scenario(seen.model, seen.problem, origin, plan, settings.draws, rng, published)
+    return table, read, seen, release
 
 
 def _beside(
@@ -158,7 +166,7 @@ def _past_lines(past: pd.DataFrame, months: int) -> Iterator[str]:
         )
 
 
-def _scenario_lines(result: pd.DataFrame, seen: ModelAtOrigin, ahead: int) -> Iterator[str]:
+def _scenario_lines(result: pd.DataFrame, seen: ModelAtOrigin, ahead: int, release: str) -> Iterator[str]:
     from ..spillover.scenario import effects
 
     countries = result[(result["level"] == "country") & (result["month"] == "all")]
@@ -167,11 +175,12 @@ def _scenario_lines(result: pd.DataFrame, seen: ModelAtOrigin, ahead: int) -> It
     yield table_text(countries, shown)
     yield "\nRegions that the scenario does not set, largest differences first:"
     yield table_text(effects(result), shown)
+    if release:
+        yield f"The baseline is the published forecast, {release}."
+        return
+    yield "The baseline is the path model's own: no release from these counts is as long. harmattan forecast makes one."
     if seen.model.scaled_by < 1:
-        yield (
-            f"The path model would explode and is scaled back, by {seen.model.scaled_by:.2f}: read the differences "
-            "here, and levels in the forecast."
-        )
+        yield f"That model would explode and is scaled back, by {seen.model.scaled_by:.2f}: its levels are low."
 
 
 def _write_scenario(result: pd.DataFrame, past: pd.DataFrame, inputs: Inputs, out: Path) -> list[str]:

@@ -94,6 +94,24 @@ def prepare(settings: Settings, permutations: int | None = None) -> tuple[Inputs
     return replace(inputs, panel=panel), ModelAtOrigin.at(model, problem, origin), origin
 
 
+def published_means(settings: Settings, panel: Panel, months: int) -> tuple[np.ndarray | None, str]:
+    """Expected events of the newest release from the same counts, (months, regions), and its name.
+
+    None and an empty name where the folder of releases has none, or none so long.
+    """
+    from ..release import PastRelease, all_releases
+
+    digest = panel.digest()
+    for info in reversed(all_releases(settings.out) if settings.out.is_dir() else []):
+        if info.level in ("green", "amber") and info.manifest.get("data", {}).get("sha256") == digest:
+            draws = PastRelease.read(info.path).draws.get("events")
+            if draws is None or list(draws.horizons[:months]) != list(range(1, months + 1)):
+                continue
+            if tuple(draws.region_ids) == panel.region_ids:
+                return draws.mean()[:months], info.name
+    return None, ""
+
+
 def border_rng(seed: int) -> np.random.Generator:
     """What draws the permutations of a fit: the same everywhere, so that all commands say the same of one origin."""
     return np.random.default_rng(np.random.SeedSequence([seed, 3]))

@@ -249,8 +249,12 @@ def run_scenario(
     plan: Scenario,
     paths: int,
     rng: np.random.Generator,
+    published: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Simulate the baseline and the scenario under the same random numbers.
+
+    With a published forecast the baseline is that one, what is set is set against it, and differences elsewhere are the
+    model's, in proportion where less is published than it simulates, and never more.
 
     Parameters
     ----------
@@ -260,6 +264,8 @@ def run_scenario(
         Its months are the months that are simulated.
     paths : int
         Paths per world.
+    published : numpy.ndarray, optional
+        Expected events of the published forecast, (months, regions); the path model's own where None.
 
     Returns
     -------
@@ -276,21 +282,34 @@ def run_scenario(
     uniforms = stratified_uniforms(paths, months, regions, rng)
     # One size for both worlds: no path may fall because the other world is more certain.
     size, ensemble = size_at_origin(model, states), Ensemble.of(model)
-    base = simulate(model, states, size, uniforms)
-    changed = simulate(model, states, size, uniforms, plan.over(means_along(model, states, base)))
-    expected = ensemble.expect(states, months).mean
-    exact_difference = ensemble.expect(states, months, given=plan.over(expected)).mean - expected
+    if published is None:
+        base = simulate(model, states, size, uniforms)
+        changed = simulate(model, states, size, uniforms, plan.over(means_along(model, states, base)))
+        expected = ensemble.expect(states, months).mean
+        exact_difference = ensemble.expect(states, months, given=plan.over(expected)).mean - expected
+        level, kept = base.mean(axis=0), np.ones((months, regions))
+    else:
+        level = published
+        given = plan.over(published[:, None])
+        before = np.where(np.isnan(given), np.nan, published[:, None])
+        base, changed = (simulate(model, states, size, uniforms, world) for world in (before, given))
+        exact = [ensemble.expect(states, months, given=world).mean for world in (before, given)]
+        exact_difference, own = exact[1] - exact[0], base.mean(axis=0)
+        less = np.minimum(published / np.where(own > 0, own, np.inf), 1.0)
+        kept = np.where(np.isnan(given[:, 0]), less, 1.0)
+    base, changed, exact_difference = base * kept, changed * kept, exact_difference * kept[:, None]
     of = np.array(model.countries)
     labels = [str(origin + t + 1) for t in range(months)]
     tables = []
     for i, (place, country) in enumerate(zip(panel.region_ids, model.countries, strict=True)):
         label = ("region", place, country, bool(plan.touched[i]))
-        tables.append(_compare(label, labels, base[:, :, i], changed[:, :, i], exact_difference[:, :, i]))
+        worlds = base[:, :, i], changed[:, :, i], exact_difference[:, :, i]
+        tables.append(_compare(label, labels, level[:, i], *worlds))
     for country in sorted(set(model.countries)):
         at = of == country
         label = ("country", country, country, bool(plan.touched[at].any()))
         sums = [w[:, :, at].sum(axis=2) for w in (base, changed, exact_difference)]
-        tables.append(_compare(label, labels, sums[0], sums[1], sums[2]))
+        tables.append(_compare(label, labels, level[:, at].sum(axis=1), *sums))
     table = pd.concat(tables, ignore_index=True)
     touched = {str(c) for c in of[plan.touched]}
     grades = grades_of(model.pairs)
@@ -301,13 +320,15 @@ def run_scenario(
 def _compare(
     label: tuple[str, str, str, bool],
     months: Sequence[str],
+    level: np.ndarray,
     base: np.ndarray,
     changed: np.ndarray,
     exact_difference: np.ndarray,
 ) -> pd.DataFrame:
     """Rows of one place: every month, and all of them together.
 
-    ``base`` and ``changed`` are paths (paths, months), ``exact_difference`` exact differences (months, versions).
+    ``level`` is what is expected in the baseline (months,), ``base`` and ``changed`` are paths (paths, months),
+    ``exact_difference`` exact differences (months, versions).
     """
     base, changed = (np.column_stack([w.astype(float), w.sum(axis=1)]) for w in (base, changed))
     paths = changed - base
@@ -315,15 +336,16 @@ def _compare(
     exact = np.vstack([exact_difference, exact_difference.sum(axis=0)]).T
     # The exact differences say how far the simulated one could move with other coefficients.
     _, low, high = spread(found + (exact - exact[0]))
-    level, place, country, touched = label
+    expected = np.append(level, level.sum())
+    kind, place, country, touched = label
     return pd.DataFrame(
         {
-            "level": level,
+            "level": kind,
             "place": place,
             "country": country,
             "month": [*months, "all"],
-            "baseline": base.mean(axis=0),
-            "scenario": changed.mean(axis=0),
+            "baseline": expected,
+            "scenario": expected + found,
             "difference": found,
             "difference_low": low,
             "difference_high": high,

@@ -24,6 +24,8 @@ def simulate_scenario(
 ) -> pd.DataFrame:
     """What another course of some regions would mean for all others, as ``harmattan scenario`` says it.
 
+    The baseline is the newest release from the same counts in ``settings.out``, else the path model's own forecast.
+
     Parameters
     ----------
     settings : Settings
@@ -53,7 +55,7 @@ def simulate_scenario(
     >>> table = simulate_scenario(Settings.load({"draws": 200}), ["MLI-gao=2x"])  # doctest: +SKIP
     >>> table.query("level == 'country'")[["place", "month", "difference"]]  # doctest: +SKIP
     """
-    from .job import prepare
+    from .job import prepare, published_means
     from .scenario import parse_change, plan_of, run_scenario
 
     for name, value in (("months", months), ("ahead", ahead)):
@@ -68,4 +70,5 @@ def simulate_scenario(
     _, view, origin = prepare(settings)
     plan = plan_of(read, view.problem.panel, max(months, ahead), months)
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 4]))
-    return run_scenario(view.model, view.problem, origin, plan, settings.draws, rng)
+    published, _ = published_means(settings, view.problem.panel, max(months, ahead))
+    return run_scenario(view.model, view.problem, origin, plan, settings.draws, rng, published)

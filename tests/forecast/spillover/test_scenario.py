@@ -36,13 +36,14 @@ def table_of(
     lasting: int = 2,
     paths: int = 400,
     pairs: pd.DataFrame | None = None,
+    published: np.ndarray | None = None,
 ) -> pd.DataFrame:
     changes = [c for text in texts for c in parse_change(text)]
     plan = plan_of(changes, problem.panel, months, lasting)
     model = diffusion(a_to_b=0.6)
     model = model if pairs is None else replace(model, pairs=pairs)
     rng = np.random.default_rng(1)
-    return run_scenario(model, problem, problem.panel.months[-1], plan, paths, rng)
+    return run_scenario(model, problem, problem.panel.months[-1], plan, paths, rng, published)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +191,24 @@ def test_twice_is_twice_the_baseline_month_by_month(problem: Problem) -> None:
     np.testing.assert_allclose(own.scenario / own.baseline, 2.0, rtol=0.1)
     more = table[(table.place == "AAA-1") & (table.month != "all")]
     np.testing.assert_allclose(more.difference, 3.0, atol=0.3)
+
+
+def test_the_baseline_is_the_published_forecast(problem: Problem) -> None:
+    published = np.full((4, 8), 6.0)
+    published[:, 5] = 0.01  # far less than the model simulates
+    table = table_of(problem, "AAA-2=2x", lasting=4, paths=4000, published=published)
+    own = table_of(problem, "AAA-2=2x", paths=4000)
+    rows, before = (t[t.level == "region"].set_index(["place", "month"]) for t in (table, own))
+    months = rows[rows.index.get_level_values("month") != "all"]
+    np.testing.assert_allclose(months.baseline.unstack().to_numpy(), published.T)
+    np.testing.assert_allclose(rows.scenario, rows.baseline + rows.difference)
+    np.testing.assert_allclose(months.scenario["AAA-2"], 12.0, rtol=0.1)
+    assert (rows.scenario >= 0).all()
+    assert 0 < rows.difference["BBB-2", "all"] <= 0.04
+    country = table[(table.level == "country") & (table.month == "all")].set_index("place")
+    assert country.baseline["AAA"] == pytest.approx(published[:, :4].sum())
+    # as before where nothing is published
+    assert (before.baseline != 6).all()
 
 
 def test_the_picture_is_plain_svg(problem: Problem) -> None:

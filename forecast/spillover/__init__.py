@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         spillover_table,
     )
     from .breakdown import ModelAtOrigin, exact_answers
-    from .job import Spillover, border_rng, kernel_of, prepare, run_spillover
+    from .job import Spillover, border_rng, kernel_of, prepare, published_means, run_spillover
     from .scenario import Scenario, effects, parse_change, plan_from_table, plan_of, read_paths, run_scenario
     from .scenario_call import simulate_scenario
     from .stress import stress_response
@@ -55,6 +55,7 @@ __all__ = [
     "plan_from_table",
     "plan_of",
     "prepare",
+    "published_means",
     "read_paths",
     "robust_share",
     "run_scenario",

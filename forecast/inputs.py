@@ -256,7 +256,7 @@ def _from_snapshot(settings: Settings) -> Inputs:
 def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     """A file of incidents and polygons."""
     from ..data.panel import after_splits, build_panel, coverage_of
-    from ..data.sources import GroupTable, read_source, with_groups
+    from ..data.sources import GroupTable, groups_in, read_source, with_groups
 
     polygons = Regions.read(regions)
     if settings.layer is not None:
@@ -270,6 +270,8 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
         table = GroupTable.read(settings.groups)
         incidents = with_groups(incidents, table)
         about = {"watched": table.watched(incidents.groups), "labels": dict(table.labels)}
+    elif incidents.groups:
+        incidents = replace(incidents, groups=groups_in(incidents.frame["actor_group"]))
     if settings.coverage:
         incidents = replace(incidents, coverage=coverage_of(spans_of(settings.coverage)))
     incidents = _quiet_countries(after_splits(incidents, polygons), polygons, settings)

@@ -113,6 +113,10 @@ class Theatre:
             raise ConfigError(what, at, "Name it once.")
         return found
 
+    def __str__(self) -> str:
+        """Its file."""
+        return str(self.path)
+
     def layer(self) -> Iterator[tuple[str, Any, str, str, Path]]:
         """Its settings as the lowest layer: key, value, place of the value, its layer, and where paths start."""
         path = self.path or Path()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .actors import GROUPS, armed_groups
+    from .actors import GROUPS, armed_groups, groups_in
     from .group_table import SHIPPED_THEATRE, GroupTable, with_groups
     from .read import SOURCES, build_from_files, read_source
     from .tables import read_table
@@ -22,6 +22,7 @@ __all__ = [
     "GroupTable",
     "armed_groups",
     "build_from_files",
+    "groups_in",
     "is_panel",
     "mapping_of",
     "read_panel",

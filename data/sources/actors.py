@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .group_table import GroupTable
+from .group_table import OTHER, STATE_ONLY, GroupTable
 
 #: Every group of the shipped table, in the order in which it is looked for.
 GROUPS = GroupTable.shipped().groups
@@ -25,6 +25,12 @@ def armed_group(side_a: str, side_b: str) -> str:
     'other'
     """
     return GroupTable.shipped().group_of(side_a, side_b)
+
+
+def groups_in(found: pd.Series) -> tuple[str, ...]:
+    """The groups of the shipped table that some events are of: elsewhere nobody is watched who has never been there."""
+    there = set(found) | {STATE_ONLY, OTHER}
+    return tuple(g for g in GROUPS if g in there)
 
 
 def armed_groups(side_a: pd.Series, side_b: pd.Series) -> pd.Series:

@@ -29,8 +29,8 @@ LONGEST_ID = 30
 HUB_FOLDER = "hub"
 TARGETS = {
     "events": (
-        "Reported deadly events in the month",
-        "Reported events with at least one death, all violence.",
+        "Reported violent events in the month",
+        "Reported events, as the source counts them, all violence.",
     ),
     "deaths": ("Deaths in the month", "Deaths in reported events, best estimate, all types of violence."),
 }

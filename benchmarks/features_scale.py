@@ -1,9 +1,10 @@
 """Time and memory of a feature cube on PRIO-GRID land: 64,818 cells x 440 months x 24 features.
 
-Run by hand:  python benchmarks/features_scale.py [--threads 2] [--growth] [--write 1GB]
+Run by hand:  python benchmarks/features_scale.py [--threads 2] [--growth] [--write 1GB] [--kernel 30]
 
 Prints seconds, peak memory, and the ratio to writing an array of the same size once; with ``--growth`` also how the
-cost grows with cells, months and features; with ``--write``, a parquet file is written in blocks under that budget.
+cost grows with cells, months and features; with ``--write``, a parquet file is written in blocks under that budget;
+with ``--kernel``, the cells are polygons and one kernel of so many km is built, distances and all.
 Each case runs in a process of its own, so that peaks do not mix, and builds twice: a first build also waits for memory
 that no process has touched before, which on a virtual machine can take longer than the work. Processor time, and time
 per value, are those of the second.
@@ -118,6 +119,28 @@ def measure_writing(cells: int, months: int, features: int, threads: int, memory
     }
 
 
+def measure_kernel(cells: int, months: int, kernel: float) -> dict[str, float]:
+    """One kernel of distance and age among polygons of half a degree, in this process."""
+    import resource
+
+    import numpy as np
+    import shapely
+
+    from harmattan.data.panel import with_outlines
+    from harmattan.features import Kernel, Recipe
+
+    row, col = np.divmod(np.arange(cells), WIDTH)
+    x, y = -20 + col / 2, -35 + row / 2
+    panel, recipe = (
+        with_outlines(grid_panel(cells, months), shapely.box(x, y, x + 0.5, y + 0.5)),
+        Recipe([Kernel(km=kernel)]),
+    )
+    busy = time.process_time()
+    assert recipe.build(panel).shape == (months, cells, 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"work": time.process_time() - busy, "peak_gb": peak / 2**20}
+
+
 def in_process(**case: int | str) -> dict[str, float]:
     """The same in a fresh process."""
     command = [sys.executable, __file__, "--case", json.dumps(case)]
@@ -131,12 +154,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--write", metavar="MEMORY")
+    parser.add_argument("--kernel", type=float, metavar="KM")
     parser.add_argument("--cells", type=int, default=CELLS)
     parser.add_argument("--case")
     args = parser.parse_args()
     if args.case:
         case = json.loads(args.case)
-        print(json.dumps(measure_writing(**case) if "memory" in case else measure(**case)))
+        run = measure_writing if "memory" in case else measure_kernel if "kernel" in case else measure
+        print(json.dumps(run(**case)))
+        return
+    if args.kernel:
+        r = in_process(cells=args.cells, months=MONTHS, kernel=args.kernel)
+        print(f"{args.cells} polygons x {MONTHS} months, one kernel of {args.kernel:g} km")
+        print(f"{r['work']:.1f} s of processor, peak {r['peak_gb']:.2f} GB")
         return
     if args.write:
         r = in_process(cells=args.cells, months=MONTHS, features=24, threads=args.threads, memory=args.write)

@@ -13,6 +13,8 @@ from ..errors import SchemaError
 from ..geography import LAST_CELL, centre_of, gid_of, nearest_km
 
 Array = np.ndarray[Any, Any]
+#: A degree of latitude where it is shortest; cells whose surroundings are looked at together.
+_KM_A_DEGREE, _CHUNK = 110.5, 500
 #: Column of a panel's table in which the cells of a row's events stand.
 CELLS = "cells"
 
@@ -54,6 +56,41 @@ class Outlines:
         if key not in self._kept:
             self._kept[key] = _kilometres(self.geometry, np.asarray(cells))
         return self._kept[key]
+
+    def within(self, cells: Array, reach: float) -> tuple[Array, Array, Array]:
+        """The pairs no farther apart than ``reach`` km, of :meth:`km`, without the others being looked at.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Positions of regions and of cells, int64 (pairs,), and km, float64.
+
+        Examples
+        --------
+        >>> import shapely
+        >>> squares = Outlines(np.array([shapely.box(0, 0, 1, 1), shapely.box(3, 0, 4, 1)]))
+        >>> region, cell, km = squares.within(np.array([130681, 130685]), 100)
+        >>> region.tolist(), cell.tolist(), km.round().tolist()
+        ([0, 1], [0, 1], [0.0, 83.0])
+        """
+        import shapely
+
+        shapely.prepare(self.geometry)
+        tree = shapely.STRtree(self.geometry)
+        x, y = centre_of(np.asarray(cells))
+        angle = np.radians(1.01 * reach / _KM_A_DEGREE)
+        around = np.sin(min(angle, np.pi / 2)) / np.maximum(np.cos(np.radians(y)), 1e-9)
+        wide = np.where(around < 1, np.degrees(np.arcsin(np.minimum(around, 1))), 360)
+        boxes = shapely.box(x - wide, y - np.degrees(angle), x + wide, y + np.degrees(angle))
+        points, parts = shapely.points(x, y), []
+        for start in range(0, len(boxes), _CHUNK):
+            cell, region = tree.query(boxes[start : start + _CHUNK])
+            cell = cell + start
+            km = nearest_km(points[cell], self.geometry[region])
+            near = km <= reach
+            parts.append((region[near], cell[near], km[near]))
+        region, cell, km = (np.concatenate([p[i] for p in parts]) for i in range(3))
+        return region, cell, km
 
     def home(self) -> Array:
         """The cell of a point inside each region, int64 (regions,)."""

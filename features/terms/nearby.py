@@ -101,8 +101,11 @@ def _of_cells(view: View, of: str, reach: float) -> Any:
     known = view.panel.cells
     assert known is not None
     assert known.outlines is not None
-    km = known.outlines.km(_located(view, of)[0])
-    return sparse.csr_array(np.where(km <= reach, km + 1, 0.0))
+    cells = _located(view, of)[0]
+    region, cell, km = known.outlines.within(cells, reach)
+    found = sparse.coo_array((km + 1, (region, cell)), shape=(len(known.home), len(cells))).tocsr()
+    found.sort_indices()
+    return found
 
 
 def _of_points(longitude: Array, latitude: Array, reach: float) -> Any:

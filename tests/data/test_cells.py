@@ -117,3 +117,17 @@ def test_kilometres_against_a_dense_outline() -> None:
         )
         assert found[i] == pytest.approx(km, rel=0.01)
     assert found[0] == 0
+
+
+@pytest.mark.parametrize("reach", [80.0, 700.0])
+def test_pairs_within_reach_are_those_of_all_distances(reach: float) -> None:
+    """At the equator, in the far north, and for cells inside, on the edge and far away."""
+    places = [(0, -3), (1.5, -3), (20, 68), (21, 70.5), (25, 71), (178, 10)]
+    shapes = Outlines(np.array([shapely.box(x, y, x + 1, y + 2) for x, y in places]))
+    cells = gid_of(*(a.ravel() for a in np.meshgrid(np.arange(-4.0, 180, 3), np.arange(-8.0, 80, 2))))
+    region, cell, km = shapes.within(cells, reach)
+    whole = shapes.km(cells)
+    expected = np.argwhere(whole <= reach)
+    assert len(expected) > 10
+    assert sorted(zip(region.tolist(), cell.tolist(), strict=True)) == [tuple(p) for p in expected.tolist()]
+    np.testing.assert_array_equal(km, whole[region, cell])

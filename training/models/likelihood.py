@@ -206,13 +206,21 @@ class AdditiveMeanNB:
         fixed: int = 0,
         tolerance: float = 2e-8,
         polish: bool = False,
+        near: np.ndarray | None = None,
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Maximise inside the bounds, the first ``fixed`` parameters held; parameters and an account of the fit.
 
         A fit that does not converge goes on from where it stopped, and then begins anew halfway between there and the
         start; the best of what was reached is taken, and ``attempts`` says how often it was tried. ``polish`` goes on
-        by Newton's steps until the maximum is the same on every machine.
+        by Newton's steps until the maximum is the same on every machine. Where the maximum of much the same record
+        is known, ``near``, only Newton's steps are taken, from there.
         """
+        if near is not None:
+            box = np.array(self.bounds(), dtype=float)
+            found, arrived = self._polished(np.clip(near, *box.T), box)
+            if arrived:
+                account = {"converged": True, "iterations": 0, "loglike": self.loglike(found)}
+                return found, {**account, "attempts": 1}
         bounds = [(float(v), float(v)) for v in start[:fixed]] + self.bounds()[fixed:]
         best, tried = self._search(start, bounds, maxiter, tolerance), 1
         for again in (best[0], (best[0] + start) / 2):
@@ -220,11 +228,14 @@ class AdditiveMeanNB:
                 break
             other, tried = self._search(again, bounds, maxiter, tolerance), tried + 1
             best = max(best, other, key=lambda found: (found[1]["converged"], found[1]["loglike"]))
-        found = self._polished(best[0], np.array(bounds, dtype=float)) if polish else best[0]
+        found = self._polished(best[0], np.array(bounds, dtype=float))[0] if polish else best[0]
         return found, {**best[1], "loglike": self.loglike(found), "attempts": tried}
 
-    def _polished(self, params: np.ndarray, box: np.ndarray, steps: int = 20) -> np.ndarray:
-        """Newton steps inside the box until nothing moves: where a search stops hangs on the last bits of its sums."""
+    def _polished(self, params: np.ndarray, box: np.ndarray, steps: int = 20) -> tuple[np.ndarray, bool]:
+        """Newton steps inside the box until nothing moves, and whether they came to that.
+
+        Where a search stops hangs on the last bits of its sums.
+        """
         lower, upper = box.T
         value = self.loglike(params)
         for _ in range(steps):
@@ -232,7 +243,7 @@ class AdditiveMeanNB:
             held = ((params <= lower) & (slope <= 0)) | ((params >= upper) & (slope >= 0))
             free = np.flatnonzero(~held)
             if not len(free):
-                break
+                return params, True
             step = np.zeros(len(params))
             # What is left of a curve that bends the wrong way is made to bend the right one.
             values, axes = np.linalg.eigh(curve[np.ix_(free, free)])
@@ -240,7 +251,7 @@ class AdditiveMeanNB:
             step[free] = axes @ ((axes.T @ slope[free]) / bend)
             promise, share = float(step @ slope), 1.0
             if promise < ARRIVED:
-                break
+                return params, True
             for _ in range(30):
                 trial = np.clip(params + share * step, lower, upper)
                 reached = self.loglike(trial)
@@ -250,7 +261,7 @@ class AdditiveMeanNB:
             else:
                 break
             params, value = trial, reached
-        return params
+        return params, False
 
     def _search(
         self, start: np.ndarray, bounds: list[tuple[Any, Any]], maxiter: int, tolerance: float

@@ -53,8 +53,12 @@ class Chances:
     def fitted(self, end: pd.Period) -> list[EndemicEpidemic] | None:
         """The members fitted at ``end``, by :data:`FITTED`; None where they cannot be."""
         if end not in self.fits:
+            members: list[EndemicEpidemic] = []
             try:
-                self.fits[end] = [EndemicEpidemic().fit(self.problem, end, h) for h in FITTED]
+                for h in FITTED:
+                    near = members[-1] if members else None
+                    members.append(EndemicEpidemic().fit(self.problem, end, h, near))
+                self.fits[end] = members
             except HarmattanError:
                 self.fits[end] = None
         return self.fits[end]

@@ -165,3 +165,11 @@ def test_a_fit_that_does_not_converge_is_tried_again_and_says_so() -> None:
     whole, fine = model.fit_bounded(params)
     assert (fine["converged"], fine["attempts"]) == (True, 1)
     assert model.loglike(params) < model.loglike(found) <= model.loglike(whole) + 1e-6
+
+
+def test_a_fit_near_a_known_maximum_ends_where_a_search_does() -> None:
+    model, params = some_model("kinds", 8)
+    searched, _ = model.fit_bounded(params, polish=True)
+    near, account = model.fit_bounded(params, polish=True, near=searched * 0.9 + 0.02)
+    np.testing.assert_allclose(near, searched, rtol=1e-6, atol=1e-8)
+    assert (account["iterations"], account["converged"]) == (0, True)

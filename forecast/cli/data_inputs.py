@@ -89,7 +89,7 @@ def looks_like_panel(spec: str) -> bool:
 def read_any_panel(path: Path, columns: str | None = None) -> Panel:
     """A panel from parquet or CSV."""
     from ...data.sources import mapping_of
-    from ..inputs import read_panel
+    from ..own_data import read_panel
 
     return read_panel(path, mapping_of(columns))
 
@@ -132,7 +132,7 @@ def day_of(text: str | None) -> date:
 
 def coverage_of(text: str | None) -> dict[str, tuple[object, object]] | None:
     """What was observed, from MLI=1989-01:2023-12,..."""
-    from ..inputs import spans_of
+    from ..own_data import spans_of
 
     return None if text is None else spans_of(PARSERS["coverage"](text))
 

@@ -204,7 +204,8 @@ def _events(panel: Panel, months: Sequence[pd.Period], regions: Sequence[str]) -
 
 def inputs_of(panel: Panel, regions: Regions | None = None) -> Inputs:
     """A panel in memory, and polygons of its regions, as if they had been read."""
-    from ..inputs import Inputs, coverage_of_panel
+    from ..inputs import Inputs
+    from ..own_data import coverage_of_panel
 
     return Inputs(panel, regions, None, coverage_of_panel(panel), pd.DataFrame({"outcome": [], "events": []}))
 

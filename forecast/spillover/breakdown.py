@@ -174,16 +174,18 @@ def by_group(
     parts[BACKGROUND] = np.zeros_like(view.states)
     tables = []
     whole = view.expect(max(spans)).totals
+
+    def followed(name: str, closed: np.ndarray | None = None) -> np.ndarray:
+        # Linear in events and background: each part of the history can be followed alone.
+        return view.expect(max(spans), closed, parts[name], background=name == BACKGROUND).totals
+
+    open_ = {name: followed(name) for name in parts}
     for source in view.sources:
         closed = view.ensemble.closed(view.country == source)
-        for name, states in parts.items():
-            # Linear in events and background: each part of the history can be followed alone.
-            open_, shut = (
-                view.expect(max(spans), links, states, background=name == BACKGROUND).totals
-                for links in (None, closed)
-            )
+        for name in parts:
+            shut = followed(name, closed)
             for span in spans:
-                crossing = open_[span - 1] - shut[span - 1]
+                crossing = open_[name][span - 1] - shut[span - 1]
                 tables.append(_rows(view, crossing, whole[span - 1], source, span, group=name))
     return _table(tables, ["group"])
 

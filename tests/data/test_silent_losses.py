@@ -23,7 +23,7 @@ from harmattan.data.sources import build_from_files, read_panel, read_source, re
 from harmattan.data.sources.tabular import read as read_own
 from harmattan.data.vintages import VintageStore
 from harmattan.forecast.cli import app
-from harmattan.forecast.inputs import read_panel as read_any
+from harmattan.forecast.own_data import read_panel as read_any
 
 DAY = date(2024, 1, 20)
 HEAD = "date,latitude,longitude,country,deaths\n"

@@ -11,7 +11,7 @@ import pytest
 
 from harmattan.data.errors import HarmattanError, OriginError, RegionError, SchemaError
 from harmattan.data.panel import Panel
-from harmattan.forecast.inputs import read_panel
+from harmattan.forecast.own_data import read_panel
 
 
 def table(months: list[Any], **columns: Any) -> pd.DataFrame:

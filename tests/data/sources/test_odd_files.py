@@ -225,7 +225,7 @@ def test_codes_that_look_like_nothing_or_like_numbers(tmp_path: Path, ids: tuple
     panel = Panel.from_frame(frame, links)
     panel.write_parquet(tmp_path / "p.parquet")
     links.to_csv(tmp_path / "links.csv", index=False)
-    from harmattan.forecast.inputs import _read_links
+    from harmattan.forecast.own_data import read_links as _read_links
 
     for found in (
         Panel.read_parquet(tmp_path / "p.parquet").links,

@@ -20,7 +20,7 @@ from . import hindsight as past
 from . import map as maps
 from . import number_format as numbers
 from . import sentences as words
-from .tables import LEAST_EVENTS, RECENT, Outlook, SpilloverSummary, is_blind
+from .tables import LEAST_EVENTS, RECENT, Outlook, SpilloverSummary, is_blind, unseen_neighbours
 from .who import kinds_of, label_of
 
 #: Small charts of leading places; rows of tables shown at first.
@@ -313,7 +313,7 @@ def spill_section(
     """Borders, corridors and rows of the spillover section; None where none was estimated."""
     if spill is None:
         return None
-    shown, routes = spill.shown, corridors(result, spill)
+    shown, routes, unseen = spill.shown, corridors(result, spill), sorted(unseen_neighbours(result))
     absent = {"models_disagree": False} if "models_disagree" not in shown else {}
     return {
         "horizon": spill.horizon,
@@ -327,6 +327,7 @@ def spill_section(
             for row in rows_of(shown.assign(partly_blind=is_blind(shown), **absent))
         ],
         "more": max(len(shown) - ROWS, 0),
+        "unseen": numbers.listing(unseen) if unseen else "",
         "watch": _corridors_to_watch(routes, events),
         "flow": maps.flow_map(shapes, events, routes) if shapes is not None and len(routes) else None,
         "pairs": with_grades(result.pairs).to_dict("records"),

@@ -295,6 +295,12 @@ def blind_unknown(result: ForecastResult) -> int:
     return 0 if table.empty else int(table.loc[table["partly_blind"].isna(), "target_region"].nunique())
 
 
+def unseen_neighbours(result: ForecastResult) -> set[str]:
+    """Names of countries that the regions border and that no count is known of."""
+    towards = result.spillover["blind_towards"].dropna().astype(str)
+    return {name for names in towards.unique() for name in names.split(";") if name}
+
+
 def blind_spots(result: ForecastResult, outlook: Outlook) -> pd.DataFrame:
     """Regions whose international border is largely unobserved: ``name, country, observed, towards``."""
     table = result.spillover

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import SchemaError
-from ...data.frames import rows_of
 from ...data.panel import Panel
 from ...training.diffusion.border_signal import GRADES, NONE_SHOWN
 from ...training.diffusion.design import lag_states
@@ -121,7 +120,7 @@ def by_region(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame
         ``source_region, source_country, target_region, target_country, horizon, events, share, share_low, share_high,
         declared, statement``.
     """
-    tables = []
+    tables: list[Mapping[str, np.ndarray]] = []
     if not view.sources:
         return _table([], ["source_region"])
     whole = view.expect(max(spans)).totals
@@ -256,9 +255,9 @@ def chains(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame:
         for span in longer:
             at = span - 1
             through = whole[at] - first[at] - second[at] + both[at]
-            rows = _rows(view, through, whole[at], source, span, via_country=via)
-            rows = rows[rows["target_country"] == target]
-            tables.append(rows.assign(declared=declared, grade=grade))
+            through[:, view.country != target] = 0.0
+            labels = {"via_country": via, "declared": declared, "grade": grade}
+            tables.append(_rows(view, through, whole[at], source, span, **labels))
     return _table(tables, ["via_country"])
 
 
@@ -279,39 +278,40 @@ def _triples(view: ModelAtOrigin) -> Iterator[tuple[str, str, str]]:
 
 def _rows(
     view: ModelAtOrigin, crossing: np.ndarray, whole: np.ndarray, source: str, span: int, **labels: object
-) -> pd.DataFrame:
-    """Rows for every region abroad that something is traced in; both arrays are (versions, regions)."""
+) -> dict[str, np.ndarray]:
+    """Columns of a row for every region abroad that something is traced in; both arrays are (versions, regions)."""
     at = np.flatnonzero((view.country != source) & (crossing[0] > SMALLEST))
     share, low, high = spread(crossing[:, at] / whole[:, at])
     keys = [(source, str(c)) for c in view.country[at]]
-    return pd.DataFrame(
-        {
-            **labels,
-            "source_country": source,
-            "target_region": view.ids[at],
-            "target_country": view.country[at],
-            "horizon": span,
-            "events": crossing[0][at],
-            "share": share,
-            "share_low": low,
-            "share_high": high,
-            "declared": np.array([k in view.declared_borders for k in keys], dtype=bool),
-            "grade": [view.grades.get(k, NONE_SHOWN) for k in keys],
-        }
-    )
+    made: dict[str, object] = {
+        "source_country": source,
+        "target_region": view.ids[at],
+        "target_country": view.country[at],
+        "horizon": span,
+        "events": crossing[0][at],
+        "share": share,
+        "share_low": low,
+        "share_high": high,
+        "declared": [k in view.declared_borders for k in keys],
+        "grade": [view.grades.get(k, NONE_SHOWN) for k in keys],
+        **labels,
+    }
+    text = {"grade", "source_country", *labels} - {"declared"}
+    return {
+        name: np.asarray(np.broadcast_to(np.array(v, dtype=object if name in text else None), len(at)))
+        for name, v in made.items()
+    }
 
 
-def _table(tables: Sequence[pd.DataFrame], labels: Sequence[str]) -> pd.DataFrame:
+def _table(tables: Sequence[Mapping[str, np.ndarray]], labels: Sequence[str]) -> pd.DataFrame:
     """One table, each row with its words."""
     columns = [*labels, "source_country", "target_region", "target_country", "horizon", "events"]
-    columns += ["share", "share_low", "share_high", "declared"]
-    some = [t for t in tables if len(t)]
-    table = pd.concat(some, ignore_index=True) if some else pd.DataFrame(columns=[*columns, "grade"])
-    table["statement"] = [
-        share_statement(row.grade, row.source_country, row.share_low, row.share_high)
-        for row in rows_of(table)
-    ]
-    return table[[*columns, "grade", "statement"]]
+    columns += ["share", "share_low", "share_high", "declared", "grade"]
+    some = [t for t in tables if len(t["share"])]
+    table = pd.DataFrame({c: np.concatenate([t[c] for t in some]) if some else [] for c in columns})
+    said = (table[c] for c in ("grade", "source_country", "share_low", "share_high"))
+    table["statement"] = [share_statement(*row) for row in zip(*said, strict=True)]
+    return table
 
 
 def exact_answers(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> dict[str, pd.DataFrame]:

@@ -29,7 +29,7 @@ def robust_share(grade: str, low: float, high: float) -> str:
     Examples
     --------
     >>> robust_share("strong", 0.052, 0.183), robust_share("some", 0.052, 0.183), robust_share("none shown", 0.0, 0.004)
-    ('at least 5 % and at most 19 %', 'at most 19 %', 'less than 1 %')
+    ('at least 5% and at most 19%', 'at most 19%', 'less than 1%')
     >>> robust_share("too few data", 0.0, 0.5), robust_share("some", math.nan, math.nan)
     ('', '')
     """
@@ -37,9 +37,9 @@ def robust_share(grade: str, low: float, high: float) -> str:
         return ""
     if high >= MOST_OF_IT:
         return NEARLY_ALL
-    most = "less than 1 %" if high < 0.01 else f"at most {math.ceil(100 * high - 1e-9)} %"
+    most = "less than 1%" if high < 0.01 else f"at most {math.ceil(100 * high - 1e-9)}%"
     least = math.floor(100 * low + 1e-9)
-    return f"at least {least} % and {most}" if grade == STRONG and least > 0 else most
+    return f"at least {least}% and {most}" if grade == STRONG and least > 0 else most
 
 
 def crosses(share: str, what: str, source: str) -> str:
@@ -47,13 +47,15 @@ def crosses(share: str, what: str, source: str) -> str:
 
     Examples
     --------
-    >>> crosses("at most 19 %", "the events expected in Nord", "Mali")
-    'At most 19 % of the events expected in Nord cross anew from Mali'
+    >>> crosses("at most 19%", "the events expected in Nord", "Mali")
+    'At most 19% of the events expected in Nord cross anew from Mali'
     >>> crosses("up to nearly all", "the events expected in Atakora", "Burkina Faso")
     'How many of the events expected in Atakora cross anew from Burkina Faso is unknown'
     """
     if share == NEARLY_ALL:
-        return f"How many of {what} cross anew from {source} is unknown"
+        return (
+            f"How many {'of ' if what.startswith('the ') else ''}{what} cross anew from {source} is unknown"
+        )
     return f"{share[:1].upper()}{share[1:]} of {what} cross anew from {source}"
 
 
@@ -63,7 +65,7 @@ def share_statement(grade: str, source: str, low: float, high: float, disagree: 
     Examples
     --------
     >>> print(share_statement("none shown", "MLI", 0.0, 0.183))
-    At most 19 % of expected events cross anew from Mali (model-attributed); evidence: none shown.
+    At most 19% of expected events cross anew from Mali (model-attributed); evidence: none shown.
     """
     if grade == TOO_FEW:
         return "Too few data to say what crosses this border."

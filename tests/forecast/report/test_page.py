@@ -245,6 +245,7 @@ def test_partly_blind_regions_are_named(page: Page) -> None:
     text = " ".join(page.text)
     assert "4 regions partly blind" in text
     assert "partly blind: no data for Nigeria" in text
+    assert "Not in these counts, so without a row: Nigeria." in text
 
 
 def test_where_blindness_is_unknown_the_page_says_so() -> None:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ...data.frames import rows_of
 from ...training.diffusion import GRADES
-from ..spillover.evaluation.history import SHOWN
+from ..spillover.evaluation.history import shown_countries
 from ..spillover.words import NO_BORDER
 from .map import LARGE, USUAL, MapShapes, region_labels
 from .map_measures import count_edges, plain, ranges
@@ -146,9 +146,9 @@ def timeline(history: pd.DataFrame, shown: dict[str, str] | None = None) -> str:
     history : pandas.DataFrame
         ``origin, source_country, target_country, share, declared``.
     shown : dict of str to str, optional
-        ISO3 and name of the countries; Burkina Faso, Niger, Benin and Togo where None.
+        ISO3 and name of the countries; see :func:`shown_countries` where None.
     """
-    countries = SHOWN if shown is None else shown
+    countries = shown_countries(history) if shown is None else shown
     origins = sorted(history["origin"].unique())
     parts = [alone_text(_SHARE_TITLE, 16, 24, 15)]
     for i, (code, name) in enumerate(countries.items()):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ....data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .history import SHOWN, history_page, history_table
+    from .history import history_page, history_table, shown_countries
     from .run import PARTS, run_evaluation
     from .shipped import evaluation_text, load_evaluation
 else:
@@ -13,10 +13,10 @@ else:
 
 __all__ = [
     "PARTS",
-    "SHOWN",
     "evaluation_text",
     "history_page",
     "history_table",
     "load_evaluation",
     "run_evaluation",
+    "shown_countries",
 ]

@@ -7,21 +7,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ....data.frames import rows_of
+from ....data.geography import country_name
 
-#: Countries that the picture shows, and their names.
-SHOWN = {"BFA": "Burkina Faso", "NER": "Niger", "BEN": "Benin", "TGO": "Togo"}
-#: Names of countries; where one is missing its code stands.
-NAMES = {
-    **SHOWN,
-    "MLI": "Mali",
-    "CIV": "Ivory Coast",
-    "SEN": "Senegal",
-    "GNB": "Guinea-Bissau",
-    "NGA": "Nigeria",
-}
-#: Countries whose spread is shown, and the years in question.
+#: Countries of the shipped theatre whose spread is asked for, and the years in question.
 CASES = {"BFA": ("before 2018-2019", 2015, 2019), "BEN": ("before 2021-2022", 2018, 2022),
          "TGO": ("before 2021-2022", 2018, 2022)}  # fmt: skip
+#: Countries that the picture shows of the shipped theatre; of another, so many of the most exposed.
+SHOWN, MOST_SHOWN = ("BFA", "NER", "BEN", "TGO"), 4
 
 YEAR_COLUMNS = (
     "country",
@@ -77,6 +69,20 @@ def first_signals(history: pd.DataFrame) -> pd.DataFrame:
     return sure.groupby(["source_country", "target_country"])["origin"].min().reset_index()
 
 
+def shown_countries(history: pd.DataFrame) -> dict[str, str]:
+    """Code and name of the countries to show: those of the shipped theatre, else those that most is traced to."""
+    share = history.groupby("target_country")["share"].sum().sort_values(ascending=False)
+    codes = [c for c in SHOWN if c in share.index] or [str(c) for c in share.index[:MOST_SHOWN]]
+    return {c: country_name(c) for c in codes}
+
+
+def _cases(history: pd.DataFrame) -> dict[str, tuple[str, int, int]]:
+    """Countries whose years are told: those in question, else the whole record of those that are shown."""
+    there = {c: case for c, case in CASES.items() if c in set(history["target_country"])}
+    first, last = (int(str(origin)[:4]) for origin in (history["origin"].min(), history["origin"].max()))
+    return there or dict.fromkeys(shown_countries(history), (f"{first}-{last}", first, last))
+
+
 def history_page(history: pd.DataFrame, entries: pd.DataFrame, picture: str = "timeline.svg") -> str:
     """The page, in Markdown: picture, a table per country, and where each group's first events had been expected.
 
@@ -99,8 +105,8 @@ def history_page(history: pd.DataFrame, entries: pd.DataFrame, picture: str = "t
         f"![Share of expected events attributed to other countries]({picture})",
         "",
     ]
-    for country, (when, first, last) in CASES.items():
-        lines += [f"## {NAMES.get(country, country)}, {when}", "", *_country(history, country, first, last)]
+    for country, (when, first, last) in _cases(history).items():
+        lines += [f"## {country_name(country)}, {when}", "", *_country(history, country, first, last)]
         lines += ["", *_arrivals(entries, country, first, last), ""]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -114,7 +120,7 @@ def _country(history: pd.DataFrame, country: str, first: int, last: int) -> Iter
         declared = (
             f"from {row.first_signal}, {row.signals} of {row.origins} months" if row.signals else "never"
         )
-        source = NAMES.get(row.source, row.source)
+        source = country_name(row.source)
         yield (
             f"| {row.year} | {source} | {row.largest_share:.0%} | {row.expected_events:.1f} | {row.smallest_p:.2g} "
             f"| {declared} |"

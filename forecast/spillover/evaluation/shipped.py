@@ -218,7 +218,9 @@ def _history(table: pd.DataFrame) -> Iterator[Row]:
     from .history import first_signals
 
     firsts = {(r.source_country, r.target_country): r.origin for r in rows_of(first_signals(table))}
-    for target, before in (("BFA", "2018-01"), ("BEN", "2021-01"), ("TGO", "2021-01")):
+    asked = (("BFA", "2018-01"), ("BEN", "2021-01"), ("TGO", "2021-01"))
+    here = set(table["target_country"]) & {target for target, _ in asked}
+    for target, before in asked if here else ():
         found = sorted(origin for (_, into), origin in firsts.items() if into == target)
         early = bool(found) and found[0] < before
         words = (

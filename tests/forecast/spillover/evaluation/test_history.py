@@ -169,3 +169,12 @@ def test_changed_verdicts_are_counted() -> None:
         }
     )
     assert changed(table) == {"borders": 2, "changed": 1}
+
+
+def test_another_theatre_is_told_of_its_own_countries(history: pd.DataFrame) -> None:
+    other = history.replace({"BFA": "UGA", "NER": "KEN", "MLI": "COD"})
+    none = pd.DataFrame(columns=["origin", "group", "region_id", "country", "rank_inflow", "rank_next_door"])
+    page = history_page(other, none.astype({"origin": str}))
+    assert "## Uganda, 2017-2018" in page
+    assert "| 2018 | DR Congo |" in page
+    assert [name for name in ("Burkina", "Niger", "Benin", "Togo") if name in page] == []

@@ -174,7 +174,7 @@ def train(
         for r in each
         if known[t, r.horizon]
     }
-    board = pd.concat([e.leaderboard for e in evaluation.values()], ignore_index=True)
+    board = pd.concat([e.leaderboard for e in evaluation.values()], ignore_index=True).drop(columns="weight")
     template = _template(errors, problems, settings)
     first = next((r for r in records[target] if r.horizon == 1), None)
     judged = judged_record(first, template, settings)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Skill is stated against this baseline, and against the best of all at each horizon.
 REFERENCE = "conflictology_12"
 #: Columns of the leaderboard that a notebook shows.
-SHOWN = ("horizon", "member", "crps", "skill_vs_best", "best_low", "best_high", "verdict")
+SHOWN = ("horizon", "member", "crps", "skill_vs_best", "best_low", "best_high", "weight", "verdict")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Evaluation:
     Attributes
     ----------
     leaderboard : pandas.DataFrame
-        One row per member and horizon: scores, skill with intervals, and the verdict in words.
+        One row per member and horizon: scores, skill with intervals, the verdict in words, and the mean weight in the
+        pool, which those have that are in it.
     splits : pandas.DataFrame
         CRPS and skill by country, border or interior, months with or without events, and year.
     onsets : pandas.DataFrame
@@ -177,15 +178,18 @@ def evaluate(
         Whether to try the pool without each member as well.
     """
     scored, quiet = [score_record(record, rng) for record in records], quiet_table(records)
-    weights = [record.weights.assign(horizon=record.horizon) for record in records]
+    weights = pd.concat(
+        [record.weights.assign(horizon=record.horizon) for record in records], ignore_index=True
+    )
+    mean = weights.groupby(["horizon", "member"], as_index=False)["weight"].mean()
     tables = Evaluation(
-        leaderboard=leaderboard(scored, rng),
+        leaderboard=leaderboard(scored, rng).merge(mean, how="left", on=["horizon", "member"]),
         splits=splits(scored, rng, border),
         onsets=pooled_rankings(scored, rng),
         coverage=coverage(scored),
         reliability=binned_reliability(scored),
         pit=pit_table(scored),
-        weights=pd.concat(weights, ignore_index=True),
+        weights=weights,
         cases=pd.concat([_plain(s.to_frame()) for s in scored], ignore_index=True),
         quiet=quiet,
         quiet_years=quiet_by_year([quiet]),

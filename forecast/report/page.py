@@ -17,6 +17,7 @@ from ...data.errors import ModelError
 from ...data.geography import by_name, country_name
 from ..release import AMBER_DAYS, PastRelease, next_due
 from ..result import ForecastResult
+from ..spillover.evaluation.simulated_worlds import PAIR
 from ..spillover.words import SHOCK_RATE_DISTINGUISHABLE, SHOCK_RATES
 from . import map as maps
 from . import number_format as numbers
@@ -139,6 +140,7 @@ def _numbers(
         "skill": sections.skill_section(result),
         "reliability": sections.reliability_section(result),
         "vintage": sections.vintage_section(result, previous),
+        "tried_here": set(PAIR) <= set(result.panel.countries),
         "shock_rate": f"{100 * SHOCK_RATES[0]:.0f} to {SHOCK_RATES[1]:.0%}",
         "shock_rate_distinguishable": f"{SHOCK_RATE_DISTINGUISHABLE:.0%}",
         "origins": sections.origins(result),

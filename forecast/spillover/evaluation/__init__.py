@@ -8,10 +8,12 @@ if TYPE_CHECKING:
     from .history import history_page, history_table, shown_countries
     from .run import PARTS, run_evaluation
     from .shipped import evaluation_text, load_evaluation
+    from .simulated_worlds import PAIR
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
 __all__ = [
+    "PAIR",
     "PARTS",
     "evaluation_text",
     "history_page",

@@ -7,9 +7,9 @@ FILE is a table of ``month, region_id, deaths`` (or another target); a region is
 months of it that an entrant has: all, or only the last ones up to each October. Printed are, over all countries and
 months, means of the challenge's three scores (CRPS, ignorance in its bins, interval score at 90 %, of 1,000 draws;
 Hegre et al. 2025, doi:10.1177/00223433241300862) for the pool, its members and the baselines; CRPS of the pool as a
-ratio to conflictology of 12 months, to the baseline that is best over all, and to the best at that distance or in that
-year; and the largest mean that each member has forecast as a multiple of the largest count so far. ``--out`` keeps
-every score of every case, to be put beside the challenge's entries.
+ratio to conflictology of 12 months, to the baseline that is best over all (also without the region that weighs most),
+and to the best at that distance or in that year; and the largest mean that each member has forecast as a multiple of
+the largest count so far. ``--out`` keeps every score of every case, to be put beside the challenge's entries.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ def lines(cases: pd.DataFrame) -> Iterator[str]:
     mean = cases.groupby("member", observed=True)[list(SCORES)].mean().rename(columns=SCORES)
     yield mean.sort_values("CRPS").round(3).to_string()
     overall = mean["CRPS"][mean.index.isin(BASELINES)].idxmin()
+    heaviest = cases[cases["member"] == overall].groupby("region_id", observed=True)["crps"].sum().idxmax()
+    light = cases[cases["region_id"] != heaviest]
     for by in ("horizon", "year"):
         crps = cases.pivot_table(index="member", columns=by, values="crps", observed=True)
         baselines = crps.loc[crps.index.isin(BASELINES)]
@@ -75,6 +77,8 @@ def lines(cases: pd.DataFrame) -> Iterator[str]:
             f"best of each {by}": baselines.min(),
         }
         table = pd.DataFrame({f"pool : {name}": crps.loc["pool"] / rival for name, rival in rivals.items()})
+        rest = light.pivot_table(index="member", columns=by, values="crps", observed=True)
+        table[f"pool : {overall}, without {heaviest}"] = rest.loc["pool"] / rest.loc[overall]
         yield f"\nby {by}\n{table.T.round(3).to_string()}"
     beyond = cases.groupby("member", observed=True)["beyond"].max()
     yield f"\nlargest mean by the largest count so far: {beyond.round(2).to_dict()}"

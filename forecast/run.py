@@ -342,7 +342,7 @@ def _pool_margins(
 
     Where a region has been quiet, the chance of any event in a month is that of the model of onsets.
     """
-    from ..training.pool.coherence import coherent_deaths, shares_without_deaths
+    from ..training.pool.coherence import chance_of_death, coherent_deaths, shares_without_deaths
     from ..training.pool.explain import explain_pool
 
     tables = []
@@ -359,7 +359,7 @@ def _pool_margins(
         without = shares_without_deaths(prepared.problems["deaths"].panel, prepared.origin)
         for h in settings.horizons:
             events, deaths = each["events", h]["pool"], each["deaths", h]["pool"]
-            each["deaths", h]["pool"] = coherent_deaths(deaths, events, without)
+            each["deaths", h]["pool"] = coherent_deaths(deaths, chance_of_death(events, without))
     first = settings.targets[0]
     for h in settings.horizons:
         parts = explain_pool(

@@ -12,7 +12,7 @@ from ...data.errors import ModelError
 from ..margins import Margins
 from ..models.base import Problem
 from ..onset import AHEAD, OnsetFits
-from ..pool.coherence import at_most, chance_of_death, shares_without_deaths
+from ..pool.coherence import chance_of_death, coherent_deaths, shares_without_deaths
 from ..pool.onsets import onset_chances
 from ..pool.quiet import with_chance
 
@@ -65,7 +65,7 @@ class Publication:
         The scored regions, by position.
     seen : callable or None
         Gives the problem as it stood at an origin, where deaths are forecast too.
-    limits : dict
+    deadly : dict
         By origin, the chance of an event with a recorded death, (scored regions,).
     """
 
@@ -73,20 +73,20 @@ class Publication:
     ahead: int
     keep: np.ndarray
     seen: Callable[[Problem, pd.Period], Problem] | None
-    limits: dict[pd.Period, np.ndarray] = field(default_factory=dict)
+    deadly: dict[pd.Period, np.ndarray] = field(default_factory=dict)
 
     def of(self, problem: Problem, origin: pd.Period, month: pd.Period, pool: Margins) -> Margins:
         """The pool of one target, (scored regions,), as it is published; ``month`` is the last one seen.
 
-        Where it has been quiet events follow the model of onsets; no more deaths are forecast than events allow.
+        Where it has been quiet events follow the model of onsets; deaths are as likely as an event with one.
         """
-        if problem.target == "deaths" and origin in self.limits:
-            return at_most(pool, self.limits[origin])
+        if problem.target == "deaths" and origin in self.deadly:
+            return coherent_deaths(pool, self.deadly[origin])
         if problem.target != "events":
             return pool
         if month in self.onsets and self.ahead <= AHEAD:
             pool = with_chance(pool, self.onsets[month][self.ahead - 1][self.keep])
         if self.seen is not None:
             panel = self.seen(problem, origin).panel
-            self.limits[origin] = chance_of_death(pool, shares_without_deaths(panel, month)[self.keep])
+            self.deadly[origin] = chance_of_death(pool, shares_without_deaths(panel, month)[self.keep])
         return pool

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .coherence import at_most, chance_of_death, coherent_deaths, shares_without_deaths
+    from .coherence import chance_of_death, coherent_deaths, shares_without_deaths
     from .dependence import Template, fit_template, normal_scores
     from .explain import explain_pool
     from .fitted import FittedPool, fit_pool, margins_of, with_learned_weights
@@ -21,7 +21,6 @@ __all__ = [
     "Learner",
     "OnsetsAhead",
     "Template",
-    "at_most",
     "chance_of_death",
     "coherent_deaths",
     "explain_pool",

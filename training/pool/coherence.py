@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 #: Lower edges of the classes of a month's events.
 CLASSES = (1, 2, 3, 5, 10)
-#: Half-life of months that are counted, and months of everybody's share that a country starts with, and everybody too
-#: (half of those without a recorded death).
+#: Half-life of months that are counted, and months of its country's share that a region starts with, its country of
+#: everybody's, and everybody of a half.
 HALF_LIFE, START, FIRST = 60.0, 20.0, 1.0
 
 
 def shares_without_deaths(panel: Panel, origin: pd.Period) -> np.ndarray:
     """How often a month with so many events has no recorded death, by region and class of :data:`CLASSES`.
 
-    Learned from months up to ``origin``, country by country, pulled to everybody's share; sources record events in
-    which nobody is known to have died, some many and some none.
+    Learned from months up to ``origin``: a region's share is pulled to its country's, and that to everybody's; sources
+    record events in which nobody is known to have died, some many and some none, and in some places events seldom kill.
 
     Parameters
     ----------
@@ -43,47 +43,47 @@ def shares_without_deaths(panel: Panel, origin: pd.Period) -> np.ndarray:
     n, died = events[rows, regions], deaths[rows, regions]
     weight = 0.5 ** ((stop - 1 - rows) / HALF_LIFE)
     country = pd.factorize(np.asarray(panel.countries, dtype=object), sort=True)[0]
-    at = (np.searchsorted(CLASSES, n, side="right") - 1, country[regions])
-    months, silent = np.zeros((2, len(CLASSES), country.max(initial=0) + 1))
+    at = (np.searchsorted(CLASSES, n, side="right") - 1, regions)
+    months, silent = np.zeros((2, len(CLASSES), len(country)))
     np.add.at(months, at, weight)
     np.add.at(silent, at, weight * (died == 0))
+    of = np.eye(country.max(initial=0) + 1)[country]
     everybody = (silent.sum(axis=1) + FIRST / 2) / (months.sum(axis=1) + FIRST)
-    shares = (silent + START * everybody[:, None]) / (months + START)
-    return np.asarray(np.minimum.accumulate(shares, axis=0).T[country])
+    usual = (silent @ of + START * everybody[:, None]) / (months @ of + START)
+    usual = np.minimum.accumulate(usual, axis=0)[:, country]
+    shares = (silent + START * usual) / (months + START)
+    # Where many events seldom kill, fewer kill no more often.
+    return np.asarray(np.maximum.accumulate(shares[::-1], axis=0)[::-1].T)
 
 
-def coherent_deaths(deaths: Margins, events: Margins, without: np.ndarray) -> Margins:
-    """Deaths whose chance of at least one is no more than that of an event with a recorded death.
+def coherent_deaths(deaths: Margins, chance: np.ndarray) -> Margins:
+    """Deaths that are as likely as an event with a recorded death, and no likelier to be many once there are some.
 
     Parameters
     ----------
-    deaths, events : Margins
+    deaths : Margins
         Of one month, (regions,).
-    without : numpy.ndarray
-        :func:`shares_without_deaths`, (regions, classes).
+    chance : numpy.ndarray
+        :func:`chance_of_death`, (regions,).
 
     Returns
     -------
     Margins
-        ``deaths`` where they fit already; elsewhere ``1 - p`` at zero and ``p`` times the deaths given at least one.
+        ``1 - chance`` at zero, and ``chance`` times the deaths given at least one.
     """
-    return at_most(deaths, chance_of_death(events, without))
+    return deaths.zero_adjusted(1 - chance)
 
 
 def chance_of_death(events: Margins, without: np.ndarray) -> np.ndarray:
-    """Of an event with a recorded death, (regions,); parameters as for :func:`coherent_deaths`."""
+    """Of an event with a recorded death in a month, (regions,): that of an event, less those in which nobody died.
+
+    Parameters
+    ----------
+    events : Margins
+        Of the month, (regions,).
+    without : numpy.ndarray
+        :func:`shares_without_deaths`, (regions, classes).
+    """
     reach = np.stack([events.prob_at_least(k) for k in CLASSES], axis=-1)
     share = reach - np.concatenate([reach[:, 1:], np.zeros((len(reach), 1))], axis=1)
     return np.asarray((share * (1 - without)).sum(axis=1))
-
-
-def at_most(deaths: Margins, limit: np.ndarray) -> Margins:
-    """Deaths whose chance of at least one is no more than ``limit``, (regions,)."""
-    too_much = deaths.prob_at_least(1) > limit
-    if not too_much.any():
-        return deaths
-    moved = deaths.zero_adjusted(np.where(too_much, 1 - limit, deaths.cdf[:, 0]))
-    return Margins(
-        np.where(too_much[:, None], moved.cdf, deaths.widened(moved.points).cdf),
-        np.where(too_much, moved.mean, deaths.mean),
-    )

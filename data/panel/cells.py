@@ -215,7 +215,8 @@ class CellCounts:
         names = list(dict.fromkeys(n for *_, counts in rows for n in counts))
         place = np.array([each[:3] for each in rows], dtype=np.int64).reshape(-1, 3)
         measures = {n: np.array([c.get(n, 0.0) for *_, c in rows], dtype=np.float32) for n in names}
-        return cls(*place.T, measures, home)
+        month, region, cell = place.T
+        return cls(month, region, cell, measures, home)
 
     def _rows(self, keep: Any) -> CellCounts:
         return replace(

@@ -12,7 +12,7 @@ from ...training.onset import QUIET, EventHistory, OnsetFits, at_risk
 #: Length of a list, and months that it is good for.
 LISTED, GOOD_FOR = 5, 6
 #: Months that lists of entries and of onsets are looked back on; the latter cost more. Months before the first list.
-LOOK_BACK, ONSETS_BACK, EARLIEST = 96, 60, 95
+LOOK_BACK, ONSETS_BACK, EARLIEST = 96, 72, 95
 RECORD_COLUMNS = (
     "origin_date",
     "of",
@@ -37,7 +37,7 @@ def record_table(fits: OnsetFits, month: pd.Period, since: pd.Period | None = No
     month : pandas.Period
         The last month seen; a list whose six months are not over is not judged.
     since : pandas.Period, optional
-        The first list; eight years back where None, for onsets five.
+        The first list; eight years back where None, for onsets six: fifty rows or more.
 
     Returns
     -------

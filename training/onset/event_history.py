@@ -164,8 +164,9 @@ def watched_groups(panel: Panel) -> dict[str, tuple[str, ...]]:
     A panel may name its own: ``attrs["watched"]``, label to parts; else they are those of the shipped theatre.
     """
     given, shipped = panel.attrs.get("watched"), GroupTable.shipped()
-    own = isinstance(given, Mapping)
-    table: Mapping[str, Sequence[str]] = given if own else shipped.watched(shipped.groups)
+    table: Mapping[str, Sequence[str]] = shipped.watched(shipped.groups)
+    if isinstance(given, Mapping):
+        table = given
     found = {
         str(label): tuple(f"events_{p}" for p in parts if f"events_{p}" in panel.measures)
         for label, parts in table.items()

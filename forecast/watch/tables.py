@@ -78,7 +78,8 @@ def chances_of(
 ) -> WatchChances:
     """Chances of all regions, seen at ``month``, the last that is published.
 
-    No group enters likelier than any group, nor any group than violence begins, where a region is quiet of all.
+    No group enters likelier than any group, nor any group than all of them taken together, nor than violence begins,
+    where a region is quiet of all.
     """
     row, own = history.row(month), int(history.recorded.sum())
     onset = np.full((6, len(history.region_ids)), np.nan)
@@ -92,8 +93,8 @@ def chances_of(
             chance = np.full_like(onset, np.nan)
             chance[:, regions] = models.entry.within(history, group, row, regions, lag)
             entry[group] = np.where(np.isnan(chance), np.nan, np.fmin(chance, onset))
-        for group in history.groups:
-            entry[ANY] = np.where(np.isnan(entry[ANY]), np.nan, np.fmax(entry[ANY], entry[group]))
+        each = np.stack([np.nan_to_num(entry[g]) for g in history.groups])
+        entry[ANY] = np.clip(entry[ANY], each.max(axis=0), each.sum(axis=0))
         entry = {ANY: entry.pop(ANY), **entry}
     return WatchChances(onset, entry)
 

@@ -15,7 +15,7 @@ from front_world import regions_frame, regions_of, world
 
 from harmattan.data.errors import HarmattanError, UsageError
 from harmattan.data.geography import Regions, links_of
-from harmattan.data.panel import Panel
+from harmattan.data.panel import Panel, with_outlines
 from harmattan.forecast.release.verify_tables import _check_routes, _check_watch
 from harmattan.forecast.settings import Settings
 from harmattan.forecast.watch import (
@@ -35,7 +35,7 @@ from harmattan.forecast.watch import (
 from harmattan.forecast.watch.evaluation import cases_of
 from harmattan.forecast.watch.rivals import Rivals
 from harmattan.forecast.watch.scores import figures, gains, ratio_interval
-from harmattan.forecast.watch.tables import route_table
+from harmattan.forecast.watch.tables import chances_of, route_table
 from harmattan.training.onset import OnsetFits, OnsetModels, at_risk, history_of
 from harmattan.training.problems import build_problems
 
@@ -84,6 +84,26 @@ def test_pressure_names_the_nearest_violence(found: WatchList, fits: OnsetFits) 
     assert first["main_source_region"] in fits.history.region_ids
     assert first["nearest_km"] < 200
     assert first["pressure"] > 0
+
+
+def test_any_group_is_no_likelier_than_all_of_them_together(panel: Panel) -> None:
+    """Where one of two groups has been silent for long, any of them is the other one."""
+    away = np.random.default_rng(4).poisson(0.1, panel.shape)
+    away[:, :30] = 0
+    away[100:] = 0
+    counts = {"events_islamic_state": away.astype(np.float32), "events": panel.measures["events"] + away}
+    both = with_outlines(
+        replace(panel, cells=None, measures={**panel.measures, **counts}), panel.cells.outlines.geometry
+    )  # type: ignore[union-attr]
+    fits = OnsetFits(history_of(both), build_problems(both, ["events"])["events"])
+    month = panel.months[-1]
+    entry = chances_of(fits.at(month), fits.history, fits.problem, month).entry
+    groups = np.stack([np.nan_to_num(entry[g]) for g in fits.history.groups])
+    known = ~np.isnan(entry["any"])
+    alone = known & (groups > 0).any(axis=0) & (groups == 0).any(axis=0)
+    assert alone.any()
+    np.testing.assert_array_equal(entry["any"][alone], groups.sum(axis=0)[alone])
+    assert (entry["any"] <= groups.sum(axis=0) + 1e-12)[known].all()
 
 
 def test_routes_are_shares_of_the_kernel(found: WatchList, fits: OnsetFits) -> None:

@@ -314,12 +314,16 @@ def flow_map(shapes: MapShapes, outlook: Outlook, routes: pd.DataFrame, most: in
     unit = (box[2] - box[0]) / 520
     ends, arrows = _arrows(shapes, outlook, routes, unit, most)
     names = dict(zip(outlook.ids, outlook.names, strict=True))
-    wanted = [Label(broken(names[r]), x, y + 14 * unit, 12 * unit, "leading") for r, (x, y) in ends.items()]
+    # The drawing is 760 px wide at most, and 358 on a phone: names are 12 and 10 px there.
+    wide = [Label(broken(names[r]), x, y + 10 * unit, 8.5 * unit, "leading") for r, (x, y) in ends.items()]
+    wide += [at for at in country_labels(shapes, 7 * unit) if at.kind == "country"]
+    phone = [Label(broken(names[r]), x, y + 17 * unit, 14.6 * unit, "leading") for r, (x, y) in ends.items()]
     return tag(
         "svg",
         tag("g", *[tag("use", href=f"#land-{i}", class_="land") for i in range(len(shapes.outlines))]),
         tag("g", *arrows),
-        tag("g", *[at.svg() for at in place(wanted, box, 40)], aria_hidden="true"),
+        tag("g", *[at.svg() for at in place(wide, box, 40)], class_="names", aria_hidden="true"),
+        tag("g", *[at.svg() for at in place(phone, box, 12)], class_="names small", aria_hidden="true"),
         viewBox=f"{box[0]:.0f} {box[1]:.0f} {box[2] - box[0]:.0f} {box[3] - box[1]:.0f}",
         role="img",
         aria_label="Map of corridors across borders; spillover_routes.csv holds the same numbers.",

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...data import searchable
 from ...data.frames import rows_of
 from ...data.geography import by_name, country_name
-from ...training.diffusion import GRADES, with_grades
+from ...training.diffusion import GRADES, NONE_SHOWN, TOO_FEW, with_grades
 from ..release import PastRelease
 from ..result import ForecastResult
 from ..spillover.words import robust_share
@@ -319,9 +320,7 @@ def spill_section(
         "horizon": spill.horizon,
         "threshold": spill.threshold,
         "sentence": words.border_sentence(spill, top=3),
-        "borders": [
-            (row, robust_share(row.grade, row.share_low, row.share_high)) for row in rows_of(spill.borders)
-        ],
+        "borders": borders_by_target(result, spill),
         "rows": [
             (row, robust_share(row.grade, row.share_low, row.share_high))
             for row in rows_of(shown.assign(partly_blind=is_blind(shown), **absent))
@@ -332,6 +331,37 @@ def spill_section(
         "flow": maps.flow_map(shapes, events, routes) if shapes is not None and len(routes) else None,
         "pairs": with_grades(result.pairs).to_dict("records"),
     }
+
+
+#: Columns of the table of borders, after the country that is pressed on, by what they hold.
+BORDER_COLUMNS = {
+    "shown": "With evidence",
+    NONE_SHOWN: "Tested, nothing shown",
+    TOO_FEW: "Too few data to test",
+    "unseen": "No data for",
+}
+
+
+def borders_by_target(result: ForecastResult, spill: SpilloverSummary) -> dict[str, Any]:
+    """Each country's borders by what their test found, and neighbours without data; columns that hold nothing go."""
+    cells: dict[str, dict[str, list[str]]] = {}
+    for row in rows_of(spill.borders):
+        share = robust_share(row.grade, row.share_low, row.share_high)
+        shown = row.grade in GRADES[:2]
+        name, column = country_name(row.source_country), "shown" if shown else row.grade
+        about = ", ".join(part for part in (row.grade if shown else "", share) if part)
+        text = f"{name} ({about})" if about else name
+        cells.setdefault(row.target_country, {}).setdefault(column, []).append(text)
+    for code, towards in result.spillover.groupby("target_country")["blind_towards"]:
+        names = {name for text in set(towards.fillna("")) for name in str(text).split(";") if name}
+        if code in cells and names:
+            cells[code]["unseen"] = sorted(names, key=searchable)
+    used = [key for key in BORDER_COLUMNS if any(key in of for of in cells.values())]
+    rows = [
+        (country_name(code), [", ".join(of.get(key, ())) or "–" for key in used])
+        for code, of in cells.items()
+    ]
+    return {"columns": [BORDER_COLUMNS[key] for key in used], "rows": rows}
 
 
 def _corridors_to_watch(routes: pd.DataFrame, events: Outlook, top: int = 3) -> str:

@@ -187,7 +187,11 @@ def _moving(year: np.ndarray) -> str:
             if ago
             else "steady"
         )
-    return f"last 3 months {ratio:.1f} times its year"
+    return (
+        f"last 3 months {max(ratio, 0.1):.1f} times its year"
+        if ratio >= 0.05
+        else "last 3 months far below its year"
+    )
 
 
 def reason(shares: Mapping[str, float], usual: Mapping[str, float], moving: str = "") -> str:

@@ -18,6 +18,7 @@ import pytest
 from make_result import HOSTILE, make_draws, make_result
 
 from harmattan.data.errors import ModelError, ReleaseError
+from harmattan.data.geography import country_name
 from harmattan.forecast.outlook import CHANGE_COLUMNS, with_outlook
 from harmattan.forecast.release.read import PastRelease
 from harmattan.forecast.report.page import MISUSE, render
@@ -231,8 +232,24 @@ def test_every_border_has_its_row_and_its_grade() -> None:
     for distinguishable, grade in ((False, "some"), (True, "strong")):
         told = dataclasses.replace(made, pairs=made.pairs.assign(distinguishable_from_shock=distinguishable))
         table = render(told).split("What presses on each country")[1].split("</table>")[0]
-        assert table.count("<tr><td>") == len(made.pairs)
-        assert table.count(f"<td>{grade}</td>") == made.pairs.declared.sum() > 0
+        rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table.split("<tr>")[1:]]
+        assert rows[0][:2] == ["On", "With evidence"]
+        assert [row[0] for row in rows[1:]] == sorted({country_name(c) for c in made.pairs.target_country})
+        named = {
+            (re.split(r" \(", text)[0], row[0], rows[0][i])
+            for row in rows[1:]
+            for i in range(1, len(row))
+            for text in re.split(r", (?=[A-Z])", row[i])
+            if text != "–" and rows[0][i] != "No data for"
+        }
+        pairs = zip(made.pairs.source_country, made.pairs.target_country, made.pairs.declared, strict=True)
+        assert {(a, b) for a, b, _ in named} == {
+            (country_name(s), country_name(t))
+            for s, t in zip(made.pairs.source_country, made.pairs.target_country, strict=True)
+        }
+        shown = {(country_name(s), country_name(t)) for s, t, declared in pairs if declared}
+        assert {(a, b) for a, b, column in named if column == "With evidence"} == shown
+        assert table.count(f"({grade}") == len(shown) > 0
 
 
 def test_false_alarms_of_grades_stand_in_one_footnote() -> None:

@@ -150,7 +150,7 @@ def test_border_sentence_says_at_most_always_and_at_least_only_where_strong(resu
     for changed, grade in ((result, "some"), (dataclasses.replace(result, pairs=strong), "strong")):
         spill = bounded(changed, 0.8, 1.2)
         sentence, first = words.border_sentence(spill), spill.shown.iloc[0]
-        assert f"at most {math.ceil(120 * first.share_total)} % of the events" in sentence.text.lower()
+        assert f"at most {math.ceil(120 * first.share_total)}% of the events" in sentence.text.lower()
         assert ("at least" in sentence.text.lower()) == (grade == "strong")
         assert sentence.facts["grades"] == [grade, grade]
         assert sentence.text.count(f"evidence: {grade})") == 2

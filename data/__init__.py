@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
     from .frames import csv_frame, pandas_of, read_only, rows_of
     from .months import MONTHS, month_name, month_of
-    from .show import card
+    from .show import Brief, card
     from .violence_types import ACLED_TYPES, AGAINST_CIVILIANS, TYPE_LABELS, UCDP_TYPES
 else:
     __getattr__, __dir__ = lazy_names(__name__)
@@ -46,6 +46,7 @@ __all__ = [
     "MONTHS",
     "TYPE_LABELS",
     "UCDP_TYPES",
+    "Brief",
     "ConfigError",
     "CoverageError",
     "GateError",

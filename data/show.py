@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,37 @@ if TYPE_CHECKING:
 
 #: Rows of a table that are shown.
 ROWS = 10
+#: Longest text of one field, and of a whole object.
+FIELD, WHOLE = 40, 300
+
+
+class Brief:
+    """What a frozen object prints: one line, large fields by their size.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True, repr=False)
+    ... class Found(Brief):
+    ...     origin: str
+    ...     table: list[int]
+    >>> Found("2023-12", list(range(1000)))
+    Found(origin='2023-12', table: 1000)
+    """
+
+    def __repr__(self) -> str:
+        """The class, and its fields as far as they are short."""
+        shown = [_brief(f.name, getattr(self, f.name)) for f in fields(self) if f.repr]  # type: ignore[arg-type]
+        whole = f"{type(self).__name__}({', '.join(shown)})"
+        return whole if len(whole) <= WHOLE else f"{whole[:WHOLE]}...)"
+
+
+def _brief(name: str, value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    if shape:
+        return f"{name}: {' x '.join(map(str, shape))}"
+    if hasattr(value, "__len__") and not isinstance(value, str) and len(value) > 4:
+        return f"{name}: {len(value)}"
+    text = repr(value)
+    return f"{name}={text}" if len(text) <= FIELD else f"{name}={text[:FIELD]}..."
 
 
 def card(title: str, facts: Mapping[str, Any], table: pd.DataFrame | None = None, rows: int = ROWS) -> str:

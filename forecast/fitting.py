@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import ModelError
+from ..data.show import Brief
 from .version import package_version
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class Job:
     origins: int = 0
 
 
-@dataclass(frozen=True)
-class Training:
+@dataclass(frozen=True, repr=False)
+class Training(Brief):
     """A trained model, and the whole record that it was judged on.
 
     By target, ``records`` are the forecasts of every member at the recent origins, one record per horizon, and

@@ -15,6 +15,7 @@ from ..data.errors import ConfigError, UsageError, listed
 from ..data.geography import Regions
 from ..data.panel import TARGETS, Panel
 from ..data.quality import NEWEST
+from ..data.show import Brief
 from .own_data import (
     column_mapping,
     coverage_of_panel,
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 AT_THE_TOP = {"freshness", "holes", *NEWEST}
 
 
-@dataclass(frozen=True)
-class Inputs:
+@dataclass(frozen=True, repr=False)
+class Inputs(Brief):
     """What a run reads.
 
     Attributes

@@ -196,11 +196,13 @@ def _origin(settings: Settings, inputs: Inputs) -> pd.Period:
     last = inputs.panel.last_month
     origin = last if settings.as_of is None else pd.Period(settings.as_of, freq="M")
     row = inputs.panel.position(origin)
-    if origin > last or row < SHORTEST:
+    if origin > last or row < SHORTEST - 1:
         what = f"{origin} cannot be an origin: forecasts need at least {SHORTEST} months of data up to it."
         months = inputs.panel.months
         longer = "Bring a longer history."
-        remedy = f"Choose a month from {months[SHORTEST]} to {last}." if len(months) > SHORTEST else longer
+        remedy = (
+            f"Choose a month from {months[SHORTEST - 1]} to {last}." if len(months) >= SHORTEST else longer
+        )
         raise OriginError(what, remedy=remedy)
     return origin
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from ..data.errors import ModelError, OriginError
+from ..data.show import Brief
 from ..features.recipe import Recipe
 from ..features.terms import Function
 from .diffusion.model import Diffusion
@@ -40,8 +41,8 @@ LIST_SCORES = ("of", "months", "origin", "cases", "happened", "log_score")
 AGAIN = "Fetch the model again, or train a new one with: harmattan train."
 
 
-@dataclass(frozen=True)
-class TrainedModel:
+@dataclass(frozen=True, repr=False)
+class TrainedModel(Brief):
     """A trained model.
 
     Attributes

@@ -11,15 +11,17 @@ import pandas as pd
 import shapely
 
 from ..errors import RegionError, nearest
+from ..frames import read_only
 from ..schemas import LINK_COLUMNS
+from ..show import Brief
 from .geojson import parse_features, read_features, region_slug, write_geojson
 from .links import border_exposure, links_of, nearest_km, with_gaps_closed
 
 __all__ = ["Regions", "checked_links", "region_slug"]
 
 
-@dataclass(frozen=True)
-class Regions:
+@dataclass(frozen=True, repr=False)
+class Regions(Brief):
     """Named polygons of one boundary vintage, and who borders whom.
 
     Attributes
@@ -38,6 +40,10 @@ class Regions:
     geometry: np.ndarray
     links: pd.DataFrame
     country_names: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Hand out polygons that cannot be replaced."""
+        object.__setattr__(self, "geometry", read_only(np.asarray(self.geometry)))
 
     def __len__(self) -> int:
         """How many regions."""

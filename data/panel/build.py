@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import UsageError, nearest
 from ..geography import PrioGrid, Regions
 from ..schemas import FIGURES, LEDGER_FIGURES, PLACED
+from ..show import Brief
 from ..violence_types import AGAINST_CIVILIANS
 from .allocate import MONTH_RULES, PLACE_RULES, Allocation, months_of, spread_places
 from .cells import CellCounts, count_cells
@@ -26,8 +27,8 @@ from .table import EXACT_IN_FLOAT32
 MAX_SNAP_KM = 250.0
 
 
-@dataclass(frozen=True)
-class BuiltPanel:
+@dataclass(frozen=True, repr=False)
+class BuiltPanel(Brief):
     """What a build gives: the panel, its ledger, and the incidents with their regions."""
 
     panel: Panel

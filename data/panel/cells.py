@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SchemaError
+from ..frames import read_only
 from ..geography import LAST_CELL, centre_of, gid_of, nearest_km
 
 Array = np.ndarray[Any, Any]
@@ -133,6 +134,12 @@ class CellCounts:
     measures: Mapping[str, Array]
     home: Array
     outlines: Outlines | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Hand out arrays that cannot be written to."""
+        for name in ("month", "region", "cell", "home"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+        object.__setattr__(self, "measures", {n: read_only(v) for n, v in self.measures.items()})
 
     def until(self, months: int) -> CellCounts:
         """The counts of the first ``months`` months."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SchemaError, UsageError
+from ..show import Brief
 
 #: Any country: the row of a coverage table that speaks for all that have none of their own.
 ANYWHERE = "*"
@@ -49,8 +50,8 @@ def repairs_frame(repairs: Iterable[Repair]) -> pd.DataFrame:
     )
 
 
-@dataclass(frozen=True)
-class Incidents:
+@dataclass(frozen=True, repr=False)
+class Incidents(Brief):
     """What a source said, in one set of columns, with nothing left out.
 
     Attributes

@@ -11,14 +11,15 @@ import pandas as pd
 
 from ..errors import LedgerError
 from ..schemas import LEDGER_COLUMNS, LEDGER_FIGURES, PLACED
+from ..show import Brief
 from .incidents import Repair, repairs_frame
 
 if TYPE_CHECKING:
     from .panel import Panel
 
 
-@dataclass(frozen=True)
-class Ledger:
+@dataclass(frozen=True, repr=False)
+class Ledger(Brief):
     """Read = placed + excluded, for events and deaths, by country, year and type of violence.
 
     Attributes

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ...data.errors import ConfigError, UsageError, nearest
 from ...data.panel import Panel
+from ...data.show import Brief
 from ..cube import FeatureCube
 from ..series import Array
 from ..terms import Feature, Function, Lag, Mean, Term
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, init=False)
-class Recipe:
+@dataclass(frozen=True, init=False, repr=False)
+class Recipe(Brief):
     """An ordered list of named features.
 
     Parameters

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import HarmattanError, TrackingError
+from ...data.show import Brief
 from ...training.registry.store import short_reason
 from ..inputs import Inputs, load_inputs, with_targets
 from ..settings import Settings
@@ -70,8 +71,8 @@ FILES = {
 }
 
 
-@dataclass(frozen=True)
-class TrainOutcome:
+@dataclass(frozen=True, repr=False)
+class TrainOutcome(Brief):
     """What came of one training.
 
     ``training`` is the model and its back-test, ``version`` its number in the registry, ``run_id`` the run in MLflow;

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...data.errors import CoverageError, GateError, HarmattanError, ReleaseError, SkillError, TrackingError
+from ...data.show import Brief
 from ..release import (
     LEVEL_ORDER,
     MONITORING,
@@ -46,8 +47,8 @@ ERRORS: Mapping[str, type[HarmattanError]] = {"skill": SkillError, "coverage": C
 Progress = Callable[[str, float], None]
 
 
-@dataclass(frozen=True)
-class ScoredReleases:
+@dataclass(frozen=True, repr=False)
+class ScoredReleases(Brief):
     """What came of scoring a folder of releases."""
 
     out: Path  # The folder.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import NotifyError, TrackingError, UploadError
+from ...data.show import Brief
 from ..release import FolderStatus, replace_text
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ TRIES, WAIT = 4, 1.0
 REMEDY = "The release itself is untouched; mend the setting 'notify'."
 
 
-@dataclass(frozen=True)
-class Published:
+@dataclass(frozen=True, repr=False)
+class Published(Brief):
     """What came of one publishing job.
 
     ``level`` and ``banner`` say how far the release can be trusted, ``model`` what made its numbers; ``moved`` whether

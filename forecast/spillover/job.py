@@ -13,6 +13,7 @@ import pandas as pd
 
 from ...data.errors import ModelError, OriginError, RegionError, ReleaseError, nearest
 from ...data.panel import Panel
+from ...data.show import Brief
 from ...training.diffusion.fit import fit_diffusion
 from ...training.diffusion.kernel import Kernel
 from ...training.diffusion.model import Diffusion
@@ -29,8 +30,8 @@ Progress = Callable[[str, float], None]
 FEWEST_MONTHS = 60
 
 
-@dataclass(frozen=True)
-class Spillover:
+@dataclass(frozen=True, repr=False)
+class Spillover(Brief):
     """Everything that is said about spillover from one origin.
 
     Attributes

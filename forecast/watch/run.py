@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...data.errors import ModelError, OriginError
 from ...data.panel import Panel
+from ...data.show import Brief
 from ...training.models.base import Problem
 from ...training.onset import (
     OnsetFits,
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 MOST_REGIONS = 1500
 
 
-@dataclass(frozen=True)
-class WatchList:
+@dataclass(frozen=True, repr=False)
+class WatchList(Brief):
     """Who comes next, seen from one month.
 
     Attributes

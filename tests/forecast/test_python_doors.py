@@ -122,6 +122,9 @@ def test_what_a_notebook_prints_is_short() -> None:
     )
     for shown in (PANEL, draws, harmattan.Forecaster(horizons=3), harmattan.load_snapshot()):
         assert len(repr(shown)) < 400
+    snapshot = harmattan.load_snapshot()
+    for shown in (snapshot.regions, snapshot.ledger, harmattan.Recipe.default()):
+        assert len(repr(shown)) < 400
     assert repr(draws) == "Draws(events from 2021-12: 500 draws, horizons [1, 2], 89 regions)"
 
 
@@ -130,3 +133,32 @@ def test_errors_are_still_errors() -> None:
         harmattan.backtest(PANEL, origins=("2019-01", "2019-03"))
     with pytest.raises(UsageError, match="no member is named"):
         harmattan.backtest(PANEL, members=[])
+
+
+def test_what_a_frozen_object_hands_out_cannot_be_written_to() -> None:
+    snapshot = harmattan.load_snapshot()
+    cells = snapshot.panel.cells
+    assert cells is not None
+    for array in (
+        PANEL.measure("events"),
+        PANEL.observed,
+        snapshot.regions.geometry,
+        cells.measures["events"],
+    ):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = array[1]
+
+
+def test_thirty_six_months_are_as_many_as_a_forecast_needs() -> None:
+    settings = Settings(
+        horizons=(1,),
+        targets=("events",),
+        workers=1,
+        backtest_origins=0,
+        draws=50,
+        members=("conflictology_12",),
+    )
+    short = FRAME[FRAME["month"] < "2021-01"]
+    assert str(harmattan.run_forecast(settings, panel=short).origin) == "2020-12"
+    with pytest.raises(OriginError, match=r"2020-11 cannot be an origin: forecasts need at least 36 months"):
+        harmattan.run_forecast(settings, panel=short[short["month"] < "2020-12"])

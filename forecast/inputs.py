@@ -28,7 +28,7 @@ from .own_data import (
     with_quiet_countries,
 )
 from .own_features import carried, with_tables
-from .theatre import theatre_words
+from .theatre import theatre_in, theatre_words
 
 if TYPE_CHECKING:
     from ..data.panel import BuiltPanel, Ledger
@@ -177,7 +177,7 @@ def load_inputs(settings: Settings) -> Inputs:
 
 def with_words(panel: Panel, settings: Settings) -> Panel:
     """The panel with what releases say of its theatre, and with the names of its groups where it has counts of them."""
-    words = theatre_words(panel) | ({} if settings.theatre is None else settings.theatre.words())
+    words = theatre_words(panel) | theatre_in(settings).words()
     if settings.layer is not None:
         from ..data.layers import BOUNDARIES
 
@@ -198,8 +198,7 @@ def with_words(panel: Panel, settings: Settings) -> Panel:
 def _counted_by_theatre(settings: Settings) -> bool:
     """Whether the groups of a theatre's file are those that a table of its own counts by already."""
     counts = settings.panel is not None or settings.source == "snapshot"
-    named = settings.theatre is not None and settings.groups is not None
-    return bool(counts and named and settings.theatre and "groups" in settings.theatre.given)
+    return bool(counts and settings.groups is not None and "groups" in theatre_in(settings).given)
 
 
 def _load(settings: Settings) -> Inputs:
@@ -283,7 +282,7 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     if settings.coverage:
         incidents = replace(incidents, coverage=coverage_of(spans_of(settings.coverage)))
     incidents = with_quiet_countries(after_splits(incidents, polygons), polygons, settings)
-    unseen = set() if settings.theatre is None else set(settings.theatre.neighbours)
+    unseen = set(theatre_in(settings).neighbours)
     inside = tuple(c for c in incidents.covers(polygons.countries) if c not in unseen)
     if not inside:
         source, there = (listed(sorted(set(c))) for c in (incidents.coverage["country"], polygons.countries))

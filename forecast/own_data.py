@@ -16,6 +16,7 @@ from ..data.errors import SourceError
 from ..data.frames import csv_frame
 from ..data.geography import Regions, by_name, country_name
 from ..data.panel import Panel
+from .theatre import theatre_in
 
 if TYPE_CHECKING:
     from ..data.panel import Incidents
@@ -32,7 +33,7 @@ def with_quiet_countries(incidents: Incidents, polygons: Regions, settings: Sett
     """
     from ..data.panel import OWN, coverage_table
 
-    unseen = set() if settings.theatre is None else set(settings.theatre.neighbours)
+    unseen = set(theatre_in(settings).neighbours)
     absent = sorted(set(polygons.countries) - set(incidents.covers(polygons.countries)) - unseen)
     if settings.coverage or not absent:
         return incidents

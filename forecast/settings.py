@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 from ..data.errors import ConfigError, nearest
-from .theatre import Theatre, theatre_of
+from .theatre import Theatre, theatre_in, theatre_of
 from .values import (
     number,
     pairs_of,
@@ -120,8 +120,8 @@ class Settings:
         a file for Prometheus.
     due_days, keep_months : int
         Days after a month in which its release has to be out; months whose newest release ``prune`` keeps.
-    theatre : Theatre or None
-        A file (a path here) that names source, polygons, groups, licences and all else of a theatre; what is given
+    theatre : Path, Theatre or None
+        A file (its path here) that names source, polygons, groups, licences and all else of a theatre; what is given
         beside it wins.
 
     Raises
@@ -179,11 +179,11 @@ class Settings:
     metrics_file: Annotated[Path | None, Path] = None
     due_days: Annotated[int, number(1, 366)] = 62
     keep_months: Annotated[int, number(1, 1200)] = 24
-    theatre: Annotated[Theatre | None, theatre_of] = None
+    theatre: Annotated[Theatre | Path | None, theatre_of] = None
 
     def __post_init__(self) -> None:
         """Check every value as :meth:`load` does, and put lists in order; text only where text is meant."""
-        if isinstance(self.theatre, Path):
+        if isinstance(self.theatre, Path | Theatre) and not getattr(self.theatre, "taken", False):
             self._take(theatre_of(self.theatre))
         for name, default in _DEFAULTS.items():
             value = getattr(self, name)
@@ -219,7 +219,7 @@ class Settings:
 
     def _take(self, theatre: Theatre) -> None:
         """What a theatre's file says, where nothing else is given."""
-        object.__setattr__(self, "theatre", theatre)
+        object.__setattr__(self, "theatre", replace(theatre, taken=True))
         for key, value, where, _, base in theatre.layer():
             if getattr(self, key) == _DEFAULTS[key]:
                 object.__setattr__(self, key, _placed(key, _parse(key, value, where), base))
@@ -232,7 +232,8 @@ class Settings:
     def published(self) -> dict[str, Any]:
         """The settings that a number can depend on, ready for JSON; files by name, not by place."""
         kept = {k: v.name if isinstance(v, Path) else v for k, v in asdict(self).items() if k not in LOCAL}
-        kept["theatre"] = None if self.theatre is None else self.theatre.path.name
+        file = theatre_in(self).path
+        kept["theatre"] = None if file is None else file.name
         kept["covariates"] = tuple(Path(text).name for text in self.covariates)
         kept = {k: v for k, v in kept.items() if v or k not in OWN}
         kind, _, path = self.source.partition(":")
@@ -273,6 +274,8 @@ def resolve(
         if key not in PARSERS:
             raise ConfigError(f"there is no setting '{key}'.", layer, nearest(key, PARSERS))
         values[key] = (_placed(key, _parse(key, value, where, base), base), layer)
+    if named:
+        values["theatre"] = (replace(theatre, taken=True), values["theatre"][1])
     return values
 
 

@@ -19,6 +19,7 @@ from .values import parse_code, parse_text, parse_words, read_toml
 if TYPE_CHECKING:
     from ..data.geography import Regions
     from ..data.panel import Panel
+    from .settings import Settings
 
 #: Settings that a theatre's file may hold.
 SETTINGS = (
@@ -81,6 +82,8 @@ class Theatre:
     attribution: str = ""
     licences: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    #: Whether some settings have taken what it says already: what was changed since stays changed.
+    taken: bool = field(default=False, compare=False)
 
     @classmethod
     def read(cls, path: Path) -> Theatre:
@@ -125,9 +128,9 @@ class Theatre:
 
     def words(self) -> dict[str, Any]:
         """What releases say of the theatre, ready for JSON; what is not known is left out."""
-        known = {"name": self.name, "timezone": self.timezone, "attribution": self.attribution}
-        lists = {"neighbours": list(self.neighbours), "licences": dict(self.licences)}
-        known |= lists | {"places": {name: list(at) for name, at in self.places.items()}}
+        known: dict[str, Any] = {key: getattr(self, key) for key in ("name", "timezone", "attribution")}
+        known |= {"neighbours": list(self.neighbours), "licences": dict(self.licences)}
+        known["places"] = {name: list(at) for name, at in self.places.items()}
         return {key: value for key, value in known.items() if value}
 
 
@@ -138,6 +141,11 @@ def theatre_of(value: Any) -> Theatre:
     if not isinstance(value, str | Path):
         raise ConfigError(f"'{value}' is no theatre.", remedy='Name its file: theatre = "theatre.toml".')
     return Theatre.read(Path(value))
+
+
+def theatre_in(settings: Settings) -> Theatre:
+    """The theatre that settings name; an empty one where they name none."""
+    return settings.theatre if isinstance(settings.theatre, Theatre) else Theatre()
 
 
 def theatre_words(panel: Panel) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def written(folder: Path, text: str = FILE, places: tuple[tuple[str, str, int], 
 def inputs_of(
     folder: Path, text: str = FILE, places: tuple[tuple[str, str, int], ...] = PLACES[:4]
 ) -> Inputs:
-    return load_inputs(Settings(theatre=written(folder, text, places)))  # type: ignore[arg-type]
+    return load_inputs(Settings(theatre=written(folder, text, places)))
 
 
 def test_a_file_an_option_and_python_give_the_same_settings(tmp_path: Path) -> None:
@@ -82,8 +82,10 @@ def test_a_file_an_option_and_python_give_the_same_settings(tmp_path: Path) -> N
     (tmp_path / "harmattan.toml").write_text('theatre = "theatre.toml"\n')
     by_file = Settings.load({}, environ={}, cwd=tmp_path)
     by_option = Settings.load({"theatre": str(path)}, environ={}, cwd=tmp_path)
-    by_python = Settings(theatre=path, out=by_file.out, mlruns=by_file.mlruns)  # type: ignore[arg-type]
-    assert by_file == by_option == by_python
+    by_python = Settings(theatre=path, out=by_file.out, mlruns=by_file.mlruns)
+    by_object = Settings(theatre=Theatre.read(path), out=by_file.out, mlruns=by_file.mlruns)
+    assert by_file == by_option == by_python == by_object
+    assert dataclasses.replace(by_python, source="snapshot").source == "snapshot"
     assert by_file.source == f"table:{tmp_path / 'events.csv'}"
     assert (by_file.regions, by_file.groups) == (tmp_path / "regions.geojson", path)
     assert (by_file.columns, by_file.countries, by_file.level) == (("date=Day",), ("KEN", "TZA"), "admin1")
@@ -107,7 +109,7 @@ def test_the_shipped_counts_are_a_theatre_as_well() -> None:
     panel = load_snapshot().panel
     assert timezone_of(panel) == "Africa/Bamako"
     assert licences_of(panel) == dict(shipped.licences)
-    named = load_inputs(Settings(theatre=SHIPPED_THEATRE)).panel  # type: ignore[arg-type]
+    named = load_inputs(Settings(theatre=SHIPPED_THEATRE)).panel
     assert named.attrs["watched"]["islamic_state"] == ("jnim_vs_is", "islamic_state", "jas")
     assert np.array_equal(named.measures["events_jnim"], panel.measures["events_jnim"], equal_nan=True)
 
@@ -132,7 +134,7 @@ def test_the_shipped_counts_are_a_theatre_as_well() -> None:
 def test_what_is_wrong_in_a_theatre_is_named_with_its_file(tmp_path: Path, line: str, words: str) -> None:
     path = written(tmp_path, line)
     with pytest.raises(ConfigError) as caught:
-        Settings(theatre=path)  # type: ignore[arg-type]
+        Settings(theatre=path)
     assert str(path) in caught.value.message
     assert words in caught.value.message
     with pytest.raises(ConfigError, match=r"theatre\.toml"):
@@ -158,7 +160,7 @@ def test_what_is_wrong_in_a_theatre_is_named_with_its_file(tmp_path: Path, line:
 def test_groups_that_cannot_be_told_apart_are_named(tmp_path: Path, groups: str, words: str) -> None:
     path = written(tmp_path, FILE.split("[groups.front]")[0] + groups)
     with pytest.raises(ConfigError) as caught:
-        load_inputs(Settings(theatre=path))  # type: ignore[arg-type]
+        load_inputs(Settings(theatre=path))
     assert words in caught.value.message
 
 
@@ -227,7 +229,7 @@ def test_a_country_that_is_not_in_the_polygons_is_a_named_error(tmp_path: Path) 
 
     path = written(tmp_path, FILE.replace('"TZA"]', '"ETH"]'))
     with pytest.raises(HarmattanError, match="ETH"):
-        run_forecast(Settings(theatre=path))  # type: ignore[arg-type]
+        run_forecast(Settings(theatre=path))
 
 
 def test_licences_are_the_sources_own(tmp_path: Path) -> None:
@@ -259,7 +261,7 @@ def test_a_first_file_is_written_from_the_data_and_can_be_read(tmp_path: Path) -
     assert "[groups.al_front]  # 90 events" in text
     assert '# events = "not stated' in text
     path.write_text(text, encoding="utf-8")
-    first = Settings(theatre=path)  # type: ignore[arg-type]
+    first = Settings(theatre=path)
     assert first.theatre is not None
     assert first.theatre.timezone == "Africa/Nairobi"
     assert load_inputs(first).panel.measures["events_al_front"].sum() == 90

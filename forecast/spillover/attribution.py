@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -170,10 +171,10 @@ def spillover_table(
                 published = _pool_risk(pool, span, threshold)[to]
                 risks = _risk_columns(worlds, source, span, threshold, to)
                 risks = _as_published(risks, published, mapped, span, threshold)
-                tables.append(pd.DataFrame({**labels, **shares, **risks, "models_disagree": disagree[to]}))
+                tables.append({**labels, **shares, **risks, "models_disagree": disagree[to]})
     if not tables:
         return pd.DataFrame(columns=list(SPILLOVER_COLUMNS))
-    table = pd.concat(tables, ignore_index=True)
+    table = stacked(tables)
     keys = list(zip(table["source_country"], table["target_country"], strict=True))
     declared = declared_pairs(model.pairs)
     table["declared"] = [key in declared for key in keys]
@@ -184,6 +185,17 @@ def spillover_table(
     return table.merge(seen, left_on="target_region", right_on="region_id").drop(columns="region_id")[
         list(SPILLOVER_COLUMNS)
     ]
+
+
+def stacked(parts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Parts of a table one below the other; a single value stands for every row of its part."""
+
+    def column(name: str) -> np.ndarray:
+        values = [(part[name], len(part["target_region"])) for part in parts]
+        kinds = [np.asarray(v, dtype=object if isinstance(v, str) else None) for v, _ in values]
+        return np.concatenate([np.broadcast_to(v, n) for v, (_, n) in zip(kinds, values, strict=True)])
+
+    return pd.DataFrame({name: column(name) for name in parts[0]})
 
 
 @dataclass(frozen=True)

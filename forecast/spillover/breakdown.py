@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from ...training.models.base import Problem
 from ...training.onset import watched_groups
 from ..outlook import group_label
 from ..release import with_past_events
-from .attribution import SPANS, declared_pairs, grades_of
+from .attribution import SPANS, declared_pairs, grades_of, stacked
 from .words import share_statement
 
 #: Events that are counted for no group apart.
@@ -120,7 +121,7 @@ def by_region(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame
         ``source_region, source_country, target_region, target_country, horizon, events, share, share_low, share_high,
         declared, statement``.
     """
-    tables: list[Mapping[str, np.ndarray]] = []
+    tables: list[Mapping[str, Any]] = []
     if not view.sources:
         return _table([], ["source_region"])
     whole = view.expect(max(spans)).totals
@@ -278,12 +279,12 @@ def _triples(view: ModelAtOrigin) -> Iterator[tuple[str, str, str]]:
 
 def _rows(
     view: ModelAtOrigin, crossing: np.ndarray, whole: np.ndarray, source: str, span: int, **labels: object
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """Columns of a row for every region abroad that something is traced in; both arrays are (versions, regions)."""
     at = np.flatnonzero((view.country != source) & (crossing[0] > SMALLEST))
     share, low, high = spread(crossing[:, at] / whole[:, at])
     keys = [(source, str(c)) for c in view.country[at]]
-    made: dict[str, object] = {
+    return {
         "source_country": source,
         "target_region": view.ids[at],
         "target_country": view.country[at],
@@ -296,19 +297,14 @@ def _rows(
         "grade": [view.grades.get(k, NONE_SHOWN) for k in keys],
         **labels,
     }
-    text = {"grade", "source_country", *labels} - {"declared"}
-    return {
-        name: np.asarray(np.broadcast_to(np.array(v, dtype=object if name in text else None), len(at)))
-        for name, v in made.items()
-    }
 
 
-def _table(tables: Sequence[Mapping[str, np.ndarray]], labels: Sequence[str]) -> pd.DataFrame:
+def _table(tables: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> pd.DataFrame:
     """One table, each row with its words."""
     columns = [*labels, "source_country", "target_region", "target_country", "horizon", "events"]
     columns += ["share", "share_low", "share_high", "declared", "grade"]
     some = [t for t in tables if len(t["share"])]
-    table = pd.DataFrame({c: np.concatenate([t[c] for t in some]) if some else [] for c in columns})
+    table = stacked(some)[columns] if some else pd.DataFrame(columns=columns)
     said = (table[c] for c in ("grade", "source_country", "share_low", "share_high"))
     table["statement"] = [share_statement(*row) for row in zip(*said, strict=True)]
     return table

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ...training.diffusion.simulation import simulate, size_at_origin
 from ...training.diffusion.uncertainty import risk_spread, size_of
-from .attribution import SPANS, THRESHOLDS
+from .attribution import SPANS, THRESHOLDS, stacked
 from .breakdown import ModelAtOrigin
 from .words import stress_statement
 
@@ -73,10 +74,11 @@ def stress_response(
             expected = {name: m[span - 1] for name, m in means.items()}
             for threshold in thresholds:
                 columns = _risks(totals, expected, threshold)
-                tables.append(_responses(view, source, to, columns).assign(horizon=span, threshold=threshold))
+                labels = {"horizon": span, "threshold": threshold}
+                tables.append(_responses(view, source, to, columns) | labels)
     if not tables:
         return pd.DataFrame(columns=list(COLUMNS))
-    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+    return stacked(tables)[list(COLUMNS)]
 
 
 def stress_levels(view: ModelAtOrigin) -> np.ndarray:
@@ -106,22 +108,20 @@ def _risks(
 
 def _responses(
     view: ModelAtOrigin, source: str, to: np.ndarray, columns: Mapping[str, np.ndarray]
-) -> pd.DataFrame:
-    """Rows of one source, span and threshold, with their words."""
+) -> dict[str, Any]:
+    """Columns of the rows of one source, span and threshold, with their words."""
     keys = [(source, str(c)) for c in view.country[to]]
     grades = [view.grades[key] for key in keys]
     words = [stress_statement(*row) for row in zip(grades, columns["stress_response"], strict=True)]
-    return pd.DataFrame(
-        {
-            "source_country": source,
-            "target_region": view.ids[to],
-            "target_country": view.country[to],
-            **columns,
-            "declared": np.array([k in view.declared_borders for k in keys], dtype=bool),
-            "grade": grades,
-            "statement": words,
-        }
-    )
+    return {
+        "source_country": source,
+        "target_region": view.ids[to],
+        "target_country": view.country[to],
+        **columns,
+        "declared": np.array([k in view.declared_borders for k in keys], dtype=bool),
+        "grade": grades,
+        "statement": words,
+    }
 
 
 def _carries(view: ModelAtOrigin, source: str, target: str) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .prio_grid import LAST_CELL, PrioGrid, cell_polygons, cells_of, centre_of, gid_of, priogrid
     from .regions import Regions, checked_links
     from .views_ids import country_ids, month_id
-    from .world import lands_around, world_outlines
+    from .world import lands_around, unseen_borders, world_outlines
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -55,6 +55,7 @@ __all__ = [
     "priogrid",
     "region_slug",
     "timezone_of",
+    "unseen_borders",
     "with_gaps_closed",
     "world_outlines",
 ]

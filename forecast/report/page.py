@@ -35,6 +35,7 @@ from .tables import (
     main_reasons,
     region_outlook,
     spillover,
+    unseen_countries,
 )
 from .watch import watch_headline, watch_section
 from .who import who_section
@@ -161,6 +162,7 @@ def _numbers(
         "spill": sections.spill_section(result, spill, shapes, events),
         "blind": blind_spots(result, events),
         "blind_unknown": blind_unknown(result),
+        "unseen": unseen_countries(result) if spill is None else [],
         "who": who_section(result, events, order),
         "data": sections.data_section(result),
     }

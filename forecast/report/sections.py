@@ -354,8 +354,8 @@ def borders_by_target(result: ForecastResult, spill: SpilloverSummary) -> dict[s
         cells.setdefault(row.target_country, {}).setdefault(column, []).append(text)
     for code, towards in result.spillover.groupby("target_country")["blind_towards"]:
         names = {name for text in set(towards.fillna("")) for name in str(text).split(";") if name}
-        if code in cells and names:
-            cells[code]["unseen"] = sorted(names, key=searchable)
+        if str(code) in cells and names:
+            cells[str(code)]["unseen"] = sorted(names, key=searchable)
     used = [key for key in BORDER_COLUMNS if any(key in of for of in cells.values())]
     rows = [
         (country_name(code), [", ".join(of.get(key, ())) or "–" for key in used])

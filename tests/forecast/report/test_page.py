@@ -265,6 +265,12 @@ def test_partly_blind_regions_are_named(page: Page) -> None:
     assert "Not in these counts, so without a row: Nigeria." in text
 
 
+def test_neighbours_without_data_are_named_where_spillover_was_not_estimated() -> None:
+    result = dataclasses.replace(make_result(), spillover=pd.DataFrame(), pairs=pd.DataFrame())
+    page = " ".join(Page(render(with_outlook(result))).text)
+    assert "There are no data for the neighbours: Ghana, Togo." in page
+
+
 def test_where_blindness_is_unknown_the_page_says_so() -> None:
     result = make_result()
     unknown = pd.array([pd.NA] * len(result.spillover), dtype="boolean")

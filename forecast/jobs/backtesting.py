@@ -322,10 +322,15 @@ def _records(
     problem = build_problems(plan.panel, [settings.target], plan.inputs.training, recipe)[settings.target]
     records: list[Record] = []
     releases: Releases = ()
-    for origins, group in groupby(protocol.horizons, key=protocol.origins):
-        horizons = tuple(group)
+    known: dict[str, Any] = {"as_of": FirstReleaseProblems(protocol)} if protocol.first_release else {}
+    groups: list[tuple[Any, tuple[int, ...]]] = [
+        (origins, tuple(group)) for origins, group in groupby(protocol.horizons, key=protocol.origins)
+    ]
+    if len(groups) > 1 and not known and settings.vintages is None:
+        groups = [({h: protocol.origins(h) for h in protocol.horizons}, tuple(protocol.horizons))]
+    for origins, horizons in groups:
         start, part = len(records) / len(protocol.horizons), len(horizons) / len(protocol.horizons)
-        known: dict[str, Any] = {"as_of": FirstReleaseProblems(protocol)} if protocol.first_release else {}
+        most = max(len(protocol.origins(h)) for h in horizons)
         if settings.vintages is not None:
             known = _known(settings.vintages, plan, origins, _part(progress, start, VINTAGE_SHARE * part))
             releases = known["as_of"].releases
@@ -338,7 +343,7 @@ def _records(
             members=settings.members,
             refit_every=protocol.refit_every,
             data_lag=protocol.data_lag,
-            joint=len(origins) * len(plan.regions) * len(protocol.horizons) <= JOINT_CASES,
+            joint=most * len(plan.regions) * len(protocol.horizons) <= JOINT_CASES,
             workers=settings.base.workers,
             scheduler=settings.scheduler,
             progress=_part(progress, start, part),

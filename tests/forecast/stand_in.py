@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ def stand_in(calls: list[dict[str, Any]]) -> Callable[..., list[Record]]:
 
     def run_backtest(
         problems: Any,
-        origins: Sequence[pd.Period],
+        origins: Sequence[pd.Period] | Mapping[int, Sequence[pd.Period]],
         horizons: Sequence[int],
         regions: Sequence[str],
         *,
@@ -37,9 +37,12 @@ def stand_in(calls: list[dict[str, Any]]) -> Callable[..., list[Record]]:
         warm_up: int = 36,
         progress: Callable[[float], None] | None = None,
         as_of: Callable[[Any, pd.Period], Any] | None = None,
+        reach: int = 0,
+        onsets: bool | None = None,
     ) -> list[Record]:
         calls.append(dict(locals()))
-        records = [_record(problems, origins, h, regions, data_lag, as_of) for h in horizons]
+        own = origins if isinstance(origins, Mapping) else dict.fromkeys(horizons, origins)
+        records = [_record(problems, own[h], h, regions, data_lag, as_of) for h in horizons]
         if progress:
             progress(1.0)
         return records

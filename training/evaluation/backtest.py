@@ -61,7 +61,7 @@ class _Setup:
 
 def run_backtest(
     problems: Problem | Sequence[Problem],
-    origins: Sequence[pd.Period],
+    origins: Sequence[pd.Period] | Mapping[int, Sequence[pd.Period]],
     horizons: Sequence[int],
     regions: Sequence[str] | None = None,
     *,
@@ -91,8 +91,8 @@ def run_backtest(
     problems : Problem or sequence of Problem
         Counts and features, of one target or of several on the same panel; only months up to an origin are used for
         its forecast.
-    origins : sequence of pandas.Period
-        Consecutive months.
+    origins : sequence of pandas.Period, or mapping of int to it
+        Consecutive months; by horizon where these are judged on months of their own, which ``as_of`` does not allow.
     horizons : sequence of int
         Months ahead, >= 1.
     regions : sequence of str, optional
@@ -144,30 +144,40 @@ def run_backtest(
         _called(compared, members, problem)
     panel = problems[0].panel
     keep = np.array([r in set(regions or panel.region_ids) for r in panel.region_ids])
-    every = tuple(origins)
+    own = origins if isinstance(origins, Mapping) else dict.fromkeys(horizons, origins)
+    farthest = 0 if isinstance(origins, Mapping) else max(horizons)
+    every = {h: tuple(own[h]) for h in horizons}
     if learns:
-        every = _with_warm_up(problems[0], origins, max(*horizons, reach) + data_lag, warm_up)
+        at_least = max(farthest, reach)
+        every = {
+            h: _with_warm_up(problems[0], own[h], max(h, at_least) + data_lag, warm_up) for h in horizons
+        }
     first = events_first(problems)[0]
     if onsets is None:
         onsets = panel.shape[1] <= MOST_REGIONS and len(roster(members, first.target, panel.measures)) > 1
-    setup = _Setup(
-        problems,
-        every,
-        len(every) - len(origins),
-        members,
-        tuple(compared),
-        np.flatnonzero(keep),
-        refit_every,
-        data_lag,
-        learns,
-        draws,
-        as_of,
-        parts,
-        joint,
-        onsets_seen(first, every, data_lag, refit_every, as_of) if onsets else {},
-    )
+    months = sorted({month for each in every.values() for month in each})
+    seen = onsets_seen(first, months, data_lag, refit_every, as_of) if onsets else {}
+    setups = {
+        h: _Setup(
+            problems,
+            every[h],
+            len(every[h]) - len(own[h]),
+            members,
+            tuple(compared),
+            np.flatnonzero(keep),
+            refit_every,
+            data_lag,
+            learns,
+            draws,
+            as_of,
+            parts,
+            joint,
+            seen,
+        )
+        for h in horizons
+    }
     tasks = [(h,) for h in horizons]
-    done = run_tasks(_horizon, setup, tasks, workers=workers, scheduler=scheduler, progress=progress)
+    done = run_tasks(_horizon, setups, tasks, workers=workers, scheduler=scheduler, progress=progress)
     return [records[i] for i in range(len(problems)) for records in done]
 
 
@@ -196,8 +206,9 @@ def _with_warm_up(
     return tuple(problem.panel.months[earliest:first]) + tuple(origins)
 
 
-def _horizon(setup: _Setup, horizon: int) -> list[Record]:
+def _horizon(setups: Mapping[int, _Setup], horizon: int) -> list[Record]:
     """The records of one horizon, target by target; what one target has fitted serves the next."""
+    setup = setups[horizon]
     shared: dict[Any, Member] | None = {} if setup.as_of is None else None
     judge = PartJudge.of(setup.problems[0].panel, setup.keep) if setup.parts else None
     deaths = any(problem.target == "deaths" for problem in setup.problems)

@@ -257,3 +257,15 @@ def test_one_origin_is_enough_for_a_board(panel: Panel) -> None:
     board = board_of(judge(panel, 1, [panel.months[60]]))
     assert isinstance(board, pd.DataFrame)
     assert (board.target == "events").all()
+
+
+def test_horizons_on_origins_of_their_own_are_judged_as_if_alone(panel: Panel) -> None:
+    problem, members = problem_of(panel), ("conflictology_12", "last_value")
+    own = {1: panel.months[62:65], 2: panel.months[61:64]}
+    both = run_backtest(problem, own, (1, 2), members=members, compared=(), warm_up=12)
+    for record in both:
+        alone = run_backtest(
+            problem, own[record.horizon], (record.horizon,), members=members, compared=(), warm_up=12
+        )[0]
+        assert record.origins == alone.origins
+        np.testing.assert_array_equal(record.of("pool", "crps"), alone.of("pool", "crps"))

@@ -31,7 +31,7 @@ WORDS = ("name", "timezone", "neighbours", "attribution", "licences", "places")
 #: What has a licence of its own: the source, the polygons, and the forecasts that are made of them.
 LICENSED = ("events", "regions", "forecasts")
 #: Said where a licence is not known: of somebody's own table, polygons, and forecasts.
-NOT_STATED = "not stated: the terms of the source apply"
+NOT_STATED = "not stated; the terms of the source apply"
 EARTH = "Natural Earth, public domain"
 #: Licences of sources that publish their own, by how what they say of themselves begins.
 OF_SOURCES = {
@@ -170,7 +170,7 @@ def licences_of(panel: Panel, regions: Regions | None = None) -> dict[str, str]:
     >>> from harmattan.data.panel import Panel
     >>> frame = pd.DataFrame({"month": ["2023-01"], "region_id": ["KEN-garissa"], "events": [3]})
     >>> licences_of(Panel.from_frame(frame, source="own table mine.csv"))["events"]
-    'not stated: the terms of the source apply'
+    'not stated; the terms of the source apply'
     """
     own = next((words for name, words in OF_SOURCES.items() if panel.source.startswith(name)), {})
     layers = () if regions is None or "layer" not in regions.frame else regions.frame["layer"].astype(str)

@@ -25,13 +25,14 @@ def group_name(code: str) -> str:
 
 
 def group_label(code: str, panel: Panel) -> str:
-    """A group as its panel, or else the shipped table of names, calls it; a clash by its two sides.
+    """A group as its panel's own table of names, or else the shipped one, calls it; a clash by its two sides.
 
     >>> from harmattan.data.snapshot import load_snapshot
     >>> group_label("jnim_vs_is", load_snapshot().panel), group_label("adf_vs_m23", load_snapshot().panel)
     ('JNIM against Islamic State', 'ADF against M23')
     """
-    labels = {**GroupTable.shipped().labels, **panel.attrs.get("labels", {})}
+    own = panel.attrs.get("labels")
+    labels = GroupTable.shipped().labels if own is None else own
     if code not in labels and "_vs_" in code:
         return " against ".join(group_label(side, panel) for side in code.split("_vs_"))
     return str(labels.get(code) or group_name(code))

@@ -16,7 +16,7 @@ LABELS = {
 
 
 def part_label(target: str, panel: Panel | None = None) -> str:
-    """A part in words: as the panel's or the shipped table of groups calls it, else by the words of its name.
+    """A part in words: as the panel's own table of groups, or else the shipped one, calls it; else by its name.
 
     >>> part_label("events_jnim_vs_is"), part_label("events_al_shabaab"), part_label("deaths_civilians")
     ('JNIM against Islamic State', 'al shabaab', 'civilian deaths')
@@ -24,8 +24,8 @@ def part_label(target: str, panel: Panel | None = None) -> str:
     if target == "deaths_civilians":
         return "civilian deaths"
     bare = target.removeprefix("events_")
-    given = {} if panel is None else panel.attrs.get("labels", {})
-    known = {**LABELS, **GroupTable.shipped().labels, **given}
+    own = None if panel is None else panel.attrs.get("labels")
+    known = {**LABELS, **(GroupTable.shipped().labels if own is None else own)}
     if bare not in known and "_vs_" in bare:
         return " against ".join(part_label(name, panel) for name in bare.split("_vs_"))
     return str(known.get(bare, bare.replace("_", " ")))

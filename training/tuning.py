@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ import pandas as pd
 from ..data.errors import ModelError, TrackingError, UsageError, nearest
 
 if TYPE_CHECKING:
+    from .models import MemberLike
     from .models.base import Member, Problem
 
 
@@ -64,6 +66,10 @@ SEARCH_SPACE: Mapping[str, Mapping[str, IntRange | FloatRange]] = {
 }
 
 
+#: What a member of one's own is searched over: parameters with their lowest and highest value.
+Space = Mapping[str, "IntRange | FloatRange | tuple[float, float]"]
+
+
 @dataclass(frozen=True)
 class Search:
     """What is tried, on which past.
@@ -85,6 +91,8 @@ class Search:
         Of the search.
     data_hash : str
         SHA-256 of the data.
+    own : object, optional
+        The member where it is a user's own, and ``given``, what it is searched over.
     """
 
     member: str
@@ -95,6 +103,20 @@ class Search:
     refit_every: int
     seed: int
     data_hash: str
+    own: Any = None
+    given: Mapping[str, IntRange | FloatRange] | None = None
+
+    @property
+    def space(self) -> Mapping[str, IntRange | FloatRange]:
+        """What is searched."""
+        return SEARCH_SPACE[self.member] if self.given is None else self.given
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """The parameters as they are."""
+        made = _make(self.member, {}) if self.own is None else self.own
+        params = made.get_params(deep=self.own is not None)
+        return {name: params[name] for name in self.space}
 
     @property
     def name(self) -> str:
@@ -106,8 +128,17 @@ class Search:
             self.region_ids,
             self.refit_every,
         ]
-        whole = json.dumps([*identity, self.seed, self.data_hash, repr(SEARCH_SPACE[self.member])]).encode()
+        whole = json.dumps(
+            [*identity, self.seed, self.data_hash, repr(self.space), *self._described()]
+        ).encode()
         return f"{self.member}-{self.target}-{hashlib.sha256(whole).hexdigest()[:12]}"
+
+    def _described(self) -> list[str]:
+        """What one's own member is beside what is searched, so that another one is another study."""
+        if self.own is None:
+            return []
+        kept = {n: v for n, v in self.own.get_params(deep=True).items() if n not in self.space}
+        return [f"{n}={v.to_json() if hasattr(v, 'to_json') else v!r}" for n, v in sorted(kept.items())]
 
     @property
     def blocks(self) -> list[tuple[pd.Period, ...]]:
@@ -139,20 +170,65 @@ class Trial:
     steps: Mapping[int, float]
 
 
-def check_searchable(member: str) -> None:
+def check_searchable(member: MemberLike, space: Space | None = None) -> None:
     """A :class:`UsageError` for a member whose parameters are not searched, or without optuna."""
-    if member not in SEARCH_SPACE:
-        raise UsageError(
-            f"no parameters of '{member}' are declared for a search.",
-            "--member",
-            nearest(member, SEARCH_SPACE),
-        )
+    if isinstance(member, str):
+        if space is not None:
+            raise UsageError(f"what is searched of '{member}' is declared.", "space", "Leave it out.")
+        if member not in SEARCH_SPACE:
+            raise UsageError(
+                f"no parameters of '{member}' are declared for a search.",
+                "--member",
+                nearest(member, SEARCH_SPACE),
+            )
+    else:
+        space_of(member, space)
     try:
         import optuna  # noqa: F401
     except ModuleNotFoundError:
         raise UsageError(
             "a search needs optuna.", remedy="Install it with: pip install 'harmattan[tune]'."
         ) from None
+
+
+def space_of(member: Any, space: Space | None) -> dict[str, IntRange | FloatRange]:
+    """The ranges that a member of one's own is searched over; whole numbers where both ends are.
+
+    >>> from types import SimpleNamespace
+    >>> mine = SimpleNamespace(get_params=lambda deep: {"estimator__max_iter": 100})
+    >>> space_of(mine, {"estimator__max_iter": (50, 200)})
+    {'estimator__max_iter': IntRange(low=50, high=200)}
+
+    Raises
+    ------
+    UsageError
+        A member without parameters, a name that is none of them, a range that is none or does not hold what it is now.
+    """
+    if not hasattr(member, "get_params"):
+        what = f"a {type(member).__name__} has no get_params(), so that nothing can be searched."
+        raise UsageError(
+            what, "--member", "Give a Regressor, or add get_params(deep) and set_params(**params)."
+        )
+    if not space:
+        raise UsageError(
+            "what is to be searched is not said.", "space", "Write {'estimator__alpha': (0.01, 10.0)}."
+        )
+    known, found = member.get_params(deep=True), {}
+    for name, part in space.items():
+        if name not in known:
+            raise UsageError(f"'{name}' is no parameter of the member.", "space", nearest(name, known))
+        ends = (part.low, part.high) if isinstance(part, IntRange | FloatRange) else tuple(part)
+        now = known[name]
+        numbers = [v for v in (*ends, now) if isinstance(v, int | float) and not isinstance(v, bool)]
+        if len(ends) != 2 or len(numbers) != 3 or not ends[0] < ends[1] or not ends[0] <= now <= ends[1]:
+            what = f"{part} is no range of {name}, which is {now!r}."
+            raise UsageError(
+                what, "space", "Give the lowest and the highest value, with the one of now between."
+            )
+        whole = isinstance(ends[0], int) and isinstance(ends[1], int)
+        made = IntRange(*ends) if whole else FloatRange(*map(float, ends), log=ends[0] > 0)
+        found[name] = part if isinstance(part, IntRange | FloatRange) else made
+    return found
 
 
 def defaults(member: str) -> dict[str, float]:
@@ -172,6 +248,7 @@ def search(
     folder: Path,
     *,
     workers: int = 1,
+    scheduler: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Trial]:
     """Try parameters until the study holds ``trials`` of them, from where an earlier call stopped.
@@ -187,6 +264,8 @@ def search(
         Holds ``tuning.db``, which remembers every trial.
     workers : int
         Processes within a trial; change no number.
+    scheduler : str, optional
+        Address of a Dask scheduler, which is used in their place.
     progress : callable, optional
         Called with how many trials are done, and of how many.
 
@@ -202,7 +281,7 @@ def search(
     TrackingError
         The database cannot be read or written.
     """
-    check_searchable(plan.member)
+    check_searchable(plan.own or plan.member, plan.given)
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -214,7 +293,7 @@ def search(
         usual = _reference_scores(problem, plan)
 
         def objective(trial: Any) -> float:
-            return _try(problem, plan, usual, trial, workers)
+            return _try(problem, plan, usual, trial, workers, scheduler)
 
         while (done := len(study.trials_done)) < trials:
             study.run_next(objective, done)
@@ -247,7 +326,7 @@ class _Study:
         # One that waits was left by a process that ended before it began; one that a killed process left running
         # is in nobody's hands, and does not count.
         if number == 0 and not any(t.state.name == "WAITING" for t in study.trials):
-            study.enqueue_trial(defaults(self.plan.member))
+            study.enqueue_trial(self.plan.defaults)
         study.optimize(objective, n_trials=1)
 
     def _load(self, number: int) -> Any:
@@ -274,7 +353,9 @@ def _open(plan: Search, where: Path) -> _Study:
     return _Study(plan, storage, optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=0))
 
 
-def _try(problem: Problem, plan: Search, usual: np.ndarray, trial: Any, workers: int) -> float:
+def _try(
+    problem: Problem, plan: Search, usual: np.ndarray, trial: Any, workers: int, scheduler: str | None
+) -> float:
     """The score of one set of parameters, block by block; given up where it is behind half of the others."""
     import optuna
 
@@ -284,15 +365,16 @@ def _try(problem: Problem, plan: Search, usual: np.ndarray, trial: Any, workers:
         name: trial.suggest_int(name, part.low, part.high, log=True)
         if isinstance(part, IntRange)
         else trial.suggest_float(name, part.low, part.high, log=part.log)
-        for name, part in SEARCH_SPACE[plan.member].items()
+        for name, part in plan.space.items()
     }
+    member = plan.member if plan.own is None else plan.own
     keep = _scored(problem, plan)
     total = np.zeros(len(plan.horizons))
     score = float("nan")
     for step, block in enumerate(plan.blocks):
-        tasks = [(plan.member, params, h, block, keep) for h in plan.horizons]
+        tasks = [(member, params, h, block, keep) for h in plan.horizons]
         try:
-            total += run_tasks(block_score, problem, tasks, workers=workers)
+            total += run_tasks(block_score, problem, tasks, workers=workers, scheduler=scheduler)
         except ModelError:
             raise optuna.TrialPruned from None
         score = float(np.mean(total / usual[: step + 1].sum(axis=0)))
@@ -304,7 +386,7 @@ def _try(problem: Problem, plan: Search, usual: np.ndarray, trial: Any, workers:
 
 def block_score(
     problem: Problem,
-    member: str,
+    member: MemberLike,
     params: Mapping[str, float],
     horizon: int,
     origins: Sequence[pd.Period],
@@ -316,7 +398,7 @@ def block_score(
     ----------
     problem : Problem
     member, params
-        Name and parameters.
+        Name, or an object of one's own, and parameters.
     horizon : int
         Months ahead.
     origins : sequence of pandas.Period
@@ -324,7 +406,7 @@ def block_score(
     keep : numpy.ndarray
         bool, (regions,): which are scored.
     """
-    fitted = _make(member, params).fit(problem, origins[0], horizon)
+    fitted = _fitted(problem, member, params, horizon, origins[0])
     total = 0.0
     for origin in origins:
         row = problem.row(origin) + horizon
@@ -351,6 +433,19 @@ def _reference_scores(problem: Problem, plan: Search) -> np.ndarray:
 
 def _scored(problem: Problem, plan: Search) -> np.ndarray:
     return np.array([region in set(plan.region_ids) for region in problem.panel.region_ids])
+
+
+def _fitted(
+    problem: Problem, member: MemberLike, params: Mapping[str, float], horizon: int, origin: pd.Period
+) -> Member:
+    """A member with some of its parameters, fitted; one's own sees nothing after the origin."""
+    from .models.catalogue import fit_members
+
+    if isinstance(member, str):
+        return _make(member, params).fit(problem, origin, horizon)
+    made: Any = copy.deepcopy(member)
+    (fitted,) = fit_members(problem, origin, horizon, [made.set_params(**params)]).values()
+    return fitted
 
 
 def _make(member: str, params: Mapping[str, float]) -> Member:

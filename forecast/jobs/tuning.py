@@ -13,9 +13,10 @@ from .backtest_plan import BacktestSettings, make_plan
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ...training.models import MemberLike
     from ...training.models.base import Problem
     from ...training.registry.runs import RunRecord
-    from ...training.tuning import Search, Trial
+    from ...training.tuning import Search, Space, Trial
     from ..settings import Settings
 
 Progress = Callable[[str, float], None]
@@ -49,10 +50,13 @@ class TuneOutcome:
 
 def run_tune_job(
     settings: Settings,
-    member: str = "boosted",
+    member: MemberLike = "boosted",
     trials: int = 20,
-    origins: tuple[pd.Period, pd.Period] | None = None,
+    origins: tuple[pd.Period | str, pd.Period | str] | None = None,
     progress: Progress | None = None,
+    *,
+    space: Space | None = None,
+    scheduler: str | None = None,
 ) -> TuneOutcome:
     """Search the parameters of one member over rolling origins, none of whose outcomes lies in the vault.
 
@@ -60,14 +64,19 @@ def run_tune_job(
     ----------
     settings : Settings
         Source, the one target, horizons, countries, seed, workers, and the store.
-    member : str
-        A key of :data:`harmattan.training.tuning.SEARCH_SPACE`.
+    member : str, or a member of your own
+        A key of :data:`harmattan.training.tuning.SEARCH_SPACE`; or a :class:`Regressor`, or any object with
+        ``get_params`` and ``set_params``, and ``space``.
     trials : int
         How many the study is to hold, those of earlier calls among them.
-    origins : tuple of pandas.Period, optional
-        First and last; the last 24 that stay out of the vault where None.
+    origins : tuple of two months, optional
+        First and last; the last 24 where None, of the shipped counts those that stay out of the vault.
     progress : callable, optional
         Called with a stage and the share done, 0..1.
+    space : mapping, optional
+        The lowest and highest value of each parameter of your own member: ``{"estimator__alpha": (0.01, 10.0)}``.
+    scheduler : str, optional
+        Address of a Dask scheduler, ``tcp://host:8786``, whose workers are used.
 
     Raises
     ------
@@ -81,13 +90,14 @@ def run_tune_job(
 
     say = progress or (lambda stage, share: None)
     say("data", 0.0)
-    problem, plan = plan_search(settings, member, trials, origins)
+    problem, plan = plan_search(settings, member, trials, origins, space)
     found = search(
         problem,
         plan,
         trials,
         settings.mlruns,
         workers=settings.workers,
+        scheduler=scheduler,
         progress=lambda done, of: say("trials", 0.05 + 0.9 * done / of),
     )
     outcome = TuneOutcome(plan, found)
@@ -103,13 +113,19 @@ def run_tune_job(
 
 
 def plan_search(
-    settings: Settings, member: str, trials: int, origins: tuple[pd.Period, pd.Period] | None
+    settings: Settings,
+    member: MemberLike,
+    trials: int,
+    origins: tuple[pd.Period | str, pd.Period | str] | None,
+    space: Space | None = None,
 ) -> tuple[Problem, Search]:
     """The data up to the last outcome, and what is searched on them; raises what :func:`run_tune_job` does."""
+    from ...data.months import month_of
+    from ...training.models import name_of
     from ...training.problems import build_problems
-    from ...training.tuning import Search, check_searchable
+    from ...training.tuning import Search, check_searchable, space_of
 
-    check_searchable(member)
+    check_searchable(member, space)
     if not 1 <= trials <= MOST:
         raise UsageError(f"{trials} trials are not a search.", "--trials", f"Write 1 to {MOST}.")
     target = settings.targets[0]
@@ -117,15 +133,20 @@ def plan_search(
         raise UsageError(
             "a search has one target.", "--target", "Write events, deaths or another count of the panel."
         )
-    if origins is not None:
-        _check_vault(origins[1] + max(settings.horizons))
-    plan = make_plan(BacktestSettings(base=settings, target=target, origins=origins))
-    # On data of one's own, too: a choice that has seen these months cannot be judged by them later.
-    _check_vault(plan.protocol.last_target)
+    months = None if origins is None else (month_of(origins[0]), month_of(origins[1]))
+    # The vault is that of a back-test: closed months of the shipped counts, in whichever file they come.
+    try:
+        plan = make_plan(BacktestSettings(base=settings, target=target, origins=months))
+    except UsageError as error:
+        if "the vault" not in error.what:
+            raise
+        remedy = "Choose origins whose furthest month is earlier: no search opens it."
+        raise UsageError(error.what, "--origins", remedy) from None
     problem = build_problems(plan.panel, [target], plan.inputs.training)[target]
     protocol = plan.protocol
+    own = None if isinstance(member, str) else member
     return problem, Search(
-        member,
+        member if isinstance(member, str) else name_of(member),
         target,
         protocol.horizons,
         tuple(protocol.origins(max(protocol.horizons))),
@@ -133,22 +154,14 @@ def plan_search(
         protocol.refit_every,
         settings.seed,
         plan.panel.digest(),
+        own,
+        None if own is None else space_of(own, space),
     )
-
-
-def _check_vault(last_target: pd.Period) -> None:
-    """No search opens the vault, and there is no option for it."""
-    from ...training.evaluation.protocol import LAST_OPEN
-
-    if last_target > LAST_OPEN:
-        what = f"scoring {last_target} opens the vault: months after {LAST_OPEN} are kept from every choice."
-        remedy = f"Choose origins whose furthest month is {LAST_OPEN} or earlier."
-        raise UsageError(what, "--origins", remedy)
 
 
 def _record(outcome: TuneOutcome) -> RunRecord:
     from ...training.registry.runs import RunRecord
-    from ...training.tuning import SEARCH_SPACE, best_trial
+    from ...training.tuning import best_trial
     from ..version import package_version
 
     plan, winner = outcome.search, best_trial(outcome.trials)
@@ -166,7 +179,7 @@ def _record(outcome: TuneOutcome) -> RunRecord:
             "horizons": list(plan.horizons),
             "refit_every": plan.refit_every,
             "seed": plan.seed,
-            "space": {name: repr(part) for name, part in SEARCH_SPACE[plan.member].items()},
+            "space": {name: repr(part) for name, part in plan.space.items()},
         },
         metrics=metrics,
         tags={

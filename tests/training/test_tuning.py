@@ -6,17 +6,29 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import PoissonRegressor
 from tuning_world import months, plan_of, world
 
 from harmattan.data.errors import TrackingError, UsageError
+from harmattan.features import Lag, Recipe, Sum
 from harmattan.training import tuning
 from harmattan.training.models.baselines import Conflictology
 from harmattan.training.models.smoothed_conflictology import SmoothedConflictology
-from harmattan.training.tuning import SEARCH_SPACE, Trial, best_trial, block_score, defaults, search
+from harmattan.training.own import Regressor
+from harmattan.training.tuning import (
+    SEARCH_SPACE,
+    Trial,
+    best_trial,
+    block_score,
+    defaults,
+    search,
+    space_of,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +99,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from tuning_world import plan_of, world
+from harmattan.features import Lag, Recipe, Sum
 from harmattan.training import tuning
 
 real = tuning.block_score
@@ -188,3 +201,60 @@ def test_the_best_is_the_lowest_that_was_finished() -> None:
     assert winner is not None
     assert winner.number == 2
     assert best_trial(trials[1:2]) is None
+
+
+def mine() -> Regressor:
+    return Regressor(PoissonRegressor(alpha=1.0), features=Recipe([Lag(0), Sum(12)]), name="mine")
+
+
+SPACE = {"estimator__alpha": (0.01, 100.0), "recency_half_life": (12.0, 120.0)}
+
+
+def own_plan() -> tuning.Search:
+    return replace(plan_of(), member="mine", own=mine(), given=space_of(mine(), SPACE))
+
+
+@pytest.mark.filterwarnings("default")
+def test_one_s_own_member_is_searched_alike_here_and_on_two_worker_processes(
+    scheduler: str, tmp_path: Path
+) -> None:
+    here = search(world(), own_plan(), 3, tmp_path / "here")
+    assert here[0].params == {"estimator__alpha": 1.0, "recency_half_life": 60.0}
+    assert len({trial.score for trial in here}) == 3
+    assert search(world(), own_plan(), 3, tmp_path / "there", scheduler=scheduler) == here
+    other = replace(own_plan(), own=mine().set_params(size=3.0))
+    assert other.name != own_plan().name
+
+
+def test_one_s_own_member_sees_nothing_after_its_origin() -> None:
+    plan = own_plan()
+    block, keep = plan.blocks[0][:1], np.ones(8, dtype=bool)
+    end = months().get_loc(block[0])
+
+    def later(counts: np.ndarray) -> np.ndarray:
+        changed = counts.copy()
+        changed[end + 2 :] = 50
+        return changed
+
+    one, two = (block_score(w, mine(), {}, 1, block, keep) for w in (world(), world(later)))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("member", "space", "words"),
+    [
+        (mine(), None, "what is to be searched is not said"),
+        (
+            mine(),
+            {"estimator__alfa": (0, 1)},
+            "'estimator__alfa' is no parameter.*Did you mean 'estimator__alpha'",
+        ),
+        (mine(), {"estimator__alpha": (2.0, 9.0)}, "no range of estimator__alpha, which is 1.0"),
+        (mine(), {"name": ("a", "b")}, "no range of name"),
+        ("boosted", SPACE, "is declared"),
+        (object(), SPACE, r"has no get_params\(\)"),
+    ],
+)
+def test_what_cannot_be_searched_is_named(member: object, space: dict | None, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        tuning.check_searchable(member, space)

@@ -93,6 +93,16 @@ class Regressor:
         inner = {f"estimator__{k}": v for k, v in self.estimator.get_params().items()} if deep else {}
         return {**own, **inner}
 
+    def set_params(self, **params: Any) -> Self:
+        """The same with other parameters (``estimator__alpha``), and without anything learned."""
+        inner = {n.removeprefix("estimator__"): v for n, v in params.items() if n.startswith("estimator__")}
+        own = {n: v for n, v in params.items() if not n.startswith("estimator__")}
+        whole = {**self.get_params(deep=False), **own}
+        estimator = seeded(whole.pop("estimator")).set_params(**inner)
+        self.__dict__.clear()
+        self.__init__(estimator, **whole)  # type: ignore[misc]
+        return self
+
     def fresh(self) -> Regressor:
         """The same, without anything learned."""
         return Regressor(**{**self.get_params(deep=False), "estimator": seeded(self.estimator)})

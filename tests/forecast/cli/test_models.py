@@ -16,6 +16,7 @@ from small_worlds import ladder_panel
 from trained_world import World
 
 from harmattan.data.errors import TrackingError
+from harmattan.data.snapshot import load_snapshot
 from harmattan.forecast.jobs.forecasting import track_forecast as track_now
 from harmattan.forecast.release.verify import verify_release
 from harmattan.forecast.release.write import publish_release
@@ -161,12 +162,19 @@ def test_a_search_is_planned_without_being_done(run: Run, panel: str, tmp_path: 
     assert not (tmp_path / "there").exists()
 
 
-def test_a_search_of_ones_own_data_stays_out_of_the_vault_too(run: Run, tmp_path: Path) -> None:
+def test_a_search_asks_for_the_vault_where_its_months_are_and_nowhere_else(run: Run, tmp_path: Path) -> None:
+    """The shipped counts are closed in whichever file they come; made ones of the same months are not theirs."""
     pytest.importorskip("optuna")
-    panel = ladder_panel(months=280)
-    panel.write_parquet(tmp_path / "long.parquet")
-    code, _, err = run("tune", "--panel", "long.parquet", "--horizons", "1", "--no-track")
-    assert (code, "opens the vault" in err) == (2, True)
+    load_snapshot().panel.select(countries=["MLI"]).write_parquet(tmp_path / "theirs.parquet")
+    asked = ("tune", "--horizons", "1", "--no-track", "--dry-run", "--json")
+    closed = ("--origins", "2022-06:2023-06")
+    code, _, err = run(*asked, "--panel", "theirs.parquet", *closed)
+    assert (code, "opens the vault" in err, "--unseal" in err) == (2, True, False)
+    code, out, _ = run(*asked, "--panel", "theirs.parquet")
+    assert (code, json.loads(out)["last"]) == (0, "2022-11")
+    ladder_panel(months=280).write_parquet(tmp_path / "made.parquet")
+    code, out, _ = run(*asked, "--panel", "made.parquet")
+    assert (code, json.loads(out)["last"]) == (0, "2024-03")
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ..errors import UsageError
+from ..errors import UsageError, listed
 from ..geography import Regions
 from ..months import month_of
 from .incidents import ANYWHERE, coverage_rows, coverage_table
@@ -30,7 +30,7 @@ def observed_months(
     if not rows:
         raise UsageError(
             "the source covers none of the regions' countries.",
-            where=", ".join(sorted(set(table["country"]))) or "coverage",
+            where=listed(sorted(set(table["country"]))) or "coverage",
             remedy="Give regions of the countries in the source, or the coverage.",
         )
     first, last = min(r[1] for r in rows), max(r[2] for r in rows)

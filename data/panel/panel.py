@@ -99,7 +99,7 @@ class Panel:
         spans: list[tuple[int, int, str]] = []
         for at in np.flatnonzero(missing.any(axis=1)).tolist():
             whole = missing[at].all() or not self.observed[at].any()
-            where = "" if whole else f" in {', '.join(sorted(set(countries[missing[at]])))}"
+            where = "" if whole else f" in {listed(sorted(set(countries[missing[at]])))}"
             first = spans.pop()[0] if spans and spans[-1][1:] == (at - 1, where) else at
             spans.append((first, at, where))
         found = [

@@ -79,7 +79,7 @@ def composition(panel: Panel) -> Check:
             deviations.append("all events are of one type")
     gone = _countries_gone(panel)
     since = any(" since " in g for g in gone)
-    deviations += [f"there is no event in {', '.join(gone)}"] if gone else []
+    deviations += [f"there is no event in {listed(gone)}"] if gone else []
     found = pd.DataFrame({"month": str(panel.last_month), "found": deviations})
     before = "the 12 months before that" if since else "the 12 months before"
     message = f"In {panel.last_month} {' and '.join(deviations)}, unlike in any of {before}."

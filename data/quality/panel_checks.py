@@ -266,7 +266,7 @@ def low_month(panel: Panel, limits: Limits, so_few: Mapping[str, float] | None =
         else f"The rule: no country with {limits.low_month_mean:g} {counted} a month has less than "
         f"{limits.low_month:.0%} of its mean"
     )
-    message = f"The last month has implausibly few {counted}: " + ", ".join(
+    message = f"The last month has implausibly few {counted}: " + listed(
         f"{c} {int(n)} ({why})" for c, _, n, why in rows
     )
     bad: Status = "red" if gone and panel.main == "events" else "amber"
@@ -287,8 +287,8 @@ def sums(panel: Panel) -> Check:
     found = pd.DataFrame(rows, columns=["region_id", "sum_of"]).drop_duplicates(
         "region_id", ignore_index=True
     )
-    listed = ", ".join(found["region_id"])
-    message = f"In every month {listed} has the sum of the other regions: leave totals out of the table."
+    which = listed(found["region_id"])
+    message = f"In every month {which} has the sum of the other regions: leave totals out of the table."
     return verdict("sums", found, "red", message, "No region is the sum of the others.")
 
 
@@ -344,7 +344,7 @@ def mix(panel: Panel, limits: Limits) -> Check:
         "mix",
         found,
         "amber",
-        "The mix of types of violence has changed suddenly in " + ", ".join(str(r[0]) for r in rows) + ".",
+        "The mix of types of violence has changed suddenly in " + listed(r[0] for r in rows) + ".",
         f"In no country have more than {limits.mix_distance:.0%} of the events of the last three months changed "
         "their type.",
     )
@@ -369,7 +369,7 @@ def missing_countries(panel: Panel, previous: Panel) -> Check:
         "countries",
         found,
         "red",
-        f"Countries have disappeared: {', '.join(gone)}.",
+        f"Countries have disappeared: {listed(gone)}.",
         "Every country that was there last time still is.",
     )
 

@@ -8,6 +8,7 @@ import pandas as pd
 from ...data.errors import ModelError
 from ...data.frames import rows_of
 from ...training.onset import QUIET, EventHistory, OnsetFits, at_risk
+from .tables import has_number
 
 #: Length of a list, and months that it is good for.
 LISTED, GOOD_FOR = 5, 6
@@ -43,7 +44,8 @@ def record_table(fits: OnsetFits, month: pd.Period, since: pd.Period | None = No
     -------
     pandas.DataFrame
         :data:`RECORD_COLUMNS`, ``of`` each group's entries and onsets of any violence. ``rank_next_door`` is the rank
-        by events of twelve months in adjoining regions, the rival of every list.
+        by events of twelve months in adjoining regions, the rival of every list. Ranks are among all regions
+        at risk that have a record; ``p_6`` is missing where the list gave no number.
     """
     history, tables = fits.history, []
     earliest, own = history.months[0] + EARLIEST, int(history.recorded.sum())
@@ -55,7 +57,9 @@ def record_table(fits: OnsetFits, month: pd.Period, since: pd.Period | None = No
             assert model is not None
             regions = np.flatnonzero(at_risk(history, group)[row] & history.recorded)
             chance = model.within(history, group, row, regions)[GOOD_FOR - 1]
-            tables.append(_judged(history, row, regions, chance, group).assign(of="entry", group=group))
+            table = _judged(history, row, regions, chance, group).assign(of="entry", group=group)
+            stated = dict(zip(history.region_ids, has_number(history, group, row), strict=True))
+            tables.append(table.assign(p_6=table["p_6"].where(table["region_id"].map(stated))))
         if end < onsets:
             continue
         regions = np.flatnonzero(history.quiet("all", QUIET)[row, :own])
@@ -114,7 +118,9 @@ def lists_page(record: pd.DataFrame) -> str:
         "# Every watch list, and what came",
         "",
         "Written by `harmattan watch --evaluate --out FOLDER` (`lists.md`): for the end of each half-year the five",
-        "highest of the list as it would have been made then, in bold where it came within six months.",
+        "highest of the list as it would have been made then, in bold where it came within six months. Ranks are",
+        "among all regions at risk that have a record, also where the list gave no number or, with fewer than ten",
+        "events of the group within 300 km, did not name it.",
     ]
     for (of, group), rows in record.groupby(["of", "group"]):
         lines += ["", f"## Entries: {group}" if of == "entry" else "## Onsets of any violence", ""]
@@ -135,5 +141,6 @@ def lists_page(record: pd.DataFrame) -> str:
     came = record[(record["of"] == "entry") & record["entered"]]
     for r in rows_of(came.sort_values(["country", "first_month", "region_id"])):
         where = f"| {r.region_id} | {r.group} | {r.first_month} | {str(r.origin_date)[:7]} "
-        lines.append(f"{where}| {r.rank} | {r.rank_next_door} | {100 * float(r.p_6):.0f} % |")
+        stated = "no number" if np.isnan(r.p_6) else f"{100 * r.p_6:.0f} %"
+        lines.append(f"{where}| {r.rank} | {r.rank_next_door} | {stated} |")
     return "\n".join(lines) + "\n"

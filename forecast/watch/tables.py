@@ -129,8 +129,8 @@ def entry_table(found: WatchChances, history: EventHistory, month: pd.Period) ->
         kinds = np.where(history.recorded[regions], np.where(np.isnan(since), FIRST, RETURN), NO_RECORD)
         table["record"] = kinds
         table = _ranked(table)
-        unknown = ~table["country"].isin(_entered(history, group, row)).to_numpy()
-        table.loc[unknown, [f"p_{h}" for h in SPANS]] = np.nan
+        numbered = dict(zip(history.region_ids, has_number(history, group, row), strict=True))
+        table.loc[~table["region_id"].map(numbered), [f"p_{h}" for h in SPANS]] = np.nan
         tables.append(table)
     if not tables:
         return pd.DataFrame(columns=list(WATCHLIST_COLUMNS))
@@ -272,6 +272,12 @@ def _around(history: EventHistory, group: str, row: int) -> Array:
         return np.zeros(len(history.region_ids))
     total = history.cells[group][: row + 1].sum(axis=0)
     return np.asarray((history.km <= AROUND_KM) @ total)
+
+
+def has_number(history: EventHistory, group: str, row: int) -> Array:
+    """Whether a list gives a chance of the group, bool (regions,): ten events near, and been in the country."""
+    entered = np.isin(history.country_codes.astype(str), sorted(_entered(history, group, row)))
+    return np.asarray(entered & (_around(history, group, row) >= FEWEST_EVENTS))
 
 
 def _entered(history: EventHistory, group: str, row: int) -> set[str]:

@@ -25,6 +25,7 @@ from .own_data import (
     read_panel,
     refuse_idle_release,
     spans_of,
+    with_known_groups,
     with_quiet_countries,
 )
 from .own_features import carried, with_tables
@@ -261,7 +262,7 @@ def _from_snapshot(settings: Settings) -> Inputs:
 def _from_incidents(settings: Settings, regions: Path) -> Inputs:
     """A file of incidents and polygons."""
     from ..data.panel import after_splits, build_panel, coverage_of
-    from ..data.sources import GroupTable, groups_in, read_source, with_groups
+    from ..data.sources import GroupTable, read_source, with_groups
 
     polygons = Regions.read(regions)
     if settings.layer is not None:
@@ -278,7 +279,7 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
         incidents = with_groups(incidents, table)
         about = {"watched": table.watched(incidents.groups), "labels": dict(table.labels)}
     elif incidents.groups:
-        incidents = replace(incidents, groups=groups_in(incidents.frame["actor_group"]))
+        incidents = with_known_groups(incidents)
     if settings.coverage:
         incidents = replace(incidents, coverage=coverage_of(spans_of(settings.coverage)))
     incidents = with_quiet_countries(after_splits(incidents, polygons), polygons, settings)

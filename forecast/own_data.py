@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Countries that a message names.
 NAMED = 8
+#: More than this share of events of no known group says that the shipped table is not the one for them.
+MOSTLY = 0.8
 
 
 def with_quiet_countries(incidents: Incidents, polygons: Regions, settings: Settings) -> Incidents:
@@ -47,6 +49,23 @@ def with_quiet_countries(incidents: Incidents, polygons: Regions, settings: Sett
         return incidents
     more = coverage_table((c, table["first"].min(), table["last"].max()) for c in quiet)
     return replace(incidents, coverage=pd.concat([table, more], ignore_index=True))
+
+
+def with_known_groups(incidents: Incidents) -> Incidents:
+    """The incidents with those groups of the shipped table that have events; with none where it is not the right table.
+
+    That is where it knows hardly any of the sides that are no government against civilians; a line says so.
+    """
+    from ..data.sources import groups_in
+
+    group = incidents.frame["actor_group"]
+    others, sided = int((group == "other").sum()), int((group != "state_only").sum())
+    if others <= MOSTLY * sided:
+        return replace(incidents, groups=groups_in(group))
+    what = f"The groups of {others:,} of {sided:,} events are in no table: armed groups are not told apart."
+    logging.getLogger("harmattan").warning(f"{what} Name them with --groups, or in a theatre's file.")
+    frame = incidents.frame.assign(actor_group=group.where(group == "state_only", "other").astype("str"))
+    return replace(incidents, frame=frame, groups=groups_in(frame["actor_group"]))
 
 
 def _some(countries: Sequence[str]) -> str:

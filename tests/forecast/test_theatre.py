@@ -267,3 +267,18 @@ def test_a_first_file_is_written_from_the_data_and_can_be_read(tmp_path: Path) -
     assert load_inputs(first).panel.measures["events_al_front"].sum() == 90
     with pytest.raises(UsageError, match="source: a theatre file is made from incidents"):
         draft_theatre(Settings(), tmp_path)
+
+
+def test_sides_that_the_shipped_table_does_not_know_are_no_groups(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written(tmp_path, FILE.split("[groups.front]")[0])
+    rows = [
+        f"2020-{i % 12 + 1:02d}-03,0.5,0.5,Kenya,{'AQIM' if i == 3 else 'The Front'},Civilians,2"
+        for i in range(30)
+    ]
+    (tmp_path / "events.csv").write_text(EVENTS + "\n".join(rows), encoding="utf-8")
+    with caplog.at_level(logging.WARNING, "harmattan"):
+        panel = load_inputs(Settings(theatre=path)).panel
+    assert "The groups of 32 of 33 events are in no table: armed groups are not told apart." in caplog.text
+    assert [m for m in panel.measures if m.startswith("events_")] == ["events_state_only", "events_other"]

@@ -20,15 +20,16 @@ from ..data.errors import ModelError, OriginError
 from ..data.show import Brief
 from ..features.recipe import Recipe
 from ..features.terms import Function
-from .diffusion.model import Diffusion
-from .models.serialization import json_text
-from .onset import OnsetModels
-from .pool.dependence import Template
-from .pool.fitted import FittedPool
+from .canonical_json import json_text
 from .surroundings import Surroundings
 
 if TYPE_CHECKING:
+    # A registry that compares scores needs no models: these are imported by whoever asks for them.
     from ..data.panel import Panel
+    from .diffusion.model import Diffusion
+    from .onset import OnsetModels
+    from .pool.dependence import Template
+    from .pool.fitted import FittedPool
 
 T = TypeVar("T")
 #: Version of the files' layout; a reader refuses any other.
@@ -147,6 +148,8 @@ class TrainedModel(Brief):
     @property
     def template(self) -> Template | None:
         """How regions and months err together; None where no past errors were known."""
+        from .pool.dependence import Template
+
         if TEMPLATE not in self.files:
             return None
         stored = self._read(TEMPLATE, json.loads)
@@ -188,6 +191,8 @@ class TrainedModel(Brief):
 
     def diffusion(self, panel: Panel) -> Diffusion | None:
         """The spillover model on a panel of the same regions; None where there was no border to cross."""
+        from .diffusion.model import Diffusion
+
         if DIFFUSION not in self.files:
             return None
         return self._read(DIFFUSION, lambda text: Diffusion.from_json(json.loads(text), panel))
@@ -195,6 +200,8 @@ class TrainedModel(Brief):
     @cached_property
     def onset(self) -> OnsetModels | None:
         """The models of onset and entry; None where there are none."""
+        from .onset import OnsetModels
+
         return self._read(ONSET, OnsetModels.from_text) if ONSET in self.files else None
 
     @cached_property
@@ -314,6 +321,8 @@ class TrainedModel(Brief):
             )
 
     def _pool(self, target: str, horizon: int) -> FittedPool:
+        from .pool.fitted import FittedPool
+
         stem = pool_folder(target, horizon) + "/"
         mine = {name.removeprefix(stem): text for name, text in self.files.items() if name.startswith(stem)}
         return self._read(f"{stem}pool.json", lambda _: FittedPool.from_files(mine, self.trusted))

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import ModelError, OriginError
-from ...training.evaluation import PartJudge, escalation_level, measure, outcomes, part_scores
 from ...training.registry import (
     AGAINST,
     POOL,
@@ -175,6 +174,18 @@ def judge_challenger(
     return verdict, f"version {champion.version}"
 
 
+def promotion_tags(how: str, verdict: Verdict, rival: str, reason: str = "") -> dict[str, str]:
+    """Why a version became champion, for the registry."""
+    tags = {
+        "promoted_how": how,
+        "promoted_against": rival,
+        "promoted_because": reason.strip() or "; ".join(verdict.reasons),
+        "gate": "passes" if verdict.ok else "refuses",
+        "gate_reasons": "; ".join(verdict.reasons),
+    }
+    return tags | {f"gate_{name}": f"{value:.4f}" for name, value in verdict.figures.items()}
+
+
 def champion_of(settings: Settings) -> LoadedModel | None:
     """The champion; None where there is none yet. A champion that cannot be read is an error, not an absence."""
     from ...training import registry
@@ -322,6 +333,7 @@ def _forecast_again(
 
     None where it cannot serve the panel.
     """
+    from ...training.evaluation import PartJudge, part_scores
     from ...training.problems import build_problems
 
     targets = tuple(t for t in old.targets if t in set(rows["target"]))
@@ -360,6 +372,8 @@ def _cases(
     pool: Margins, problem: Problem, target: str, horizon: int, month: pd.Period, rng: np.random.Generator
 ) -> pd.DataFrame:
     """One origin's forecast against what came, a row per region that was observed."""
+    from ...training.evaluation import escalation_level, measure, outcomes
+
     every = np.arange(len(problem.panel.region_ids))
     came = outcomes(problem, np.array([problem.row(month) + horizon]), every)[0]
     past = outcomes(problem, np.maximum(problem.row(month) + np.arange(-11, 1), 0), every)

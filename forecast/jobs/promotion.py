@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...data.errors import GateError, ModelError, UsageError
-from ..inputs import load_inputs
 from ..version import package_version
-from .judging import Rival, champion_of, differences, judge_challenger
-from .training import promotion_tags, train
+from .judging import Rival, champion_of, differences, judge_challenger, promotion_tags
 
 if TYPE_CHECKING:
     from ...training.registry.gate import Verdict
@@ -187,6 +185,9 @@ def refit(settings: Settings, progress: Callable[[str, float], None] | None = No
     HarmattanError
         What :func:`train` raises.
     """
+    from ..inputs import load_inputs
+    from .training import train
+
     champion = champion_of(settings)
     if champion is None:
         raise UsageError("there is no champion to be refitted.", remedy="Train one with: harmattan train.")

@@ -37,7 +37,7 @@ from ..tracking import (
     watch_table,
     year_metrics,
 )
-from .judging import judged
+from .judging import judged, promotion_tags
 
 if TYPE_CHECKING:
     from ...features.recipe import Recipe
@@ -249,18 +249,6 @@ def _register(
                 how = "gate" if better else "refit"
                 registry.make_champion(client, version, promotion_tags(how, found.verdict, found.rival))
     return TrainOutcome(training, version, run_id, found.verdict, found.rival, crowned)
-
-
-def promotion_tags(how: str, verdict: Verdict, rival: str, reason: str = "") -> dict[str, str]:
-    """Why a version became champion, for the registry."""
-    tags = {
-        "promoted_how": how,
-        "promoted_against": rival,
-        "promoted_because": reason.strip() or "; ".join(verdict.reasons),
-        "gate": "passes" if verdict.ok else "refuses",
-        "gate_reasons": "; ".join(verdict.reasons),
-    }
-    return tags | {f"gate_{name}": f"{value:.4f}" for name, value in verdict.figures.items()}
 
 
 def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord:

@@ -72,13 +72,13 @@ class Done:
 
 
 class Resident:
-    """A server of jobs, one at a time."""
+    """A server of jobs, one at a time; ``also`` names modules that it loads before, beside the usual ones."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, also: Sequence[str] = ()) -> None:
         self._folder = folder
         with (folder / "server.txt").open("w") as complaints:
             self._server = subprocess.Popen(
-                [sys.executable, __file__],
+                [sys.executable, __file__, *also],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
@@ -143,7 +143,7 @@ class Resident:
 
 
 def _serve(requests: IO[str], answers: IO[str]) -> None:
-    for name in NEEDED:
+    for name in (*NEEDED, *sys.argv[1:]):
         importlib.import_module(name)
     print(json.dumps({"ready": True}), file=answers, flush=True)
     for line in requests:

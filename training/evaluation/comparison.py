@@ -13,6 +13,8 @@ from ...data.errors import UsageError, nearest
 
 #: Below this many months an interval from blocks of months is too narrow to say anything.
 ENOUGH_MONTHS = 24
+#: How far coverage may be from nominal.
+BAND = 0.02
 
 
 def month_blocks(months: int, rng: np.random.Generator, block: int = 6, samples: int = 1000) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..models.catalogue import BASELINES
 from .case_scores import CaseScores
-from .comparison import ENOUGH_MONTHS, month_blocks
+from .comparison import BAND, ENOUGH_MONTHS, month_blocks
 from .scores import average_precision, interval_coverage, pit_histogram, reliability
 
 #: Bins of the predicted mean in which coverage is looked at, and the cases that a bin needs.
@@ -18,8 +18,8 @@ MEAN_NAMES = ("<0.5", "0.5-2", "2-5", "5+")
 ENOUGH_CASES = 100
 #: Target months at the end that are an evaluation set of their own.
 RECENT = 12
-#: How far coverage may be from nominal: overall, and within a bin of the predicted mean.
-BAND, BAND_IN_BIN = 0.02, 0.05
+#: How far coverage may be from nominal within a bin of the predicted mean.
+BAND_IN_BIN = 0.05
 
 
 def covered(pit: np.ndarray) -> dict[str, float]:

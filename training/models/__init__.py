@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         name_of,
         trusted_class,
     )
-    from .serialization import json_text, member_files, read_members
+    from .serialization import member_files, read_members
     from .smoothed_conflictology import SmoothedConflictology
     from .support import supported
 else:
@@ -74,7 +74,6 @@ __all__ = [
     "exponential_means",
     "fit_members",
     "fit_size",
-    "json_text",
     "member_files",
     "name_of",
     "pooled_members",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from ...data.errors import ModelError
+from ..canonical_json import json_text
 from .base import Member
 from .baselines import Conflictology, LastValue, NeighbourConflictology, WindowNB, Zero
 from .boosted import BoostedEndemicEpidemic
@@ -38,11 +38,6 @@ WITH_TREES: dict[str, type[BoostedEndemicEpidemic] | type[EventsTimesDeaths]] = 
     "boosted": BoostedEndemicEpidemic,
     "events_times_deaths": EventsTimesDeaths,
 }
-
-
-def json_text(content: Any) -> str:
-    """Canonical JSON: sorted, without spaces, refusing NaN; floats come back to the last bit."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 def member_files(members: Mapping[str, Member]) -> dict[str, str]:

@@ -12,11 +12,12 @@ import pandas as pd
 
 from ...data.errors import ModelError
 from ..calibration import PitMap
+from ..canonical_json import json_text
 from ..margins import Margins, mix
 from ..models.base import Member, Problem
 from ..models.catalogue import fit_members, roster, starting_weights
 from ..models.own import Guarded, MemberLike
-from ..models.serialization import json_text, member_files, read_members
+from ..models.serialization import member_files, read_members
 from .learning import LearnedPool, finished
 from .quiet import HISTORY_ALONE, QuietChance, QuietStack, fit_quiet_chance
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from ..evaluation.comparison import ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
-from ..evaluation.diagnostics import BAND
-from ..models.catalogue import BASELINES
+from ..evaluation.comparison import BAND, ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
 
 #: What is published, and what has to be better.
 POOL = "pool"
@@ -46,15 +44,15 @@ class Verdict:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-def origin_scores(cases: pd.DataFrame, members: Sequence[str] = (POOL, *BASELINES)) -> pd.DataFrame:
+def origin_scores(cases: pd.DataFrame, members: Sequence[str] | None = None) -> pd.DataFrame:
     """The scored record of a back-test, month by month: what a gate compares.
 
     Parameters
     ----------
     cases : pandas.DataFrame
         One row per ``target, member, horizon, origin`` and region, with ``observed, crps, pit``.
-    members : sequence of str
-        Whose record is kept.
+    members : sequence of str, optional
+        Whose record is kept; the pool's and the baselines' where None.
 
     Returns
     -------
@@ -68,7 +66,9 @@ def origin_scores(cases: pd.DataFrame, members: Sequence[str] = (POOL, *BASELINE
     >>> origin_scores(pd.DataFrame([{**case, "observed": 2, "crps": 0.5, "pit": 0.5}]))["crps"].tolist()
     [0.5]
     """
-    kept = cases[cases["member"].astype(str).isin(members)]
+    from ..models import BASELINES
+
+    kept = cases[cases["member"].astype(str).isin(members or (POOL, *BASELINES))]
     inside = {
         f"inside_{int(100 * level)}": ((kept["pit"] - 0.5).abs() <= level / 2).astype(np.int64)
         for level in LEVELS
@@ -83,6 +83,8 @@ def origin_scores(cases: pd.DataFrame, members: Sequence[str] = (POOL, *BASELINE
 
 def best_baselines(record: pd.DataFrame) -> pd.DataFrame:
     """Of each target and horizon the baseline with the lowest CRPS: the rival of a first champion."""
+    from ..models import BASELINES
+
     baselines = record[record["member"].isin(BASELINES)]
     total = baselines.groupby(["target", "horizon", "member"], as_index=False)["crps"].sum()
     best = total.loc[total.groupby(["target", "horizon"])["crps"].idxmin(), ["target", "horizon", "member"]]

@@ -11,7 +11,9 @@ import fsspec
 import pytest
 
 from harmattan.data.errors import UploadError
+from harmattan.forecast.publishing import upload as uploads
 from harmattan.forecast.publishing.upload import POINTER, upload
+from harmattan.forecast.release import point_latest
 from harmattan.forecast.release.files import write_sums
 
 
@@ -86,22 +88,59 @@ def test_what_cannot_be_reached_is_named_without_its_password(out: Path) -> None
     assert "secret" not in caught.value.message
 
 
-@pytest.mark.slow
-def test_a_real_object_store(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """S3's protocol over loopback, where moto and s3fs are installed; they are in no lock of the project."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
-    pytest.importorskip("s3fs")
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """S3's protocol over loopback: the server, with a bucket of the name ``bucket``."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    # Instances remember the address of an earlier server.
+    pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
     server.start()
     host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    fsspec.filesystem("s3").makedirs("bucket", exist_ok=True)
+    yield server
+    server.stop()
+
+
+@pytest.mark.slow
+def test_a_real_object_store(out: Path, s3: Any) -> None:
+    where = "s3://bucket/forecasts"
+    sent = upload(out, out / "2023-12", where)
+    assert sent[-1] == POINTER
+    assert json.loads(stored(where)[POINTER])["release"] == "2023-12"
+    assert upload(out, out / "2023-12", where) == []
+
+
+@pytest.mark.slow
+def test_a_real_object_store_that_goes_away_half_way(
+    out: Path, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is stopped after two files: the old pointer stays; once it is back, the next job sends the rest."""
+    where, (host, port) = "s3://bucket/away", s3.get_host_and_port()
+    point_latest(out, "2023-11")
+    upload(out, out / "2023-11", where)
+    point_latest(out, "2023-12")
+    put, sent = uploads._put, []
+
+    def stopping(*arguments: Any) -> None:
+        if len(sent) == 2:
+            s3.stop()
+        sent.append(arguments)
+        put(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "_put", stopping)
+        with pytest.raises(UploadError, match="could not be copied") as caught:
+            upload(out, out / "2023-12", where)
+    assert caught.value.exit_code == 16
+    again = type(s3)(ip_address=host, port=port)
+    again.start()
     try:
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        fs = fsspec.filesystem("s3")
-        fs.mkdir("bucket")
-        sent = upload(out, out / "2023-12", "s3://bucket/forecasts")
-        assert sent[-1] == POINTER
-        assert json.loads(fs.cat_file(f"bucket/forecasts/{POINTER}"))["release"] == "2023-12"
-        assert upload(out, out / "2023-12", "s3://bucket/forecasts") == []
+        assert json.loads(stored(where)[POINTER])["release"] == "2023-11"
+        assert upload(out, out / "2023-12", where)[-1] == POINTER
+        assert json.loads(stored(where)[POINTER])["release"] == "2023-12"
     finally:
-        server.stop()
+        again.stop()

@@ -308,7 +308,8 @@ def _past(
     """What forecasts from past origins were worth, as they would have been published."""
     from ..training.evaluation.backtest import REFERENCE, recent_origins, run_backtest
 
-    first, found = next(iter(problems.values())), {}
+    first = next(iter(problems.values()))
+    found: dict[tuple[str, str, int], Any] = {}
     for horizon in [job.horizon] if job.kind == "record" else _judged(settings):
         if job.kind == "judge":
             known = recent_origins(first, origin, horizon, settings.backtest_origins)

@@ -87,7 +87,7 @@ class EndemicEpidemic(Member):
         model = AdditiveMeanNB(counts, levels, excite, ones, weights, ridge, kinds=country)
         known = None if near is None or near.countries_ != self.countries_ else near.optimum_
         self.params_, self.account_ = model.fit_bounded(start, tolerance=1e-5, polish=True, near=known)
-        self.optimum_ = self.params_
+        self.optimum_: np.ndarray = self.params_
         self.layout_ = model.layout
         plain = self._made_stationary(model, problem)
         self.season_ = season_of(sample, plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -55,28 +56,40 @@ wrong: int = draws.origin
 """
 
 
-@pytest.mark.slow
-def test_a_typed_script_of_a_user_is_checked_and_its_mistake_found(tmp_path: Path) -> None:
-    site = tmp_path / "site"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script, beside the package as a wheel lays it out."""
+    made = tmp_path_factory.mktemp("user")
+    site = made / "site"
     shutil.copytree(ROOT / "forecast" / "harmattan", site / "harmattan")
-    for folder in ("data", "features", "training", "forecast"):
+    for room in ("data", "features", "training", "forecast"):
         skip = shutil.ignore_patterns("__pycache__", "harmattan")
-        shutil.copytree(ROOT / folder, site / "harmattan" / folder, ignore=skip)
-    (tmp_path / "user.py").write_text(SCRIPT)
-    command = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--strict",
-        "--config-file",
-        str(ROOT / "pyproject.toml"),
-        "user.py",
-    ]
-    environment = {**os.environ, "MYPYPATH": str(site)}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1200
-    )
-    mine = [line for line in done.stdout.splitlines() if line.startswith("user.py")]
-    assert len(mine) == 1, done.stdout
+        shutil.copytree(ROOT / room, site / "harmattan" / room, ignore=skip)
+    (made / "user.py").write_text(SCRIPT)
+    return made
+
+
+def said(folder: Path, checker: str, *arguments: str) -> str:
+    environment = {**os.environ, "MYPYPATH": str(folder / "site")}
+    command = [sys.executable, "-m", checker, *arguments, "user.py"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1200)
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_typed_script_of_a_user_is_checked_and_its_mistake_found(folder: Path) -> None:
+    out = said(folder, "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"))
+    mine = [line for line in out.splitlines() if line.startswith("user.py")]
+    assert len(mine) == 1, out
     assert 'expression has type "Period"' in mine[0]
     assert "variable has type" in mine[0]
+
+
+@pytest.mark.slow
+def test_pyright_finds_the_same_mistake_and_no_other(folder: Path) -> None:
+    pytest.importorskip("pyright")
+    (folder / "pyrightconfig.json").write_text('{"extraPaths": ["site"], "typeCheckingMode": "standard"}')
+    out = said(folder, "pyright", "--outputjson", "--pythonpath", sys.executable)
+    (mine,) = json.loads(out)["generalDiagnostics"]
+    assert mine["rule"] == "reportAssignmentType", mine
+    assert SCRIPT.splitlines()[mine["range"]["start"]["line"]] == "wrong: int = draws.origin"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from ...data.errors import ModelError, OriginError
 from ...data.frames import read_only
@@ -221,10 +221,23 @@ class Sample:
         return stands_for if half_life is None else np.asarray(stands_for * 0.5 ** (age / half_life))
 
 
-class Member(BaseEstimator, ABC):  # type: ignore[misc]
+class Member(ABC):
     """One model of the pool: fitted for one horizon, directly on the value that many months ahead."""
 
     name: ClassVar[str] = "member"
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name, as scikit-learn's ``clone`` asks for them; a member is none of its estimators."""
+        made = type(self).__init__
+        names = [] if made is object.__init__ else list(inspect.signature(made).parameters)[1:]
+        own = {name: getattr(self, name) for name in names}
+        inner = {n: v.get_params() for n, v in own.items() if deep and hasattr(v, "get_params")}
+        return own | {f"{n}__{key}": value for n, each in inner.items() for key, value in each.items()}
+
+    def __repr__(self) -> str:
+        """The class and its parameters."""
+        params = ", ".join(f"{n}={v!r}" for n, v in self.get_params(deep=False).items())
+        return f"{type(self).__name__}({params})"
 
     def fit(self, problem: Problem, origin: pd.Period, horizon: int) -> Self:
         """Learn from everything known at ``origin``."""

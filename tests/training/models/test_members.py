@@ -304,11 +304,13 @@ def test_a_member_of_another_horizon_is_no_base(excited) -> None:
 
 
 @pytest.mark.parametrize("name", MEMBERS)
-def test_members_are_scikit_learn_estimators(name: str) -> None:
-    from sklearn.base import clone
+def test_members_can_be_cloned_and_claim_to_be_no_estimators_of_scikit_learn(name: str) -> None:
+    """``fit(problem, origin, horizon)`` is not its ``fit(X, y)``: its checks would fail."""
+    from sklearn.base import BaseEstimator, clone
 
     member = MEMBERS[name]()
     assert clone(member).get_params(deep=False) == member.get_params(deep=False)
+    assert not isinstance(member, BaseEstimator)
 
 
 # --- the pool ----------------------------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ import sys
 
 FIRST = {"regions": 60, "months": 180, "origins": 12, "largest": 100}
 ROWS = {
-    "regions": (120, 240, 480),
-    "months": (360, 720),
-    "origins": (24, 48, 96),
+    "regions": (120, 240),
+    "months": (360,),
+    "origins": (24, 48),
     "largest": (10_000, 1_000_000, 10_000_000),
 }
 

@@ -239,7 +239,7 @@ def _permuted(
     estimates, significant = pairs["coefficient"], pairs["p_holm"] < SIGNIFICANT
     count, checked = np.zeros(len(terms), dtype=int), np.full((3, len(terms)), np.nan)
     reference, p, shock = checked
-    for i in np.flatnonzero((estimates > 0) & significant & ~few):
+    for i in np.flatnonzero((estimates > 0) & significant & ~few).tolist():
         shock[i] = shock_p_value(design, best, terms[i])
         if rng is not None:
             found = _enough(design, best, terms[i], permutations, rng)

@@ -135,14 +135,15 @@ def border_exposure(
 ) -> pd.DataFrame:
     """International border of each observed region, and how much of it faces observed countries.
 
-    Land that the polygons do not hold comes from the world's outlines; figures are missing where even that cannot tell.
+    Narrow gaps between the polygons are closed. Land that they do not hold comes from the world's outlines; figures are
+    missing where even that cannot tell.
     """
     from .world import unseen_borders
 
     country = dict(zip(frame["region_id"], frame["country"], strict=True))
     abroad: dict[str, dict[str, float]] = {r: {} for r, c in country.items() if c in observed}
     across = links[links["crosses_border"]]
-    outer, unknown = unseen_borders(frame, with_gaps_closed(geometry))
+    outer, unknown = unseen_borders(frame, geometry)
     found = [
         *zip(across["region_a"], across["region_b"].map(country), across["border_km"], strict=True),
         *zip(across["region_b"], across["region_a"].map(country), across["border_km"], strict=True),

@@ -34,12 +34,15 @@ class Regions(Brief):
         ``region_a, region_b, border_km, crosses_border``, each pair once.
     country_names : mapping of str
         ISO3 to the name in the file.
+    closed : numpy.ndarray or None
+        The polygons with narrow gaps closed, where that was done when the file was read.
     """
 
     frame: pd.DataFrame
     geometry: np.ndarray
     links: pd.DataFrame
     country_names: dict[str, str] = field(default_factory=dict)
+    closed: np.ndarray | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Hand out polygons that cannot be replaced."""
@@ -117,7 +120,7 @@ class Regions(Brief):
             if links is None
             else checked_links(links, frame, "the links table")
         )
-        regions = cls(frame, geometry, found, names)
+        regions = cls(frame, geometry, found, names, measured)
         return regions if countries is None else regions.select(countries)
 
     def select(self, countries: Collection[str]) -> Regions:
@@ -153,7 +156,8 @@ class Regions(Brief):
             longest border first, separated by ``;``), one row per region of an observed country; no lengths for
             countries that do not lie on the world's land.
         """
-        return border_exposure(self.frame, self.geometry, self.links, self.country_names, set(observed))
+        closed = with_gaps_closed(self.geometry) if self.closed is None else self.closed
+        return border_exposure(self.frame, closed, self.links, self.country_names, set(observed))
 
     def assign(
         self, longitude: np.ndarray, latitude: np.ndarray, country: np.ndarray
@@ -242,7 +246,7 @@ class Regions(Brief):
                 f"simplifying changes {len(before ^ after)} pairs of neighbours, one {min(before ^ after)}.",
                 remedy="Use a smaller tolerance.",
             )
-        return replace(self, geometry=np.array(coarse, dtype=object))
+        return replace(self, geometry=np.array(coarse, dtype=object), closed=None)
 
     def to_geojson(self, path: str | Path, digits: int = 4) -> None:
         """Write a GeoJSON file, one feature per line, in a fixed order."""

@@ -287,7 +287,7 @@ def run_scenario(
         changed = simulate(model, states, size, uniforms, plan.over(means_along(model, states, base)))
         expected = ensemble.expect(states, months).mean
         exact_difference = ensemble.expect(states, months, given=plan.over(expected)).mean - expected
-        level, kept = base.mean(axis=0), np.ones((months, regions))
+        level, kept, known = base.mean(axis=0), np.ones((months, regions)), np.full((months, regions), np.nan)
     else:
         level = published
         given = plan.over(published[:, None])
@@ -296,20 +296,24 @@ def run_scenario(
         exact = [ensemble.expect(states, months, given=world).mean for world in (before, given)]
         exact_difference, own = exact[1] - exact[0], base.mean(axis=0)
         less = np.minimum(published / np.where(own > 0, own, np.inf), 1.0)
-        kept = np.where(np.isnan(given[:, 0]), less, 1.0)
+        # What is set is known exactly.
+        known = given[:, 0] - published
+        kept = np.where(np.isnan(known), less, 1.0)
     base, changed, exact_difference = base * kept, changed * kept, exact_difference * kept[:, None]
+    found = (changed - base).mean(axis=0)
+    found = np.where(np.isnan(known), found, known)
     of = np.array(model.countries)
     labels = [str(origin + t + 1) for t in range(months)]
     tables = []
     for i, (place, country) in enumerate(zip(panel.region_ids, model.countries, strict=True)):
         label = ("region", place, country, bool(plan.touched[i]))
         worlds = base[:, :, i], changed[:, :, i], exact_difference[:, :, i]
-        tables.append(_compare(label, labels, level[:, i], *worlds))
+        tables.append(_compare(label, labels, level[:, i], found[:, i], *worlds))
     for country in sorted(set(model.countries)):
         at = of == country
         label = ("country", country, country, bool(plan.touched[at].any()))
         sums = [w[:, :, at].sum(axis=2) for w in (base, changed, exact_difference)]
-        tables.append(_compare(label, labels, level[:, at].sum(axis=1), *sums))
+        tables.append(_compare(label, labels, level[:, at].sum(axis=1), found[:, at].sum(axis=1), *sums))
     table = pd.concat(tables, ignore_index=True)
     touched = {str(c) for c in of[plan.touched]}
     grades = grades_of(model.pairs)
@@ -321,22 +325,22 @@ def _compare(
     label: tuple[str, str, str, bool],
     months: Sequence[str],
     level: np.ndarray,
+    difference: np.ndarray,
     base: np.ndarray,
     changed: np.ndarray,
     exact_difference: np.ndarray,
 ) -> pd.DataFrame:
     """Rows of one place: every month, and all of them together.
 
-    ``level`` is what is expected in the baseline (months,), ``base`` and ``changed`` are paths (paths, months),
-    ``exact_difference`` exact differences (months, versions).
+    ``level`` is what is expected in the baseline, ``difference`` how much more in the scenario (months,); ``base`` and
+    ``changed`` are paths (paths, months), ``exact_difference`` exact differences (months, versions).
     """
     base, changed = (np.column_stack([w.astype(float), w.sum(axis=1)]) for w in (base, changed))
     paths = changed - base
-    found = paths.mean(axis=0)
     exact = np.vstack([exact_difference, exact_difference.sum(axis=0)]).T
     # The exact differences say how far the simulated one could move with other coefficients.
+    expected, found = (np.append(mean, mean.sum()) for mean in (level, difference))
     _, low, high = spread(found + (exact - exact[0]))
-    expected = np.append(level, level.sum())
     kind, place, country, touched = label
     return pd.DataFrame(
         {
@@ -345,7 +349,7 @@ def _compare(
             "country": country,
             "month": [*months, "all"],
             "baseline": expected,
-            "scenario": expected + found,
+            "scenario": np.maximum(expected + found, 0.0),
             "difference": found,
             "difference_low": low,
             "difference_high": high,

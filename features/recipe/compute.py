@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -73,6 +74,19 @@ def nearest_read(term: Term, measure: str) -> int | None:
     ]
     found = [back + months for months in inner if months is not None]
     return min(found, default=None)
+
+
+def unit_in(panel: Panel, term: Term) -> str:
+    """A term's unit where a panel says what is counted: parts of its events, such as armed groups, are events."""
+    unit = term.unit
+    for of in term.reads():
+        name = of if isinstance(of, str) else None
+        if name is None:
+            inner = unit_in(panel, of)  # type: ignore[arg-type]
+            unit = unit.replace(of.unit, inner) if inner != of.unit else unit  # type: ignore[union-attr]
+        elif name not in panel.measures and f"events_{name}" in panel.measures:
+            unit = re.sub(rf"\b{re.escape(name)}\b", "events", unit)
+    return unit
 
 
 def compute(terms: Iterable[Term], view: View, rows: slice, threads: int = 1) -> Array:

@@ -18,7 +18,7 @@ from ..series import Array
 from ..terms import Feature, Function, Lag, Mean, Term
 from . import file as recipe_file
 from .compute import blocks as block_slices
-from .compute import compute, parse_memory, part_of, refusal, view_of
+from .compute import compute, parse_memory, part_of, refusal, unit_in, view_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -334,7 +334,7 @@ class Recipe(Brief):
             values=values.transpose(1, 2, 0),
             names=self.names,
             families=tuple(f.term.family for f in self.features),
-            units=tuple(f.term.unit for f in self.features),
+            units=tuple(unit_in(panel, f.term) for f in self.features),
             latest=tuple(f.term.latest for f in self.features),
             months=here.months,
             region_ids=here.region_ids,

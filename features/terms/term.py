@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...data.errors import ConfigError, UsageError
+from ...data.violence_types import ACLED_TYPES, UCDP_TYPES
 from ..series import Array, View, resolve
 
 OWN = "own history"
@@ -154,11 +155,22 @@ def label(of: str | Term) -> str:
     return of if isinstance(of, str) else of.name
 
 
+#: Types of violence, which terms call without ``events_``.
+_TYPES = {*UCDP_TYPES.values(), *ACLED_TYPES.values()}
+
+
 def unit_of(of: str | Term) -> str:
-    """The unit of what is read: events, deaths, or that of a term."""
+    """The unit of what is read: events, deaths, that of a term; of a covariate what it counts itself.
+
+    >>> unit_of("late_events"), unit_of("one_sided"), unit_of("deaths_best"), unit_of("rain")
+    ('events', 'events', 'deaths', 'rain')
+    """
     if not isinstance(of, str):
         return of.unit
-    return "deaths" if of.startswith("deaths") else "events"
+    if of.startswith("deaths"):
+        return "deaths"
+    counted = of.startswith(("events", "late_events")) or of in _TYPES
+    return "events" if counted else of
 
 
 def whole_number(value: object, name: str, least: int = 1) -> None:

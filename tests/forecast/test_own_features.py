@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from small_worlds import LADDER, ladder_panel
 
 from harmattan.data.errors import ConfigError, SchemaError, UsageError
-from harmattan.features import Lag, Recipe, Sum
+from harmattan.features import Lag, Mean, Recipe, Sum
 from harmattan.forecast.inputs import load_inputs
 from harmattan.forecast.jobs import backtest, train
 from harmattan.forecast.own_features import recipe_of
@@ -60,6 +60,23 @@ def test_covariates_of_the_settings_are_measures_and_the_recipe_reads_them(world
     assert recipe_of(world, panel).names[-2:] == ("rain_lag1", "rain_lag1_sum3")
     usual = recipe_of(replace(world, recipe=None), panel).names
     assert {"rain_lag1", "rain_lag1_mean12"} <= set(usual)
+
+
+def test_features_of_a_covariate_are_in_its_own_unit_and_those_of_a_group_in_events() -> None:
+    panel = ladder_panel(months=60)
+    panel = replace(panel, measures={**panel.measures, "events_mine": panel.measures["events"]})
+    rain = pd.DataFrame({"month": panel.months.astype(str), "country": panel.countries[0], "rain": 3.0})
+    wet = panel.with_covariates(rain, lag=0)
+    recipe = Recipe(
+        [
+            Lag(0),
+            Lag(1, of="rain"),
+            Sum(3, of=Lag(1, of="rain")),
+            Lag(0, of="mine"),
+            Mean(3, of=Lag(0, of="mine")),
+        ]
+    )
+    assert recipe.build(wet).units == ("events", "rain", "rain", "events", "events per month")
 
 
 @pytest.mark.slow

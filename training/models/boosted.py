@@ -130,7 +130,7 @@ class BoostedEndemicEpidemic(Member):
             "poisson_max_delta_step": 0.3,
             "boost_from_average": False,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "num_threads": self.threads,
             "seed": self.seed,
             "max_bin": 63,

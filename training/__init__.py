@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .problems import build_problems
     from .record import PastErrors, Record
     from .trained_model import LIST_SCORES, TrainedModel, at_horizons, make_trained_model
-    from .tuning import SEARCH_SPACE, Search, Trial, best_trial, check_searchable, search
+    from .tuning import SEARCH_SPACE, Search, Space, Trial, best_trial, check_searchable, search, space_of
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
@@ -25,6 +25,7 @@ __all__ = [
     "PastErrors",
     "Record",
     "Search",
+    "Space",
     "TrainedModel",
     "Trial",
     "at_horizons",
@@ -41,6 +42,7 @@ __all__ = [
     "ranks_of",
     "run_tasks",
     "search",
+    "space_of",
     "stack",
     "whole_numbers",
 ]

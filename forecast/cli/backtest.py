@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 @options(
     "config theatre source panel regions covariates recipe "
     "layer month_rule links origins horizons target countries members refit data_lag workers scheduler "
-    "benchmark unseal vintages leave_one_out seed out mlruns tracking_uri track dry_run as_json quiet",
+    "benchmark unseal vintages leave_one_out seed out mlruns tracking_uri track log_json "
+    "dry_run as_json quiet",
     countries="Countries to score, such as MLI,BFA.",
 )
 def backtest(

@@ -84,7 +84,8 @@ def _nothing() -> None:
 @options(
     "config theatre source panel regions covariates recipe members "
     "layer month_rule links groups columns coverage as_of horizons targets parts countries draws seed "
-    "model workers backtest_origins run_date allow_grid level out mlruns tracking_uri track dry_run as_json quiet",
+    "model workers backtest_origins run_date allow_grid level out mlruns tracking_uri track log_json "
+    "dry_run as_json quiet",
     run_date="Day against which the age of the data counts.",
 )
 def forecast(settings: Settings, output: Output, dry_run: bool) -> None:

@@ -25,7 +25,7 @@ STORE = "config mlruns tracking_uri dry_run as_json quiet"
 @options(
     "config theatre source panel regions covariates recipe members "
     "layer month_rule links as_of horizons targets draws seed workers mlruns tracking_uri promote_if_better "
-    "dry_run as_json quiet"
+    "log_json dry_run as_json quiet"
 )
 def train(
     settings: Settings,
@@ -58,7 +58,8 @@ def train(
 
 @options(
     "config theatre source panel regions covariates recipe members "
-    "layer month_rule links as_of horizons targets draws seed workers mlruns tracking_uri as_json quiet"
+    "layer month_rule links as_of horizons targets draws seed workers mlruns tracking_uri "
+    "log_json as_json quiet"
 )
 def refit(settings: Settings, output: Output) -> None:
     """Fit the champion's own recipe on newer months, and make that champion where it is no worse.
@@ -166,7 +167,7 @@ def _promotion_lines(done: Promotion) -> Iterator[str]:
 
 @options(
     "member trials origins target horizons countries config theatre panel links seed workers mlruns tracking_uri track "
-    "dry_run as_json quiet",
+    "log_json dry_run as_json quiet",
     countries="Countries to score, such as MLI,BFA.",
     track="Record the search in MLflow.",
 )

@@ -56,7 +56,8 @@ def report(
 
 @options(
     "config out theatre source panel regions "
-    "layer month_rule as_of run_date mlruns tracking_uri track dry_run as_json quiet",
+    "layer month_rule as_of run_date mlruns tracking_uri track log_json "
+    "dry_run as_json quiet",
     as_of="The last month that may be looked at, such as 2023-12.",
     track="Keep the scores in MLflow as well.",
 )

@@ -58,6 +58,7 @@ SHARED: dict[str, tuple[Any, ...]] = {
     "mlruns": (_PATH, "Folder of MLflow's records."),
     "tracking_uri": (_STR, "Another MLflow store."),
     "track": (_BOOL, "Record the run in MLflow.", "--track/--no-track"),
+    "log_json": (_STR, "Append a line of JSON per stage to this file; - for stderr."),
     "dry_run": (bool, "Say what would be done; change nothing.", "--dry-run"),
     "as_json": (bool, "Print the outcome as JSON on standard output.", "--json"),
     "quiet": (bool, "Print nothing but errors.", "--quiet", "-q"),
@@ -113,7 +114,8 @@ def options(order: str, **help_texts: str) -> Callable[[Callable[..., None]], Ca
 
                     typer.echo(grid_warning(settings), err=True)
             if "output" in taken:
-                values["output"] = Output(bool(given.get("as_json")), quiet)
+                named = function.__name__.strip("_").replace("_", "-")
+                values["output"] = Output(bool(given.get("as_json")), quiet, named, given.get("log_json"))
             function(**values)
 
         parameters = [own[name] if name in own else _shared(name, help_texts) for name in names]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,10 +29,14 @@ class Output:
     ----------
     as_json, quiet : bool
         JSON instead of words; nothing.
+    command, log_json : str
+        What is at work, and where its stages are logged; None for nowhere.
     """
 
     as_json: bool
     quiet: bool
+    command: str = ""
+    log_json: str | None = None
 
     def show(self, document: Any, words: str | Iterable[str], **style: Any) -> None:
         """Print an outcome as JSON, or line by line in words, which are made only where they are wanted."""
@@ -42,9 +46,17 @@ class Output:
             for line in [words] if words and isinstance(words, str) else words:
                 typer.echo(line)
 
-    def bar(self) -> AbstractContextManager[Progress]:
-        """A progress bar, unless nothing is to be printed."""
-        return bar(self.quiet)
+    @contextmanager
+    def bar(self) -> Iterator[Progress]:
+        """A progress bar, unless nothing is to be printed; each stage is logged where a log is named."""
+        from ..publishing import JobLog
+
+        with (
+            JobLog(self.log_json) as log,
+            bar(self.quiet or self.log_json == "-") as drawn,
+            log.following(self.command, drawn) as progress,
+        ):
+            yield progress
 
 
 @contextmanager

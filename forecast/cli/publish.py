@@ -22,6 +22,7 @@ def publish(
     settings: Settings,
     output: Output,
     dry_run: bool,
+    log_json: str | None,
     accept_losses: Annotated[bool, "Publish though counts are gone that the last release had seen."] = False,
     accept_month: Annotated[
         str, "Publish though the newest month looks like a faulty delivery: why it is to be believed."
@@ -31,9 +32,6 @@ def publish(
     ] = "",
     mask_reason: Annotated[str, "Why that month is not believed."] = "",
     mask_country: Annotated[str, "ISO3 of the country whose month it is, where it is one country's."] = "",
-    log_json: Annotated[
-        str | None, "Append a line of JSON per stage to this file; - for standard error."
-    ] = None,
 ) -> None:
     """Publish the newest forecast: checks, data, champion, release, verification, latest, word of it.
 
@@ -71,7 +69,7 @@ def publish(
 @options(
     "first last config out theatre source panel regions links covariates recipe members groups columns coverage "
     "layer month_rule targets horizons countries draws seed workers allow_grid level mlruns tracking_uri track "
-    "dry_run as_json quiet"
+    "log_json dry_run as_json quiet"
 )
 def backfill(
     settings: Settings,

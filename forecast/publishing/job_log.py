@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,11 +73,45 @@ class JobLog:
         try:
             yield
         except Exception as error:
-            message = (
-                error.message if isinstance(error, HarmattanError) else " ".join(str(error).split())[:200]
-            )
-            self.write(name, "failed", error=type(error).__name__, message=message)
+            self.write(name, "failed", **_about(error))
             raise
         taken = time.perf_counter() - start
         self.seconds[name] = self.seconds.get(name, 0.0) + taken
         self.write(name, "done", seconds=round(taken, 3))
+
+    @contextmanager
+    def following(
+        self, command: str, progress: Callable[[str, float], None]
+    ) -> Iterator[Callable[[str, float], None]]:
+        """A progress function that logs the stages of a command as well, and how the command ended."""
+        current: list[tuple[str, float]] = []
+
+        def end() -> None:
+            if current:
+                stage, start = current.pop()
+                self.write(stage, "done", seconds=round(time.perf_counter() - start, 3))
+
+        def say(stage: str, share: float) -> None:
+            if not current or current[-1][0] != stage:
+                end()
+                current.append((stage, time.perf_counter()))
+                self.write(stage, "begin")
+            progress(stage, share)
+
+        start = time.perf_counter()
+        self.write(command, "begin")
+        try:
+            yield say
+        except Exception as error:
+            if current:
+                self.write(current[-1][0], "failed", **_about(error))
+            self.write(command, "failed", **_about(error))
+            raise
+        end()
+        self.write(command, "done", seconds=round(time.perf_counter() - start, 3))
+
+
+def _about(error: Exception) -> dict[str, str]:
+    """An error's name and message."""
+    message = error.message if isinstance(error, HarmattanError) else " ".join(str(error).split())[:200]
+    return {"error": type(error).__name__, "message": message}

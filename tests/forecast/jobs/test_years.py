@@ -13,9 +13,12 @@ import pytest
 from small_worlds import diffusion, ladder_links, ladder_panel, panel_of, world_of
 from trained_world import World, copy_version, own_store
 
+from harmattan.data.errors import GateError
 from harmattan.data.panel import Panel
 from harmattan.forecast.jobs import champion_entries, refit, train
 from harmattan.forecast.jobs.judging import champion_record, judge_challenger
+from harmattan.forecast.publishing import publish
+from harmattan.forecast.release import latest_name
 from harmattan.forecast.settings import Settings
 from harmattan.forecast.watch import fit_watch
 from harmattan.forecast.watch.tables import chances_of
@@ -169,11 +172,16 @@ def test_a_later_month_changes_no_score_of_an_earlier_one(world: World) -> None:
 
 @pytest.mark.slow
 def test_eighteen_months_run_unattended(tmp_path: Path) -> None:
-    """A month at a time: a refit each quarter, a training in between; revisions, and a change of level."""
+    """A month at a time: a refit each quarter, a training in between, and a forecast from the champion.
+
+    Counts are revised, a front opens, one month has three times the events of any other and one has none.
+    """
     model = diffusion(a_to_b=0.35, own=0.55, endemic=0.3)
     whole = panel_of(world_of(model, 150, np.random.default_rng(3)), links=ladder_links())
     events = whole.measures["events"].copy()
     events[141:, 4] += 6  # A front opens, nine months before the end.
+    events[137] = 0
+    events[145] = 3 * events[100:].max(axis=0)
     whole = replace(whole, measures={**whole.measures, "events": events})
     file, mlruns = tmp_path / "panel.parquet", tmp_path / "mlruns"
     given = {
@@ -185,8 +193,8 @@ def test_eighteen_months_run_unattended(tmp_path: Path) -> None:
         "parts": False,
     }
     given["members"] = ("endemic_epidemic", "exponential_nb", "conflictology_24")
-    settings = Settings(panel=file, mlruns=mlruns, **given)
-    did, reasons = [], []
+    settings = Settings(panel=file, mlruns=mlruns, out=tmp_path / "out", **given)
+    did, reasons, published = [], [], {}
     for i, month in enumerate(whole.months[-18:]):
         known = whole.until(month)
         late = known.measures["events"].copy()
@@ -202,9 +210,24 @@ def test_eighteen_months_run_unattended(tmp_path: Path) -> None:
                 "first" if outcome.rival == "the best baselines" and outcome.crowned else outcome.crowned
             )
             reasons.append(outcome.verdict.reasons)
+        try:
+            published[str(month)] = publish(
+                replace(settings, run_date=date((month + 1).year, (month + 1).month, 20))
+            )
+        except GateError as refusal:
+            published[str(month)] = refusal
     said = "\n".join(f"{d}: {'; '.join(r)}" for d, r in zip(did, reasons, strict=True))
+    out = {month: getattr(done, "message", None) or done.sentence for month, done in published.items()}
+    said += f"\n{json.dumps(out, indent=1)}"
+    refused = {month for month, done in published.items() if isinstance(done, GateError)}
+    surprising = {str(whole.months[137]), str(whole.months[145])}
+    assert refused <= surprising, said
+    levels = {month: done.level for month, done in published.items() if month not in refused}
+    assert surprising <= refused | {month for month, level in levels.items() if level == "amber"}, said
+    assert latest_name(settings.out) == str(whole.last_month), said
     assert did[0] == "first", said
     assert "refit" in did, said
+    assert not any("not compared" in r for each in reasons for r in each), said
     few = [r for each in reasons for r in each if "common origins" in r and "not compared" not in r]
     assert few == [], said
     assert not any("cannot be read" in reason for each in reasons for reason in each), said

@@ -14,6 +14,7 @@ import pytest
 from resident import Done, Resident
 from trained_world import World, copy_version, own_store
 
+from harmattan.data.errors import ModelError
 from harmattan.forecast.jobs.promotion import promote
 from harmattan.forecast.release import latest
 from harmattan.training.registry import store as stores
@@ -40,7 +41,7 @@ def mine(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World
 def publish(jobs: Resident, mine: World, tmp_path: Path) -> Publish:
     """Publish the world's last month with the champion."""
 
-    def run(*more: object, track: bool = False) -> Done:
+    def run(*more: object, track: bool = False, day: str = "2012-01-20") -> Done:
         given: dict[str, Any] = {
             "targets": ["events"],
             "horizons": "1:2",
@@ -57,7 +58,7 @@ def publish(jobs: Resident, mine: World, tmp_path: Path) -> Publish:
             "--panel",
             mine.panel,
             "--run-date",
-            "2012-01-20",
+            day,
             "--out",
             tmp_path / "out",
             "--json",
@@ -102,6 +103,69 @@ def test_a_damaged_champion_gives_way_to_the_one_before(
     assert (told["level"], told["model"]["name"], told["model"]["version"]) == ("amber", "previous", "2")
     assert told["model"]["tried"] == ["champion: a file of the trained model has changed"]
     assert "Made by a fallback model, previous" in told["banner"]
+
+
+def change_code(model: Path) -> None:
+    with (model / "served_model.py").open("a", encoding="utf-8") as code:
+        code.write("import os\n")
+
+
+@pytest.mark.parametrize(
+    ("card", "change", "why"),
+    [
+        ({"package_version": "99.0"}, lambda model: None, "comes from version 99.0 of this package"),
+        (None, change_code, "is not the package's own"),
+    ],
+    ids=["newer version", "changed code"],
+)
+def test_a_champion_that_may_not_be_used_gives_way_and_says_why(
+    publish: Publish,
+    mine: World,
+    tmp_path: Path,
+    card: dict[str, object] | None,
+    change: Callable[[Path], None],
+    why: str,
+) -> None:
+    odd = copy_version(mine, tmp_path, change=change, card=card)
+    with registry.open_registry(mine.mlruns) as client:
+        registry.make_champion(client, odd, {})
+    told = told_by(publish())
+    assert (told["level"], told["model"]["version"]) == ("amber", "3")
+    assert why in told["banner"]
+    # Asked for by its number it is a named error.
+    done = publish("--model", odd, "--dry-run")
+    assert why in told_by(done)["tried"][0]
+    refused = jobs_error(mine, odd)
+    assert (refused.exit_code, why in refused.message) == (4, True)
+
+
+def jobs_error(mine: World, number: str) -> ModelError:
+    with pytest.raises(ModelError) as caught:
+        promote(mine.settings, number)
+    return caught.value
+
+
+def test_a_clock_that_went_back_publishes_nothing_and_harms_nothing(publish: Publish, tmp_path: Path) -> None:
+    assert publish().code == 0
+    before = (tmp_path / "out" / "2011-12" / "SHA256SUMS").read_bytes()
+    done = publish(day="2011-12-20")
+    assert done.code == 10
+    assert "The data reach 2011-12, which had not ended on 2011-12-20" in done.err
+    assert latest.latest_name(tmp_path / "out") == "2011-12"
+    assert (tmp_path / "out" / "2011-12" / "SHA256SUMS").read_bytes() == before
+    assert told_by(publish())["status"] == "identical"
+
+
+def test_the_way_back_from_the_loss_of_the_store(publish: Publish, mine: World, tmp_path: Path) -> None:
+    """Without ``mlruns/`` a stand-in publishes, amber; a copy of it brought back to another place is used again."""
+    shutil.copytree(mine.mlruns, tmp_path / "copy")
+    shutil.rmtree(mine.mlruns)
+    told = told_by(publish())
+    assert (told["level"], told["model"]["name"]) == ("amber", "endemic_epidemic")
+    assert "no model has been trained here" in told["banner"]
+    again = told_by(publish("--mlruns", tmp_path / "copy", track=True))
+    assert (again["level"], again["model"]["version"], again["latest"]) == ("green", "3", "2011-12_r2")
+    assert again["run_id"]
 
 
 def test_without_any_usable_version_a_model_is_fitted(publish: Publish, mine: World) -> None:

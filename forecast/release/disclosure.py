@@ -166,7 +166,7 @@ def check_level(panel: Panel, regions: Regions | None, allow_grid: bool, level: 
             f"{len(fine)} regions are finer than admin-1, the first is '{fine[0]}'. {WHY_NOT_FINER}",
             "--allow-grid",
             "Sum them to admin-1, or give --allow-grid if you answer for it. First-level regions that only look finer "
-            "are declared: --level admin1.",
+            'are declared: --level admin1, or level = "admin1" in settings.',
         )
 
 

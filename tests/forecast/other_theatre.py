@@ -34,6 +34,9 @@ names = ["Front of the Lake"]
 [groups.rift]
 label = "Army of the Rift"
 names = ["Army of the *"]
+
+[places]
+Port-on-the-Lake = [33.0, -1.0]
 """
 
 

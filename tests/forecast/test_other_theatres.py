@@ -103,6 +103,8 @@ def test_a_made_up_theatre_speaks_of_itself_alone(tmp_path: Path) -> None:
     assert json.loads(hub)["timezone"] == "Africa/Nairobi"
     page = (release / "report.html").read_text(encoding="utf-8")
     assert "Front of the Lake" in page
+    assert ">Port-on-the-Lake<" in page
+    assert "Kampala" not in page
     assert "Not tried on these borders: <code>harmattan spillover --evaluate" in page
     assert "Tried on simulated worlds" not in page
     assert "The Rift Monitor, by agreement" in page

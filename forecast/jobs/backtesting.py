@@ -316,6 +316,7 @@ def _records(
     """One record per horizon, and the releases that models saw; horizons that share origins are forecast together."""
     from ...training.evaluation.backtest import run_backtest
     from ...training.problems import build_problems
+    from ..fitting import has_watch
 
     protocol = plan.protocol
     recipe = recipe_of(settings.base, plan.panel)
@@ -347,6 +348,7 @@ def _records(
             workers=settings.base.workers,
             scheduler=settings.scheduler,
             progress=_part(progress, start, part),
+            onsets=None if has_watch(settings.base, {settings.target: problem}) else False,
             **known,
         )
     if not any(np.isfinite(record.observed).any() for record in records):

@@ -127,7 +127,8 @@ def test_an_open_vault_is_recorded(calls: list[Any], settings: BacktestSettings)
     told = json.loads((settings.out / "leaderboard.json").read_text())
     assert told["unsealed"] is True
     assert told["protocol"]["name"] == "vault"
-    assert {str(call["origins"][0] + call["horizons"][0]) for call in calls} == {"2023-01"}
+    first = {str(call["origins"][h][0] + h) for call in calls for h in call["horizons"]}
+    assert first == {"2023-01"}
     assert len(outcome.evaluation.leaderboard["horizon"].unique()) == 6
 
 

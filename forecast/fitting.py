@@ -348,6 +348,7 @@ def _trained_model(
 ) -> TrainedModel:
     """Everything that was fitted as one trained model."""
     from ..training.models import classes_of
+    from ..training.own import Regressor
     from ..training.pool.fitted import with_learned_weights
     from ..training.trained_model import make_trained_model
 
@@ -369,6 +370,7 @@ def _trained_model(
         onset,
         (*settings.trusted, *classes_of(members or ())),
         others,
+        [m.features for m in members or () if isinstance(m, Regressor) and m.features is not None],
         seed=settings.seed,
         draws=settings.draws,
         package_version=package_version(),

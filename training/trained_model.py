@@ -325,7 +325,9 @@ class TrainedModel(Brief):
 
         stem = pool_folder(target, horizon) + "/"
         mine = {name.removeprefix(stem): text for name, text in self.files.items() if name.startswith(stem)}
-        return self._read(f"{stem}pool.json", lambda _: FittedPool.from_files(mine, self.trusted))
+        return self._read(
+            f"{stem}pool.json", lambda _: FittedPool.from_files(mine, self.trusted, self.functions)
+        )
 
     def _read(self, name: str, parse: Callable[[str], T]) -> T:
         """One file, parsed; whatever is wrong with it becomes a :class:`ModelError` that names it."""
@@ -385,6 +387,7 @@ def make_trained_model(
     onset: str | None = None,
     trusted: Iterable[str] = (),
     training: Sequence[Panel] = (),
+    recipes: Iterable[Recipe] = (),
     **card: Any,
 ) -> TrainedModel:
     """Put the pieces of a training run together.
@@ -406,6 +409,8 @@ def make_trained_model(
         Classes of members that users brought, by their paths.
     training : sequence of Panel
         Regions that were learned from beside it.
+    recipes : iterable of Recipe
+        What members of users' own learn from.
     **card
         ``seed, draws, package_version, settings`` and whatever else is to be told.
     """
@@ -428,7 +433,9 @@ def make_trained_model(
         "data_hash": panel.digest(),
         **card,
     }
-    functions = {f.term.label: f.term.function for f in recipe if isinstance(f.term, Function)}
+    functions = {
+        f.term.label: f.term.function for r in (recipe, *recipes) for f in r if isinstance(f.term, Function)
+    }
     return TrainedModel(json.loads(json_text(about)), files, tuple(trusted), functions)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -262,7 +262,13 @@ class Forecaster:
         return place
 
     @classmethod
-    def load(cls, folder: str | Path, trusted: Sequence[str] = (), workers: int = 0) -> Self:
+    def load(
+        cls,
+        folder: str | Path,
+        trusted: Sequence[str] = (),
+        workers: int = 0,
+        functions: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> Self:
         """What :meth:`save` wrote.
 
         Parameters
@@ -272,6 +278,8 @@ class Forecaster:
             Classes of your own, or of scikit-learn, that members may import.
         workers : int
             Processes of later fits.
+        functions : mapping of str to callable, optional
+            Features of your own, by name.
 
         Raises
         ------
@@ -288,7 +296,7 @@ class Forecaster:
         about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
         attrs = about.pop("attrs")
         made = cls(**about, workers=workers)
-        trained = TrainedModel.read(place / MODEL).trusting(trusted)
+        trained = TrainedModel.read(place / MODEL).trusting(trusted, functions)
         frame = csv_frame(place / HISTORY, ("region_id", "month", "name", "country"))
         panel = Panel.from_frame(frame, source="a stored forecaster", fractions=True)
         at = [panel.region_ids.index(r) for r in trained.places["region_ids"]]

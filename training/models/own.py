@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -205,8 +205,14 @@ class Guarded(Member):
         }
 
     @classmethod
-    def from_files(cls, called: str, files: Mapping[str, str], trusted: Collection[str] = ()) -> Guarded:
-        """A fitted member from what :meth:`to_files` gave.
+    def from_files(
+        cls,
+        called: str,
+        files: Mapping[str, str],
+        trusted: Collection[str] = (),
+        functions: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> Guarded:
+        """A fitted member from what :meth:`to_files` gave, and the functions of its features.
 
         Raises
         ------
@@ -216,8 +222,9 @@ class Guarded(Member):
         about = json.loads(files["member.json"])
         kind = trusted_class(about["class"], trusted)
         texts = {k.removeprefix("own/"): v for k, v in files.items() if k.startswith("own/")}
-        takes = "trusted" in inspect.signature(kind.from_files).parameters
-        made = cls(kind.from_files(texts, **({"trusted": trusted} if takes else {})), called)
+        takes = inspect.signature(kind.from_files).parameters
+        given = {"trusted": trusted, "functions": functions or {}}
+        made = cls(kind.from_files(texts, **{n: v for n, v in given.items() if n in takes}), called)
         made.own_, made.horizon_ = made.own, int(about["horizon"])
         return made
 

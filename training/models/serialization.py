@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from ...data.errors import ModelError
 from ..canonical_json import json_text
@@ -69,7 +70,10 @@ def member_files(members: Mapping[str, Member]) -> dict[str, str]:
 
 
 def read_members(
-    names: tuple[str, ...], files: Mapping[str, str], trusted: Collection[str] = ()
+    names: tuple[str, ...],
+    files: Mapping[str, str],
+    trusted: Collection[str] = (),
+    functions: Mapping[str, Callable[..., Any]] | None = None,
 ) -> dict[str, Member]:
     """The members that :func:`member_files` wrote; classes that users bring are imported only where trusted.
 
@@ -82,7 +86,7 @@ def read_members(
     found: dict[str, Member] = {}
     for name in names:
         try:
-            found[name] = _member(name, files, found, trusted)
+            found[name] = _member(name, files, found, trusted, functions)
         except KeyError as missing:
             raise ModelError(
                 f"the stored model lacks {missing}.", name, "Fetch the model again, or train it again."
@@ -93,11 +97,15 @@ def read_members(
 
 
 def _member(
-    name: str, files: Mapping[str, str], found: Mapping[str, Member], trusted: Collection[str] = ()
+    name: str,
+    files: Mapping[str, str],
+    found: Mapping[str, Member],
+    trusted: Collection[str] = (),
+    functions: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Member:
     if f"{name}/member.json" in files:
         mine = {k.removeprefix(f"{name}/"): v for k, v in files.items() if k.startswith(f"{name}/")}
-        return Guarded.from_files(name, mine, trusted)
+        return Guarded.from_files(name, mine, trusted, functions)
     if name == "leaf_calibrated":
         boosted = found.get("boosted") or _member("boosted", files, found)
         assert isinstance(boosted, BoostedEndemicEpidemic)

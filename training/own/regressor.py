@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -197,14 +197,19 @@ class Regressor:
         return files
 
     @classmethod
-    def from_files(cls, files: Mapping[str, str], trusted: Collection[str] = ()) -> Self:
+    def from_files(
+        cls,
+        files: Mapping[str, str],
+        trusted: Collection[str] = (),
+        functions: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> Self:
         """What :meth:`to_files` gave: fitted with skops, else fitted again at its origin when it first forecasts."""
         from ...features.recipe import Recipe
 
         about = json.loads(files["regressor.json"])
         made = cls(
             from_spec(about["estimator"], trusted),
-            None if about["features"] is None else Recipe.from_json(json.dumps(about["features"])),
+            None if about["features"] is None else Recipe.from_json(json.dumps(about["features"]), functions),
             about["size"],
             about["quantiles"],
             about["name"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,13 +87,18 @@ class FittedPool:
         return {"pool.json": json_text(about), **member_files(self.members)}
 
     @classmethod
-    def from_files(cls, files: Mapping[str, str], trusted: Collection[str] = ()) -> FittedPool:
+    def from_files(
+        cls,
+        files: Mapping[str, str],
+        trusted: Collection[str] = (),
+        functions: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> FittedPool:
         """What :meth:`to_files` wrote; a :class:`ModelError` where something is missing or not to be trusted."""
         about = json.loads(files["pool.json"])
         shape, quiet = about["calibration"], about.get("quiet")
         return cls(
             int(about["horizon"]),
-            read_members(tuple(about["members"]), files, trusted),
+            read_members(tuple(about["members"]), files, trusted, functions),
             {str(name): float(weight) for name, weight in about["weights"]},
             None if shape is None else PitMap.from_json(shape),
             None if quiet is None else QuietChance.from_json(quiet),

@@ -12,6 +12,7 @@ from sklearn.linear_model import PoissonRegressor
 from small_worlds import LADDER, ladder_links, ladder_panel
 
 from harmattan.data.errors import ConfigError, HarmattanError, ModelError, SchemaError, UsageError
+from harmattan.data.panel import Panel
 from harmattan.features import Lag, Recipe, Sum
 from harmattan.forecast.jobs import Forecaster, run_forecast
 from harmattan.forecast.settings import Settings
@@ -183,3 +184,24 @@ def test_draws_go_to_the_tables_of_other_libraries(fitted: Forecaster) -> None:
     pytest.importorskip("xarray")
     array = draws.to_xarray()
     np.testing.assert_array_equal(array.sel(region_id="AAA-2").values, draws.values[:, :, 1])
+
+
+def doubled(panel: Panel) -> np.ndarray:
+    """A feature of one's own."""
+    return panel.measure("events", fill=0) * 2
+
+
+def test_a_member_whose_features_are_functions_forecasts_and_is_read_again_with_them(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    recipe = Recipe([Lag(0)]).add("doubled", doubled)
+    mine = Regressor(PoissonRegressor(), recipe, name="mine")
+    asked = {"horizons": 1, "draws": 50, "backtest_origins": 0, "workers": 1}
+    model = Forecaster(members=["conflictology_12", mine], **asked).fit(frame)
+    said = model.predict().values
+    trusted = ("sklearn.linear_model.PoissonRegressor",)
+    place = model.save(tmp_path / "model")
+    again = Forecaster.load(place, trusted, workers=1, functions={"doubled": doubled})
+    np.testing.assert_array_equal(again.predict().values, said)
+    with pytest.raises(ConfigError, match="function of one's own"):
+        Forecaster.load(place, trusted, workers=1).predict()

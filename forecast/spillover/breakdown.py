@@ -170,6 +170,8 @@ def by_group(
             remedy="Build it from a source with actors, such as UCDP GED.",
         )
     parts = {name: _group_states(view, measure) for name, measure in known.items()}
+    # Of groups that have long gone nothing follows.
+    parts = {name: states for name, states in parts.items() if states.max() > SMALLEST / 1000}
     parts[OTHER] = np.maximum(view.states - sum(parts.values()), 0.0)
     parts[BACKGROUND] = np.zeros_like(view.states)
     tables = []

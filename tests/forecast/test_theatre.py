@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import Run
 
 from harmattan.data.errors import ConfigError, HarmattanError, UsageError
 from harmattan.data.panel import Panel
@@ -282,3 +283,17 @@ def test_sides_that_the_shipped_table_does_not_know_are_no_groups(
         panel = load_inputs(Settings(theatre=path)).panel
     assert "The groups of 32 of 33 events are in no table: armed groups are not told apart." in caplog.text
     assert [m for m in panel.measures if m.startswith("events_")] == ["events_state_only", "events_other"]
+
+
+def test_the_command_writes_a_first_file_once(run: Run, tmp_path: Path) -> None:
+    written(tmp_path)
+    given = ("--source", f"table:{tmp_path / 'events.csv'}", "--columns", "date=Day")
+    out = tmp_path / "first.toml"
+    words = ("theatre", "init", *given, "--regions", str(tmp_path / "regions.geojson"), "--out", str(out))
+    assert "source = " in run(*words, "--dry-run")[1]
+    assert not out.exists()
+    assert run(*words)[0] == 0
+    assert out.read_text(encoding="utf-8").startswith("# A theatre")
+    code, _, err = run(*words)
+    assert (code, "the file is there already" in err) == (2, True)
+    assert run(*words, "--force")[0] == 0

@@ -213,22 +213,36 @@ def space_of(member: Any, space: Space | None) -> dict[str, IntRange | FloatRang
         raise UsageError(
             "what is to be searched is not said.", "space", "Write {'estimator__alpha': (0.01, 10.0)}."
         )
-    known, found = member.get_params(deep=True), {}
+    known = member.get_params(deep=True)
+    found: dict[str, IntRange | FloatRange] = {}
     for name, part in space.items():
         if name not in known:
             raise UsageError(f"'{name}' is no parameter of the member.", "space", nearest(name, known))
-        ends = (part.low, part.high) if isinstance(part, IntRange | FloatRange) else tuple(part)
+        low, high = (part.low, part.high) if isinstance(part, IntRange | FloatRange) else _ends(part, name)
         now = known[name]
-        numbers = [v for v in (*ends, now) if isinstance(v, int | float) and not isinstance(v, bool)]
-        if len(ends) != 2 or len(numbers) != 3 or not ends[0] < ends[1] or not ends[0] <= now <= ends[1]:
+        if not _is_number(now) or not low < high or not low <= now <= high:
             what = f"{part} is no range of {name}, which is {now!r}."
             raise UsageError(
                 what, "space", "Give the lowest and the highest value, with the one of now between."
             )
-        whole = isinstance(ends[0], int) and isinstance(ends[1], int)
-        made = IntRange(*ends) if whole else FloatRange(*map(float, ends), log=ends[0] > 0)
-        found[name] = part if isinstance(part, IntRange | FloatRange) else made
+        if isinstance(part, IntRange | FloatRange):
+            found[name] = part
+        elif isinstance(low, int) and isinstance(high, int):
+            found[name] = IntRange(low, high)
+        else:
+            found[name] = FloatRange(float(low), float(high), log=low > 0)
     return found
+
+
+def _ends(part: Any, name: str) -> tuple[float, float]:
+    if len(part) != 2 or not all(map(_is_number, part)):
+        what = f"{part} is no range of {name}."
+        raise UsageError(what, "space", "Give the lowest and the highest value.")
+    return part[0], part[1]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def defaults(member: str) -> dict[str, float]:

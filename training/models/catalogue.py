@@ -183,7 +183,7 @@ def fit_members(
         boosted = BoostedEndemicEpidemic(base=base).fit(problem, origin, horizon)
         if shared is not None:
             shared["boosted", problem.target, origin, horizon] = boosted
-    events = (shared or {}).get(("boosted", "events", origin, horizon))
+    events: Any = (shared or {}).get(("boosted", "events", origin, horizon))
     made: dict[str, Member] = {
         "zero": Zero(),
         "last_value": LastValue(),

@@ -360,6 +360,25 @@ def test_a_notification_that_is_pending_is_sent_by_the_next_job(
 
 
 @pytest.mark.slow
+def test_a_release_that_a_kill_kept_from_being_announced_is_announced_by_the_next_job(
+    publish: Publish, world: Path
+) -> None:
+    """A job that ends between the release and the notification leaves what one without ``notify`` leaves."""
+    tell = world / "tell.sh"
+    tell.write_text(f"#!/bin/sh\ncat > {world}/told.json\n", encoding="utf-8")
+    tell.chmod(0o755)
+    assert publish("old", "--notify", tell).code == 0
+    assert status(world)["last_job"]["notified"] == OLD
+    assert publish("new").code == 0
+    assert status(world)["last_job"]["notified"] == OLD
+    assert publish("new", "--notify", tell).code == 0
+    assert json.loads((world / "told.json").read_text(encoding="utf-8"))["release"].endswith(NEW)
+    (world / "told.json").unlink()
+    assert publish("new", "--notify", tell).code == 0
+    assert not (world / "told.json").exists()
+
+
+@pytest.mark.slow
 def test_a_record_that_is_missing_is_made_by_the_next_job(publish: Publish, world: Path) -> None:
     done = publish("old", "--track", "--tracking-uri", "http://127.0.0.1:1")
     assert (done.code, status(world)["last_job"]["exit_code"]) == (8, 8)

@@ -113,14 +113,8 @@ class Design:
         """The same with borders that hardly anything pulls to zero."""
         return replace(self, border_precision=LOOSE_PRECISION)
 
-    def arriving(self, source: str, target: str, far: np.ndarray | None = None) -> np.ndarray:
-        """What arrives in each region of a country from another one, (months, regions of the target)."""
-        weights = self.far if far is None else far
-        here, there = self.country == target, self.country == source
-        return np.asarray(self.lag[:, there] @ weights[np.ix_(here, there)].T)
-
-    def block(self, target: str, replaced: Term | None = None, far: np.ndarray | None = None) -> Block:
-        """Rows of one receiving country; ``replaced`` gets the weights ``far`` instead of its own."""
+    def block(self, target: str) -> Block:
+        """Rows of one receiving country."""
         bare, rows, regions = self.bare_block(target)
         columns, slopes = [], []
         for term in self.terms:
@@ -129,8 +123,8 @@ class Design:
             elif term.kind == "domestic":
                 values = self.domestic[rows, regions]
             elif term.kind == "across" and term.target == target:
-                weights = far if term == replaced else None
-                values = self.arriving(term.source, target, weights)[rows, bare.region]
+                here, there = self.country == target, self.country == term.source
+                values = (self.lag[:, there] @ self.far[np.ix_(here, there)].T)[rows, bare.region]
             else:
                 continue
             columns.append(values)

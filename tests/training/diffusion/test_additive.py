@@ -111,7 +111,7 @@ def test_permuted_refits_are_those_of_one_border_after_the_other(design: Design,
         by = rng.permutation(len(there)) if ends != "target" else np.arange(len(there))
         far = design.far.copy()
         far[np.ix_(here, there)] = design.far[np.ix_(here[to], there[by])]
-        block = design.block(term.target, replaced=term, far=far)
+        block = replace(design, far=far).block(term.target)
         free = np.isin(np.arange(design.size), [*block.levels, *block.slopes])
         free[design.position(Term("domestic"))] = False
         likelihood, at, start = Likelihood([block], design.prior()), design.position(term), best.params.copy()

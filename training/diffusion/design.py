@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ...data.errors import ModelError
+from ...data.frames import read_only
 from ..models.base import Problem
 from ..models.dispersion import size_at
 from ..models.excitation import exponential_means
@@ -185,8 +186,12 @@ class Design:
 
 
 def lag_states(problem: Problem) -> np.ndarray:
-    """Exponential means of past counts at every month, (months, regions, lags)."""
-    return exponential_means(problem, LAG_HALF_LIVES)
+    """Exponential means of past counts at every month, (months, regions, lags); made once per problem."""
+    known: dict[str, Any] = problem.__dict__
+    if "_lag_states" not in known:
+        known["_lag_states"] = read_only(exponential_means(problem, LAG_HALF_LIVES))
+    found: np.ndarray = known["_lag_states"]
+    return found
 
 
 def make_design(

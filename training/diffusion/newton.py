@@ -173,16 +173,22 @@ def _newton_step(
     low = free & (params - lower <= _NEAR) & (grad <= 0)
     high = free & (upper - params <= _NEAR) & (grad >= 0)
     move = free & ~low & ~high
-    here = np.flatnonzero(move.any(axis=0))
-    held = ~move[:, here]
-    system = info[:, here[:, None], here]
-    system[held] = 0.0
-    system.transpose(0, 2, 1)[held] = 0.0
-    np.einsum("vii->vi", system)[:] += np.where(held, 1.0, 1e-9)
-    target = np.where(held, 0.0, grad[:, here])
     step = np.where(low, lower - params, np.where(high, upper - params, 0.0))
-    solved = np.linalg.solve(system, target[:, :, None])[..., 0]
-    step[:, here] = np.where(held, step[:, here], solved)
+    # Levels of different regions do not meet: they are eliminated first.
+    some = move.any(axis=0)
+    at, rest = np.flatnonzero(some & prior.levels), np.flatnonzero(some & ~prior.levels)
+    here, there = move[:, at], move[:, rest]
+    first, second = grad[:, at] * here, grad[:, rest] * there
+    own = np.where(here, np.einsum("vii->vi", info)[:, at] + 1e-9, 1.0)
+    cross, left = info[:, at[:, None], rest], info[:, rest[:, None], rest]
+    cross *= here[:, :, None] & there[:, None]
+    left *= there[:, :, None] & there[:, None]
+    np.einsum("vii->vi", left)[:] += np.where(there, 1e-9, 1.0)
+    scaled = (cross / own[:, :, None]).transpose(0, 2, 1)
+    solved = np.linalg.solve(left - scaled @ cross, second[:, :, None] - scaled @ first[:, :, None])
+    levels = (first - (cross @ solved)[..., 0]) / own
+    step[:, rest] = np.where(there, solved[..., 0], step[:, rest])
+    step[:, at] = np.where(here, levels, step[:, at])
     return step
 
 

@@ -316,7 +316,8 @@ def flow_map(shapes: MapShapes, outlook: Outlook, routes: pd.DataFrame, most: in
     names = dict(zip(outlook.ids, outlook.names, strict=True))
     # The drawing is 760 px wide at most, and 358 on a phone: names are 12 and 10 px there.
     wide = [Label(broken(names[r]), x, y + 10 * unit, 8.5 * unit, "leading") for r, (x, y) in ends.items()]
-    wide += [at for at in country_labels(shapes, 7 * unit) if at.kind == "country"]
+    top, bottom = box[1] + 12 * unit, box[3] - 12 * unit
+    wide += [at for at in country_labels(shapes, 7 * unit) if at.kind == "country" and top < at.y < bottom]
     phone = [Label(broken(names[r]), x, y + 17 * unit, 14.6 * unit, "leading") for r, (x, y) in ends.items()]
     return tag(
         "svg",

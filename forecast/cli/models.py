@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...data.errors import UsageError
 from ..settings import Settings
 from .options import options
 from .output import Output
@@ -139,15 +138,9 @@ def promote(
       harmattan promote 7 --force --reason "new boundaries; the old model cannot serve them"
       harmattan promote --rollback --reason "too many false alarms in Niger"
     """
-    if rollback and (version or force or refit):
-        raise UsageError("--rollback takes no version, --force or --refit.", remedy="Leave them out.")
     from ..jobs import promote as run
-    from ..jobs import roll_back
 
-    if rollback:
-        done = roll_back(settings, reason, dry_run)
-    else:
-        done = run(settings, version or "challenger", force, reason, dry_run, refit)
+    done = run(settings, version or "challenger", force, reason, dry_run, refit, rollback)
     output.show(done.summary(), _promotion_lines(done))
 
 

@@ -77,7 +77,7 @@ def score(settings: Settings, output: Output, dry_run: bool) -> None:
     from ..monitoring import run_score
 
     with output.bar() as progress:
-        scored = run_score(settings, progress, write=not dry_run)
+        scored = run_score(settings, progress, dry_run)
     output.show({**scored.to_dict(), "new": scored.fresh, "runs": scored.run_ids}, _lines(scored))
     if scored.error is not None:
         raise scored.error

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...data.errors import GateError, ModelError, UsageError
+from ..settings import Settings
 from ..version import package_version
 from .judging import Rival, champion_of, differences, judge_challenger, promotion_tags
 
 if TYPE_CHECKING:
     from ...training.registry.gate import Verdict
     from ...training.registry.versions import LoadedModel
-    from ..settings import Settings
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,22 @@ class Promotion:
 
 
 def promote(
-    settings: Settings,
-    reference: str = "challenger",
+    settings: Settings | None = None,
+    version: str | int = "challenger",
     force: bool = False,
     reason: str = "",
     dry_run: bool = False,
     refit: bool = False,
+    rollback: bool = False,
 ) -> Promotion:
     """Make a version the champion, where the gate lets it through or force is used with a reason.
 
     Parameters
     ----------
-    settings : Settings
-        Name the store.
-    reference : str
-        The version: its number, or an alias.
+    settings : Settings, optional
+        Name the store; those of the settings file and the environment where None, as for the command.
+    version : str or int
+        Its number, or an alias.
     force : bool
         Go past a gate that refuses.
     reason : str
@@ -67,6 +68,8 @@ def promote(
         Ask the gate, and change nothing.
     refit : bool
         The version is the champion's own recipe, fitted on newer months: it has to be no worse, not better.
+    rollback : bool
+        The champion before the champion comes back, whichever the version.
 
     Raises
     ------
@@ -81,9 +84,14 @@ def promote(
     """
     from ...training import registry
 
+    settings = Settings.load() if settings is None else settings
+    if rollback:
+        if str(version) != "challenger" or force or refit:
+            raise UsageError("--rollback takes no version, --force or --refit.", remedy="Leave them out.")
+        return roll_back(settings, reason, dry_run)
     if force and not reason.strip():
         raise UsageError("a forced promotion needs a reason.", "--force", "Say why with --reason '...'.")
-    challenger = registry.load_model(reference, settings.mlruns, settings.tracking_uri)
+    challenger = registry.load_model(str(version), settings.mlruns, settings.tracking_uri)
     champion = _standing(settings, force)
     if champion is not None and champion.version == challenger.version:
         before = _pointed_at(settings, registry.PREVIOUS)

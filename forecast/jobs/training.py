@@ -105,7 +105,7 @@ class TrainOutcome(Brief):
 
 
 def train(
-    settings: Settings,
+    settings: Settings | None = None,
     progress: Progress | None = None,
     *,
     members: Sequence[MemberLike] | None = None,
@@ -118,8 +118,9 @@ def train(
 
     Parameters
     ----------
-    settings : Settings
-        Source, origin, targets, horizons, seed, and the store (``mlruns`` or ``tracking_uri``).
+    settings : Settings, optional
+        Source, origin, targets, horizons, seed, and the store (``mlruns`` or ``tracking_uri``). Those of the settings
+        file and the environment where None, as for the command.
     progress : callable, optional
         Called with a stage and the share done, 0..1.
     members : sequence, optional
@@ -150,6 +151,7 @@ def train(
     """
     from ..run import train_models
 
+    settings = Settings.load() if settings is None else settings
     say = progress or (lambda stage, share: None)
     preparing = _open_store(settings)
     clock = [time.perf_counter()]

@@ -49,7 +49,7 @@ class TuneOutcome:
 
 
 def run_tune_job(
-    settings: Settings,
+    settings: Settings | None = None,
     member: MemberLike = "boosted",
     trials: int = 20,
     origins: tuple[pd.Period | str, pd.Period | str] | None = None,
@@ -62,8 +62,9 @@ def run_tune_job(
 
     Parameters
     ----------
-    settings : Settings
-        Source, the one target, horizons, countries, seed, workers, and the store.
+    settings : Settings, optional
+        Source, the one target, horizons, countries, seed, workers, and the store. Those of the settings file and the
+        environment where None, with events as the target.
     member : str, or a member of your own
         A key of :data:`harmattan.training.tuning.SEARCH_SPACE`; or a :class:`Regressor`, or any object with
         ``get_params`` and ``set_params``, and ``space``.
@@ -87,7 +88,9 @@ def run_tune_job(
     """
     from ...training.registry.runs import log_monitoring
     from ...training.tuning import search
+    from ..settings import Settings
 
+    settings = Settings.load({"targets": "events"}) if settings is None else settings
     say = progress or (lambda stage, share: None)
     say("data", 0.0)
     problem, plan = plan_search(settings, member, trials, origins, space)

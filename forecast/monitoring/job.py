@@ -100,17 +100,20 @@ class ScoredReleases(Brief):
         }
 
 
-def run_score(settings: Settings, progress: Progress | None = None, write: bool = True) -> ScoredReleases:
+def run_score(
+    settings: Settings | None = None, progress: Progress | None = None, dry_run: bool = False
+) -> ScoredReleases:
     """Score every release of a folder against what is known now, write the record, and log it.
 
     Parameters
     ----------
-    settings : Settings
-        Where the data and the releases are; ``as_of`` sets the last month that may be looked at.
+    settings : Settings, optional
+        Where the data and the releases are; ``as_of`` sets the last month that may be looked at. Those of the settings
+        file and the environment where None, as for the command.
     progress : callable, optional
         Called with a stage and the share done, 0..1.
-    write : bool
-        False only looks.
+    dry_run : bool
+        Only look, and write nothing.
 
     Raises
     ------
@@ -118,7 +121,9 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
         Data that cannot be read, or a folder of releases that is not there or cannot be written.
     """
     from ..inputs import load_inputs
+    from ..settings import Settings
 
+    settings = Settings.load() if settings is None else settings
     say = progress or (lambda stage, share: None)
     say("data", 0.0)
     if not settings.out.is_dir():
@@ -150,7 +155,7 @@ def run_score(settings: Settings, progress: Progress | None = None, write: bool 
         lists=score_lists([info.path for info in found], panel),
         age_days=(_today(settings, inputs, last) - month_end(str(last))).days,
     )
-    if not write:
+    if dry_run:
         return scored
     _write(scored, settings)
     return _logged(scored, settings, say) if settings.tracks and len(judged) else scored

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from ...data.errors import (
     NotifyError,
     TrackingError,
     UploadError,
+    UsageError,
+    nearest,
 )
 from ..inputs import with_targets
 from ..jobs import check_writable
@@ -60,23 +62,28 @@ HELD = "held"
 
 
 def publish(
-    settings: Settings,
+    settings: Settings | None = None,
     log: JobLog | None = None,
     progress: Progress | None = None,
     judgement: Judgement | None = None,
+    **says: Any,
 ) -> Published:
     """Publish the newest forecast, or refuse with an error that says why.
 
     Parameters
     ----------
-    settings : Settings
-        As for a forecast; ``model`` is the champion where none is named, ``run_date`` today.
+    settings : Settings, optional
+        As for a forecast; ``model`` is the champion where none is named, ``run_date`` today. Those of the settings file
+        and the environment where None, as for the command.
     log : JobLog, optional
         Is written every stage.
     progress : callable, optional
         Called with a stage and the share done, 0..1.
     judgement : Judgement, optional
         What is said of the data: losses or a newest month that are accepted, a month that is masked.
+    **says
+        The same by its parts, named as the command's options: ``accept_losses``, ``accept_month``, ``mask_month``,
+        ``mask_reason``, ``mask_country``.
 
     Returns
     -------
@@ -90,6 +97,10 @@ def publish(
     HarmattanError
         Anything else that stops the job; ``latest`` still points to the release before.
     """
+    from ..settings import Settings
+
+    settings = Settings.load() if settings is None else settings
+    judgement = _judgement(judgement, says)
     log, day = log or JobLog(), settings.run_date or date.today()
     settings = replace(settings, run_date=day)
     say = progress or (lambda stage, share: None)
@@ -100,7 +111,7 @@ def publish(
         before = last_job(settings.out)
         told = _told(before)
         try:
-            done = _Job(settings, day, log, say, judgement or Judgement(), told).run()
+            done = _Job(settings, day, log, say, judgement, told).run()
         except Exception as error:
             _report_failure(settings, day, log, error, told)
             raise
@@ -144,6 +155,16 @@ def plan(settings: Settings, judgement: Judgement | None = None) -> dict[str, An
             else None,
         }
     raise ModelError("no model can be used.", remedy="Train one: harmattan train.")
+
+
+def _judgement(given: Judgement | None, says: Mapping[str, Any]) -> Judgement:
+    known = [f.name for f in fields(Judgement)]
+    for name in says:
+        if name not in known:
+            raise UsageError(f"publish has no '{name}'.", name, nearest(name, known))
+    if given is not None and says:
+        raise UsageError("what is said of the data is given twice.", "judgement", "Leave one of them out.")
+    return given or Judgement(**says)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import logging
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 import harmattan
 from harmattan import HarmattanError, Panel, Settings
 from harmattan.data.errors import OriginError, UsageError
+from harmattan.forecast.publishing import Judgement
 
 MONTHS = pd.period_range("2018-01", periods=48, freq="M")
 FRAME = pd.DataFrame(
@@ -67,6 +70,14 @@ REFUSED = {
         lambda: harmattan.promote(Settings(), force=True),
         "^force: a forced promotion needs a reason. Say why with reason='...'.$",
     ),
+    "a version to go back to": (
+        lambda: harmattan.promote(Settings(), 7, rollback=True),
+        "^rollback takes no version, force or refit.",
+    ),
+    "an unknown judgement": (
+        lambda: harmattan.publish(Settings(), mask_moth="2023-12"),
+        "publish has no 'mask_moth'. Did you mean 'mask_month'",
+    ),
     "a search of two": (lambda: harmattan.tune(Settings()), "^target: a search has one target"),
     "a short setting": (
         lambda: Settings.load({"spillover_decay": -1}, environ={}),
@@ -90,8 +101,6 @@ def test_what_cannot_be_meant_is_refused_in_the_words_of_python(how: str) -> Non
 
 def test_a_scenario_has_the_months_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """``months`` is how long the change lasts, ``ahead`` how far is simulated; as ``--months`` and ``--ahead``."""
-    import inspect
-
     from harmattan.forecast.cli.scenario import scenario
 
     ours = inspect.signature(harmattan.simulate_scenario).parameters
@@ -162,3 +171,19 @@ def test_thirty_six_months_are_as_many_as_a_forecast_needs() -> None:
     assert str(harmattan.run_forecast(settings, panel=short).origin) == "2020-12"
     with pytest.raises(OriginError, match=r"2020-11 cannot be an origin: forecasts need at least 36 months"):
         harmattan.run_forecast(settings, panel=short[short["month"] < "2020-12"])
+
+
+@pytest.mark.parametrize("name", ["publish", "score", "promote", "tune", "train"])
+def test_a_function_has_the_names_and_defaults_of_its_command(name: str) -> None:
+    """What a command has beside settings and printing, which are one argument and none."""
+    from harmattan.forecast.cli import entry
+    from harmattan.forecast.cli.options import SHARED
+
+    (command,) = [c.callback for c in entry.app.registered_commands if c.callback.__name__ == name]
+    theirs, ours = (inspect.signature(f).parameters for f in (command, getattr(harmattan, name)))
+    assert ours["settings"].default is None
+    judged = {f.name: f.default for f in dataclasses.fields(Judgement)} if name == "publish" else {}
+    for option in theirs.keys() - SHARED.keys() - {"settings", "output", "log_json"}:
+        default = getattr(theirs[option].default, "default", theirs[option].default)
+        mine = judged[option] if option in judged else ours[option].default
+        assert mine == {"version": "challenger"}.get(option, default), option

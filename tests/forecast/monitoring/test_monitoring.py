@@ -310,7 +310,7 @@ def test_months_after_as_of_do_not_count(world: ForecastResult, shelf: Path, tmp
     chosen = settings(world, tmp_path)
     published(shelf, chosen.out)
     back = replace(chosen, as_of="2023-11")
-    first = score_job.run_score(back, write=False)
+    first = score_job.run_score(back, dry_run=True)
     full = score_job.run_score(chosen)
     scored = score_job.run_score(back)
     assert scored.judged.month.unique().tolist() == ["2023-10", "2023-11"]
@@ -386,7 +386,7 @@ def test_a_dry_run_writes_nothing(world: ForecastResult, shelf: Path, tmp_path: 
     chosen = settings(world, tmp_path)
     published(shelf, chosen.out, "2023-11")
     before = sorted(p.name for p in chosen.out.iterdir())
-    assert len(score_job.run_score(chosen, write=False).table)
+    assert len(score_job.run_score(chosen, dry_run=True).table)
     assert sorted(p.name for p in chosen.out.iterdir()) == before
 
 

@@ -236,7 +236,7 @@ def map_picture(
     return target.getvalue()
 
 
-def _areas(axes: Axes, shapes: MapShapes, events: Outlook, edges: np.ndarray) -> None:
+def _areas(axes: Axes, shapes: MapShapes, events: Outlook, edges: Sequence[float]) -> None:
     """Countries without data hatched, regions in the colours of next month's expected events, borders, capitals."""
     from matplotlib.patches import PathPatch
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import available_timezones
 
 from ..data.errors import ConfigError, nearest
@@ -19,7 +19,6 @@ from .values import parse_code, parse_text, parse_words, read_toml
 if TYPE_CHECKING:
     from ..data.geography import Regions
     from ..data.panel import Panel
-    from .settings import Settings
 
 #: Settings that a theatre's file may hold.
 SETTINGS = (
@@ -143,7 +142,15 @@ def theatre_of(value: Any) -> Theatre:
     return Theatre.read(Path(value))
 
 
-def theatre_in(settings: Settings) -> Theatre:
+class HasTheatre(Protocol):
+    """Settings, as far as they are asked here."""
+
+    @property
+    def theatre(self) -> Theatre | Path | None:
+        """As it was given."""
+
+
+def theatre_in(settings: HasTheatre) -> Theatre:
     """The theatre that settings name; an empty one where they name none."""
     return settings.theatre if isinstance(settings.theatre, Theatre) else Theatre()
 

@@ -19,6 +19,8 @@ from .layout import Layout
 _TINY = 1e-10
 #: A Newton step that promises less log-likelihood than this is not taken any more.
 ARRIVED = 1e-12
+#: Relative gain at which a search stops that Newton's steps could not end.
+FINEST = 1e-9
 #: Range of each term of the logarithm of a background level: up to 24 million a month.
 LOG_LEVELS = (-20.0, 17.0)
 
@@ -228,7 +230,16 @@ class AdditiveMeanNB:
                 break
             other, tried = self._search(again, bounds, maxiter, tolerance), tried + 1
             best = max(best, other, key=lambda found: (found[1]["converged"], found[1]["loglike"]))
-        found = self._polished(best[0], np.array(bounds, dtype=float))[0] if polish else best[0]
+        found = best[0]
+        if polish:
+            box = np.array(bounds, dtype=float)
+            found, arrived = self._polished(found, box)
+            if not arrived:
+                # The search has stopped where the likelihood is flat and no maximum near: a finer one from the start.
+                other, tried = self._search(start, bounds, 10 * maxiter, FINEST), tried + 1
+                again = self._polished(other[0], box)[0]
+                if self.loglike(again) > self.loglike(found):
+                    best, found = other, again
         return found, {**best[1], "loglike": self.loglike(found), "attempts": tried}
 
     def _polished(self, params: np.ndarray, box: np.ndarray, steps: int = 20) -> tuple[np.ndarray, bool]:

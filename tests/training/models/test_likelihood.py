@@ -173,3 +173,13 @@ def test_a_fit_near_a_known_maximum_ends_where_a_search_does() -> None:
     near, account = model.fit_bounded(params, polish=True, near=searched * 0.9 + 0.02)
     np.testing.assert_allclose(near, searched, rtol=1e-6, atol=1e-8)
     assert (account["iterations"], account["converged"]) == (0, True)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_search_that_stopped_far_from_any_maximum_is_made_anew(seed: int) -> None:
+    model, params = some_model("none", seed)
+    known = model.loglike(model.fit_bounded(params, polish=True)[0])
+    low = np.array([bound[0] for bound in model.bounds()])
+    found, account = model.fit_bounded(low, tolerance=1e6, polish=True)
+    assert account["attempts"] == 2
+    assert model.loglike(found) == pytest.approx(known, abs=1e-6)

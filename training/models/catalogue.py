@@ -36,6 +36,9 @@ POOLED = (
 )
 #: What the pool of deaths is made of: what models deaths directly loses to events times deaths per event.
 POOLED_DEATHS = ("exponential_nb", "events_times_deaths", "conflictology_12", RIVAL)
+#: What the pool of deaths is made of where no events are counted, such as deaths by country: the last three months as
+#: well, because single wars rise to a new level and stay there.
+POOLED_ALONE = (*POOLED, "conflictology_3")
 #: Half-lives of the member that remembers long: what happened last month, and the last years.
 LONG = (1.0, 36.0)
 #: Members that hardly extrapolate: the plain past and the long memory. Where a record is shorter than so many months
@@ -51,7 +54,7 @@ MEMBERS = tuple(
             RIVAL,
             "neighbour_conflictology",
             "smoothed_conflictology",
-            *POOLED,
+            *POOLED_ALONE,
             "leaf_calibrated",
             "log_linear_nb",
         )
@@ -67,7 +70,9 @@ def pooled_members(target: str, measures: Container[str] = ("events",)) -> tuple
     >>> "boosted" in pooled_members("events"), "events_times_deaths" in pooled_members("deaths")
     (True, True)
     """
-    return POOLED_DEATHS if target == "deaths" and "events" in measures else POOLED
+    if target != "deaths":
+        return POOLED
+    return POOLED_DEATHS if "events" in measures else POOLED_ALONE
 
 
 def starting_weights(names: Sequence[str], months: int) -> np.ndarray:
@@ -187,6 +192,7 @@ def fit_members(
     made: dict[str, Member] = {
         "zero": Zero(),
         "last_value": LastValue(),
+        "conflictology_3": Conflictology(3),
         "conflictology_6": Conflictology(6),
         "conflictology_12": Conflictology(12),
         "conflictology_24": Conflictology(24),

@@ -23,6 +23,7 @@ from .smoothed_conflictology import SmoothedConflictology
 PLAIN: dict[str, type[Member]] = {
     "zero": Zero,
     "last_value": LastValue,
+    "conflictology_3": Conflictology,
     "conflictology_6": Conflictology,
     "conflictology_12": Conflictology,
     "conflictology_24": Conflictology,

@@ -10,7 +10,7 @@ from harmattan.data.errors import SchemaError
 from harmattan.data.panel import Panel
 from harmattan.features.recipe import Recipe
 from harmattan.training.evaluation.backtest import run_backtest
-from harmattan.training.models.catalogue import POOLED, pooled_members
+from harmattan.training.models.catalogue import POOLED, POOLED_ALONE, pooled_members
 from harmattan.training.problems import build_problems
 
 
@@ -40,4 +40,5 @@ def test_what_is_not_counted_is_no_target_and_no_member_needs_it() -> None:
         panel.target("deaths")
     assert panel.main == "displaced"
     assert all("events" not in name for name in Recipe.usual(panel).names)
-    assert pooled_members("deaths", ["deaths_best"]) == POOLED
+    assert pooled_members("deaths", ["deaths_best"]) == POOLED_ALONE
+    assert pooled_members("events", ["events"]) == POOLED

@@ -257,7 +257,7 @@ def champion_record(
     totals = lacking.assign(target=[_whole(part) for part in lacking["target"]])
     rows = pd.concat([_lacking(stored, asked, KEYS), totals], ignore_index=True)[KEYS].drop_duplicates()
     rows = rows[rows["origin"] >= str(old.origin)]
-    scores, split = _forecast_again(old, rows, panel, seed, parts=len(lacking) > 0)
+    scores, split = _forecast_again(old, rows, panel, seed, len(lacking) > 0, others)
     if len(known):
         split = split[split["target"].isin(set(known["target"]))] if len(split) else split
         known = _completed(known, parts, split, KEYS, old, recipe)
@@ -327,43 +327,52 @@ def _lists_again(
 
 
 def _forecast_again(
-    old: TrainedModel, rows: pd.DataFrame, panel: Panel, seed: int, parts: bool
+    old: TrainedModel,
+    rows: pd.DataFrame,
+    panel: Panel,
+    seed: int,
+    parts: bool,
+    others: Sequence[Panel],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores of a stored model, and of its parts, at origins that it was not fitted after.
+    """Scores of what a stored model publishes, and of its parts, at origins that it was not fitted after.
 
     None where it cannot serve the panel.
     """
-    from ...training.evaluation import PartJudge, part_scores
+    from ...training.evaluation import PartJudge, Publication, events_first, part_scores
+    from ...training.onset import OnsetFits
+    from ...training.pool import onset_chances
     from ...training.problems import build_problems
 
-    targets = tuple(t for t in old.targets if t in set(rows["target"]))
     horizons = tuple(h for h in old.horizons if h in set(rows["horizon"]))
     nothing = (pd.DataFrame(), pd.DataFrame())
     try:
-        old.check_serves(panel, panel.last_month, horizons, targets)
+        old.check_serves(panel, panel.last_month, horizons, old.targets)
     except (ModelError, OriginError):
         return nothing
-    problems = build_problems(panel, targets, (), old.recipe)
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 5]))
-    judge = PartJudge.of(panel, np.arange(len(panel.region_ids))) if parts else None
+    if not horizons:
+        return nothing
+    problems = events_first(build_problems(panel, old.targets, others, old.recipe).values())
+    every, rng = np.arange(len(panel.region_ids)), np.random.default_rng(np.random.SeedSequence([seed, 5]))
+    judge = PartJudge.of(panel, every) if parts else None
+    months = [pd.Period(origin, freq="M") for origin in sorted(set(rows["origin"]))]
+    quiet = {}
+    if old.onset is not None and "events" in old.targets:
+        quiet = onset_chances(OnsetFits.of(problems[0]), months, old.onset)
+    deaths = "deaths" in old.targets
     cases, split = [], []
-    # Civilian deaths follow the events of the same origin and horizon, which come before them.
-    for horizon, origin, target in sorted(
-        {
-            (h, o, targets.index(t))
-            for t, h, o in rows[KEYS].itertuples(index=False)
-            if t in targets and h in horizons
-        }
-    ):
-        problem, name, month = problems[targets[target]], targets[target], pd.Period(origin, freq="M")
-        pool = old.pools[name, int(horizon)].margins(problem, month)["pool"]
-        cases.append(_cases(pool, problem, name, int(horizon), month, rng))
-        if judge is not None:
-            split.append(
-                part_scores(judge.scores(name, pool, problem.row(month), int(horizon)), int(horizon), month)
-            )
+    for horizon in horizons:
+        publish = Publication(quiet, horizon, every, (lambda problem, origin: problem) if deaths else None)
+        asked = set(rows.loc[rows["horizon"] == horizon, "origin"])
+        # Deaths, and those of civilians, follow the events of the same origin, which come before them.
+        for month, problem in ((m, p) for m in months if str(m) in asked for p in problems):
+            pool = old.pools[problem.target, horizon].margins(problem, month)["pool"]
+            pool = publish.of(problem, month, month, pool)
+            cases.append(_cases(pool, problem, problem.target, horizon, month, rng))
+            if judge is not None:
+                found = judge.scores(problem.target, pool, problem.row(month), horizon)
+                split.append(part_scores(found, horizon, month))
     return (
-        origin_scores(pd.concat(cases, ignore_index=True)) if cases else nothing[0],
+        origin_scores(pd.concat(cases, ignore_index=True)),
         pd.concat(split, ignore_index=True) if split else nothing[1],
     )
 

@@ -107,7 +107,7 @@ class Resident:
         self._server.stdin.write(json.dumps(given) + "\n")
         self.pid = int(self._read(30)["pid"])
 
-    def wait(self, seconds: float = 120) -> Done | None:
+    def wait(self, seconds: float = 300) -> Done | None:
         """How the job ended; None where it is still at work after so many seconds."""
         told = self._read(seconds)
         if not told:

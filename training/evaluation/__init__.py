@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         check_vault,
         scored_regions,
     )
+    from .published import Publication, events_first
     from .quiet_places import quiet_by_year
     from .reliability import (
         REHEARSAL_COLUMNS,
@@ -54,12 +55,14 @@ __all__ = [
     "PartJudge",
     "PartScore",
     "Protocol",
+    "Publication",
     "as_published",
     "border_regions",
     "check_vault",
     "diebold_mariano",
     "escalation_level",
     "evaluate",
+    "events_first",
     "interval_coverage",
     "measure",
     "month_blocks",

@@ -197,13 +197,15 @@ def _signature(trained: TrainedModel, panel: Panel) -> Any:
     """Columns in and out; month, region and what the recipe reads have to be given."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
 
     columns = list(panel.to_frame(cells=True).columns)
     placed = [CELLS] if trained.surroundings.placed else []
     needed = {"month", "region_id", *placed, *(column_of(name, columns) for name in measures_read(trained))}
     asked = [
         ColSpec(
-            "string" if name in NAMES else "boolean" if name == "observed" else "double",
+            # MLflow turns no whole numbers into doubles; whatever is no count is refused by the panel, by name.
+            "string" if name in NAMES else "boolean" if name == "observed" else AnyType(),
             name,
             required=name in needed,
         )

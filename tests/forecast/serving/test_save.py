@@ -55,7 +55,10 @@ def test_a_fresh_process_serves_what_was_published(
     world: World, published: pd.DataFrame, tmp_path: Path
 ) -> None:
     """No training data, no settings, no working folder: the registry and a table of counts are enough."""
-    Panel.read_parquet(world.panel).to_frame().to_csv(tmp_path / "counts.csv", index=False)
+    whole = Panel.read_parquet(world.panel).to_frame()
+    # Whole numbers, as a file of counts holds them; MLflow itself would ask for doubles.
+    counts = whole.select_dtypes("number").columns
+    whole.astype(dict.fromkeys(counts, "int64")).to_csv(tmp_path / "counts.csv", index=False)
     arguments = [str(world.mlruns / "mlflow.db"), "challenger", "counts.csv", "served.parquet"]
     code = [sys.executable, "-c", SERVE, *arguments]
     done = subprocess.run(code, cwd=tmp_path, capture_output=True, text=True)

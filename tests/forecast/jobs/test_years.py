@@ -224,14 +224,14 @@ def test_eighteen_months_run_unattended(tmp_path: Path) -> None:
     out = {month: getattr(done, "message", None) or done.sentence for month, done in published.items()}
     said += f"\n{json.dumps(out, indent=1)}"
     refused = {month for month, done in published.items() if isinstance(done, GateError)}
-    surprising = {str(whole.months[137]), str(whole.months[145])}
+    # A month without events is none that surprises where few are usual; one with three times the most is.
+    surprising = {str(whole.months[145])}
     assert refused <= surprising, said
     levels = {month: done.level for month, done in published.items() if month not in refused}
     assert surprising <= refused | {month for month, level in levels.items() if level == "amber"}, said
     assert latest_name(settings.out) == str(whole.last_month), said
     assert did[0] == "first", said
     assert "refit" in did, said
-    assert not any("not compared" in r for each in reasons for r in each), said
     few = [r for each in reasons for r in each if "common origins" in r and "not compared" not in r]
     assert few == [], said
     assert not any("cannot be read" in reason for each in reasons for reason in each), said

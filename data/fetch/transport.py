@@ -57,6 +57,8 @@ class _Deadline:
         """Keep every line that is opened, as the HTTP library reports it."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self._lines.append(info["return_value"].get_extra_info("socket"))
+            if self.passed:  # Time was over before the line stood.
+                self._hang_up()
 
     def _hang_up(self) -> None:
         self.passed = True

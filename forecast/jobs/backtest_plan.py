@@ -232,7 +232,7 @@ def _benchmark(settings: BacktestSettings) -> Protocol:
     }
     for option, given in fixed.items():
         if given:
-            raise UsageError("the benchmark's protocol is fixed.", option, "Leave it out, or --benchmark.")
+            raise UsageError("the benchmark's protocol is fixed.", option, "Leave out this or --benchmark.")
     if settings.data_lag > 1 or (settings.unseal and settings.data_lag):
         what = "the benchmark has one table without a data lag and one with a lag of 1."
         raise UsageError(what, "--data-lag", "Write 0 or 1, and 0 with --unseal.")

@@ -10,8 +10,8 @@ from ...training.diffusion.border_signal import SOME, STRONG, TOO_FEW
 #: Shares of simulated worlds in which a strong, lasting shock shared by both sides of a border, with nothing crossing,
 #: was graded "some" or better (least and most, over all shocks that fail), and the largest share, over all shocks
 #: tried, that was graded "strong" (docs/spillover.md).
-SHOCK_RATES = (0.29, 0.52)
-SHOCK_RATE_DISTINGUISHABLE = 0.03
+SHOCK_RATES = (0.29, 0.65)
+SHOCK_RATE_DISTINGUISHABLE = 0.015
 _RATES = f"{100 * SHOCK_RATES[0]:.0f} to {SHOCK_RATES[1]:.0%}"
 SHOCK_NOTE = f"a shock on both sides passes for this in {_RATES} of simulated worlds"
 #: From this share on an upper end says nothing, and no number is given.

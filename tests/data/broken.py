@@ -203,7 +203,7 @@ BROKEN = (
     Broken("zip without a table", "ucdp", zipped({"readme.txt": b"x"}), "", "holds 0 tables", "name the table"),
     Broken("zip with two tables", "ucdp", zipped({"a.csv": GOOD, "b.csv": GOOD}), "", "holds 2 tables", "name the table"),
     Broken("damaged parquet", "ucdp", raw(b"PAR1" + b"x" * 50, "events.parquet"), "", "parquet file is damaged", "Download it again"),
-    Broken("missing column", "ucdp", csv({}, drop=("latitude",)), "row 1", "the column 'latitude' is missing", "The file has: id,"),
+    Broken("missing column", "ucdp", csv({}, drop=("latitude",)), "row 1", "the column 'latitude' is missing", "The file has:"),
     Broken("column twice", "ucdp", edited(b"code_status", b"side_a"), "row 1", "the column 'side_a' stands there twice", "Rename or drop"),
     Broken("last row cut off", "ucdp", raw(GOOD[:-12]), "row 4", "1 row(s) have 13 fields, not 17", "cut off"),
     Broken("comma in a text", "ucdp", edited(b"JNIM", b"JNIM, IS"), "row 2", "1 row(s) have 18 fields, not 17", "quote texts"),
@@ -230,7 +230,7 @@ BROKEN = (
     Broken("acled: precision 5", "acled", acled(geo_precision=5), "row 3", "'5' in column 'geo_precision' breaks the rule out_of_range", "swapped"),
     Broken("acled: negative deaths", "acled", acled(fatalities=-2), "row 3", "'-2' in column 'fatalities' breaks the rule negative", "zero or more"),
     Broken("day or month", "table", csv({"date_start": "01/02/2016", "date_end": "01/02/2016"}), "row 2", "'01/02/2016' in column 'date_end' breaks the rule day_or_month", "YYYY-MM-DD"),
-    Broken("table without dates", "table", csv({}, drop=("date_start", "date_end")), "row 1", "the column 'date' is missing", "The file has: id,"),
+    Broken("table without dates", "table", csv({}, drop=("date_start", "date_end")), "row 1", "the column 'date' is missing", "The file has:"),
     Broken("not GeoJSON", "regions", raw(b"shape file", "broken.geojson"), "line 1", "this is not GeoJSON", "FeatureCollection"),
     Broken("no features", "regions", regions([]), "", "there are no features", "FeatureCollection"),
     Broken("polygon not closed", "regions", regions(reshaped([SQUARES[0]["geometry"]["coordinates"][0][:-1]])), "feature 4", "a ring of the polygon is not closed", "Repeat the first point"),
@@ -258,7 +258,7 @@ BROKEN = (
     Broken("mapping that is no TOML", "columns", raw(b"[columns\n", "map.toml"), "", "this is not TOML", "See the example", 2),
     Broken("mapping without columns", "columns", raw(b"date = 'Day'\n", "map.toml"), "", "there is no [columns] table", "Write [columns]", 2),
     Broken("mapping of an unknown field", "columns", raw(b"[columns]\nlatitud = 'latitude'\n", "map.toml"), "", "there is no field 'latitud'", "Did you mean 'latitude'?", 2),
-    Broken("mapping to no column", "columns", raw(b"[columns]\ndate = 'Day'\n", "map.toml"), "row 1", "the column 'Day' (for 'date') is missing", "Known:"),
+    Broken("mapping to no column", "columns", raw(b"[columns]\ndate = 'Day'\n", "map.toml"), "row 1", "the column 'Day' (for 'date') is missing", "Nearest:"),
 )  # fmt: skip
 
 SEMICOLONS = rows_of({}, {}).to_csv(index=False, sep=";", decimal=",").encode()

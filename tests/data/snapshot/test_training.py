@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from small_files import BURKINA, Write
 from typer.testing import CliRunner
 
-from harmattan.data.errors import RegionError, SourceError, UsageError
+from harmattan.data.errors import RegionError, SourceError, UsageError, on_the_command_line
 from harmattan.data.geography import Regions
 from harmattan.data.schemas import validate
 from harmattan.data.snapshot import TRAINING_COVERAGE, load_snapshot, make_snapshot
@@ -314,7 +314,8 @@ def test_command_line_takes_the_training_file(
     out = ["--out", str(tmp_path / "s")]
     missing = CliRunner().invoke(app, [*given, *span, *out])
     assert isinstance(missing.exception, UsageError)
-    assert "without --training" in missing.exception.message
+    with on_the_command_line():
+        assert "a --training-coverage without --training" in missing.exception.message
     done = CliRunner().invoke(app, [*given, *span, *out, "--training", str(burkina(ucdp_file)), "--json"])
     assert done.exit_code == 0
     assert set(TRAINING_FILES) < set(json.loads(done.output)["files"])

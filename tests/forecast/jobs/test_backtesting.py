@@ -194,13 +194,13 @@ def test_the_live_table_sees_less(calls: list[Any], settings: BacktestSettings) 
 @pytest.mark.parametrize(
     ("change", "option"),
     [
-        ({"panel": Path("x.parquet")}, "--panel"),
-        ({"links": Path("x.csv")}, "--links"),
-        ({"horizons": (1, 2)}, "--horizons"),
-        ({"countries": ("MLI",)}, "--countries"),
-        ({"seed": 5}, "--seed"),
-        ({"layer": "burkina-2025"}, "--layer"),
-        ({"month_rule": "even"}, "--month-rule"),
+        ({"panel": Path("x.parquet")}, "panel"),
+        ({"links": Path("x.csv")}, "links"),
+        ({"horizons": (1, 2)}, "horizons"),
+        ({"countries": ("MLI",)}, "countries"),
+        ({"seed": 5}, "seed"),
+        ({"layer": "burkina-2025"}, "layer"),
+        ({"month_rule": "even"}, "month_rule"),
     ],
 )
 def test_nothing_changes_the_benchmark(change: dict[str, Any], option: str, tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def check_features(text: str, wide: pd.DataFrame) -> pd.DataFrame:
         if region not in figures:
             rows.append((region, "unknown region"))
         elif not _agree(
-            [properties.get(name) for name in figures[region]], [*figures[region].values()], 1e-6
+            [properties.get(name) for name in figures[region]], np.array([*figures[region].values()]), 1e-6
         ):
             rows.append((region, "figures differ from wide.csv"))
     return pd.DataFrame(rows, columns=["region_id", "problem"])
@@ -216,12 +216,14 @@ def _problems(geometry: Mapping[str, Any]) -> list[str]:
     return [problem for problem, broken in rules.items() if broken]
 
 
-def _agree(mine: object, wanted: list[float], step: float) -> bool:
-    """Whether a list holds these numbers, but for the decimals that a text leaves out."""
-    if not isinstance(mine, list) or len(mine) != len(wanted):
+def _agree(mine: list[Any], wanted: np.ndarray, step: float) -> bool:
+    """Whether a list, or one of lists, holds these numbers, but for the decimals that a text leaves out."""
+    try:
+        found = np.array(mine)
+    except ValueError:  # Lists of unequal lengths.
         return False
-    numbers = all(isinstance(value, int | float) for value in mine)
-    return numbers and np.allclose(np.array(mine, dtype=float), wanted, rtol=1e-9, atol=step)
+    same = found.shape == wanted.shape and found.dtype.kind in "iuf"
+    return same and np.allclose(found, wanted, rtol=1e-9, atol=step)
 
 
 def check_webmap(text: str, wide: pd.DataFrame) -> pd.DataFrame:
@@ -234,16 +236,16 @@ def check_webmap(text: str, wide: pd.DataFrame) -> pd.DataFrame:
     """
     document = json.loads(text)
     rows: list[tuple[str, str, str]] = []
-    wanted = {
-        (str(target), str(region)): part.sort_values("horizon")
-        for (target, region), part in wide.groupby(["target", "region_id"], sort=False)
-    }
+    ordered = wide.sort_values("horizon", kind="stable")
+    figures = ordered[list(FIGURES)].to_numpy(float)
+    rows_of = ordered.groupby(["target", "region_id"], sort=False, observed=True).indices
+    wanted = {(str(target), str(region)): figures[at].T for (target, region), at in rows_of.items()}
     there = {(target, region) for target, by in document["targets"].items() for region in by}
     rows += [(*key, "missing") for key in sorted(wanted.keys() - there)]
     rows += [(*key, "unknown") for key in sorted(there - wanted.keys())]
-    for (target, region), part in wanted.items():
+    for (target, region), values in wanted.items():
         mine = document["targets"].get(target, {}).get(region, {})
-        agrees = all(_agree(mine.get(name), part[name].tolist(), 10.0**-DECIMALS) for name in FIGURES)
+        agrees = _agree([mine.get(name) for name in FIGURES], values, 10.0**-DECIMALS)
         if (target, region) in there and not agrees:
             rows.append((target, region, "figures differ from wide.csv"))
         if (target, region) in there and region not in document["regions"]:

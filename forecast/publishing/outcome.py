@@ -52,8 +52,8 @@ class Published(Brief):
     def sentence(self) -> str:
         """The whole job in one line."""
         words = {"written": "Published", "identical": "Already published", "revised": "Published a revision,"}
-        version = f" {self.model['version']}" if self.model.get("version") else ""
-        made = f"{self.model.get('name', '')}{version}"
+        name, version = str(self.model.get("name", "")), str(self.model.get("version") or "")
+        made = f"version {version}" if name == version != "" else f"{name} {version}".strip()
         lead = "is the latest" if not self.why_not_latest else f"is not the latest: {self.why_not_latest}"
         return f"{words[self.release.status]} {self.release.path.name} ({made}, {self.level}); it {lead}."
 

@@ -385,4 +385,5 @@ def with_targets(settings: Settings, panel: Panel) -> Settings:
     names = {measure: target for target, measure in TARGETS.items()}
     counts = [names.get(m, m) for m in panel.measures]
     remedy = f"They count {', '.join(counts)}: write --targets {counts[0]}, or bring a column {absent[0]}."
-    raise UsageError(f"there are no {absent[0]} in these data.", "--targets", remedy)
+    what = f"there are no {absent[0]} in these data.{panel.aside(absent[0])}"
+    raise UsageError(what, "--targets", remedy)

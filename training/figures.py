@@ -68,7 +68,7 @@ def coverage_by_horizon(scores: pd.DataFrame) -> Figure | None:
         for colour, level in zip(COLOURS[1:], (50, 80, 90), strict=False):
             _line(axis, rows["horizon"], rows[f"coverage_{level}"], colour, f"{level} % interval", 1.5)
             axis.axhline(level, color=colour, linewidth=0.8, linestyle=":")
-        axis.set_ylim(40, 100)
+        axis.set_ylim(min(40.0, 100 * float(rows["coverage_50"].min()) - 2), 100)
         _label(axis, target, "months ahead", "outcomes inside, %")
     return figure
 
@@ -122,9 +122,7 @@ def contributions(table: pd.DataFrame) -> Figure | None:
         start = start.where(wide >= 0, below)
         for colour, family in zip(COLOURS[1:], wide.columns, strict=False):
             axis.bar(wide.index, wide[family], bottom=start[family], color=colour, label=str(family))
-        axis.yaxis.set_major_formatter(
-            lambda value, _: f"{value:,g}" if abs(value) < 1e3 else f"{value:,.0f}"
-        )
+        axis.yaxis.set_major_formatter(_grouped)
         _label(axis, "", "months ahead", "expected counts, all regions")
     return figure
 
@@ -162,6 +160,20 @@ def _coloured(table: pd.DataFrame, by: str, first: str) -> list[tuple[str, tuple
 def _line(axis: Axes, x: pd.Series, share: pd.Series, colour: str, label: str, width: float) -> None:
     """A share in per cent, with a mark at each place."""
     axis.plot(x, 100 * share, "o-", color=colour, label=label, linewidth=width)
+
+
+def _grouped(value: float, _: object = None) -> str:
+    """A number on an axis, thousands in groups."""
+    return f"{value:,g}" if abs(value) < 1e3 else f"{value:,.0f}"
+
+
+def _short(value: float) -> str:
+    """Two digits of a number, thousands in groups.
+
+    >>> _short(0.01234), _short(78125.0), _short(2_500_000.0)
+    ('0.012', '78,000', '2,500,000')
+    """
+    return _grouped(float(f"{value:.2g}"))
 
 
 def _label(axis: Axes, title: str, across: str, up: str, legend: bool = True) -> None:
@@ -205,6 +217,7 @@ def draw_fan(draws: Any, past: pd.Series, title: str) -> Figure:
     step = max(len(every) // 8, 1)
     at = list(range(0, len(every), step))
     axis.set_xticks([i - len(past) for i in at], [str(every[i]) for i in at], rotation=30)
+    axis.yaxis.set_major_formatter(_grouped)
     _label(axis, title, "", f"{draws.target} a month")
     return figure
 
@@ -234,7 +247,7 @@ def map_of(values: np.ndarray, geometry: Sequence[Any], title: str, unit: str) -
         for part in getattr(polygon, "geoms", [polygon]):
             x, y = part.exterior.xy
             axis.fill(x, y, facecolor=to_rgba(colour), edgecolor="#ffffff", linewidth=0.4)
-    words = [f"under {edges[0]:.2g}", *(f"{edge:.2g} or more" for edge in edges)]
+    words = [f"under {_short(edges[0])}", *(f"{_short(edge)} or more" for edge in edges)]
     patches = [Patch(color=c, label=w) for c, w in zip(CLASSES, words, strict=True)]
     axis.legend(handles=patches[::-1], title=unit, fontsize=7, frameon=False, bbox_to_anchor=(1.0, 1.0))
     axis.set_aspect(1.2)

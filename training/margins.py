@@ -122,7 +122,7 @@ class Margins:
         ``sum_k (F(k) - 1{y <= k})^2`` (Matheson & Winkler 1976, doi:10.1287/mnsc.22.10.1087), in counts; with ``log``
         that of ``log(1 + count)``, which weighs relative error (Bosse et al. 2023, doi:10.1371/journal.pcbi.1011393).
         """
-        wide = self.widened(points_for(float(np.max(observed, initial=0))) + 1)
+        wide = self.widened(_points_beyond(observed))
         bins = wide.points - 1
         whole = _first(_WHOLE_LOG if log else _WHOLE, bins)
         y = np.asarray(observed, dtype=np.int64)
@@ -143,7 +143,7 @@ class Margins:
 
     def absolute_error(self, observed: np.ndarray) -> np.ndarray:
         """Mean absolute difference between a draw and what was observed, ``E|X - y|``; shape (...)."""
-        wide = self.widened(points_for(float(np.max(observed, initial=0))) + 1)
+        wide = self.widened(_points_beyond(observed))
         bins, step = wide.points - 1, np.diff(wide.cdf, axis=-1)
         whole, y = _first(_WHOLE, bins), np.asarray(observed, dtype=np.int64)
         at = bin_of(y)[..., None]
@@ -218,6 +218,11 @@ def coordinates(values: np.ndarray) -> np.ndarray:
 
 _WHOLE = moments(WIDTH, WIDTH)
 _WHOLE_LOG = log_moments(GRID[:-1], WIDTH, WIDTH)
+
+
+def _points_beyond(observed: np.ndarray) -> int:
+    """How many points reach beyond every outcome, as far as the grid does."""
+    return min(points_for(float(np.max(observed, initial=0))) + 1, len(GRID))
 
 
 def _first(whole: Moments, bins: int) -> Moments:

@@ -424,7 +424,7 @@ def block_score(
     total = 0.0
     for origin in origins:
         row = problem.row(origin) + horizon
-        scores = fitted.margins(problem, origin).crps(problem.counts[row].astype(np.int64))
+        scores = fitted.margins(problem, origin).crps(np.rint(problem.counts[row]).astype(np.int64))
         total += float(scores[keep & problem.observed[row]].sum())
     return total
 

@@ -19,7 +19,7 @@ from ..geography import checked_links
 from ..months import month_of
 from .cells import CELLS, CellCounts
 from .covariates import join_covariates, with_covariates_of
-from .table import arrays_of
+from .table import arrays_of, left_aside
 
 #: What each forecast target is called in a panel.
 TARGETS = {"events": "events", "deaths": "deaths_best"}
@@ -115,13 +115,14 @@ class Panel:
     def measure(self, name: str, fill: float | None = None) -> np.ndarray:
         """One measure, float32 or float64 (months, regions); NaN where not observed, or ``fill``."""
         if name not in self.measures:
-            unused = self.attrs.get("unused_columns", ())
-            aside = " It was left aside: it holds text, places or negative numbers." if name in unused else ""
-            raise SchemaError(
-                f"no measure '{name}' in this panel.{aside}", remedy=nearest(name, self.measures)
-            )
+            what = f"no measure '{name}' in this panel.{self.aside(name)}"
+            raise SchemaError(what, remedy=nearest(name, self.measures))
         values = self.measures[name]
         return values if fill is None else np.where(self.observed, values, values.dtype.type(fill))
+
+    def aside(self, name: str) -> str:
+        """A sentence, after a space, that says why a column of the table is no measure; empty where it was none."""
+        return f" {left_aside(name)}" if name in self.attrs.get("unused_columns", ()) else ""
 
     def target(self, target: str) -> np.ndarray:
         """The measure behind a forecast target (``events`` or ``deaths``)."""

@@ -71,7 +71,7 @@ def arrays_of(
     seen = flag(frame["observed"], problems).to_numpy() if "observed" in frame else np.ones(len(frame), bool)
     measures, unused = _measures(frame, problems, fractions, decimal_comma)
     problems.raise_if_any()
-    _require_a_count(measures, frame, where)
+    _require_a_count(measures, unused, frame, where)
     return _dense(frame, months, seen, measures, where) | {
         "attrs": {"unused_columns": unused} if unused else {}
     }
@@ -135,7 +135,9 @@ def _measures(
     return measures, unused
 
 
-def _require_a_count(measures: Mapping[str, np.ndarray], frame: pd.DataFrame, where: str) -> None:
+def _require_a_count(
+    measures: Mapping[str, np.ndarray], unused: list[str], frame: pd.DataFrame, where: str
+) -> None:
     """A count there must be, and none whose name is nearly, but not quite, that of the usual ones."""
     usual = ("events", "deaths", "deaths_best")
     slips = [] if set(usual) & set(measures) else difflib.get_close_matches("events", measures, 1, 0.8)
@@ -145,9 +147,19 @@ def _require_a_count(measures: Mapping[str, np.ndarray], frame: pd.DataFrame, wh
             if slips
             else f"The file has: {listed(frame.columns, near='events')}."
         )
+        aside = f" {left_aside(unused[0])}" if unused else ""
         raise SchemaError(
-            "the column 'events' is missing, and no other count is there.", f"{where}, row 1", remedy
+            f"the column 'events' is missing, and no other count is there.{aside}", f"{where}, row 1", remedy
         )
+
+
+def left_aside(column: str) -> str:
+    """Why a column is no measure.
+
+    >>> left_aside("displaced")
+    "'displaced' was left aside: it holds text, places or negative numbers."
+    """
+    return f"'{column}' was left aside: it holds text, places or negative numbers."
 
 
 def _holds_counts(values: pd.Series) -> bool:

@@ -359,7 +359,8 @@ def left_out_table(table: pd.DataFrame) -> Any:
 
 def _cell(member: str, row: pd.Series) -> str:
     """A score, and below it the skill, such as ``+6.9``."""
-    score, skill = f"{row['crps']:.3f}", row["skill_vs_best"]
+    crps, skill = row["crps"], row["skill_vs_best"]
+    score = f"{crps:.3f}" if crps < 1000 else f"{crps:,.0f}"
     if member == row["best_baseline"]:
         return f"{score}\nbest"
     if skill != skill:  # NaN where there is nothing to compare with

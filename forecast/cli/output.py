@@ -86,9 +86,20 @@ def records(table: pd.DataFrame, digits: int = 10) -> Any:
 
 
 def table_text(table: pd.DataFrame, columns: str) -> str:
-    """Some columns as plain text, as far as the table has them."""
+    """Some columns as plain text, as far as the table has them: three digits, and all of them above a thousand.
+
+    >>> import pandas as pd
+    >>> print(table_text(pd.DataFrame({"mean": [0.12345, 1234567.8]}), "mean"))
+         mean
+        0.123
+    1,234,568
+    """
     shown = table[[c for c in columns.split() if c in table]]
-    return str(shown.to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep=""))
+
+    def number(value: float) -> str:
+        return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
+
+    return str(shown.to_string(index=False, float_format=number, na_rep=""))
 
 
 def write_texts(texts: Mapping[str, str], out: Path) -> list[str]:

@@ -161,7 +161,8 @@ def _check_target(target: str, panel: Panel) -> None:
 
     if TARGETS.get(target, target) not in panel.measures:
         known = {*panel.measures} | {name for name, measure in TARGETS.items() if measure in panel.measures}
-        raise UsageError(f"'{target}' is not a target of these data.", "--target", nearest(target, known))
+        what = f"'{target}' is not a target of these data.{panel.aside(target)}"
+        raise UsageError(what, "--target", nearest(target, known))
 
 
 def _shipped(panel: Panel) -> bool:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harmattan.data.errors import UsageError
+from harmattan.forecast.jobs.backtest_plan import BacktestSettings, make_plan
 from harmattan.forecast.jobs.forecasting import Outcome, run_main_job
 from harmattan.forecast.release import read_history, verify_release
 from harmattan.forecast.settings import Settings
@@ -91,6 +92,18 @@ def test_what_is_not_counted_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there are no deaths in these data"):
         run_main_job(Settings.load(options(tmp_path, "displaced", targets="displaced,deaths")))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_target_with_counts_below_zero_is_said_to_have_been_left_aside(tmp_path: Path) -> None:
+    path = tmp_path / "both.csv"
+    counts = table("displaced").assign(deaths=1)
+    counts.loc[7, "displaced"] = -3
+    counts.to_csv(path, index=False)
+    aside = "'displaced' was left aside: it holds text, places or negative numbers"
+    with pytest.raises(UsageError, match=aside):
+        run_main_job(Settings.load(options(tmp_path, "displaced", panel=path)))
+    with pytest.raises(UsageError, match=aside):
+        make_plan(BacktestSettings(base=Settings(panel=path), target="displaced"))
 
 
 @pytest.mark.slow

@@ -81,3 +81,26 @@ def test_values_cannot_be_written_to() -> None:
 def test_many_draws_keep_their_numbers() -> None:
     many = Draws(np.zeros((40_000, 1, 1), int), pd.Period("2023-12", "M"), (1,), ("a",), "events")
     assert many.to_frame()["draw"].iloc[-1] == 39_999
+
+
+def test_pictures_of_large_counts_write_them_out() -> None:
+    """Not as 2.5e+06, and with nothing cut from the axis."""
+    from shapely import box
+
+    from harmattan.data.geography import Regions
+    from harmattan.training.figures import draw_fan
+
+    large = draws("displaced", VALUES * 1_000_000)
+    past = pd.Series([9_000_000, 2_000_000], index=pd.period_range("2023-11", periods=2, freq="M"))
+    fan = draw_fan(large.select(["NER-b"]), past, "Displaced")
+    fan.canvas.draw()
+    axis = fan.axes[0]
+    words = [label.get_text() for label in axis.get_yticklabels()]
+    assert "10,000,000" in words
+    assert axis.get_ylim()[1] > 11_000_000
+    assert axis.yaxis.get_offset_text().get_text() == ""
+    frame = pd.DataFrame({"region_id": ["MLI-a", "NER-b"], "name": ["a", "b"], "country": ["MLI", "NER"]})
+    places = Regions(frame, np.array([box(0, 0, 1, 1), box(1, 0, 2, 1)]), pd.DataFrame())
+    legend = large.plot_map(places).axes[0].get_legend()
+    assert legend is not None
+    assert not [t for t in legend.get_texts() if "e+" in t.get_text()]

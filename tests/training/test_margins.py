@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
+from harmattan.training.calibration import LEVELS as CALIBRATED
 from harmattan.training.calibration import fit_pit_map
 from harmattan.training.count_grid import EXACT, GRID, LARGEST, WIDTH, bin_of, points_for
 from harmattan.training.margins import (
@@ -18,6 +19,7 @@ from harmattan.training.margins import (
     mix,
     negative_binomial,
     negative_binomial_cdf,
+    stack,
 )
 
 
@@ -96,6 +98,38 @@ def test_distances_equal_the_sums_over_every_count(one: Margins, other: Margins)
     np.testing.assert_allclose((below * above).sum(axis=1), (f * (1 - g)).sum(axis=1), rtol=1e-9, atol=1e-7)
 
 
+@settings(max_examples=25, deadline=None)
+@given(some_margins(), some_margins(), st.floats(0, 1), st.tuples(*[st.floats(0, 1)] * 3), st.integers(0, 9))
+def test_pools_maps_and_other_zeros_are_those_of_every_count(
+    one: Margins, other: Margins, share: float, zeros: tuple[float, float, float], seed: int
+) -> None:
+    """What is linear in the cumulative probability is exact at every count; a map is applied at the grid's points."""
+    largest = int(max(GRID[one.points - 1], GRID[other.points - 1])) + 1
+    f, g = dense(one, largest), dense(other, largest)
+    pool = mix([one, other], np.array([share, 1 - share]))
+    np.testing.assert_allclose(dense(pool, largest), share * f + (1 - share) * g, atol=1e-12)
+    np.testing.assert_allclose(pool.mean, share * one.mean + (1 - share) * other.mean)
+    second = stack([one, other]).select(np.array(1))
+    np.testing.assert_array_equal(dense(second, largest), g)
+    zero, some = np.array(zeros), 1 - f[:, :1]
+    # Where hardly anything is above zero, scaling it up says nothing.
+    there = some[:, 0] > 1e-6
+    moved = 1 - (1 - zero[:, None]) * (1 - f) / np.where(some > 0, some, 1)
+    moved[:, 0] = zero
+    np.testing.assert_allclose(dense(one.zero_adjusted(zero), largest)[there], moved[there], atol=1e-9)
+    rng = np.random.default_rng(seed)
+    lower = rng.random(200) * 0.8
+    pit = fit_pit_map(lower, lower + 0.1, np.full(200, 50.0), prior=10.0)
+    at = GRID[: one.points]
+    level = np.searchsorted(np.array(CALIBRATED), one.mean)
+    knots = np.linspace(0, 1, pit.heights.shape[1])
+    for case, (had, got) in enumerate(zip(f[:, at], dense(pit.apply(one), largest)[:, at], strict=True)):
+        np.testing.assert_allclose(got[:-1], np.interp(had, knots, pit.heights[level[case]])[:-1], atol=1e-12)
+    asked = rng.integers(-1, largest, 3)
+    there_of = np.take_along_axis(f, np.maximum(asked, 0)[:, None], axis=1)[:, 0]
+    np.testing.assert_allclose(one.at(asked), np.where(asked < 0, 0, there_of), atol=1e-12)
+
+
 @settings(max_examples=40, deadline=None)
 @given(some_margins(), st.sampled_from([7, 100, 1000]))
 def test_quantiles_and_draws_are_those_of_every_count(margins: Margins, draws: int) -> None:
@@ -161,6 +195,16 @@ def test_the_grid_has_every_small_count_and_32_points_per_doubling() -> None:
     low = bin_of(counts)
     assert (GRID[low] <= counts).all()
     assert (counts < GRID[low] + WIDTH[low]).all()
+
+
+@pytest.mark.parametrize("outcome", [int(GRID[-2]), int(GRID[-2]) + 1, LARGEST - 1])
+def test_the_largest_counts_that_are_read_are_scored(outcome: int) -> None:
+    last = empirical(np.array([[outcome], [outcome]]))
+    small = empirical(np.array([[3], [3]]))
+    assert small.crps(np.array([outcome]))[0] == pytest.approx(outcome - 3, rel=1e-12)
+    assert small.absolute_error(np.array([outcome]))[0] == pytest.approx(outcome - 3, rel=1e-12)
+    assert 0 <= last.crps(np.array([outcome]))[0] < WIDTH[-1]
+    assert 0 <= last.absolute_error(np.array([outcome]))[0] <= WIDTH[-1]
 
 
 def test_another_probability_of_zero_rescales_the_rest() -> None:

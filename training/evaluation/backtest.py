@@ -363,11 +363,14 @@ def _without_margins(made: _Forecast) -> _Forecast:
 
 
 def outcomes(problem: Problem, at: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    """Counts at some rows, (rows, kept regions); NaN where not observed or after the record's end."""
+    """Whole counts at some rows, (rows, kept regions); NaN where not observed or after the record's end.
+
+    Shares of events that span months are rounded.
+    """
     out = np.full((len(at), len(keep)), np.nan)
     inside = at < len(problem.counts)
     rows = np.ix_(at[inside], keep)
-    out[inside] = np.where(problem.observed[rows], problem.counts[rows], np.nan)
+    out[inside] = np.where(problem.observed[rows], np.rint(problem.counts[rows]), np.nan)
     return out
 
 

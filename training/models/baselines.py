@@ -16,14 +16,15 @@ from .excitation import border_shares
 def _window(problem: Problem, origin: pd.Period, months: int) -> tuple[np.ndarray, np.ndarray]:
     """The last ``months`` observed counts of each region up to the origin, and which of them exist at all.
 
-    Shapes (months, regions), int and bool; a month that was not observed is no quiet month.
+    Shapes (months, regions), int and bool; a month that was not observed is no quiet month. Shares of events that span
+    months are rounded.
     """
     stop = problem.row(origin) + 1
     seen = problem.observed[:stop]
     # A stable sort puts the observed months last, in their own order.
     latest = np.argsort(seen, axis=0, kind="stable")[-months:]
     counts = np.take_along_axis(problem.counts[:stop], latest, axis=0)
-    return counts.astype(np.int64), np.take_along_axis(seen, latest, axis=0)
+    return np.rint(counts).astype(np.int64), np.take_along_axis(seen, latest, axis=0)
 
 
 class Zero(Member):

@@ -48,24 +48,26 @@ def from_quantiles(levels: np.ndarray, values: np.ndarray, *, whole: bool | None
     reach = float((values[:, -1] + scale * np.log(max(1 - top, _LEFT) / _LEFT)).max(initial=1.0))
     counts = GRID[: points_for(reach + 1)].astype(float)
     at = counts if whole else counts + 0.5
-    cdf = np.empty((len(values), len(counts)))
-    for i, row in enumerate(values):
-        cdf[i] = _through(row, levels, at)
-        tail = at > row[-1]
-        cdf[i, tail] = 1 - (1 - top) * np.exp(-(at[tail] - row[-1]) / scale[i])
+    beyond = np.maximum(at - values[:, -1:], 0) / scale[:, None]
+    cdf = np.where(beyond > 0, 1 - (1 - top) * np.exp(-beyond), _through(values, levels, at))
     return from_cdf(np.maximum.accumulate(cdf, axis=1))
 
 
 def _through(values: np.ndarray, levels: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Cumulative probabilities at some counts, through quantiles; where several share a value, there is a step."""
-    last = np.append(values[1:] > values[:-1], True)
-    first = np.append(True, values[1:] > values[:-1])
-    known = np.append(-1.0, values[last])
-    reached, before = np.append(0.0, levels[last]), np.append(0.0, levels[first])
-    j = np.clip(np.searchsorted(known, at, side="right") - 1, 0, len(known) - 2)
-    share = (at - known[j]) / (known[j + 1] - known[j])
-    between = reached[j] + share * (before[j + 1] - reached[j])
-    return np.where(at >= known[j + 1], reached[j + 1], between)
+    """Cumulative probabilities at some counts, through quantiles; where several share a value, there is a step.
+
+    (cases, levels), (levels,) and (counts,) to (cases, counts). Beyond the last quantile it is the last level.
+    """
+    below = np.zeros((len(values), len(at)), dtype=np.int64)
+    for value in values.T:
+        below += value[:, None] <= at
+    last = len(levels) - 1
+    start, known = np.append(0.0, levels), np.column_stack([np.full(len(values), -1.0), values])
+    left = np.take_along_axis(known, below, axis=1)
+    right = np.take_along_axis(values, np.minimum(below, last), axis=1)
+    share = np.divide(at - left, right - left, out=np.zeros_like(left), where=right > left)
+    rise = levels[np.minimum(below, last)] - start[below]
+    return np.asarray(start[below] + share * rise)
 
 
 def from_probabilities(counts: np.ndarray, cdf: np.ndarray) -> Margins:
@@ -87,7 +89,10 @@ def from_probabilities(counts: np.ndarray, cdf: np.ndarray) -> Margins:
     reach = float((last + scale * np.log(np.maximum(1 - top, _LEFT) / _LEFT)).max(initial=last))
     at = GRID[: points_for(reach + 1)].astype(float)
     known = np.append(-1.0, counts)
-    out = np.stack([np.interp(at, known, np.append(0.0, row)) for row in cdf])
+    upto = np.column_stack([np.zeros(len(cdf)), cdf])
+    low = np.clip(np.searchsorted(known, at, side="right") - 1, 0, len(known) - 2)
+    share = np.minimum((at - known[low]) / (known[low + 1] - known[low]), 1.0)
+    out = upto[:, low] + share * (upto[:, low + 1] - upto[:, low])
     tail = at > last
     out[:, tail] = 1 - (1 - top)[:, None] * np.exp(-(at[tail] - last) / scale[:, None])
     return from_cdf(np.maximum.accumulate(out, axis=1))

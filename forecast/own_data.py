@@ -36,7 +36,12 @@ def with_quiet_countries(incidents: Incidents, polygons: Regions, settings: Sett
     from ..data.panel import OWN, coverage_table
 
     unseen = set(theatre_in(settings).neighbours)
-    absent = sorted(set(polygons.countries) - set(incidents.covers(polygons.countries)) - unseen)
+    seen = set(incidents.covers(polygons.countries))
+    for country in by_name(unseen & seen):
+        many = int((incidents.frame["country"] == country).sum())
+        what = f"{country_name(country)} is a neighbour without data in the theatre"
+        logging.getLogger("harmattan").warning(f"{what}: {many:,} events of the source are left out.")
+    absent = sorted(set(polygons.countries) - seen - unseen)
     if settings.coverage or not absent:
         return incidents
     table = incidents.coverage

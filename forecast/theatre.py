@@ -199,7 +199,9 @@ def _few(name: str, zones: set[str]) -> str:
 
 
 def _licences(value: Any) -> dict[str, str]:
-    table = value if isinstance(value, Mapping) else {"": value}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"'{value}' does not say of what.", remedy='Write [licences] and events = "...".')
+    table = value
     for key in table:
         if key not in LICENSED:
             raise ConfigError(f"there is no licence of '{key}'.", remedy=nearest(str(key), LICENSED))

@@ -99,7 +99,7 @@ def parse_words(value: Any) -> tuple[str, ...]:
     """A list of names, from text with commas or from a list."""
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or not all(isinstance(p, str) for p in parts):
-        raise ConfigError(f"'{value}' is not a list of names.", remedy='Write ["MLI", "BFA"] or MLI,BFA.')
+        raise ConfigError(f"'{value}' is not a list of names.", remedy='Write ["ONE", "OTHER"] or ONE,OTHER.')
     return tuple(p.strip() for p in parts if p.strip())
 
 
@@ -190,7 +190,7 @@ def parse_countries(value: Any) -> tuple[str, ...]:
     return tuple(sorted(set(map(parse_code, parse_words(value)))))
 
 
-parse_code = matching("[A-Z]{3}", "not a country code", "Write ISO3 codes such as MLI,BFA.")
+parse_code = matching("[A-Z]{3}", "not a country code", "Write ISO3 codes, three capital letters each.")
 parse_layer = matching(
     "burkina-2025|mali-2016", "no layer", "Write burkina-2025 or mali-2016, or leave it out."
 )
@@ -200,4 +200,4 @@ _PAIR = r"[^=]*[^=\s][^=]*=.*\S.*"
 parse_mapping = matching(_PAIR, "not a column mapping", "Write ours=theirs, such as date=Day.")
 parse_month = matching(r"(19|20)\d\d-(0[1-9]|1[0-2])", "not a month", "Write it as 2023-08.")
 _PERIOD = r"\d{4}-(0[1-9]|1[0-2])"
-parse_span = matching(f"[A-Z]{{3}}={_PERIOD}:{_PERIOD}", "not a coverage", "Write MLI=1989-01:2023-12.")
+parse_span = matching(f"[A-Z]{{3}}={_PERIOD}:{_PERIOD}", "not a coverage", "Write ISO3=1989-01:2023-12.")

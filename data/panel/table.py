@@ -221,7 +221,7 @@ def _countries(frame: pd.DataFrame, first: pd.DataFrame, where: str) -> tuple[st
         if len(set(found)) == len(found) > 2 and not all(re.fullmatch("[A-Z]{3}", c) for c in found):
             logging.getLogger("harmattan").warning(
                 f"{where}: each of {len(found)} regions is taken for a country of its own, such as '{found[0]}': no "
-                "column 'country' says which they lie in, and no id begins with a code, as MLI-mopti does."
+                "column 'country' says which they lie in, and no id begins with a country's code and a hyphen."
             )
         return found
     pairs = frame[["region_id", "country"]].drop_duplicates()

@@ -216,6 +216,12 @@ def _check(group: str, entry: Any, stored: Mapping[str, Any], path: str) -> None
             )
 
 
+def _taken(table: GroupTable, group: str, found: pd.Series, a: pd.Series, b: pd.Series) -> str:
+    """Under which other group the events are that a group's own names match as well; empty where they match none."""
+    alone = GroupTable({group: table.names[group]}).groups_of(a, b) == group
+    return str(found[alone].mode().iloc[0]) if alone.any() else ""
+
+
 def with_groups(incidents: Incidents, table: GroupTable) -> Incidents:
     """The incidents with their groups by another table of names.
 
@@ -239,7 +245,9 @@ def with_groups(incidents: Incidents, table: GroupTable) -> Incidents:
             log.warning(
                 f"The group '{group}' matches all {there:,} events: are its names those of one group?"
             )
-        if not there:
+        if not there and (under := _taken(table, group, frame["actor_group"], a, b)):
+            log.warning(f"The group '{group}' matches events of '{under}' alone, which is looked for first.")
+        elif not there:
             sides = {side for pair in zip(a, b, strict=True) for side in pair} - {""}
             near = [n for name in table.names[group] for n in difflib.get_close_matches(name, sides, 1, 0.7)]
             words = f"; '{near[0]}' is the nearest name there" if near else ""

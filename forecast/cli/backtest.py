@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "layer month_rule links origins horizons target countries members refit data_lag workers scheduler "
     "benchmark unseal vintages leave_one_out seed out mlruns tracking_uri track log_json "
     "dry_run as_json quiet",
-    countries="Countries to score, such as MLI,BFA.",
+    countries="Countries to score, ISO3 codes.",
 )
 def backtest(
     settings: Settings,
@@ -120,7 +120,7 @@ def triggers(
     \b
     Examples:
       harmattan triggers --at-least 5 --within 3
-      harmattan triggers --at-least 1 --within 6 --chance 0.2 --countries BEN,TGO
+      harmattan triggers --at-least 1 --within 6 --chance 0.2 --countries ISO3,ISO3
       harmattan triggers --origins 2018-01:2022-09 --to triggers.csv
     """
     from ..jobs import BacktestSettings, judge_triggers

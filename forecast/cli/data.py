@@ -34,8 +34,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Countries = Annotated[str | None, "ISO3 codes to keep, such as MLI,BFA."]
-Coverage = Annotated[str | None, "What was observed, such as MLI=1989-01:2023-12,NGA=1990-01:2021-12."]
+Countries = Annotated[str | None, "ISO3 codes to keep, separated by commas."]
+Coverage = Annotated[str | None, "What was observed, ISO3=1989-01:2023-12,..."]
 Columns = Annotated[str | None, "For table:FILE, ours=theirs,... or a TOML file."]
 Unclear = Annotated[str, "Events not marked Clear: keep or drop."]
 #: What --dry-run says here.
@@ -55,7 +55,9 @@ def build(
         "ucdp:FILE, acled:FILE, table:FILE or store:FOLDER; several are combined, annual beats candidate.",
     ],
     regions: Annotated[Path, "Polygons (GeoJSON, GeoPackage or GeoParquet)."],
-    layer: Annotated[str | None, "Newer boundaries: burkina-2025 or mali-2016."] = None,
+    layer: Annotated[
+        str | None, "Newer boundaries of the shipped regions: burkina-2025 or mali-2016."
+    ] = None,
     out: Annotated[Path | None, "Where the panel goes (parquet)."] = None,
     countries: Countries = None,
     month_rule: Annotated[str, "end, start, spread (by days) or even (over months)."] = "end",
@@ -107,7 +109,7 @@ def snapshot(
     countries: Countries = None,
     training: Annotated[Path | None, "A UCDP GED file of countries that are only learned from."] = None,
     training_coverage: Annotated[
-        str | None, "What that file is complete for, such as NGA=1990-01:2021-12."
+        str | None, "What that file is complete for, ISO3=1990-01:2021-12,..."
     ] = None,
 ) -> None:
     """Make the embedded snapshot; the same input gives the same bytes.
@@ -208,7 +210,7 @@ def fetch(
     candidate: Annotated[str | None, "Monthly candidate release: 26.0.4."] = None,
     current: Annotated[bool, "UCDP: the newest annual release and all candidates after it."] = False,
     api: Annotated[bool, "Through UCDP's API, with HARMATTAN_UCDP_TOKEN."] = False,
-    countries: Annotated[str | None, "ACLED: names such as 'Mali,Niger'."] = None,
+    countries: Annotated[str | None, "ACLED: names, separated by commas."] = None,
     first: Annotated[str | None, "ACLED: first day."] = None,
     last: Annotated[str | None, "ACLED: last day."] = None,
     cache: Annotated[Path, "Folder for fetched files."] = Path(".cache/harmattan"),
@@ -225,7 +227,7 @@ def fetch(
       harmattan data fetch ucdp --version 25.1
       harmattan data fetch ucdp --candidate 26.0.4 --store vintages
       harmattan data fetch ucdp --current --store vintages
-      harmattan data fetch acled --countries Mali,Niger --first 2023-01-01 --last 2023-12-31
+      harmattan data fetch acled --countries NAME,NAME --first 2023-01-01 --last 2023-12-31
     """
     from ...data.fetch import UCDP_FILES, ucdp_address
 
@@ -324,7 +326,7 @@ def simulate(
     seed: Annotated[int, "Root of the random stream."] = 1,
     geometry: Annotated[str, "snapshot, grid, or a GeoJSON file."] = "snapshot",
     countries: Countries = None,
-    permeability: Annotated[str | None, "Open borders, such as MLI>BFA=1.0,BFA>MLI=0."] = None,
+    permeability: Annotated[str | None, "Open borders, FROM>TO=1.0,... by ISO3 codes."] = None,
     endemic: Annotated[float, "Mean events per region and month of its own."] = 0.4,
     own: Annotated[float, "Events excited per past event in the region."] = 0.35,
     spread: Annotated[float, "Events excited per past event in the neighbours."] = 0.3,
@@ -335,8 +337,8 @@ def simulate(
 
     \b
     Examples:
-      harmattan data simulate --out world --permeability 'MLI>BFA=1.0'
-      harmattan data simulate --out world --geometry grid --countries MLI,BFA --months 60
+      harmattan data simulate --out world --months 120
+      harmattan data simulate --out world --geometry grid --countries KEN,UGA --permeability 'KEN>UGA=1.0'
     """
     import numpy as np
 

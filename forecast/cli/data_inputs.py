@@ -131,14 +131,14 @@ def day_of(text: str | None) -> date:
 
 
 def coverage_of(text: str | None) -> dict[str, tuple[object, object]] | None:
-    """What was observed, from MLI=1989-01:2023-12,..."""
+    """What was observed, from ISO3=1989-01:2023-12,..."""
     from ..own_data import spans_of
 
     return None if text is None else spans_of(PARSERS["coverage"](text))
 
 
 def permeability_of(text: str | None) -> dict[tuple[str, str], float]:
-    """Open borders, from MLI>BFA=1.0,..."""
+    """Open borders, from FROM>TO=1.0,..."""
     out = {}
     for part in names_in(text):
         pair, _, value = part.partition("=")
@@ -146,7 +146,9 @@ def permeability_of(text: str | None) -> dict[tuple[str, str], float]:
         try:
             out[source.strip(), target.strip()] = float(value)
         except ValueError:
-            raise UsageError(f"'{part}' is not a permeability.", remedy="Write MLI>BFA=1.0.") from None
+            raise UsageError(
+                f"'{part}' is not a permeability.", remedy="Write FROM>TO=1.0, with ISO3 codes."
+            ) from None
     return out
 
 

@@ -136,7 +136,7 @@ def promote(
       harmattan promote 7 --dry-run
       harmattan promote --refit
       harmattan promote 7 --force --reason "new boundaries; the old model cannot serve them"
-      harmattan promote --rollback --reason "too many false alarms in Niger"
+      harmattan promote --rollback --reason "too many false alarms"
     """
     from ..jobs import promote as run
 
@@ -161,7 +161,7 @@ def _promotion_lines(done: Promotion) -> Iterator[str]:
 @options(
     "member trials origins target horizons countries config theatre panel links seed workers mlruns tracking_uri track "
     "log_json dry_run as_json quiet",
-    countries="Countries to score, such as MLI,BFA.",
+    countries="Countries to score, ISO3 codes.",
     track="Record the search in MLflow.",
 )
 def tune(
@@ -180,7 +180,7 @@ def tune(
     Examples:
       harmattan tune --trials 50
       harmattan tune --member exponential_nb --target deaths --horizons 1,3,6 --json
-      harmattan tune --origins 2017-12:2022-06 --countries MLI,BFA,NER,BEN,TGO
+      harmattan tune --origins 2017-12:2022-06 --countries ISO3,ISO3
     """
     from ..jobs import plan_search, run_tune_job
     from .backtest import parse_origins

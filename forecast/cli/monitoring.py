@@ -20,10 +20,10 @@ def report(
     output: Output,
     dry_run: bool,
     release: Reference = "latest",
-    brief: Annotated[str | None, "One page on one country instead, such as BFA."] = None,
+    brief: Annotated[str | None, "One page on one country instead, by its ISO3 code."] = None,
     language: Annotated[str, "Language of that page: en or fr."] = "en",
     to: Annotated[
-        Path | None, "Where the page is written; report-NAME.html or brief-NAME-BFA-en.html where absent."
+        Path | None, "Where the page is written; report-NAME.html or brief-NAME-ISO3-en.html where absent."
     ] = None,
 ) -> None:
     """Make the page of a finished release again, from its own files.
@@ -36,7 +36,7 @@ def report(
       harmattan report 2023-12
       harmattan report latest --to /tmp/page.html
       harmattan report /srv/forecasts/2023-12 --json
-      harmattan report latest --brief BFA --language fr
+      harmattan report latest --brief ISO3 --language fr
     """
     from ...data.errors import UsageError
     from ..release import find_release
@@ -44,7 +44,7 @@ def report(
 
     folder = find_release(release, settings.out)
     if brief is None and language != "en":
-        raise UsageError("the whole report is in English.", "--language", "Name a country: --brief BFA.")
+        raise UsageError("the whole report is in English.", "--language", "Name a country: --brief ISO3.")
     name = f"report-{folder.name}" if brief is None else f"brief-{folder.name}-{brief}-{language}"
     path = to or Path(f"{name}.html")
     html = render_again(folder) if brief is None else brief_again(folder, brief, language)

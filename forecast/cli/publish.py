@@ -45,7 +45,7 @@ def publish(
       harmattan publish --sign harmattan.key --upload s3://bucket/forecasts
       harmattan publish --dry-run
       harmattan publish --accept-month "the source confirmed the quiet month"
-      harmattan publish --mask-month 2023-12 --mask-country BFA --mask-reason "half of the file is missing"
+      harmattan publish --mask-month 2023-12 --mask-country ISO3 --mask-reason "half of the file is missing"
     """
     from ..publishing import Judgement
 

@@ -67,9 +67,9 @@ def scenario(
 
     \b
     Examples:
-      harmattan scenario --set MLI-gao=2x --set MLI-mopti=+20 --months 3
-      harmattan scenario --set MLI-kidal,MLI-gao,MLI-timbuktu=@2012 --out north-as-in-2012
-      harmattan scenario --set MLI-mopti=0 --json
+      harmattan scenario --set REGION=2x --set REGION=+20 --months 3
+      harmattan scenario --set REGION,REGION=@2012 --out as-in-2012
+      harmattan scenario --set REGION=0 --json
       harmattan scenario --paths paths.csv
     """
     plan_for, ahead = _asked(change or (), paths), max(ahead, months)
@@ -196,7 +196,7 @@ def _write_scenario(result: pd.DataFrame, past: pd.DataFrame, inputs: Inputs, ou
 def analogues(
     settings: Settings,
     output: Output,
-    region: Annotated[str, typer.Argument(help="A region, such as MLI-kidal.")],
+    region: Annotated[str, typer.Argument(help="The id of a region: ISO3, a hyphen, its name.")],
     out: Annotated[Path | None, "Folder for the cases and their summary (CSV)."] = None,
 ) -> None:
     """Show past region-months that looked like a region's last one, and what followed there and next door.
@@ -205,8 +205,8 @@ def analogues(
 
     \b
     Examples:
-      harmattan analogues MLI-kidal
-      harmattan analogues BEN-atakora --as-of 2021-12 --json
+      harmattan analogues REGION
+      harmattan analogues REGION --as-of 2021-12 --json
     """
     from ..release import csv_text
     from ..spillover.analogues import find_analogues

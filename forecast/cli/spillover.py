@@ -37,7 +37,7 @@ _NUMBERS = ("share", "share_total", "risk_difference", "events", "share_of_borde
     "config theatre source panel regions layer month_rule links as_of countries view draws seed decay saturation "
     "workers out evaluate worlds "
     "only history unseal dry_run as_json quiet",
-    countries="Source countries to show, such as MLI,BFA.",
+    countries="Source countries to show, ISO3 codes.",
     draws=PATHS,
 )
 def spillover(
@@ -59,7 +59,7 @@ def spillover(
     \b
     Examples:
       harmattan spillover
-      harmattan spillover --as-of 2022-12 --view routes --countries MLI
+      harmattan spillover --as-of 2022-12 --view routes --countries ISO3
       harmattan spillover --decay 2 --saturation 20 --view routes
       harmattan spillover --out spillover --json
       harmattan spillover --history --out history

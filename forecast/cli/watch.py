@@ -31,9 +31,9 @@ def watch(
     output: Output,
     dry_run: bool,
     group: Annotated[
-        str | None, typer.Option(help="One armed group, such as jnim; any of them if left out.")
+        str | None, typer.Option(help="One armed group, by its key; any of them if left out.")
     ] = None,
-    country: Annotated[str | None, typer.Option(help="Regions of one country, such as TGO.")] = None,
+    country: Annotated[str | None, typer.Option(help="Regions of one country, by its ISO3 code.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for all tables (CSV).")] = None,
     evaluate: Annotated[
         bool, typer.Option("--evaluate", help="Judge the method instead: rolling origins against its rivals.")
@@ -49,7 +49,7 @@ def watch(
     \b
     Examples:
       harmattan watch
-      harmattan watch --group jnim --country TGO
+      harmattan watch --group GROUP --country ISO3
       harmattan watch --as-of 2021-12 --json
       harmattan watch --evaluate --out evaluation
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from collections import Counter
@@ -14,7 +15,7 @@ import pandas as pd
 from anyascii import anyascii
 
 from ...data.errors import UsageError
-from ...data.geography import country_name, iso3, timezone_of
+from ...data.geography import country_name, iso3, timezone_of, unseen_borders, with_gaps_closed
 from ...training.parts import FEWEST
 from ..inputs import load_inputs
 from ..release import finer_than_admin1
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 #: Sides that are no armed group.
 NO_GROUP = r"^(?:government of|military forces of|police forces of|civilians)\b"
-#: Groups that a first file names.
-MOST_GROUPS = 12
+#: Groups that a first file names, and letters of their keys.
+MOST_GROUPS, LONGEST = 12, 30
 
 
 def draft_theatre(settings: Settings, folder: Path) -> str:
@@ -55,11 +56,16 @@ def draft_theatre(settings: Settings, folder: Path) -> str:
     if settings.source == "snapshot" or settings.panel is not None:
         what = "a theatre file is made from incidents and polygons."
         raise UsageError(what, "--source", "Name table:FILE, ucdp:FILE or acled:FILE, and --regions.")
-    inputs = load_inputs(settings)
+    log = logging.getLogger("harmattan")
+    log.addFilter(_not_on_groups)  # The file that is being written names them.
+    try:
+        inputs = load_inputs(settings)
+    finally:
+        log.removeFilter(_not_on_groups)
     blocks = [
         _head(inputs, settings),
         _places_of(inputs, settings, folder),
-        _countries(inputs),
+        _countries(inputs, settings),
         _terms(inputs),
         _columns(settings),
         _groups(inputs),
@@ -94,15 +100,23 @@ def _places_of(inputs: Inputs, settings: Settings, folder: Path) -> list[str]:
     return lines
 
 
-def _countries(inputs: Inputs) -> list[str]:
+def _not_on_groups(record: logging.LogRecord) -> bool:
+    return "armed groups are not told apart" not in record.getMessage()
+
+
+def _countries(inputs: Inputs, settings: Settings) -> list[str]:
     """Countries with a record, and those that border them without one."""
     own = sorted(set(inputs.panel.countries))
     around = set() if inputs.around is None else set(inputs.around.countries)
     blind = pd.Series(dtype=str) if inputs.borders is None else inputs.borders["blind_towards"]
-    beyond = sorted({iso3(name) for text in blind for name in str(text).split(";") if name} - {"", *own})
+    km = _km_beyond(inputs)
+    named = {iso3(name) for text in blind for name in str(text).split(";") if name}
+    beyond = sorted({*named, *km} - {"", *own})
+    lengths = ", ".join(f"{code} {km[code]:,.0f} km" for code in beyond if km.get(code, 0) >= 1)
     lines = [
         "# Countries that were observed; one without an event was quiet.",
         f"countries = {_list(own)}",
+        *([f"coverage = {_list(settings.coverage)}"] if settings.coverage else []),
     ]
     if around:
         lines.append(
@@ -111,8 +125,17 @@ def _countries(inputs: Inputs) -> list[str]:
     return [
         *lines,
         "# Countries that border them and have no data: a region that mostly looks at these is partly blind.",
+        *([f"# Length of border: {lengths}."] if lengths else []),
         f"neighbours = {_list(beyond)}",
     ]
+
+
+def _km_beyond(inputs: Inputs) -> dict[str, float]:
+    """Length of border with each country that has no record, by ISO3, from outlines of the world."""
+    if inputs.regions is None:
+        return {}
+    found, _ = unseen_borders(inputs.regions.frame, with_gaps_closed(inputs.regions.geometry))
+    return {str(code): float(km) for code, km in found.groupby("country")["km"].sum().items()}
 
 
 def _terms(inputs: Inputs) -> list[str]:
@@ -138,22 +161,24 @@ def _columns(settings: Settings) -> list[str]:
 def _groups(inputs: Inputs) -> list[str]:
     """The sides that most events name, each as a group; those of few events in a comment."""
     counted = Counter(name for name in _sides(inputs) if _code(name))
-    known = [(name, n) for name, n in counted.most_common() if n >= FEWEST][:MOST_GROUPS]
+    known = [(name, n) for name, n in counted.most_common() if n >= FEWEST]
     lines = [
         "# Armed groups: an event belongs to the group that one of its sides is a name of; * stands for anything."
     ]
     lines.append("# Groups of one movement may be joined: give one of them all the names.")
+    groups: dict[str, list[str]] = {}
+    for name, _ in known:  # Spellings of one name are one group.
+        groups.setdefault(_code(name), []).append(name)
     taken: set[str] = set()
-    for name, n in known:
-        code = _code(name)
-        if code and code not in taken:
-            taken.add(code)
-            lines += [
-                "",
-                f"[groups.{code}]  # {n:,} events",
-                f"label = {_text(name)}",
-                f"names = {_list([name])}",
-            ]
+    for code, names in list(groups.items())[:MOST_GROUPS]:
+        key = next(k for k in _keys(code[:LONGEST]) if k not in taken)
+        taken.add(key)
+        lines += [
+            "",
+            f"[groups.{key}]  # {sum(counted[name] for name in names):,} events",
+            f"label = {_text(names[0])}",
+            f"names = {_list(names)}",
+        ]
     rest = [f"{name} ({n})" for name, n in counted.most_common(40) if n < FEWEST][:8]
     if not taken:
         lines += [
@@ -163,6 +188,12 @@ def _groups(inputs: Inputs) -> list[str]:
             '# names = ["Front of X*"]',
         ]
     return [*lines, *([f"# Fewer than {FEWEST} events: {'; '.join(rest)}"] if rest else [])]
+
+
+def _keys(code: str) -> Iterator[str]:
+    """A key, and where another name has it already the same with a number."""
+    yield code
+    yield from (f"{code}_{n}" for n in range(2, MOST_GROUPS + 2))
 
 
 def _sides(inputs: Inputs) -> Iterator[str]:
@@ -181,10 +212,10 @@ def _code(name: str) -> str:
     >>> _code("Al-Shabaab"), _code("Government of Kenya"), _code("23 March")
     ('al_shabaab', '', 'g_23_march')
     """
-    bare = anyascii(name).lower()
+    bare = re.sub(r"[\"'`]", "", anyascii(name).lower())
     if re.match(NO_GROUP, bare):
         return ""
-    code = re.sub(r"[^a-z0-9]+", "_", bare).strip("_")[:30]
+    code = re.sub(r"[^a-z0-9]+", "_", bare).strip("_")
     return f"g_{code}" if code[:1].isdigit() or code in ("other", "state_only") else code
 
 

@@ -185,8 +185,12 @@ def _highest(panel: Panel, place: _Place) -> Iterator[tuple[object, ...]]:
 
 
 def capital(words: str) -> str:
-    """The same words at the beginning of a sentence."""
-    return words[:1].upper() + words[1:]
+    """The same words at the beginning of a sentence; scripts without capitals there have none.
+
+    >>> capital("other groups"), capital("ახალი ფრონტი")
+    ('Other groups', 'ახალი ფრონტი')
+    """
+    return words[:1].title() + words[1:]
 
 
 def span_words(months: int) -> str:

@@ -100,7 +100,7 @@ def publish_release(
         if not region or region.startswith(".") or re.search(r"[/\\\x00-\x1f\x7f]", region):
             raise ReleaseError(
                 f"the region id {region!r} cannot be a file's name.",
-                remedy="Rename it, for example MLI-mopti.",
+                remedy="Rename it: the country's ISO3, a hyphen, the name in plain letters.",
             )
     tables = release_tables(result)
     remedy = "Nothing was published; free space or permissions there, or choose another --out."

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...data.frames import rows_of
 from ..outlook import CLASSES, direction, judged_totals
+from ..parts import capital
 from ..result import ForecastResult
 from ..watch import numbers_supported
 from .phrases import Phrases
@@ -158,16 +159,12 @@ def warning_classes(result: ForecastResult, say: Phrases = ENGLISH) -> list[Warn
                 "country": row.country,
                 "name": row.name,
                 "label": say.place(row.name, row.country),
-                "text": _capital(_WORDS[kind](result, row, names, say)),
+                "text": capital(_WORDS[kind](result, row, names, say)),
             }
             for row in rows
         ]
         found.append(WarningClass(kind, say(f"class {kind}"), class_record(kind, rows, say), places))
     return found
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def class_record(kind: str, rows: list[Any], say: Phrases = ENGLISH) -> str:
@@ -232,7 +229,7 @@ def _next(row: Any, say: Phrases) -> str:
         last=say.whole(row.last),
         year=say.count(row.year),
     )
-    return _capital(words)
+    return capital(words)
 
 
 def _worsening(result: ForecastResult, row: Any, names: dict[str, str], say: Phrases) -> str:

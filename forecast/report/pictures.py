@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import shapely
+from anyascii import anyascii
 from markupsafe import Markup
 
 from ...data.frames import rows_of
@@ -236,6 +239,28 @@ def map_picture(
     return target.getvalue()
 
 
+@functools.cache
+def _letters(family: str) -> frozenset[int]:
+    """What a font can draw."""
+    from matplotlib.font_manager import findfont, get_font
+
+    return frozenset(get_font(findfont(family)).get_charmap())
+
+
+def drawable(text: str, family: str = "DejaVu Sans") -> str:
+    """The text as a font can draw it: words in a script that it does not have are written in Latin letters.
+
+    >>> drawable("Kurunegala"), drawable("කොළඹ, Sri Lanka"), drawable("Омск")
+    ('Kurunegala', 'Kolmb, Sri Lanka', 'Омск')
+    """
+    known = _letters(family)
+    return re.sub(
+        r"\S+",
+        lambda found: found[0] if {*map(ord, found[0])} <= known else anyascii(found[0]).title(),
+        text,
+    )
+
+
 def _areas(axes: Axes, shapes: MapShapes, events: Outlook, edges: Sequence[float]) -> None:
     """Countries without data hatched, regions in the colours of next month's expected events, borders, capitals."""
     from matplotlib.patches import PathPatch
@@ -262,7 +287,7 @@ def _names(axes: Axes, shapes: MapShapes, labels: Sequence[Label]) -> None:
     points = 72 * 12 / shapes.width  # Points per unit of the drawing.
     halo = [withStroke(linewidth=2.5, foreground=_PAPER)]
     for label in labels:
-        name = "\n".join(label.lines)
+        name = drawable("\n".join(label.lines))
         name = name.upper() if label.kind in ("country", "nodata") else name
         weight = "bold" if label.kind in ("leading", "country") else "normal"
         slant = "italic" if label.kind == "capital" else "normal"
@@ -276,8 +301,9 @@ def _title_and_key(axes: Axes, shapes: MapShapes, words: tuple[str, str], classe
 
     left = {**_TEXT, "ha": "left", "parse_math": False}
     size = min(18.0, 1260 / len(words[0]))
-    axes.text(12, -44, words[0], fontsize=size, weight="bold", **{**left, "fontfamily": "DejaVu Serif"})
-    axes.text(12, -16, words[1], fontsize=10.5, **left)
+    serif = {**left, "fontfamily": "DejaVu Serif"}
+    axes.text(12, -44, drawable(words[0], "DejaVu Serif"), fontsize=size, weight="bold", **serif)
+    axes.text(12, -16, drawable(words[1]), fontsize=10.5, **left)
     wide = (shapes.width - 24) / len(PAPER_COLOURS)
     for k, name in enumerate(classes):
         x = 12 + k * wide

@@ -21,7 +21,7 @@ from . import hindsight as past
 from . import map as maps
 from . import number_format as numbers
 from . import sentences as words
-from .tables import LEAST_EVENTS, RECENT, Outlook, SpilloverSummary, is_blind, unseen_neighbours
+from .tables import LEAST_EVENTS, RECENT, Outlook, SpilloverSummary, is_blind
 from .who import kinds_of, label_of
 
 #: Small charts of leading places; rows of tables shown at first.
@@ -314,7 +314,7 @@ def spill_section(
     """Borders, corridors and rows of the spillover section; None where none was estimated."""
     if spill is None:
         return None
-    shown, routes, unseen = spill.shown, corridors(result, spill), sorted(unseen_neighbours(result))
+    shown, routes = spill.shown, corridors(result, spill)
     absent = {"models_disagree": False} if "models_disagree" not in shown else {}
     return {
         "horizon": spill.horizon,
@@ -326,7 +326,6 @@ def spill_section(
             for row in rows_of(shown.assign(partly_blind=is_blind(shown), **absent))
         ],
         "more": max(len(shown) - ROWS, 0),
-        "unseen": numbers.listing(unseen) if unseen else "",
         "watch": _corridors_to_watch(routes, events),
         "flow": maps.flow_map(shapes, events, routes) if shapes is not None and len(routes) else None,
         "pairs": with_grades(result.pairs).to_dict("records"),
@@ -354,12 +353,12 @@ def borders_by_target(result: ForecastResult, spill: SpilloverSummary) -> dict[s
         cells.setdefault(row.target_country, {}).setdefault(column, []).append(text)
     for code, towards in result.spillover.groupby("target_country")["blind_towards"]:
         names = {name for text in set(towards.fillna("")) for name in str(text).split(";") if name}
-        if str(code) in cells and names:
-            cells[str(code)]["unseen"] = sorted(names, key=searchable)
+        if names:
+            cells.setdefault(str(code), {})["unseen"] = sorted(names, key=searchable)
     used = [key for key in BORDER_COLUMNS if any(key in of for of in cells.values())]
     rows = [
-        (country_name(code), [", ".join(of.get(key, ())) or "–" for key in used])
-        for code, of in cells.items()
+        (country_name(code), [", ".join(cells[code].get(key, ())) or "–" for key in used])
+        for code in by_name(cells)
     ]
     return {"columns": [BORDER_COLUMNS[key] for key in used], "rows": rows}
 

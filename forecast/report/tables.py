@@ -299,12 +299,6 @@ def blind_unknown(result: ForecastResult) -> int:
     return 0 if table.empty else int(table.loc[table["partly_blind"].isna(), "target_region"].nunique())
 
 
-def unseen_neighbours(result: ForecastResult) -> set[str]:
-    """Names of countries that the regions border and that no count is known of."""
-    towards = result.spillover["blind_towards"].dropna().astype(str)
-    return {name for names in towards.unique() for name in names.split(";") if name}
-
-
 def unseen_countries(result: ForecastResult) -> list[str]:
     """Names of countries without data on the land borders of the forecast regions, by name."""
     if result.regions is None or "country" not in result.coverage_note:

@@ -10,6 +10,7 @@ import pandas as pd
 from ...data.frames import rows_of
 from ...data.geography import country_name
 from ..outlook import group_name
+from ..parts import capital
 from ..result import ForecastResult
 from ..watch import HALF_CELL, record_sentences
 from .first_page import ENGLISH, group_labels, supported
@@ -38,7 +39,7 @@ def watch_headline(result: ForecastResult) -> Sentence | None:
     if not parts:
         return None
     text = "; ".join(parts)
-    return Sentence(f"{text[0].upper()}{text[1:]}, within six months.", topic="Who comes next")
+    return Sentence(f"{capital(text)}, within six months.", topic="Who comes next")
 
 
 def watch_section(result: ForecastResult) -> dict[str, Any] | None:

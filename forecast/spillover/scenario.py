@@ -40,7 +40,7 @@ COLUMNS = (
 )
 #: Nothing beyond these is simulated: a region's events in a month, and a factor.
 MOST = {"level": 10_000.0, "plus": 10_000.0, "times": 100.0}
-_FORM = "Write MLI-gao=2x, MLI-gao=+20, MLI-gao=12 or MLI-gao=@2012."
+_FORM = "Write REGION=2x, REGION=+20, REGION=12 or REGION=@2012."
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def simulate_scenario(
                 f"{value!r} is no number of months.", name, f"Give a whole number, 1 to {LONGEST}."
             )
     if isinstance(changes, str | Mapping) or not all(isinstance(c, str) for c in changes):
-        raise UsageError(f"{changes!r} is no list of changes.", "changes", 'Write ["MLI-gao=2x"].')
+        raise UsageError(f"{changes!r} is no list of changes.", "changes", 'Write ["REGION=2x"].')
     read = [change for text in changes for change in parse_change(text)]
     _, view, origin = prepare(settings)
     plan = plan_of(read, view.problem.panel, max(months, ahead), months)

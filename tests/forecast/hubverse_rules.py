@@ -117,6 +117,8 @@ TASKS = _closed(
     ("output_type_id_datatype", "derived_task_ids"),
 )
 _TEXT = {"type": "string"}
+#: Where the time zones begin that the official schema lists; UTC is none of them.
+_ZONES = "Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific"
 ADMIN = _closed(
     {
         "schema_version": {"type": "string", "pattern": r"^https://.*/v5\.1\.0/admin-schema\.json$"},
@@ -128,7 +130,7 @@ ADMIN = _closed(
             "properties": {"host": {"enum": ["github"]}, "owner": _TEXT, "name": _TEXT},
         },
         "file_format": {"type": "array", "items": {"enum": ["csv", "parquet", "arrow"]}},
-        "timezone": {"type": "string", "pattern": "^(Africa|America|Asia|Europe|Pacific)/"},
+        "timezone": {"type": "string", "pattern": f"^({_ZONES})/"},
         "model_output_dir": _TEXT,
     },
     ("model_output_dir",),

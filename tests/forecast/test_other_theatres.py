@@ -72,7 +72,10 @@ def texts(release: Path) -> Iterator[tuple[str, str]]:
 def found(release: Path, words: list[str]) -> list[str]:
     """Which words stand in which files, a few letters around them."""
     pattern = re.compile(
-        r"(?<![\w-])(?:" + "|".join(map(re.escape, sorted(words, key=len, reverse=True))) + r")(?![\w-])"
+        # Names of groups stand between underscores too: events_jnim, jnim_share12.
+        r"(?<![^\W_])(?<!-)(?:"
+        + "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+        + r")(?![^\W_]|-)"
     )
     return [
         f"{name}: {text[max(hit.start() - 40, 0) : hit.end() + 40]!r}"

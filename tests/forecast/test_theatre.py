@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from command_line import Run
 
 from harmattan.data.errors import ConfigError, HarmattanError, UsageError
+from harmattan.data.geography import world_outlines
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import SHIPPED_THEATRE, GroupTable
@@ -128,6 +132,7 @@ def test_the_shipped_counts_are_a_theatre_as_well() -> None:
         ('countries = ["KEN"]\nneighbours = ["KEN"]', "KEN is among the countries and among the neighbours"),
         ('level = "admin2"', "level: 'admin2' is no level."),
         ('[licences]\nevent = "x"', "licences: there is no licence of 'event'. Did you mean 'events'?"),
+        ('licences = "CC0"', "licences: 'CC0' does not say of what. Write [licences] and events = "),
         ("[places]\nMombasa = 3", "places: 'Mombasa' has no longitude and latitude."),
         ("[places]\nMombasa = [3.5, 120.0]", "places: 'Mombasa' has no longitude and latitude."),
     ],
@@ -177,12 +182,13 @@ def test_a_group_that_matches_nothing_or_everything_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     text = FILE.replace('names = ["Front*"]', 'names = ["*a*", "*i*"]')
-    text += '\n[groups.none]\nnames = ["Fronters"]\n'.replace("[places]", "")
+    text += '\n[groups.none]\nnames = ["Fronters"]\n[groups.front_too]\nnames = ["*Coast"]\n'
     text = text.replace("[places]\nMombasa = [39.7, -4.0]", "")
     with caplog.at_level(logging.WARNING, "harmattan"):
         panel = inputs_of(tmp_path, text).panel
     assert "The group 'front' matches all 3 events" in caplog.text
     assert "The group 'none' matches no event; 'Frontiers' is the nearest name there." in caplog.text
+    assert "The group 'front_too' matches events of 'front' alone, which is looked for first." in caplog.text
     assert panel.measures["events_none"][panel.observed].sum() == 0
 
 
@@ -210,6 +216,19 @@ def test_a_country_without_events_is_quiet_where_it_is_named_and_else_unseen(
         alone = inputs_of(tmp_path, FILE.replace('["KEN", "TZA"]', '["KEN"]'))
     assert set(alone.panel.countries) == {"KEN"}
     assert "Tanzania is in the polygons and not in the source: taken as not observed." in caplog.text
+
+
+def test_events_of_a_neighbour_without_data_are_left_out_aloud(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = FILE.replace('["KEN", "TZA"]', '["TZA"]').replace('["UGA"]', '["KEN"]')
+    (written(tmp_path, text).parent / "events.csv").write_text(EVENTS + "2020-04-03,.5,2.5,TZA,A,B,1\n")
+    with caplog.at_level(logging.WARNING, "harmattan"):
+        found = load_inputs(Settings(theatre=tmp_path / "theatre.toml"))
+    assert set(found.panel.countries) == {"TZA"}
+    assert (
+        "Kenya is a neighbour without data in the theatre: 3 events of the source are left out" in caplog.text
+    )
 
 
 def test_one_country_and_an_island_are_a_theatre(tmp_path: Path) -> None:
@@ -268,6 +287,42 @@ def test_a_first_file_is_written_from_the_data_and_can_be_read(tmp_path: Path) -
     assert load_inputs(first).panel.measures["events_al_front"].sum() == 90
     with pytest.raises(UsageError, match="source: a theatre file is made from incidents"):
         draft_theatre(Settings(), tmp_path)
+
+
+def test_a_first_file_joins_spellings_keeps_long_names_apart_and_says_what_lies_beyond(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, front = written(tmp_path), "Movement for the Liberation of the Coast"
+    sides = ["Ja'isha", "Jaisha", f"{front} (North)", f"{front} (South)"]
+    rows = [f"2020-{i % 12 + 1:02d}-03,0.5,0.5,Kenya,{side},Civilians,2" for side in sides for i in range(81)]
+    (tmp_path / "events.csv").write_text(EVENTS + "\n".join(rows), encoding="utf-8")
+    given = {
+        "source": f"table:{tmp_path / 'events.csv'}",
+        "columns": "date=Day",
+        "coverage": "KEN=2019-01:2021-12",
+    }
+    read = Settings.load({**given, "regions": tmp_path / "regions.geojson"}, environ={}, cwd=tmp_path)
+    with caplog.at_level(logging.WARNING, "harmattan"):
+        text = draft_theatre(read, tmp_path)
+    assert "not told apart" not in caplog.text
+    path.write_text(text, encoding="utf-8")
+    panel = load_inputs(Settings(theatre=path)).panel
+    assert [int(panel.measures[m].sum()) for m in panel.measures if "move" in m] == [81, 81]
+    assert panel.measures["events_jaisha"].sum() == 162
+    assert str(panel.months[0]) == "2019-01"
+
+
+def test_a_first_file_gives_the_length_of_border_with_each_neighbour(tmp_path: Path) -> None:
+    outline = shapely.geometry.mapping(world_outlines()["LSO"])
+    polygon = {"type": "Feature", "properties": {"iso3": "LSO", "name": "All"}, "geometry": outline}
+    (tmp_path / "r.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [polygon]}))
+    (tmp_path / "e.csv").write_text("date,latitude,longitude,country\n2020-01-03,-29.5,28,LSO\n")
+    read = Settings(source=f"table:{tmp_path / 'e.csv'}", regions=tmp_path / "r.geojson")
+    text = draft_theatre(read, tmp_path)
+    assert 'neighbours = ["ZAF"]' in text
+    length = re.search(r"# Length of border: ZAF (\d+) km\.", text)
+    assert length is not None
+    assert 600 < int(length[1]) < 909
 
 
 def test_sides_that_the_shipped_table_does_not_know_are_no_groups(

@@ -53,6 +53,11 @@ def test_the_configuration_keeps_hubverses_rules(name: str) -> None:
     assert violations(name, json.loads(str(FILES[f"hub/hub-config/{name}.json"]))) == []
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Etc/UTC", "Indian/Antananarivo", "Australia/Sydney"])
+def test_any_theatres_time_zone_is_one_that_hubs_know(zone: str) -> None:
+    assert violations("admin", hub_config.admin(None, zone)) == []
+
+
 @pytest.mark.parametrize(
     ("contact", "name", "email"),
     [

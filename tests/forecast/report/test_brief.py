@@ -16,6 +16,7 @@ from harmattan.forecast.outlook import CLASSES, with_outlook
 from harmattan.forecast.report import HEADLINE, PICTURE, country_brief, shared_files
 from harmattan.forecast.report.first_page import first_page
 from harmattan.forecast.report.phrases import TEXTS, Phrases
+from harmattan.forecast.report.pictures import drawable
 from harmattan.forecast.result import ForecastResult
 
 
@@ -110,6 +111,14 @@ def test_the_picture_is_the_same_bytes_again(result: ForecastResult) -> None:
     assert isinstance(once, bytes)
     assert once.startswith(b"\x89PNG")
     assert once == again
+
+
+def test_the_picture_writes_a_script_that_its_font_lacks_in_latin_letters(result: ForecastResult) -> None:
+    assert drawable("කොළඹ, Омск") == "Kolmb, Омск"
+    names = ("කොළඹ",) * len(result.panel.names)
+    made = dataclasses.replace(result, panel=dataclasses.replace(result.panel, names=names))
+    # A letter that is missing is a warning, and a warning fails.
+    assert bytes(shared_files(made)[PICTURE]).startswith(b"\x89PNG")  # type: ignore[arg-type]
 
 
 def test_without_polygons_or_events_there_is_still_a_page(result: ForecastResult) -> None:

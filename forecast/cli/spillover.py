@@ -111,7 +111,8 @@ def _lines(found: Spillover, view: str, out: Path | None, files: Sequence[str]) 
     else:
         if "statement" in table:
             # Beside every number in the files; here once is enough.
-            table = table.assign(statement=table["statement"].str.replace(f"; {SHOCK_NOTE}", "", regex=False))
+            told = table["statement"].str.replace(f" But {SHOCK_NOTE}.", "", regex=False)
+            table = table.assign(statement=told)
         yield table_text(table, VIEWS[view])
         yield (
             f"Evidence some: {SHOCK_NOTE}. Strong: in at most {SHOCK_RATE_DISTINGUISHABLE:.0%}. "

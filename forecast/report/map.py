@@ -28,6 +28,8 @@ TOUCH = 6.0
 LARGE, USUAL, PHONE = 15.0, 12.5, 28.0
 #: More vertices than this are thinned to about one unit of the drawing.
 MANY_VERTICES = 60_000
+#: Corridors that are drawn, the widest.
+CORRIDORS = 12
 #: Colour classes on which a name has to change its own colour.
 DARK = frozenset({"q5", "q6", "q7", "d0", "d6"})
 
@@ -248,7 +250,7 @@ def choropleth(
 
     names = written(region_labels(shapes, outlook, leading, (LARGE, USUAL), 60))
     phone = written(region_labels(shapes, outlook, leading[:5], (PHONE, PHONE), 12))
-    arrows = [] if routes is None else _arrows(shapes, outlook, routes, 2.0, 12)[1]
+    arrows = [] if routes is None else _arrows(shapes, outlook, routes, 2.0, CORRIDORS)[1]
     parts = [
         tag("defs", base_map(shapes)),
         tag("use", href="#blank"),
@@ -301,7 +303,7 @@ def numbered(shapes: MapShapes, marks: Mapping[str, int]) -> tuple[list[Label], 
     return taken, drawn_
 
 
-def flow_map(shapes: MapShapes, outlook: Outlook, routes: pd.DataFrame, most: int = 12) -> Markup:
+def flow_map(shapes: MapShapes, outlook: Outlook, routes: pd.DataFrame, most: int = CORRIDORS) -> Markup:
     """Corridors from region to region, wide as the events that take them, dashed where no evidence is shown.
 
     The drawing is cropped to the arrows, so that a small border is not lost in a large desert.

@@ -328,6 +328,9 @@ def spill_section(
         "more": max(len(shown) - ROWS, 0),
         "watch": _corridors_to_watch(routes, events),
         "flow": maps.flow_map(shapes, events, routes) if shapes is not None and len(routes) else None,
+        "drawn": maps.CORRIDORS,
+        "routes": _drawable(routes, shapes),
+        "published": "pool_risk" not in shown or bool(shown["pool_risk"].notna().all()),
         "pairs": with_grades(result.pairs).to_dict("records"),
     }
 
@@ -372,6 +375,13 @@ def _corridors_to_watch(routes: pd.DataFrame, events: Outlook, top: int = 3) -> 
     rows = rows_of(routes[routes["grade"].isin(GRADES[:2])].head(top))
     ends = [[names.get(r, r) for r in (row.source_region, row.target_region)] for row in rows]
     return "; ".join(f"{source} to {target}" for source, target in ends)
+
+
+def _drawable(routes: pd.DataFrame, shapes: maps.MapShapes | None) -> int:
+    """How many corridors have both ends on the map."""
+    if shapes is None or routes.empty:
+        return 0
+    return int(routes[["source_region", "target_region"]].isin(shapes.region_ids).all(axis=1).sum())
 
 
 def corridors(result: ForecastResult, spill: SpilloverSummary) -> pd.DataFrame:

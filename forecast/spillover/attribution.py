@@ -25,10 +25,8 @@ SPANS = (1, 3, 6)
 THRESHOLDS = (1, 5, 25)
 #: Below this share of observed international border a region's row is "partly blind".
 SEEING = 0.6
-#: Beyond this ratio of the probabilities of at least one event the path model and the published forecast disagree ...
+#: Beyond this ratio of the probabilities of at least one event the path model and the published forecast disagree.
 DISAGREE_FACTOR = 1.5
-#: ... where they are more than this apart: below it the ratio is one of a few draws.
-DISAGREE_LEAST = 0.01
 SPILLOVER_COLUMNS = (
     "source_country",
     "target_region",
@@ -200,7 +198,7 @@ def stacked(parts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class PublishedMargins:
-    """Maps counts of simulated paths onto the published distribution of each region and month.
+    """Maps counts of simulated paths onto the published distribution of each region and month, up to its first hole.
 
     Attributes
     ----------
@@ -218,15 +216,17 @@ class PublishedMargins:
 
     @classmethod
     def of(cls, worlds: Worlds, pool: Draws) -> PublishedMargins | None:
-        """None where the published forecast has not every month of the paths."""
-        paths, months, _ = worlds.paths.shape
-        if list(pool.horizons[:months]) != list(range(1, months + 1)):
+        """None where the published forecast lacks the first month."""
+        paths = len(worlds.paths)
+        known = [h == month for month, h in enumerate(pool.horizons[: worlds.paths.shape[1]], start=1)]
+        months = [*known, False].index(False)
+        if not months:
             return None
         # Inside its stratum a stratified number is random by itself.
         return cls(
-            np.sort(worlds.paths, axis=0),
+            np.sort(worlds.paths[:, :months], axis=0),
             np.sort(pool.values[:, :months], axis=0),
-            (worlds.uniforms * paths) % 1.0,
+            (worlds.uniforms[:, :months] * paths) % 1.0,
         )
 
     def both(self, factual: np.ndarray, cut: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -235,9 +235,9 @@ class PublishedMargins:
         The ranks of the factual paths are kept (Schaake shuffle; Clark and others 2004), and so are the published
         margins; a lesser count gets the rank that it has among the factual ones.
         """
-        out = np.zeros((2, *factual.shape), dtype=np.int64)
-        draws = len(self.published)
-        for month in range(factual.shape[1]):
+        draws, months = self.published.shape[:2]
+        out = np.zeros((2, len(factual), months, len(to)), dtype=np.int64)
+        for month in range(months):
             for column, region in enumerate(to):
                 known, within = self.simulated[:, month, region], self.within[:, month, region]
                 target = self.published[:, month, region]
@@ -288,7 +288,7 @@ def _disagree(worlds: Worlds, pool: Draws) -> np.ndarray:
     own = (worlds.paths.sum(axis=1) >= 1).mean(axis=0)
     published = _pool_risk(pool, worlds.paths.shape[1], 1)
     larger, smaller = np.maximum(own, published), np.minimum(own, published)
-    return np.asarray((larger > DISAGREE_FACTOR * smaller) & (larger - smaller > DISAGREE_LEAST))
+    return np.asarray(larger > DISAGREE_FACTOR * smaller)
 
 
 def _share_columns(worlds: Worlds, source: str, span: int, to: np.ndarray) -> dict[str, np.ndarray]:

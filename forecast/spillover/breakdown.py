@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.errors import SchemaError
+from ...data.geography import country_name
 from ...data.panel import Panel
 from ...training.diffusion.border_signal import GRADES, NONE_SHOWN
 from ...training.diffusion.design import lag_states
@@ -76,6 +77,11 @@ class ModelAtOrigin:
         """Countries whose border links carry anything."""
         return sorted({str(c) for c in self.country[self.model.across.any(axis=0)]})
 
+    def place(self, at: int) -> str:
+        """A region in words, with its country."""
+        name, country = self.problem.panel.names[at], country_name(str(self.country[at]))
+        return name if name == country else f"{name} in {country}"
+
     @cached_property
     def ensemble(self) -> Ensemble:
         """The model and its alternatives."""
@@ -130,7 +136,8 @@ def by_region(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame
         without = view.expect(max(spans), view.ensemble.closed(sender)).totals
         for span in spans:
             crossing = whole[span - 1] - without[span - 1]
-            tables.append(_rows(view, crossing, whole[span - 1], source, span, source_region=view.ids[at]))
+            labels = {"source_region": view.ids[at], "words": view.place(at)}
+            tables.append(_rows(view, crossing, whole[span - 1], source, span, **labels))
     return _table(tables, ["source_region"])
 
 
@@ -188,7 +195,8 @@ def by_group(
             shut = followed(name, closed)
             for span in spans:
                 crossing = open_[name][span - 1] - shut[span - 1]
-                tables.append(_rows(view, crossing, whole[span - 1], source, span, group=name))
+                words = f"{'others' if name == OTHER else name} in {country_name(source)}"
+                tables.append(_rows(view, crossing, whole[span - 1], source, span, group=name, words=words))
     return _table(tables, ["group"])
 
 
@@ -219,7 +227,8 @@ def routes(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame:
                 flow = np.zeros_like(expected.mean[0])
                 flow[:, ensemble.receivers[links]] = crossed[span - 1][:, links]
                 whole = expected.totals[span - 1]
-                tables.append(_rows(view, flow, whole, source, span, source_region=view.ids[at]))
+                labels = {"source_region": view.ids[at], "words": f"{view.place(at)} in one step"}
+                tables.append(_rows(view, flow, whole, source, span, **labels))
     table = _table(tables, ["source_region"])
     if len(table):
         keys = ["source_country", "target_country", "horizon"]
@@ -259,7 +268,8 @@ def chains(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame:
             at = span - 1
             through = whole[at] - first[at] - second[at] + both[at]
             through[:, view.country != target] = 0.0
-            labels = {"via_country": via, "declared": declared, "grade": grade}
+            words = f"{country_name(source)} through {country_name(via)}"
+            labels = {"via_country": via, "declared": declared, "grade": grade, "words": words}
             tables.append(_rows(view, through, whole[at], source, span, **labels))
     return _table(tables, ["via_country"])
 
@@ -282,7 +292,10 @@ def _triples(view: ModelAtOrigin) -> Iterator[tuple[str, str, str]]:
 def _rows(
     view: ModelAtOrigin, crossing: np.ndarray, whole: np.ndarray, source: str, span: int, **labels: object
 ) -> dict[str, Any]:
-    """Columns of a row for every region abroad that something is traced in; both arrays are (versions, regions)."""
+    """Columns of a row for every region abroad that something is traced in; both arrays are (versions, regions).
+
+    Of the labels ``words`` names what it is traced to, for the row's statement.
+    """
     at = np.flatnonzero((view.country != source) & (crossing[0] > SMALLEST))
     share, low, high = spread(crossing[:, at] / whole[:, at])
     keys = [(source, str(c)) for c in view.country[at]]
@@ -306,10 +319,10 @@ def _table(tables: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> pd.Dat
     columns = [*labels, "source_country", "target_region", "target_country", "horizon", "events"]
     columns += ["share", "share_low", "share_high", "declared", "grade"]
     some = [t for t in tables if len(t["share"])]
-    table = stacked(some)[columns] if some else pd.DataFrame(columns=columns)
-    said = (table[c] for c in ("grade", "source_country", "share_low", "share_high"))
-    table["statement"] = [share_statement(*row) for row in zip(*said, strict=True)]
-    return table
+    table = stacked(some) if some else pd.DataFrame(columns=[*columns, "words"])
+    said = (table[c] for c in ("grade", "words", "share_low", "share_high"))
+    statements = [share_statement(*row) for row in zip(*said, strict=True)]
+    return table[columns].assign(statement=statements)
 
 
 def exact_answers(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> dict[str, pd.DataFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ def simulate_scenario(
     """What another course of some regions would mean for all others, as ``harmattan scenario`` says it.
 
     The baseline is the newest release from the same counts in ``settings.out``, else the path model's own forecast.
+    What lies beyond the record, or is no scenario of lost ground, is warned of in the log ``harmattan``.
 
     Parameters
     ----------
@@ -55,6 +57,7 @@ def simulate_scenario(
     >>> table = simulate_scenario(Settings.load({"draws": 200}), ["MLI-gao=2x"])  # doctest: +SKIP
     >>> table.query("level == 'country'")[["place", "month", "difference"]]  # doctest: +SKIP
     """
+    from .analogues import scenario_warnings
     from .job import prepare, published_means
     from .scenario import parse_change, plan_of, run_scenario
 
@@ -71,4 +74,8 @@ def simulate_scenario(
     plan = plan_of(read, view.problem.panel, max(months, ahead), months)
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 4]))
     published, _ = published_means(settings, view.problem.panel, max(months, ahead))
-    return run_scenario(view.model, view.problem, origin, plan, settings.draws, rng, published)
+    table = run_scenario(view.model, view.problem, origin, plan, settings.draws, rng, published)
+    years = [(change.region_id, int(change.value)) for change in read if change.kind == "year"]
+    for text in scenario_warnings(view.problem.panel, table, years):
+        logging.getLogger("harmattan").warning(text)
+    return table

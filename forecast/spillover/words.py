@@ -62,10 +62,14 @@ def crosses(share: str, what: str, source: str) -> str:
 def share_statement(grade: str, source: str, low: float, high: float, disagree: bool = False) -> str:
     """One row of a table of shares as sentences of at most 30 words.
 
+    ``source`` is a country, or names the part of it that the row speaks of: a region, a group, a route.
+
     Examples
     --------
     >>> print(share_statement("none shown", "MLI", 0.0, 0.183))
     At most 19% of expected events cross anew from Mali (model-attributed); evidence: none shown.
+    >>> print(share_statement("strong", "Mopti in Mali", 0.052, 0.183))
+    At least 5% and at most 19% of expected events cross anew from Mopti in Mali (model-attributed); evidence: strong.
     """
     if grade == TOO_FEW:
         return "Too few data to say what crosses this border."
@@ -75,8 +79,8 @@ def share_statement(grade: str, source: str, low: float, high: float, disagree: 
 
 
 def shock_words(grade: str) -> str:
-    """How often the grade would be a false alarm under a shared shock, where it needs saying."""
-    return f"; {SHOCK_NOTE}" if grade == SOME else ""
+    """How often the grade would be a false alarm under a shared shock, where it needs saying: a sentence of its own."""
+    return f". But {SHOCK_NOTE}" if grade == SOME else ""
 
 
 def stress_statement(grade: str, points: float) -> str:

@@ -227,6 +227,29 @@ def test_corridors_are_drawn_and_dashed_where_no_evidence_is_shown() -> None:
     assert 'class="arrow"' not in html
 
 
+def test_the_page_says_how_many_corridors_it_leaves_out() -> None:
+    made = make_result()
+    ids, of = made.panel.region_ids, made.panel.countries
+    pairs = [(a, b) for a, x in zip(ids, of, strict=True) for b, y in zip(ids, of, strict=True) if x != y][
+        :14
+    ]
+    rows = [
+        {"source_region": a, "target_region": b, "horizon": 3, "events": 2.0 + i, "grade": "some"}
+        for i, (a, b) in enumerate(pairs)
+    ]
+    for few, told in ((12, False), (14, True)):
+        html = render(dataclasses.replace(made, answers={"routes": pd.DataFrame(rows[:few])}))
+        assert ("The 12 widest of 14; spillover_routes.csv holds them all." in html) == told
+
+
+def test_risks_are_called_published_only_where_they_are() -> None:
+    made = make_result()
+    assert "or more events, as published." in render(made)
+    lacking = dataclasses.replace(made, spillover=made.spillover.assign(pool_risk=np.nan))
+    assert "or more events, as published." not in render(lacking)
+    assert "as the path model has it, because the forecast leaves out months." in render(lacking)
+
+
 def test_every_border_has_its_row_and_its_grade() -> None:
     made = make_result()
     for distinguishable, grade in ((False, "some"), (True, "strong")):

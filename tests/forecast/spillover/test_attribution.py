@@ -18,6 +18,7 @@ from harmattan.forecast.spillover.attribution import (
     THRESHOLDS,
     PublishedMargins,
     Worlds,
+    _disagree,
     simulate_worlds,
     spillover_table,
     stratified_uniforms,
@@ -138,6 +139,33 @@ def test_a_row_says_where_path_model_and_forecast_disagree(problem: Problem) -> 
     rows = spillover_table(model, worlds, panel, none, None)
     assert rows.models_disagree.all()
     assert rows.statement.str.endswith(DISAGREE).all()
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(0.004, 0.0065), (0.0065, 0.004), (0.2, 0.31)])
+def test_beyond_a_factor_of_one_and_a_half_they_disagree_however_small_both_are(
+    problem: Problem, ours: float, theirs: float
+) -> None:
+    def drawn(chance: float) -> np.ndarray:
+        return np.repeat(np.arange(2000) < 2000 * chance, 8).reshape(2000, 1, 8).astype(np.int32)
+
+    panel, worlds = problem.panel, worlds_of(diffusion(), problem, months=1)
+    own = replace(worlds, paths=drawn(ours))
+    pool = Draws(drawn(theirs), panel.months[-1], (1,), panel.region_ids, "events")
+    assert _disagree(own, pool).all()
+    near = replace(pool, values=drawn(1.4 * ours))
+    assert not _disagree(own, near).any()
+
+
+def test_months_up_to_a_hole_are_those_of_the_published_forecast(problem: Problem) -> None:
+    """Where the published forecast has a span's months its risk stands, else the path model's."""
+    pool = pool_of(problem.panel, (1, 3, 6))
+    model = diffusion(a_to_b=0.6)
+    rows = spillover_table(model, worlds_of(model, problem), problem.panel, pool, None)
+    first, later = rows[rows.horizon == 1], rows[rows.horizon > 1]
+    assert (first.risk_factual == first.pool_risk).all()
+    assert (first.risk_cut <= first.pool_risk).all()
+    assert (first.risk_cut < first.pool_risk).any()
+    assert (later.risk_factual == later.model_risk).all()
 
 
 def test_statements_say_the_robust_end_and_the_grade(table: pd.DataFrame) -> None:

@@ -19,7 +19,8 @@ from harmattan.forecast.spillover.breakdown import (
     routes,
 )
 from harmattan.forecast.spillover.stress import COLUMNS, stress_response
-from harmattan.forecast.spillover.words import SHOCK_NOTE
+from harmattan.forecast.spillover.words import SHOCK_NOTE, share_statement
+from harmattan.training.diffusion.border_signal import GRADES
 from harmattan.training.diffusion.model import Alternatives, Diffusion
 from harmattan.training.diffusion.simulation import mean_paths
 from harmattan.training.models.excitation import border_weights
@@ -160,6 +161,45 @@ def test_words_tell_a_signal_that_a_shock_would_pass_for(view: ModelAtOrigin) ->
         assert len(said)
         assert said.str.contains(f"evidence: {grade}", regex=False).all()
         assert (said.str.contains(SHOCK_NOTE, regex=False) == (grade == "some")).all()
+
+
+def test_words_name_the_part_of_a_country_that_a_row_speaks_of() -> None:
+    """A share of one route, region, group or chain is not that of the whole country."""
+    seen = three_countries()
+    panel = replace(
+        seen.problem.panel, names=("Ay One", "Ay Two", "Bee One", "Bee Two", "Cee One", "Cee Two")
+    )
+    seen = replace(seen, problem=replace(seen.problem, panel=panel))
+    said = {
+        "regions": by_region(seen, [3]).set_index("source_region").statement["AAA-2"],
+        "routes": routes(seen, [3]).set_index("source_region").statement["AAA-2"],
+        "chains": chains(seen, [3]).set_index("source_country").statement["AAA"],
+    }
+    for table, words in (
+        ("regions", "cross anew from Ay Two in AAA (model"),
+        ("routes", "cross anew from Ay Two in AAA in one step (model"),
+        ("chains", "cross anew from AAA through BBB (model"),
+    ):
+        assert all(words in text for text in np.atleast_1d(said[table])), table
+    part = replace(panel, measures={**panel.measures, "events_jnim": panel.measure("events") / 2})
+    seen = replace(seen, problem=replace(seen.problem, panel=part))
+    found = (
+        by_group(seen, [3], {"JNIM": "events_jnim"})
+        .query("source_country == 'AAA'")
+        .set_index("group")
+        .statement
+    )
+    assert "cross anew from JNIM in AAA (model" in found["JNIM"].iloc[0]
+    assert "cross anew from others in AAA (model" in found["other"].iloc[0]
+    assert "cross anew from new events in AAA (model" in found["new events"].iloc[0]
+
+
+def test_no_sentence_of_a_row_is_longer_than_thirty_words() -> None:
+    longest = "Boucle du Mouhoun in Burkina Faso in one step"
+    for grade in GRADES:
+        for high in (0.004, 0.3, 0.95):
+            text = share_statement(grade, longest, 0.1, high, disagree=True)
+            assert max(len(part.split()) for part in text.split(". ")) <= 30, text
 
 
 def test_stress_at_the_source_never_lowers_a_risk_abroad(view: ModelAtOrigin) -> None:

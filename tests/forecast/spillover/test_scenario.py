@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from small_worlds import LADDER, diffusion, ladder_panel, problem_of
 
 from harmattan.data.errors import HarmattanError, OriginError, RegionError, UsageError
 from harmattan.forecast.report.pictures import scenario_picture
+from harmattan.forecast.settings import Settings
 from harmattan.forecast.spillover.scenario import (
     Change,
     effects,
@@ -20,6 +23,7 @@ from harmattan.forecast.spillover.scenario import (
     read_paths,
     run_scenario,
 )
+from harmattan.forecast.spillover.scenario_call import simulate_scenario
 from harmattan.forecast.spillover.words import SHOCK_NOTE
 from harmattan.training.models.base import Problem
 
@@ -179,10 +183,27 @@ def test_effects_say_what_may_be_said(problem: Problem) -> None:
         pairs = pairs.assign(p_holm=np.where(declared, 0.002, 1.0))
         return effects(table_of(problem, "AAA-2=3x", pairs=pairs)).set_index("place").statement
 
-    assert said(True, False)["BBB-2"] == f"model-attributed; evidence: some; {SHOCK_NOTE}"
+    assert said(True, False)["BBB-2"] == f"model-attributed; evidence: some. But {SHOCK_NOTE}"
     assert said(True, True)["AAA-1"] == "inside the country"
     assert said(True, True)["BBB-2"] == "model-attributed; evidence: strong"
     assert said(False, False)["BBB-2"] == "model-attributed; evidence: none shown"
+
+
+def test_python_is_warned_of_what_lies_beyond_the_record(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    panel = ladder_panel(2, 60)
+    panel.to_frame().to_parquet(tmp_path / "panel.parquet")
+    panel.links.to_csv(tmp_path / "links.csv", index=False)
+    names = {
+        "panel": tmp_path / "panel.parquet",
+        "links": tmp_path / "links.csv",
+        "out": tmp_path / "releases",
+    }
+    settings, most = Settings.load({**names, "draws": 50}), panel.measure("events")[:, 0].max()
+    with caplog.at_level(logging.WARNING, logger="harmattan"):
+        simulate_scenario(settings, [f"AAA-1={20 * most:.0f}"], months=1, ahead=1)
+    assert f"times its largest ({most:.0f})" in caplog.text
 
 
 def test_twice_is_twice_the_baseline_month_by_month(problem: Problem) -> None:

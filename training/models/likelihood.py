@@ -8,6 +8,7 @@ after Held, Hohle & Hofmann (2005), doi:10.1191/1471082X05st098oa, with a size t
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,10 @@ from .layout import Layout
 _TINY = 1e-10
 #: A Newton step that promises less log-likelihood than this is not taken any more.
 ARRIVED = 1e-12
+#: The least bend of a Newton step, as a share of the largest, and the least curvature that a scale is taken from.
+FLATTEST, SMALLEST = 1e-9, 1e-12
+#: Newton steps from near the maximum, and from where a search stopped: a level that goes to its bound takes one per unit.
+NEARBY, FARTHEST = 20, 60
 #: Relative gain at which a search stops that Newton's steps could not end.
 FINEST = 1e-9
 #: Range of each term of the logarithm of a background level: up to 24 million a month.
@@ -72,13 +77,18 @@ class AdditiveMeanNB:
         self.kinds, rows = kinds, len(counts)
         if kinds is not None:
             shape = (len(endemic), rows)
-            self._of_kind = sparse.csr_array((np.ones(rows), (kinds, np.arange(rows))), shape=shape)
+            self._of_kind = sparse.csc_array((np.ones(rows), (kinds, np.arange(rows))), shape=shape)
         self.plain = spread.shape[1] == 1 and bool((spread == 1).all())
         self.some = np.flatnonzero(counts > 0)
         self.events = counts[self.some]
         self.log_factorial = special.gammaln(counts + 1)
         self.endog = counts
         self._last: tuple[bytes, _Rows] | None = None
+
+    @cached_property
+    def _room(self) -> np.ndarray:
+        """Memory for an array like the excitation: a new one for each step of Newton's takes longer than its numbers."""
+        return np.empty(self.V.shape)
 
     def mean_size(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Endemic part, whole mean, and size of each row."""
@@ -181,10 +191,13 @@ class AdditiveMeanNB:
         whole = np.zeros((len(params), len(params)))
         q, n = lay.endemic, lay.endemic + lay.excitation
         alone = self._by_kind(bend * endemic**2 + w * (by_mean + by_size * k) * endemic)
+        bent = self._room
         whole[:q, :q] = (self.X * alone[:, None]).T @ self.X
-        whole[:q, q:n] = self.X.T @ self._by_kind(self.V * (bend * endemic)[:, None])
+        np.multiply(self.V, (bend * endemic)[:, None], out=bent)
+        whole[:q, q:n] = self.X.T @ self._by_kind(bent)
         whole[:q, n:] = self.X.T @ self._by_kind(mixed * endemic[:, None])
-        whole[q:n, q:n] = (self.V * bend[:, None]).T @ self.V
+        np.multiply(self.V, bend[:, None], out=bent)
+        whole[q:n, q:n] = bent.T @ self.V
         whole[q:n, n:] = self.V.T @ mixed
         whole[n:, n:] = (sizes * (w * twice_size)[:, None]).T @ sizes
         lower = np.tril_indices(len(params), -1)
@@ -219,7 +232,7 @@ class AdditiveMeanNB:
         """
         if near is not None:
             box = np.array(self.bounds(), dtype=float)
-            found, arrived = self._polished(np.clip(near, *box.T), box)
+            found, arrived = self._polished(np.clip(near, *box.T), box, NEARBY)
             if arrived:
                 account = {"converged": True, "iterations": 0, "loglike": self.loglike(found)}
                 return found, {**account, "attempts": 1}
@@ -233,16 +246,16 @@ class AdditiveMeanNB:
         found = best[0]
         if polish:
             box = np.array(bounds, dtype=float)
-            found, arrived = self._polished(found, box)
+            found, arrived = self._polished(found, box, FARTHEST)
             if not arrived:
                 # The search has stopped where the likelihood is flat and no maximum near: a finer one from the start.
                 other, tried = self._search(start, bounds, 10 * maxiter, FINEST), tried + 1
-                again = self._polished(other[0], box)[0]
+                again = self._polished(other[0], box, FARTHEST)[0]
                 if self.loglike(again) > self.loglike(found):
                     best, found = other, again
         return found, {**best[1], "loglike": self.loglike(found), "attempts": tried}
 
-    def _polished(self, params: np.ndarray, box: np.ndarray, steps: int = 20) -> tuple[np.ndarray, bool]:
+    def _polished(self, params: np.ndarray, box: np.ndarray, steps: int) -> tuple[np.ndarray, bool]:
         """Newton steps inside the box until nothing moves, and whether they came to that.
 
         Where a search stops hangs on the last bits of its sums.
@@ -256,10 +269,7 @@ class AdditiveMeanNB:
             if not len(free):
                 return params, True
             step = np.zeros(len(params))
-            # What is left of a curve that bends the wrong way is made to bend the right one.
-            values, axes = np.linalg.eigh(curve[np.ix_(free, free)])
-            bend = np.maximum(np.abs(values), 1e-9 * max(float(np.abs(values).max()), 1e-12))
-            step[free] = axes @ ((axes.T @ slope[free]) / bend)
+            step[free] = _ascent(slope[free], curve[np.ix_(free, free)])
             promise, share = float(step @ slope), 1.0
             if promise < ARRIVED:
                 return params, True
@@ -293,6 +303,21 @@ class AdditiveMeanNB:
             "iterations": int(account["nit"]),
             "loglike": self.loglike(found),
         }
+
+
+def _ascent(slope: np.ndarray, curve: np.ndarray) -> np.ndarray:
+    """Newton's step uphill; what is left of a curve that bends the wrong way is made to bend the right one.
+
+    Where parameters differ so much in scale that the least bend of a step would shorten it, each is measured in its own.
+    """
+    values, axes = np.linalg.eigh(curve)
+    bends = np.abs(values)
+    if bends.min() > FLATTEST * bends.max():
+        return np.asarray(axes @ ((axes.T @ slope) / bends))
+    scale = np.sqrt(np.maximum(np.abs(np.diag(curve)), SMALLEST))
+    values, axes = np.linalg.eigh(curve / np.outer(scale, scale))
+    bends = np.maximum(np.abs(values), FLATTEST * max(float(np.abs(values).max()), SMALLEST))
+    return np.asarray(axes @ ((axes.T @ (slope / scale)) / bends) / scale)
 
 
 def _trigamma(x: np.ndarray) -> np.ndarray:

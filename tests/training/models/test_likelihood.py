@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from harmattan.training.models import likelihood
 from harmattan.training.models.likelihood import LEVEL_FLOOR, AdditiveMeanNB
 
 
@@ -176,10 +177,41 @@ def test_a_fit_near_a_known_maximum_ends_where_a_search_does() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_search_that_stopped_far_from_any_maximum_is_made_anew(seed: int) -> None:
+def test_a_search_that_stopped_far_from_any_maximum_is_made_anew(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, params = some_model("none", seed)
+    known = model.loglike(model.fit_bounded(params, polish=True)[0])
+    monkeypatch.setattr(likelihood, "FARTHEST", 20)
+    low = np.array([bound[0] for bound in model.bounds()])
+    found, account = model.fit_bounded(low, tolerance=1e6, polish=True)
+    assert account["attempts"] == 2
+    assert model.loglike(found) == pytest.approx(known, abs=1e-6)
+
+
+def test_columns_of_very_different_scale_arrive_at_the_maximum_in_one_search() -> None:
+    """With the least bend taken from the largest one, steps along the others stayed short and never arrived."""
+    model, _ = some_model("kinds", 8, ridge=False)
+    scale = np.array([1e5, 1.0, 1e-2])
+    same = AdditiveMeanNB(
+        model.endog, model.X, model.V, model.Z, model.w, np.full(11, 0.1), kinds=model.kinds
+    )
+    ridge = same.ridge.copy()
+    ridge[5:8] *= scale**2
+    apart = AdditiveMeanNB(model.endog, model.X, model.V * scale, model.Z, model.w, ridge, kinds=model.kinds)
+    start = np.zeros(len(ridge))
+    one, _ = same.fit_bounded(start, polish=True)
+    two, account = apart.fit_bounded(start, tolerance=1e-3, polish=True)
+    two[5:8] *= scale
+    assert account["attempts"] == 1
+    np.testing.assert_allclose(two, one, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_steps_that_still_gain_go_on_instead_of_another_search(seed: int) -> None:
     model, params = some_model("none", seed)
     known = model.loglike(model.fit_bounded(params, polish=True)[0])
     low = np.array([bound[0] for bound in model.bounds()])
     found, account = model.fit_bounded(low, tolerance=1e6, polish=True)
-    assert account["attempts"] == 2
+    assert account["attempts"] == 1
     assert model.loglike(found) == pytest.approx(known, abs=1e-6)

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ..data.errors import ConfigError, UsageError, listed
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 #: Checks whose doubts a reader has to know first: data that are late or have a hole, and a newest month that is odd.
 AT_THE_TOP = {"freshness", "holes", *NEWEST}
+#: A region with so many times the counts of the usual one is said to dwarf the others.
+GIANT = 100_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -356,7 +359,20 @@ def inputs_from(panel: Panel, polygons: Regions | None, where: str) -> Inputs:
             panel = replace(panel, links=links_of(regions.frame, regions.geometry))
         panel = with_outlines(panel, regions.geometry)
     ledger = _placed(panel)
+    _warn_of_a_giant(panel)
     return Inputs(panel, regions, _exposure(polygons, set(panel.countries)), coverage_of_panel(panel), ledger)
+
+
+def _warn_of_a_giant(panel: Panel) -> None:
+    """Say that a region dwarfs the others: models that pull regions to a common level are wrong for these then."""
+    counts = panel.measure(panel.main, fill=0)
+    mean = np.nan_to_num(counts).sum(axis=0, dtype=float) / np.maximum(panel.observed.sum(axis=0), 1)
+    usual = float(np.median(mean[mean > 0])) if (mean > 0).any() else 0.0
+    if usual and mean.max() > GIANT * usual:
+        logging.getLogger("harmattan").warning(
+            f"{panel.region_ids[int(mean.argmax())]} has {mean.max() / usual:,.0f} times the {panel.main} of the usual "
+            "region: beside it the models expect far too many in small ones. Forecast it apart."
+        )
 
 
 def _placed(panel: Panel) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harmattan.data.errors import UsageError
+from harmattan.forecast.inputs import load_inputs
 from harmattan.forecast.jobs.backtest_plan import BacktestSettings, make_plan
 from harmattan.forecast.jobs.forecasting import Outcome, run_main_job
 from harmattan.forecast.release import read_history, verify_release
@@ -92,6 +93,17 @@ def test_what_is_not_counted_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there are no deaths in these data"):
         run_main_job(Settings.load(options(tmp_path, "displaced", targets="displaced,deaths")))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("times", "said"), [(1, False), (1_000_000, True)])
+def test_a_region_that_dwarfs_the_others_is_named(
+    times: int, said: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = table("deaths")
+    counts.loc[counts["region_id"] == "MLI-b", "deaths"] *= times
+    counts.to_csv(tmp_path / "counts.csv", index=False)
+    load_inputs(Settings(panel=tmp_path / "counts.csv"))
+    assert ("MLI-b has" in caplog.text and "Forecast it apart" in caplog.text) == said
 
 
 def test_a_target_with_counts_below_zero_is_said_to_have_been_left_aside(tmp_path: Path) -> None:

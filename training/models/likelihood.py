@@ -22,7 +22,7 @@ _TINY = 1e-10
 ARRIVED = 1e-12
 #: The least bend of a Newton step, as a share of the largest, and the least curvature that a scale is taken from.
 FLATTEST, SMALLEST = 1e-9, 1e-12
-#: Newton steps from near the maximum, and from where a search stopped: a level that goes to its bound takes one per unit.
+#: Newton steps from near the maximum, and from where a search stopped: to its bound a level goes one unit per step.
 NEARBY, FARTHEST = 20, 60
 #: Relative gain at which a search stops that Newton's steps could not end.
 FINEST = 1e-9
@@ -87,7 +87,7 @@ class AdditiveMeanNB:
 
     @cached_property
     def _room(self) -> np.ndarray:
-        """Memory for an array like the excitation: a new one for each step of Newton's takes longer than its numbers."""
+        """Memory for an array like the excitation: a new one for each Newton step takes longer than its numbers."""
         return np.empty(self.V.shape)
 
     def mean_size(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -308,7 +308,7 @@ class AdditiveMeanNB:
 def _ascent(slope: np.ndarray, curve: np.ndarray) -> np.ndarray:
     """Newton's step uphill; what is left of a curve that bends the wrong way is made to bend the right one.
 
-    Where parameters differ so much in scale that the least bend of a step would shorten it, each is measured in its own.
+    Where parameters differ so much in scale that the least bend would shorten a step, each is measured in its own.
     """
     values, axes = np.linalg.eigh(curve)
     bends = np.abs(values)

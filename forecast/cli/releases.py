@@ -187,7 +187,7 @@ def _parts(parts: pd.DataFrame) -> Iterator[str]:
         )
 
 
-@options("release reason config out run_date dry_run as_json quiet")
+@options("release reason config out upload run_date dry_run as_json quiet")
 def withdraw(
     settings: Settings,
     output: Output,
@@ -197,22 +197,40 @@ def withdraw(
 ) -> None:
     """Take a release back: its bytes stay, `latest` moves to the one before, every command refuses it.
 
+    With --upload the store's note and pointer follow; where that failed, the same command sends them once more.
+
     \b
     Examples:
       harmattan withdraw 2023-12 --reason "A source counted one attack twice."
       harmattan withdraw latest --reason "Wrong boundaries." --dry-run
     """
+    from ...data.errors import WithdrawnError
     from ..release import find_release, withdraw_release, write_status
 
     day = settings.run_date or date.today()
     if dry_run:
         folder = find_release(release, settings.out)
         return output.show({"would_withdraw": str(folder)}, f"Would withdraw {folder}.")
-    found = withdraw_release(release, settings.out, reason, day)
+    try:
+        found = withdraw_release(release, settings.out, reason, day)
+    except WithdrawnError:
+        _send_notes(settings)
+        raise
     write_status(settings.out, day, settings.due_days)
+    _send_notes(settings)
     name = found.note.release
     words = f"Withdrawn {settings.out / name}\nLatest    {found.latest or 'none is left'}"
     output.show({"withdrawn": name, "reason": found.note.reason, "latest": found.latest}, words)
+
+
+def _send_notes(settings: Settings) -> None:
+    """Let notes and pointer of the store follow those of the folder."""
+    if settings.upload is not None:
+        from ..publishing.upload import upload
+        from ..release import publishing
+
+        with publishing(settings.out):
+            upload(settings.out, None, settings.upload)
 
 
 @options("config out keep_months dry_run as_json quiet")

@@ -18,15 +18,18 @@ POINTER = "latest.json"
 REMEDY = "The release here is complete; mend the store, and publish again: what is there is not sent twice."
 
 
-def upload(out: Path, release: Path, where: str) -> list[str]:
+def upload(out: Path, release: Path | None, where: str) -> list[str]:
     """Copy a release, then the folder's notes, and let ``latest.json`` name what ``latest`` points to.
+
+    The release that ``latest`` points to is copied, too, where it is not there yet; where nothing leads any more, the
+    pointer goes.
 
     Parameters
     ----------
     out : Path
         Folder of releases.
-    release : Path
-        The one to be copied.
+    release : Path or None
+        The one to be copied; None where only notes and pointer have changed.
     where : str
         Address of a folder, such as ``s3://bucket/forecasts``.
 
@@ -58,28 +61,37 @@ def upload(out: Path, release: Path, where: str) -> list[str]:
         raise UploadError(f"the release could not be copied ({about}).", _plain(where), REMEDY) from reason
 
 
-def _send_all(fs: Any, root: str, out: Path, release: Path) -> Iterator[str]:
+def _send_all(fs: Any, root: str, out: Path, release: Path | None) -> Iterator[str]:
     """Files first, checksums and signature after them, the pointer last."""
-    last = [name for name in (SUMS, SIGNATURE) if (release / name).is_file()]
-    target = f"{root}/{release.name}"
-    if not _same(fs, f"{target}/{last[-1]}", (release / last[-1]).read_bytes()):
-        for name in [*files_of(release), *last]:
-            content = (release / name).read_bytes()
-            if not (name in last and _same(fs, f"{target}/{name}", content)):
-                _put(fs, f"{target}/{name}", content)
-                yield f"{release.name}/{name}"
+    leading = latest_name(out)
+    for folder in dict.fromkeys(f for f in (release, leading and out / leading) if f):
+        yield from _send_release(fs, f"{root}/{folder.name}", folder)
     for note in sorted(out.glob("*.withdrawn.json")):
         if not _same(fs, f"{root}/{note.name}", note.read_bytes()):
             _put(fs, f"{root}/{note.name}", note.read_bytes())
             yield note.name
-    leading = latest_name(out)
-    if leading is None or not _same(fs, f"{root}/{leading}/{SUMS}", (out / leading / SUMS).read_bytes()):
+    pointer = f"{root}/{POINTER}"
+    if leading is None:
+        if fs.exists(pointer):
+            fs.rm_file(pointer)
         return
-    pointer = {"release": leading, "sha256sums": sum_of(out / leading / SUMS)}
-    text = (json.dumps(pointer, indent=2, sort_keys=True) + "\n").encode()
-    if not _same(fs, f"{root}/{POINTER}", text):
-        _put(fs, f"{root}/{POINTER}", text)
+    names = {"release": leading, "sha256sums": sum_of(out / leading / SUMS)}
+    text = (json.dumps(names, indent=2, sort_keys=True) + "\n").encode()
+    if not _same(fs, pointer, text):
+        _put(fs, pointer, text)
         yield POINTER
+
+
+def _send_release(fs: Any, target: str, release: Path) -> Iterator[str]:
+    """The files of a release that are not there yet."""
+    last = [name for name in (SUMS, SIGNATURE) if (release / name).is_file()]
+    if _same(fs, f"{target}/{last[-1]}", (release / last[-1]).read_bytes()):
+        return
+    for name in [*files_of(release), *last]:
+        content = (release / name).read_bytes()
+        if not _same(fs, f"{target}/{name}", content):
+            _put(fs, f"{target}/{name}", content)
+            yield f"{release.name}/{name}"
 
 
 def _same(fs: Any, path: str, content: bytes) -> bool:

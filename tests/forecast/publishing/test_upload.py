@@ -9,6 +9,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from command_line import Run
 
 from harmattan.data.errors import UploadError
 from harmattan.forecast.publishing import upload as uploads
@@ -82,6 +83,40 @@ def test_a_store_that_fails_on_the_way_has_no_pointer_and_the_next_job_makes_up(
     assert json.loads(stored(where)[POINTER])["release"] == "2023-12"
 
 
+def test_after_a_failure_only_what_is_missing_is_sent(
+    out: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, sent = uploads._put, []
+
+    def failing(fs: Any, path: str, content: bytes) -> None:
+        if sent:
+            raise ConnectionResetError("the store went away")
+        sent.append(path.rpartition("/2023-12/")[2])
+        put(fs, path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "_put", failing)
+        with pytest.raises(UploadError, match="what is there is not sent twice"):
+            upload(out, out / "2023-12", where)
+    rest = {"forecast.csv", "hub/tasks.json"} - set(sent)
+    again = [f"2023-12/{name}" for name in (*rest, "SHA256SUMS")]
+    assert upload(out, out / "2023-12", where) == [*again, POINTER]
+
+
+def test_the_pointer_leaves_a_withdrawn_release(out: Path, where: str) -> None:
+    """It goes back to the release before, which was never copied, and then away: as `latest` does."""
+    upload(out, out / "2023-12", where)
+    point_latest(out, "2023-11")
+    (out / "2023-12.withdrawn.json").write_text("{}\n", encoding="utf-8")
+    sent = upload(out, None, where)
+    assert sent[-2:] == ["2023-12.withdrawn.json", POINTER]
+    assert json.loads(stored(where)[POINTER])["release"] == "2023-11"
+    assert "2023-11/SHA256SUMS" in stored(where)
+    point_latest(out, None)
+    assert upload(out, None, where) == []
+    assert POINTER not in stored(where)
+
+
 def test_what_cannot_be_reached_is_named_without_its_password(out: Path) -> None:
     with pytest.raises(UploadError, match="no address of a store") as caught:
         upload(out, out / "2023-12", "nowhere://me:secret@host/x")
@@ -144,3 +179,21 @@ def test_a_real_object_store_that_goes_away_half_way(
         assert json.loads(stored(where)[POINTER])["release"] == "2023-12"
     finally:
         again.stop()
+
+
+def test_a_withdrawal_reaches_the_store_and_is_sent_again_where_that_failed(
+    out: Path, where: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(out, out / "2023-12", where)
+    words = ["withdraw", "2023-12", "--reason", "wrong", "--out", str(out), "--upload", where]
+
+    def failing(*arguments: Any) -> None:
+        raise ConnectionResetError("the store went away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "_put", failing)
+        code, _, said = run(*words)
+    assert (code, "the store went away" in said) == (16, True)
+    assert json.loads(stored(where)[POINTER])["release"] == "2023-12"
+    assert run(*words)[0] == 9
+    assert {"2023-12.withdrawn.json"} == {name for name in stored(where) if "/" not in name}

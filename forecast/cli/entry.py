@@ -84,7 +84,7 @@ def _nothing() -> None:
 @options(
     "config theatre source panel regions covariates recipe members "
     "layer month_rule links groups columns coverage as_of horizons targets parts countries draws seed "
-    "model workers backtest_origins run_date allow_grid level out mlruns tracking_uri track log_json "
+    "model workers backtest_origins run_date allow_grid level out sign mlruns tracking_uri track log_json "
     "dry_run as_json quiet",
     run_date="Day against which the age of the data counts.",
 )

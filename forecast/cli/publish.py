@@ -68,7 +68,7 @@ def publish(
 
 @options(
     "first last config out theatre source panel regions links covariates recipe members groups columns coverage "
-    "layer month_rule targets horizons countries draws seed workers allow_grid level mlruns tracking_uri track "
+    "layer month_rule targets horizons countries draws seed workers allow_grid level sign mlruns tracking_uri track "
     "log_json dry_run as_json quiet"
 )
 def backfill(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ...data import month_of
 from ...data.errors import TrackingError, UsageError
-from ..release import month_end, publishing, revisions
+from ..release import month_end, publishing, read_secret_key, revisions
 from ..settings import Settings
 from .forecasting import check_writable, make_forecast, release_forecast
 
@@ -97,6 +97,8 @@ def backfill(
     """
     say = progress or (lambda stage, share: None)
     check_writable(settings.out)
+    if settings.sign is not None:
+        read_secret_key(settings.sign)
     written: list[str] = []
     with publishing(settings.out):
         asked, there = missing_months(settings, first, last)

@@ -113,10 +113,12 @@ def make_forecast(
     settings: Settings, progress: Callable[[str, float], None] | None = None
 ) -> tuple[ForecastResult, Settings]:
     """The forecast of the main job, and the settings with the targets that the data have; nothing is written."""
-    from ..release import check_level
+    from ..release import check_level, read_secret_key
     from ..run import run_forecast
 
     check_writable(settings.out)
+    if settings.sign is not None:
+        read_secret_key(settings.sign)
     inputs = load_inputs(settings)
     # Before the work, and not when everything is done.
     check_level(inputs.panel, inputs.regions, settings.allow_grid, settings.level)
@@ -129,10 +131,10 @@ def make_forecast(
 def release_forecast(
     result: ForecastResult, settings: Settings, progress: Callable[[str, float], None] | None = None
 ) -> Outcome:
-    """Render the page of a forecast, beside the release before it, and write its release and its run."""
+    """Render the page of a forecast, beside the release before it; write its release, signed, and its run."""
     from ..monitoring import with_alarms
     from ..outlook import with_outlook
-    from ..release import newest_before, publish_release
+    from ..release import newest_before, publish_release, sign_release
     from ..report import render, shared_files
     from ..tracking import leave_note
 
@@ -144,7 +146,14 @@ def release_forecast(
     html = render(result, before)
     say("release", 0.95)
     beside, on_name = shared_files(result, before), leave_note if settings.tracks else None
-    release = publish_release(result, html, settings.out, beside=beside, on_name=on_name)
+
+    def sign(folder: Path) -> None:
+        if settings.sign is not None:
+            sign_release(folder, settings.sign)
+
+    release = publish_release(result, html, settings.out, check=sign, beside=beside, on_name=on_name)
+    # One that was there already has been compared, not written.
+    sign(release.path)
     run_id, error = None, None
     if settings.tracks:
         say("record", 0.97)

@@ -12,9 +12,16 @@ import pandas as pd
 import pytest
 from small_worlds import ladder_panel
 
-from harmattan.data.errors import LockError, OriginError, UsageError
+from harmattan.data.errors import LockError, OriginError, ReleaseError, UsageError
 from harmattan.forecast.jobs import backfill, missing_months
-from harmattan.forecast.release import latest_name, publishing, read_history, verify_release
+from harmattan.forecast.release import (
+    check_signature,
+    latest_name,
+    make_keys,
+    publishing,
+    read_history,
+    verify_release,
+)
 from harmattan.forecast.release.files import sums_of
 from harmattan.forecast.settings import Settings
 from harmattan.forecast.tracking import leave_note, why_untracked
@@ -52,8 +59,18 @@ def test_two_backfills_at_once_are_refused(settings: Settings) -> None:
     assert not (settings.out / "2008-10").exists()
 
 
+def test_what_is_no_secret_key_stops_a_backfill_before_it_works(settings: Settings) -> None:
+    with pytest.raises(ReleaseError, match="secret key cannot be read"):
+        backfill(replace(settings, sign=settings.panel), "2008-10", "2008-12")
+    assert not settings.out.exists()
+
+
 @pytest.mark.slow
-def test_a_span_is_published_as_it_was_known_and_goes_on_where_it_was(settings: Settings) -> None:
+def test_a_span_is_published_as_it_was_known_and_goes_on_where_it_was(
+    settings: Settings, tmp_path: Path
+) -> None:
+    public = make_keys(tmp_path / "key")
+    settings = replace(settings, sign=tmp_path / "key")
     first = backfill(settings, "2008-11", "2008-12")
     assert (first.written, first.already) == (("2008-11", "2008-12"), ())
     bytes_before = {p: p.read_bytes() for p in settings.out.rglob("*") if p.is_file() and "2008-1" in str(p)}
@@ -63,6 +80,7 @@ def test_a_span_is_published_as_it_was_known_and_goes_on_where_it_was(settings: 
     assert latest_name(settings.out) is None
     for name in ("2008-10", "2008-11", "2008-12"):
         verify_release(settings.out / name).require()
+        check_signature(settings.out / name, public)
         assert str(read_history(settings.out / name).last_month) == name
 
 

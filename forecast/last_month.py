@@ -13,7 +13,9 @@ from .outlook import JUDGED_COLUMNS, judge_margins
 
 if TYPE_CHECKING:
     from ..training.evaluation.reliability import ForecastRecord
+    from ..training.margins import Margins
     from ..training.models.base import Problem
+    from ..training.onset import OnsetFits
     from ..training.pool.dependence import Template
     from ..training.record import PastErrors, Record
     from ..training.trained_model import TrainedModel
@@ -57,8 +59,26 @@ def forecast_record(
     )
 
 
+def published_month(
+    problem: Problem, month: pd.Period, trained: TrainedModel, watched: OnsetFits | None
+) -> Margins:
+    """What a model would have published of the month after ``month``, (regions,): events where it is quiet included.
+
+    ``watched`` is what its onset models look at, None where it has none.
+    """
+    from ..training.pool import OnsetsAhead
+
+    pool = trained.pools[problem.target, 1].margins(problem, month)["pool"]
+    if watched is None or trained.onset is None or problem.target != "events":
+        return pool
+    return OnsetsAhead.of(trained.onset, watched, month).margins(pool, 1)
+
+
 def rehearsed_month(
-    problems: Mapping[str, Problem], origin: pd.Period, trained: TrainedModel
+    problems: Mapping[str, Problem],
+    origin: pd.Period,
+    trained: TrainedModel,
+    watched: OnsetFits | None = None,
 ) -> pd.DataFrame:
     """The last month as it would have been forecast: by this very model, where that is older."""
     from ..training.evaluation.case_scores import measure
@@ -74,7 +94,7 @@ def rehearsed_month(
     row = problem.row(origin)
     observed = np.where(problem.observed[row], problem.counts[row], np.nan)[None]
     nothing = np.full(observed.shape[1], np.nan)
-    predicted = stack([trained.pools[target, 1].margins(problem, before)["pool"]])
+    predicted = stack([published_month(problem, before, trained, watched)])
     usual = stack([Conflictology(12).margins(problem, before)])
     values, reference = (measure(m, observed[0], nothing) for m in (predicted, usual))
     score, regions = reference["crps_exact"], problem.panel.region_ids
@@ -100,7 +120,11 @@ def record_tables(
 
 
 def judged_month(
-    settings: Settings, problems: Mapping[str, Problem], origin: pd.Period, trained: TrainedModel
+    settings: Settings,
+    problems: Mapping[str, Problem],
+    origin: pd.Period,
+    trained: TrainedModel,
+    watched: OnsetFits | None = None,
 ) -> pd.DataFrame:
     """The last month against the joint forecast of it: by this very model, where that is older."""
     from ..training.trained_model import at_horizons
@@ -113,7 +137,7 @@ def judged_month(
     problem = problems["events"]
     row = problem.row(origin)
     observed = np.where(problem.observed[row], problem.counts[row], np.nan)
-    margins = trained.pools["events", 1].margins(problem, before)["pool"]
+    margins = published_month(problem, before, trained, watched)
     places = problem.panel.region_ids, problem.panel.countries
     template = at_horizons(trained.template, (1,))
     return judge_margins(

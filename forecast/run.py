@@ -230,7 +230,7 @@ def _result(
     draws = {t: _draws(settings, panel.region_ids, origin, t, predicted, ranks) for t in prepared.problems}
     spillover, answers = simulated.tables(draws.get("events"), inputs.borders)
     run_date = inputs.run_date(settings, origin)
-    judged = judged_month(settings, prepared.problems, origin, trained)
+    judged = judged_month(settings, prepared.problems, origin, trained, watched)
     quality = inputs.quality(run_date, so_few=chances_of_so_few(judged))
     level, banner = _verdict(inputs, quality, model)
     listed = None if watched is None else list_of(trained, watched)
@@ -262,7 +262,7 @@ def _result(
         quality=quality.frame(),
         reliability=trained.table("reliability"),
         triggers=trained.table("triggers") if trained.has_table("triggers") else pd.DataFrame(),
-        rehearsal=rehearsed_month(prepared.problems, origin, trained),
+        rehearsal=rehearsed_month(prepared.problems, origin, trained, watched),
         notes=prepared.parts.notes,
         part_scores=trained.table("part_scores") if "part_scores.json" in trained.files else pd.DataFrame(),
         **record_of(panel),

@@ -112,24 +112,31 @@ def test_chances_in_quiet_places_are_the_same_whatever_comes() -> None:
     assert np.isfinite(np.frombuffer(found[0][months[-1]])).any()
 
 
+@pytest.mark.parametrize(
+    "targets", [("events",), pytest.param(("events", "deaths"), marks=pytest.mark.slow)], ids="-".join
+)
 @settings(max_examples=2)
 @given(seed=st.integers(0, 10_000), lag=st.integers(0, 3))
-def test_weights_and_calibration_of_a_back_test_learn_nothing_from_later_months(seed: int, lag: int) -> None:
+def test_weights_and_calibration_of_a_back_test_learn_nothing_from_later_months(
+    targets: tuple[str, ...], seed: int, lag: int
+) -> None:
     panel = gappy(seed)
     origins = panel.months[AT - 2 : AT + 1]
     bits = []
     for world in (panel, with_another_future(panel, seed)):
-        record = run_backtest(
-            problem_with(world, "events"),
+        problems = [problem_with(world, target) for target in targets]
+        records = run_backtest(
+            problems,
             list(origins),
             [2],
             members=["conflictology_12", "smoothed_conflictology"],
             data_lag=lag,
             warm_up=24,
-        )[0]
+        )
         known = ("mean", "low", "high", "p1", "p5", "p10")
-        bits.append([record.of(name, m).tobytes() for name in ("pool", "pool_uncalibrated") for m in known])
-        bits[-1].append(record.weights.to_csv().encode())
+        pools = ("pool", "pool_uncalibrated")
+        bits.append([r.of(name, m).tobytes() for r in records for name in pools for m in known])
+        bits[-1] += [record.weights.to_csv().encode() for record in records]
     assert bits[0] == bits[1]
 
 

@@ -186,6 +186,13 @@ def test_a_later_origin_needs_no_new_training(settings: Settings, panel: Panel) 
     assert later.model["trained_to"] == str(panel.last_month - 2)
     assert set(later.rehearsal.origin) == {str(panel.last_month - 1)}
     assert set(later.rehearsal.fitted) == {str(panel.last_month - 2)}
+    # What it says of the last month is what it would have published, where it is quiet too.
+    published = run_forecast(replace(settings, as_of=str(panel.last_month - 1)), trained=earlier)
+    mean = dict(zip(panel.region_ids, published.draws["events"].mean()[0], strict=True))
+    expected = later.rehearsal.set_index("region_id").expected
+    assert expected.to_dict() == pytest.approx({region: mean[region] for region in expected.index})
+    judged = later.judged[later.judged.level == "region"].set_index("location").expected
+    assert judged.to_dict() == pytest.approx({region: mean[region] for region in judged.index})
 
 
 def test_a_fallback_names_itself_and_is_never_green(settings: Settings) -> None:

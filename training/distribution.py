@@ -336,7 +336,7 @@ class Draws:
 
 def whole_numbers(values: np.ndarray) -> np.ndarray:
     """The same counts as int32, or int64 where one of them needs it."""
-    return values.astype(np.int32) if values.max(initial=0) <= np.iinfo(np.int32).max else values
+    return values.astype(np.int32, copy=False) if values.max(initial=0) <= np.iinfo(np.int32).max else values
 
 
 def independent_ranks(draws: int, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

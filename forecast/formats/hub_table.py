@@ -7,7 +7,7 @@ into an error.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -85,26 +85,35 @@ def draws_table(draws: Mapping[str, Draws]) -> pa.Table:
     """
     import pyarrow as pa
 
-    parts = []
+    parts, numbered = [], dict[Any, dict[str, pa.Array]]()
+    first = np.zeros(max((d.values.size for d in draws.values()), default=0), dtype=np.int32)
     for target, d in draws.items():
-        n, n_h, n_r = d.values.shape
-        region = np.tile(np.arange(n_r, dtype=np.int32), n * n_h)
+        case = (len(d.values), d.horizons, d.region_ids)
+        # Targets of the same regions share every column but their own.
+        if case not in numbered:
+            numbered[case] = _numbered(*case)
+        zeros = first[: d.values.size]
         columns = {
-            "target": _repeated(target, d.values.size),
-            "origin": _repeated(str(d.origin), d.values.size),
-            "horizon": pa.array(np.tile(np.repeat(np.array(d.horizons, dtype=np.int16), n_r), n)),
-            "region_id": pa.DictionaryArray.from_arrays(region, list(d.region_ids)),
-            "draw": pa.array(np.repeat(np.arange(n, dtype=np.int16), n_h * n_r)),
+            "target": pa.DictionaryArray.from_arrays(zeros, [target]),
+            "origin": pa.DictionaryArray.from_arrays(zeros, [str(d.origin)]),
+            **numbered[case],
             "value": pa.array(whole_numbers(d.values.ravel())),
         }
         parts.append(pa.table(columns))
     return pa.concat_tables(parts)
 
 
-def _repeated(text: str, times: int) -> pa.Array:
+def _numbered(draws: int, horizons: Sequence[int], region_ids: Sequence[str]) -> dict[str, pa.Array]:
+    """Which horizon, region and draw each number is of, draw by draw."""
     import pyarrow as pa
 
-    return pa.DictionaryArray.from_arrays(np.zeros(times, dtype=np.int32), [text])
+    n_h, n_r = len(horizons), len(region_ids)
+    region = np.tile(np.arange(n_r, dtype=np.int32), draws * n_h)
+    return {
+        "horizon": pa.array(np.tile(np.repeat(np.array(horizons, dtype=np.int16), n_r), draws)),
+        "region_id": pa.DictionaryArray.from_arrays(region, list(region_ids)),
+        "draw": pa.array(np.repeat(np.arange(draws, dtype=np.int16), n_h * n_r)),
+    }
 
 
 def wide_table(

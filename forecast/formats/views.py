@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +54,7 @@ def chosen_draws(available: int) -> np.ndarray:
     return np.arange(DRAWS, dtype=np.int64) * available // DRAWS
 
 
-def challenge_table(draws: Draws, unit: str, ids: np.ndarray) -> pa.Table:
+def challenge_table(draws: Draws, unit: str, ids: np.ndarray, cases: pa.Table | None = None) -> pa.Table:
     """One target in the challenge's layout, by month, unit and draw.
 
     Parameters
@@ -65,6 +65,8 @@ def challenge_table(draws: Draws, unit: str, ids: np.ndarray) -> pa.Table:
         Name of the unit's column.
     ids : numpy.ndarray
         Id of each unit, shape (units,).
+    cases : pyarrow.Table, optional
+        The table of another target with the same months and units: the columns that name them are shared.
 
     Returns
     -------
@@ -82,7 +84,11 @@ def challenge_table(draws: Draws, unit: str, ids: np.ndarray) -> pa.Table:
     """
     import pyarrow as pa
 
-    values = draws.values[chosen_draws(draws.values.shape[0])].transpose(1, 2, 0)
+    chosen = draws.values if len(draws.values) == DRAWS else draws.values[chosen_draws(len(draws.values))]
+    values = chosen.transpose(1, 2, 0)
+    outcome = pa.array(whole_numbers(np.ascontiguousarray(values)).ravel())
+    if cases is not None:
+        return cases.set_column(3, "outcome", outcome)
     months = np.array([month_id(draws.origin + h) for h in draws.horizons], dtype=np.int32)
     n_h, n_r, n = values.shape
     order = np.tile(np.repeat(np.arange(n_r, dtype=np.int32), n), n_h)
@@ -92,7 +98,7 @@ def challenge_table(draws: Draws, unit: str, ids: np.ndarray) -> pa.Table:
             "month_id": np.repeat(months, n_r * n),
             unit: unit_column.cast(pa.string() if ids.dtype.kind in "OUT" else pa.int32()),
             "draw": np.tile(np.arange(n, dtype=np.int32), n_h * n_r),
-            "outcome": whole_numbers(np.ascontiguousarray(values)).ravel(),
+            "outcome": outcome,
         }
     )
 
@@ -113,7 +119,8 @@ def views_files(regions: Mapping[str, Draws], countries: Mapping[str, Draws]) ->
         By target: joint draws of regions (or cells), and their sums by country (ISO3).
     """
     files: dict[str, pa.Table | str] = {}
-    left_out = []
+    left_out: list[dict[str, str]] = []
+    known: dict[Any, pa.Table] = {}
     regions, countries = (_outcomes(each) for each in (regions, countries))
     for target, draws in countries.items():
         try:
@@ -126,7 +133,9 @@ def views_files(regions: Mapping[str, Draws], countries: Mapping[str, Draws]) ->
         cells = grid_cells(draws.region_ids)
         level = "harmattan_admin1" if cells is None else "pgm"
         ids = np.array(draws.region_ids, dtype=object) if cells is None else cells
-        files[f"views/{level}_{target}.parquet"] = challenge_table(draws, UNITS[level], ids)
+        case = (draws.origin, draws.horizons, draws.region_ids)
+        known[case] = challenge_table(draws, UNITS[level], ids, known.get(case))
+        files[f"views/{level}_{target}.parquet"] = known[case]
     files["views/about.json"] = _about(regions, left_out)
     return files
 

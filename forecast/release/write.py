@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 #: The one file that may differ between two releases of the same numbers: the day, and what is revised.
 STATUS = "status.json"
+#: Rows of a CSV that are put into text at once.
+ROWS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -126,16 +128,23 @@ def csv_text(frame: pd.DataFrame) -> str:
     '=1+1,-1
     Gao,2.5
     """
+    text = io.StringIO()
+    _write_csv(frame, text)
+    return text.getvalue()
+
+
+def _write_csv(frame: pd.DataFrame, stream: IO[str]) -> None:
+    """Write a table as CSV, some rows at a time: as one text a large one takes many times its size."""
     cells = [_cells(column) for _, column in frame.items()]
     names = [str(name) for name in frame.columns]
     # Python's csv leaves a lone carriage return unquoted, which spreadsheets take for a new row.
     torn = any("\r" in cell for cell in {*names, *(cell for known, _ in cells for cell in known)})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if torn else csv.QUOTE_MINIMAL)
+    writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL if torn else csv.QUOTE_MINIMAL)
     writer.writerow(names)
-    columns = [np.array([*known, "NA"], dtype=object)[codes].tolist() for known, codes in cells]
-    writer.writerows(zip(*columns, strict=True))
-    return text.getvalue()
+    columns = [(np.array([*known, "NA"], dtype=object), codes) for known, codes in cells]
+    for start in range(0, len(frame), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        writer.writerows(zip(*(known[codes[some]].tolist() for known, codes in columns), strict=True))
 
 
 def _cells(column: pd.Series) -> tuple[list[str], np.ndarray]:
@@ -190,7 +199,9 @@ def _fill(
 def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
     if path.suffix == ".csv":
         assert isinstance(table, pd.DataFrame)
-        write_text(csv_text(table), path)
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            _write_csv(table, stream)
+        flush_owned(path)
         return
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -161,3 +161,13 @@ def test_an_escalation_is_a_month_of_twice_the_last_twelve() -> None:
     assert rows.p_escalation[ids[0]] == pytest.approx(rows.p_ge_1[ids[0]], abs=1e-6)
     assert rows.p_escalation[list(ids[2:])].isna().all()
     assert wide[wide.target == "deaths"].escalation_from.isna().all()
+
+
+def test_targets_of_other_regions_keep_their_own_in_the_draws_table() -> None:
+    events = RESULT.draws["events"]
+    few = events.select(events.region_ids[2:5], horizons=(2, 4))
+    frame = hub.draws_table({**RESULT.draws, "few": few}).to_pandas()
+    rows = frame[frame["target"] == "few"]
+    assert sorted(rows["horizon"].unique()) == [2, 4]
+    assert rows["region_id"].astype(str).tolist()[:3] == list(few.region_ids)
+    assert rows["value"].tolist() == few.values.ravel().tolist()

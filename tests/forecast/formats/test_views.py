@@ -148,3 +148,16 @@ def test_a_month_that_one_country_lacks_is_found() -> None:
 def test_wrong_columns_are_named() -> None:
     found = check_views(small().rename(columns={"outcome": "value"}), "country_id")
     assert found["views columns"].values.tolist() == [["outcome", "missing"], ["value", "unknown"]]
+
+
+def test_files_of_the_same_regions_share_the_columns_that_number_them() -> None:
+    first, second = (FILES[f"views/harmattan_admin1_{target}.parquet"] for target in ("events", "deaths"))
+    assert isinstance(first, pa.Table)
+    assert isinstance(second, pa.Table)
+    alone = challenge_table(
+        RESULT.draws["deaths"], "region_id", np.array(RESULT.panel.region_ids, dtype=object)
+    )
+    assert second.equals(alone)
+    for column in ("month_id", "region_id", "draw"):
+        places = [t[column].chunk(0).buffers()[-1].address for t in (first, second)]
+        assert places[0] == places[1], column

@@ -266,6 +266,14 @@ def test_text_survives_a_csv(texts: list[str]) -> None:
     assert [row[1].removeprefix("'") for row in rows] == [t.removeprefix("'") for t in texts]
 
 
+def test_a_csv_is_the_same_however_many_rows_are_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.DataFrame({"n": [1.5, np.nan, 3.0, 4.0, 5.0], "name": ["a", "=b", None, "c,d", 'e"f']})
+    whole = publish.csv_text(table)
+    for rows in (1, 2, 4, 5):
+        monkeypatch.setattr(publish, "ROWS_AT_ONCE", rows)
+        assert publish.csv_text(table) == whole
+
+
 def test_the_parquet_files_read_back_as_they_were(result: ForecastResult, tmp_path: Path) -> None:
     folder = publish.write_release(result, HTML, tmp_path)
     table = pd.read_parquet(folder / "forecast.parquet")

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..data.errors import OriginError
 from .inputs import Inputs, load_inputs
+from .memory import give_back
 from .result import ForecastResult
 from .settings import Settings
 from .version import package_version
@@ -102,9 +103,12 @@ def run_forecast(
                 members,
                 lambda share: say("models", 0.1 + 0.75 * share),
             )
+    give_back()
     with _timed(prepared.clock, "draws"):
         say("spillover", 0.85)
-        return _result(settings, prepared, trained, model or {"name": "fitted at the origin"})
+        result = _result(settings, prepared, trained, model or {"name": "fitted at the origin"})
+    give_back()
+    return result
 
 
 def train_models(
@@ -229,12 +233,16 @@ def _result(
     ranks = _ranks(simulated.paths, trained, panel, settings, onsets, rng)
     draws = {t: _draws(settings, panel.region_ids, origin, t, predicted, ranks) for t in prepared.problems}
     spillover, answers = simulated.tables(draws.get("events"), inputs.borders)
+    pairs = simulated.pairs
+    # The largest arrays of a run, which nothing below asks for.
+    del simulated, predicted, ranks
     run_date = inputs.run_date(settings, origin)
     judged = judged_month(settings, prepared.problems, origin, trained, watched)
     quality = inputs.quality(run_date, so_few=chances_of_so_few(judged))
     level, banner = _verdict(inputs, quality, model)
     listed = None if watched is None else list_of(trained, watched)
     entering = None if listed is None else listed.entering
+    del watched
     parts = draw_parts(prepared.parts, panel, origin, draws, settings.seed, entering)
     result = ForecastResult(
         origin=origin,
@@ -244,7 +252,7 @@ def _result(
         draws=draws | parts,
         countries={},
         spillover=spillover,
-        pairs=simulated.pairs,
+        pairs=pairs,
         scores=trained.scores.replace({"member": {"conflictology_12": "conflictology"}}),
         contributions=contributions,
         coverage_note=inputs.coverage,

@@ -139,7 +139,8 @@ def _where_known(division: Division, draws: Mapping[str, Draws]) -> dict[str, Dr
     out = {}
     for name, known in zip(division.names, division.known.T, strict=True):
         each = draws[name]
-        out[name] = each.select(np.array(each.region_ids)[known].tolist()) if not known.all() else each
+        # A copy, where all are known, too: a view would keep the draws of every part of the division.
+        out[name] = each.select(np.array(each.region_ids)[known].tolist())
     return out
 
 

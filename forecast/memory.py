@@ -9,7 +9,7 @@ import sys
 def give_back() -> None:
     """Hand what was freed back to the system, where the C library can be told to (glibc).
 
-    It keeps the gaps between what is still there, a third of what a run holds, and arrays of the next stage seldom fit.
+    It keeps the gaps between what is still there, in which arrays of the next stage seldom fit.
     """
     if sys.platform != "linux":
         return

@@ -242,6 +242,7 @@ def _result(
     level, banner = _verdict(inputs, quality, model)
     listed = None if watched is None else list_of(trained, watched)
     entering = None if listed is None else listed.entering
+    rehearsal = rehearsed_month(prepared.problems, origin, trained, watched)
     del watched
     parts = draw_parts(prepared.parts, panel, origin, draws, settings.seed, entering)
     result = ForecastResult(
@@ -270,7 +271,7 @@ def _result(
         quality=quality.frame(),
         reliability=trained.table("reliability"),
         triggers=trained.table("triggers") if trained.has_table("triggers") else pd.DataFrame(),
-        rehearsal=rehearsed_month(prepared.problems, origin, trained, watched),
+        rehearsal=rehearsal,
         notes=prepared.parts.notes,
         part_scores=trained.table("part_scores") if "part_scores.json" in trained.files else pd.DataFrame(),
         **record_of(panel),

@@ -172,7 +172,7 @@ def totals_check(judged: pd.DataFrame) -> tuple[str, str, str, int] | None:
     rule = "The rule: each total of the last month lies inside the 90 % interval of its forecast."
     out = totals[totals["outside"]]
     named = ", ".join(
-        f"{row.location} {row.observed:.0f} against {row.low_90:.0f} to {row.high_90:.0f}"
+        f"{row.location} {row.observed:,.0f} against {row.low_90:,.0f} to {row.high_90:,.0f}"
         for row in rows_of(out)
     )
     found = f"Outside: {named}." if named else f"All {len(totals)} do."

@@ -190,8 +190,8 @@ def _against_history(result: ForecastResult) -> Iterator[str]:
             for total, month in zip(mean[:, at].sum(axis=1), result.months, strict=True):
                 if not low <= total <= high:
                     yield (
-                        f"{total:.0f} {target} are expected in {place} in {month}, where the last {len(past)} "
-                        f"months had {past.min():.0f} to {past.max():.0f}."
+                        f"{total:,.0f} {target} are expected in {place} in {month}, where the last {len(past)} "
+                        f"months had {past.min():,.0f} to {past.max():,.0f}."
                     )
                     break
 
@@ -208,7 +208,7 @@ def _against(result: ForecastResult, before: Mapping[str, Draws]) -> Iterator[st
         for month in sorted(ours.keys() & theirs.keys()):
             now, then = ours[month], theirs[month]
             if not then / factor - margin <= now <= then * factor + margin:
-                yield f"{now:.0f} {target} are expected in {month}, where the last release expected {then:.0f}."
+                yield f"{now:,.0f} {target} are expected in {month}, where the last release expected {then:,.0f}."
                 break
 
 

@@ -264,7 +264,11 @@ def ui(
     # Whoever ends this process ends the page with it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), runs_page(settings.mlruns, settings.tracking_uri, port) as address:
-        output.show({"address": address}, f"Runs     {address}")
+        words = f"Runs     {address}\nA click on a run leads to its description: skill, calibration, map, watch list."
+        words += (
+            "\nClose MLflow's assistant (x, top right): in a narrow page the description is below the tags."
+        )
+        output.show({"address": address}, words)
         if browser:
             webbrowser.open(address)
         if not store_uri(settings.mlruns, settings.tracking_uri).startswith("http"):

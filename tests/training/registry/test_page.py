@@ -59,6 +59,7 @@ def test_nothing_is_left_of_the_page_when_the_command_is_ended(folder: Path) -> 
     job = subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.PIPE, text=True)
     assert job.stdout is not None
     assert "workflowType=machine_learning" in job.stdout.readline()
+    assert "skill, calibration, map, watch list" in job.stdout.readline()
     with pytest.raises(UsageError, match=f"port {port} already"), runs_page(folder, port=port):
         pass
     job.send_signal(signal.SIGTERM)

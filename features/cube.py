@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from datetime import date
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
@@ -61,9 +62,13 @@ class TrainingOrigins:
         """The origins, oldest first."""
         return iter(self.months)
 
-    def __getitem__(self, at: int) -> pd.Period:
-        """One of them."""
-        return self.months[at]
+    @overload
+    def __getitem__(self, at: int) -> pd.Period: ...
+    @overload
+    def __getitem__(self, at: slice) -> TrainingOrigins: ...
+    def __getitem__(self, at: int | slice) -> pd.Period | TrainingOrigins:
+        """One of them, or some, which keep their horizon."""
+        return replace(self, months=self.months[at]) if isinstance(at, slice) else self.months[at]
 
 
 @dataclass(frozen=True)
@@ -257,7 +262,8 @@ class FeatureCube:
         ([3.0], [5.0])
         """
         horizon, data_lag = _ahead_of(origins, horizon, data_lag)
-        several = [origins] if isinstance(origins, (str, pd.Period)) else list(origins)
+        one = isinstance(origins, str | pd.Period | date | np.datetime64)
+        several: list[Any] = [origins] if one else list(origins)  # type: ignore[arg-type]
         periods = pd.PeriodIndex([month_of(o) for o in several], freq="M")
         at = np.array([self.position(p) for p in periods], dtype=np.int64)
         if (at < data_lag).any():
@@ -308,6 +314,9 @@ class FeatureCube:
     def _aligned(self, table: pd.DataFrame) -> Array:
         """A table of months by regions in the order of the cube."""
         months = pd.PeriodIndex([month_of(m) for m in table.index], freq="M")
+        if table.columns.has_duplicates:
+            twice = table.columns[table.columns.duplicated()][0]
+            raise RegionError(f"the target has '{twice}' twice.", remedy="Give one column for each region.")
         for region in self.region_ids:
             if region not in table.columns:
                 raise RegionError(f"the target has no column '{region}'.", remedy="Give every region.")

@@ -244,6 +244,22 @@ class Settings:
         return hashlib.sha256(json.dumps(self.published(), sort_keys=True).encode()).hexdigest()
 
 
+def settings_of(given: Any, options: Mapping[str, Any] | None = None) -> Settings:
+    """The settings that a call in Python is given; those of the file and the environment, and ``options``, where None.
+
+    Raises
+    ------
+    ConfigError
+        It is something else, such as a mapping.
+    """
+    if given is None:
+        return Settings.load(options)
+    if not isinstance(given, Settings):
+        what = f"a {type(given).__name__} is no Settings."
+        raise ConfigError(what, "settings", "Write Settings(...) or Settings.load({...}).")
+    return given
+
+
 _HINTS = get_type_hints(Settings, include_extras=True)
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 _TEXTS = {name for name, hint in _HINTS.items() if hint.__origin__ in (str, str | None)}

@@ -67,6 +67,13 @@ def horizons_of(value: Any) -> tuple[int, ...]:
     return parse_horizons([value] if isinstance(value, int) else list(value))
 
 
+def require_flags(**given: Any) -> None:
+    """An error for the first that is neither True nor False, as Python gives them: "no" would be taken for yes."""
+    for name, value in given.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"{value!r} is neither True nor False.", name, "Write one of them.")
+
+
 def countries_of(value: Any) -> tuple[str, ...]:
     """Country codes from a list, as Python gives them."""
     if isinstance(value, str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import ModelError, RegionError, SchemaError, UsageError, nearest
-from ..data.frames import read_only
+from ..data.frames import pandas_of, read_only
 from ..data.months import month_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,22 @@ class Draws:
             )
         if not np.issubdtype(v.dtype, np.integer) or v.min(initial=0) < 0:
             raise ModelError("draws must be whole numbers >= 0.", remedy="Round or clip them at the source.")
+        if len(set(self.region_ids)) < len(self.region_ids):
+            twice = next(r for r in self.region_ids if self.region_ids.count(r) > 1)
+            raise RegionError(f"'{twice}' is there twice.", "draws", "Give every region once.")
+        ahead = tuple(map(_whole, self.horizons))
+        if len(set(ahead)) < len(ahead) or min(ahead, default=1) < 1:
+            what = f"{list(ahead)} are no horizons."
+            raise ModelError(what, remedy="Give different whole numbers of months, from 1.")
+        object.__setattr__(self, "horizons", ahead)
+        object.__setattr__(self, "origin", month_of(self.origin))
         object.__setattr__(self, "values", read_only(v))
+        if self.analytic_mean is not None:
+            mean = np.asarray(self.analytic_mean)
+            if mean.shape != v.shape[1:]:
+                what = f"the analytic mean has shape {mean.shape}, the draws {v.shape[1:]} of horizons and regions."
+                raise ModelError(what, remedy="Pass horizons x regions.")
+            object.__setattr__(self, "analytic_mean", read_only(mean))
 
     def __repr__(self) -> str:
         """What they are of, in one line."""
@@ -100,6 +115,13 @@ class Draws:
 
     def quantile(self, levels: Sequence[float] | np.ndarray) -> np.ndarray:
         """Quantiles, shape (levels, horizons, regions), counts; never crossing."""
+        if (
+            not (np.asarray(levels, dtype=float) >= 0).all()
+            or not (np.asarray(levels, dtype=float) <= 1).all()
+        ):
+            raise UsageError(
+                f"{levels!r} are no levels.", "levels", "Give numbers in 0..1, such as [0.1, 0.9]."
+            )
         return np.asarray(np.quantile(self.values, np.asarray(levels), axis=0, method="inverted_cdf"))
 
     def mean(self) -> np.ndarray:
@@ -110,16 +132,20 @@ class Draws:
         """Probability of at least ``k``, shape (horizons, regions)."""
         return np.asarray((self.values >= k).mean(axis=0))
 
-    def select(self, regions: Sequence[str] | None = None, horizons: Sequence[int] | None = None) -> Draws:
-        """The draws of some regions and horizons, in the order asked for.
+    def select(
+        self, regions: Sequence[str] | None = None, horizons: int | Sequence[int] | None = None
+    ) -> Draws:
+        """The draws of some regions and horizons, in the order asked for, each once.
 
         Raises
         ------
         RegionError, UsageError
             A region or a horizon was not forecast.
         """
+        if isinstance(regions, str):
+            raise RegionError(f"'{regions}' is text, not a list.", "regions", f'Write ["{regions}"].')
         ids = self.region_ids if regions is None else tuple(regions)
-        ahead = self.horizons if horizons is None else tuple(horizons)
+        ahead = self.horizons if horizons is None else _horizons(horizons)
         for name in ids:
             if name not in self.region_ids:
                 raise RegionError(f"'{name}' was not forecast.", remedy=nearest(name, self.region_ids))
@@ -162,7 +188,7 @@ class Draws:
                 )
             found = [groups[r] for r in self.region_ids]
         else:
-            found = [] if isinstance(groups, str) else list(groups)
+            found = [] if isinstance(groups, str | Set) else list(groups)
         if len(found) != len(self.region_ids):
             raise RegionError(
                 f"{len(found)} groups are given for {len(self.region_ids)} regions.",
@@ -304,6 +330,7 @@ class Draws:
         SchemaError
             It is not one whole forecast of whole numbers.
         """
+        frame = pandas_of(frame)
         keys = ["draw", "horizon", "region_id"]
         missing = [c for c in ("target", "origin", *keys, "value") if c not in frame]
         if missing:
@@ -314,10 +341,13 @@ class Draws:
         origins = frame["origin"].unique()
         if len(origins) > 1:
             raise SchemaError(f"there are {len(origins)} origins.", "draws", "Give one forecast at a time.")
+        empty = [c for c in keys if frame[c].isna().any()]
+        if empty:
+            raise SchemaError(f"'{empty[0]}' is empty in some row.", "draws", "Fill the cell.")
+        horizons = _horizons(sorted(frame["horizon"].unique()))
         order = frame.sort_values(keys)
         if order.duplicated(keys).any():
             raise SchemaError("a draw is given more than once.", "draws", "Give one forecast at a time.")
-        horizons = tuple(int(h) for h in sorted(frame["horizon"].unique()))
         regions = tuple(sorted(frame["region_id"].unique()))
         if len(order) != frame["draw"].nunique() * len(horizons) * len(regions):
             raise SchemaError(
@@ -332,6 +362,20 @@ class Draws:
     def to_parquet(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write the long table."""
         self.to_frame().to_parquet(path, index=False, **options)
+
+
+def _whole(value: Any) -> int:
+    """A number of months; an error for what is no whole number, such as True or 1.5."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        what = f"{value!r} is no whole number of months."
+        raise UsageError(what, "horizons", "Give whole numbers, such as [1, 3, 6].")
+    return int(value)
+
+
+def _horizons(value: Any) -> tuple[int, ...]:
+    """Months ahead from one number or several."""
+    several = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    return tuple(map(_whole, several))
 
 
 def whole_numbers(values: np.ndarray) -> np.ndarray:

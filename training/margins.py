@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from ..data.errors import ModelError
+from ..data.frames import read_only
 from .count_grid import EXACT, GRID, PER_DOUBLING, WIDTH, Moments, bin_of, log_moments, moments, points_for
 
 #: Probability that a margin may leave beyond its last point before the rest is put there.
@@ -45,6 +47,12 @@ class Margins:
 
     cdf: np.ndarray
     mean: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Hand out arrays that cannot be written to."""
+        if isinstance(self.cdf, np.ndarray) and isinstance(self.mean, np.ndarray):
+            object.__setattr__(self, "cdf", read_only(self.cdf))
+            object.__setattr__(self, "mean", read_only(self.mean))
 
     @property
     def points(self) -> int:
@@ -255,10 +263,22 @@ def negative_binomial(mean: np.ndarray, size: np.ndarray, tail: float = TAIL) ->
         Shape (...), counts >= 0 and > 0.
     tail : float
         Probability allowed beyond the last point.
+
+    Raises
+    ------
+    ModelError
+        A mean that is no finite number, a size that is none above 0: names the case.
     """
     mean = np.asarray(mean, dtype=float)
     size = np.broadcast_to(np.asarray(size, dtype=float), mean.shape)
     m, r = mean.ravel(), size.ravel()
+    for what, wrong in (("mean", ~np.isfinite(m)), ("size", ~(r > 0))):
+        if wrong.any():
+            at = int(wrong.argmax())
+            value = (m if what == "mean" else r)[at]
+            raise ModelError(
+                f"the {what} of case {at} is {value:g}.", remedy="Give finite means and sizes above 0."
+            )
     cdf = negative_binomial_cdf(m, r, GRID[: points_for(_reach(m, r, tail))])
     return Margins(closed(cdf).reshape(*mean.shape, cdf.shape[1]), mean)
 

@@ -213,6 +213,9 @@ def space_of(member: Any, space: Space | None) -> dict[str, IntRange | FloatRang
         raise UsageError(
             "what is to be searched is not said.", "space", "Write {'estimator__alpha': (0.01, 10.0)}."
         )
+    if not isinstance(space, Mapping):
+        what = f"a {type(space).__name__} says no ranges."
+        raise UsageError(what, "space", "Write {'estimator__alpha': (0.01, 10.0)}.")
     known = member.get_params(deep=True)
     found: dict[str, IntRange | FloatRange] = {}
     for name, part in space.items():
@@ -235,7 +238,7 @@ def space_of(member: Any, space: Space | None) -> dict[str, IntRange | FloatRang
 
 
 def _ends(part: Any, name: str) -> tuple[float, float]:
-    if len(part) != 2 or not all(map(_is_number, part)):
+    if not isinstance(part, tuple | list) or len(part) != 2 or not all(map(_is_number, part)):
         what = f"{part} is no range of {name}."
         raise UsageError(what, "space", "Give the lowest and the highest value.")
     return part[0], part[1]
@@ -376,7 +379,7 @@ def _try(
     from .parallel import run_tasks
 
     params = {
-        name: trial.suggest_int(name, part.low, part.high, log=True)
+        name: trial.suggest_int(name, part.low, part.high, log=part.low > 0)
         if isinstance(part, IntRange)
         else trial.suggest_float(name, part.low, part.high, log=part.log)
         for name, part in plan.space.items()
@@ -390,6 +393,9 @@ def _try(
         try:
             total += run_tasks(block_score, problem, tasks, workers=workers, scheduler=scheduler)
         except ModelError:
+            # With the parameters of now a member of one's own has to work: else nothing is searched.
+            if plan.own is not None and params == plan.defaults:
+                raise
             raise optuna.TrialPruned from None
         score = float(np.mean(total / usual[: step + 1].sum(axis=0)))
         trial.report(score, step)

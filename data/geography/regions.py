@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from ..errors import RegionError, nearest
-from ..frames import read_only
+from ..frames import pandas_of, read_only
 from ..schemas import LINK_COLUMNS
 from ..show import Brief
 from .geojson import parse_features, read_features, region_slug, write_geojson
@@ -258,6 +258,7 @@ def checked_links(links: pd.DataFrame, frame: pd.DataFrame, where: str) -> pd.Da
 
     Checked by hand: this stands between the command line and the shipped figures, and pandera is slow to import.
     """
+    links = pandas_of(links)
     missing = [c for c in ("region_a", "region_b", "border_km") if c not in links]
     if missing:
         raise RegionError(

@@ -133,23 +133,25 @@ def _keyed(table: pd.DataFrame, panel: Any, where: str) -> pd.DataFrame:
         raise SchemaError(what, f"{where}, row {row}", "Keep one of them.")
     if place == "country":
         of = pd.DataFrame({"country": panel.countries, "region": range(len(panel.countries))})
-        frame = frame.merge(of, on="country")
+        frame = frame.join(of.set_index("country"), on="country", how="inner")
     else:
         at = {r: i for i, r in enumerate(panel.region_ids)}
         frame = frame[frame[place].isin(at)].assign(region=lambda f: f[place].map(at))
     ordinals = pd.PeriodIndex(frame["month"], freq="M").asi8 - panel.months[0].ordinal
     inside = (ordinals >= 0) & (ordinals < len(panel.months))
-    kept = frame[inside].assign(row=ordinals[inside]).drop(columns=["month", place])
-    numbered: pd.DataFrame = kept.set_axis(pd.RangeIndex(len(kept), name="row"), axis=0)
-    return numbered
+    kept: pd.DataFrame = frame[inside].assign(row=ordinals[inside]).drop(columns=["month", place])
+    return kept
 
 
 def _check_places(places: pd.Series, panel: Any, column: str, where: str) -> None:
     """An error for a region that the panel does not have; countries that it does not have are left aside."""
     known = set(panel.region_ids if column == "region_id" else panel.countries)
+    # Ids that do not begin with their country, as MLI-mopti does, cannot be those of a country that is not here.
+    coded = all(r.startswith(f"{c}-") for r, c in zip(panel.region_ids, panel.countries, strict=True))
     for row, place in places.items():
         country = place.split("-")[0]
-        if place not in known and ((column == "region_id" and country in panel.countries) or not place):
+        ours = column == "region_id" and (country in panel.countries or not coded)
+        if place not in known and (ours or not place):
             raise RegionError(
                 f"'{place}' is not a region of the panel.", f"{where}, row {row}", nearest(place, known)
             )

@@ -164,6 +164,8 @@ class Panel:
         for name, given in (("countries", countries), ("regions", regions)):
             if isinstance(given, str):
                 raise RegionError(f"'{given}' is text, not a list.", name, f'Write ["{given}"].')
+        countries = None if countries is None else list(countries)
+        regions = None if regions is None else list(regions)
         unknown = set(countries or ()) - set(self.countries) | set(regions or ()) - set(self.region_ids)
         if unknown:
             name = sorted(unknown)[0]
@@ -176,6 +178,10 @@ class Panel:
                 for r, c in zip(self.region_ids, self.countries, strict=True)
             ]
         )
+        if not len(at):
+            raise RegionError(
+                "no region is selected.", "select", "Name countries, or regions that lie in them."
+            )
         part = self.take(regions=at)
         links = self.links
         if links is not None:

@@ -224,6 +224,11 @@ def _countries(frame: pd.DataFrame, first: pd.DataFrame, where: str) -> tuple[st
                 "column 'country' says which they lie in, and no id begins with a country's code and a hyphen."
             )
         return found
+    empty = frame["country"] == ""
+    if empty.any():
+        row = int(frame.index[empty][0])
+        what = f"the country of {frame['region_id'].iloc[int(np.flatnonzero(empty)[0])]} is empty."
+        raise SchemaError(what, f"{where}, row {row}", "Fill the cell, or leave the column out.")
     pairs = frame[["region_id", "country"]].drop_duplicates()
     twice = pairs["region_id"].duplicated(keep=False)
     if twice.any():

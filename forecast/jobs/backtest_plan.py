@@ -74,9 +74,15 @@ class BacktestSettings:
 
     def __post_init__(self) -> None:
         """An error for every option that is out of range, whoever gives it."""
+        for option in ("benchmark", "unseal", "leave_one_out"):
+            if not isinstance(given := getattr(self, option), bool):
+                what = f"{given!r} is neither True nor False."
+                raise UsageError(what, f"--{option.replace('_', '-')}", "Write one of them.")
+        if not isinstance(self.target, str):
+            raise UsageError(f"{self.target!r} is no target.", "--target", "Name one, such as events.")
         if self.refit_every not in (1, 12):
             raise UsageError(f"'{self.refit_every}' is no refit interval.", "--refit", "Write 1 or 12.")
-        if self.data_lag not in range(4):
+        if isinstance(self.data_lag, bool) or self.data_lag not in range(4):
             raise UsageError(f"'{self.data_lag}' is no data lag.", "--data-lag", "Write 0, 1, 2 or 3.")
         if self.members is not None and not self.members:
             raise UsageError("no member is named.", "--members", "Leave it out for all of them.")

@@ -93,7 +93,7 @@ def run_backtest_job(settings: BacktestSettings, progress: Progress | None = Non
 
 
 def backtest(
-    panel: Panel | None = None,
+    panel: Panel | pd.DataFrame | Any = None,
     *,
     target: str = "events",
     origins: tuple[str, str] | None = None,
@@ -107,7 +107,7 @@ def backtest(
     benchmark: bool = False,
     unseal: bool = False,
     vintages: VintageStore | str | Path | None = None,
-    regions: Regions | None = None,
+    regions: Regions | Mapping[str, Any] | str | Path | Any = None,
     leave_one_out: bool = False,
     recipe: str | Path | None = None,
     functions: Mapping[str, str] | None = None,
@@ -117,7 +117,7 @@ def backtest(
 
     Parameters
     ----------
-    panel : Panel, optional
+    panel : Panel or table, optional
         Counts of your own; the shipped snapshot where None.
     target : str
         ``events`` or ``deaths``.
@@ -138,7 +138,7 @@ def backtest(
         The house benchmark, and whether target months of the vault may be scored.
     vintages : VintageStore or path, optional
         Releases by the day they were obtained: models see what was known at each origin, outcomes are final.
-    regions : Regions, optional
+    regions : Regions, path, GeoJSON or GeoDataFrame, optional
         Polygons of the panel's regions, which vintages are placed in.
     leave_one_out : bool
         Whether the pool is also tried without each of its members.
@@ -183,9 +183,22 @@ def backtest(
         vintages=Path(vintages) if isinstance(vintages, str) else vintages,
         leave_one_out=leave_one_out,
     )
-    plan = make_plan(settings, None if panel is None else inputs_of(panel, regions))
+    plan = make_plan(settings, _in_memory(panel, regions))
     records, _ = _records(settings, plan)
     return _with_windows(settings, plan, _evaluate(settings, plan, records))
+
+
+def _in_memory(panel: Any, regions: Any) -> Inputs | None:
+    """Counts and polygons that are given in Python; None where the settings name them."""
+    from ...data.panel import Panel
+    from .in_memory import regions_of
+
+    if panel is None:
+        if regions is not None:
+            raise UsageError("polygons in memory belong to a panel in memory.", "regions", "Give panel= too.")
+        return None
+    made = panel if isinstance(panel, Panel) else Panel.from_frame(panel)
+    return inputs_of(made, None if regions is None else regions_of(regions))
 
 
 def judge_triggers(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -183,14 +183,15 @@ class Forecaster:
         made = Draws(values, panel.last_month, every, panel.region_ids, target, margins.mean)
         if horizons is None:
             return made
-        return made.select(horizons=[horizons] if isinstance(horizons, int) else list(horizons))
+        return made.select(horizons=horizons)
 
     def predict_quantiles(
         self, levels: Sequence[float] = (0.1, 0.5, 0.9), horizons: int | Sequence[int] | None = None
     ) -> pd.DataFrame:
         """Quantiles: ``region_id, month, horizon``, and a column for each level, such as ``q0.1``."""
-        if not len(levels) or not all(0 <= p <= 1 for p in levels):
-            raise UsageError(f"{list(levels)} are no levels.", "levels", "Give numbers in 0..1.")
+        several = not isinstance(levels, str) and isinstance(levels, Iterable)
+        if not several or not len(levels) or not all(_is_share(p) for p in levels):
+            raise UsageError(f"{levels!r} are no levels.", "levels", "Give numbers in 0..1.")
         draws = self.predict(horizons)
         found = draws.quantile(levels)
         return _by_case(draws).assign(**{f"q{p:g}": q.ravel() for p, q in zip(levels, found, strict=True)})
@@ -213,7 +214,8 @@ class Forecaster:
         Raises
         ------
         SchemaError
-            Regions are missing or new, a month is left out, or the months are known already.
+            Regions are missing or new, a month is left out, the months are known already, or counts that are known
+            were revised.
         """
         from ...data.panel import Panel, with_covariates_of
 
@@ -228,6 +230,7 @@ class Forecaster:
         if fresh <= known.last_month or new.months[0] > known.months[-1] + 1:
             what = f"it knows months to {known.last_month}, and {new.months[0]} to {fresh} are given."
             raise SchemaError(what, "update", f"Begin with {known.months[-1] + 1}, and leave none out.")
+        _check_history(known, new)
         later = new.to_frame()
         later = later[pd.PeriodIndex(later["month"], freq="M") > known.last_month]
         before = known.to_frame()
@@ -304,6 +307,31 @@ class Forecaster:
         panel = replace(panel.take(regions=np.array(at)), links=trained.links)
         made._fitted = panel, trained
         return made
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and bool(0 <= value <= 1)
+
+
+def _check_history(known: Panel, new: Panel) -> None:
+    """An error where a whole history does not say what is known already: what was learned would not fit it."""
+    first = max(known.months[0], new.months[0])
+    if first > known.last_month:
+        return
+    rows = [slice(p.position(first), p.position(known.last_month) + 1) for p in (known, new)]
+    at = [new.region_ids.index(r) for r in known.region_ids]
+    for name in set(known.measures) & set(new.measures):
+        before, after = known.measures[name][rows[0]], new.measures[name][rows[1]][:, at]
+        differs = ~np.isclose(before, after, rtol=1e-6, equal_nan=True)
+        if differs.any():
+            month, region = np.argwhere(differs)[0]
+            what = (
+                f"{name} of {known.region_ids[region]} in {first + int(month)} was {before[month, region]:g}, and is "
+                f"{after[month, region]:g} now."
+            )
+            raise SchemaError(
+                what, "update", "Fit again on counts that were revised, or give new months alone."
+            )
 
 
 def _panel_of(data: Any, links: pd.DataFrame | None) -> Panel:

@@ -96,6 +96,9 @@ def run_forecast(
         raise UsageError(
             what, "track", "Leave track out, or let harmattan.publish write and record a release."
         )
+    if trained is not None and settings.model is not None:
+        what = "a model in memory and one in the settings exclude each other."
+        raise UsageError(what, "trained", "Leave one of them out.")
     if inputs is None:
         inputs = load_inputs(settings) if panel is None else panel_inputs(settings, panel, regions, links)
         settings = with_targets(settings, inputs.panel)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ...data.errors import GateError, ModelError, UsageError
-from ..settings import Settings
+from ..settings import Settings, settings_of
+from ..values import require_flags
 from ..version import package_version
 from .judging import Rival, champion_of, differences, judge_challenger, promotion_tags
 
@@ -84,7 +85,8 @@ def promote(
     """
     from ...training import registry
 
-    settings = Settings.load() if settings is None else settings
+    settings = settings_of(settings)
+    require_flags(force=force, dry_run=dry_run, refit=refit, rollback=rollback)
     if rollback:
         if str(version) != "challenger" or force or refit:
             raise UsageError("--rollback takes no version, --force or --refit.", remedy="Leave them out.")

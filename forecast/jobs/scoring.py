@@ -123,10 +123,12 @@ def _inputs(against: Any) -> Any:
 def _regions(tables: Sequence[ForecastTable], panel: Panel) -> tuple[str, ...]:
     """The panel's regions that all models forecast; an error for one that the data do not have."""
     shared = set(tables[0].region_ids)
+    coded = all(r.startswith(f"{c}-") for r, c in zip(panel.region_ids, panel.countries, strict=True))
     for table in tables:
         shared &= set(table.region_ids)
         for region in table.region_ids:
-            if region not in panel.region_ids and region.split("-")[0] in panel.countries:
+            ours = not coded or region.split("-")[0] in panel.countries
+            if region not in panel.region_ids and ours:
                 raise RegionError(
                     f"'{region}' is not a region of the data.", table.where, nearest(region, panel.region_ids)
                 )

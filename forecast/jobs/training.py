@@ -21,7 +21,7 @@ from ...data.errors import HarmattanError, TrackingError
 from ...data.show import Brief
 from ...training.registry.store import short_reason
 from ..inputs import Inputs, load_inputs, with_targets
-from ..settings import Settings
+from ..settings import Settings, settings_of
 from ..tracking import (
     card_text,
     children,
@@ -37,6 +37,7 @@ from ..tracking import (
     watch_table,
     year_metrics,
 )
+from ..values import require_flags
 from .judging import judged, promotion_tags
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ def train(
     """
     from ..run import train_models
 
-    settings = Settings.load() if settings is None else settings
+    settings = settings_of(settings)
+    require_flags(promote_if_better=promote_if_better)
     say = progress or (lambda stage, share: None)
     preparing = _open_store(settings)
     clock = [time.perf_counter()]

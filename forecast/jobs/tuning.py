@@ -88,9 +88,9 @@ def run_tune_job(
     """
     from ...training.registry.runs import log_monitoring
     from ...training.tuning import search
-    from ..settings import Settings
+    from ..settings import settings_of
 
-    settings = Settings.load({"targets": "events"}) if settings is None else settings
+    settings = settings_of(settings, {"targets": "events"})
     say = progress or (lambda stage, share: None)
     say("data", 0.0)
     problem, plan = plan_search(settings, member, trials, origins, space)
@@ -129,7 +129,8 @@ def plan_search(
     from ...training.tuning import Search, check_searchable, space_of
 
     check_searchable(member, space)
-    if not 1 <= trials <= MOST:
+    whole = isinstance(trials, int) and not isinstance(trials, bool)
+    if not whole or not 1 <= trials <= MOST:
         raise UsageError(f"{trials} trials are not a search.", "--trials", f"Write 1 to {MOST}.")
     target = settings.targets[0]
     if len(settings.targets) != 1:

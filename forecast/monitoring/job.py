@@ -121,9 +121,11 @@ def run_score(
         Data that cannot be read, or a folder of releases that is not there or cannot be written.
     """
     from ..inputs import load_inputs
-    from ..settings import Settings
+    from ..settings import settings_of
+    from ..values import require_flags
 
-    settings = Settings.load() if settings is None else settings
+    settings = settings_of(settings)
+    require_flags(dry_run=dry_run)
     say = progress or (lambda stage, share: None)
     say("data", 0.0)
     if not settings.out.is_dir():

@@ -97,9 +97,9 @@ def publish(
     HarmattanError
         Anything else that stops the job; ``latest`` still points to the release before.
     """
-    from ..settings import Settings
+    from ..settings import settings_of
 
-    settings = Settings.load() if settings is None else settings
+    settings = settings_of(settings)
     judgement = _judgement(judgement, says)
     log, day = log or JobLog(), settings.run_date or date.today()
     settings = replace(settings, run_date=day)

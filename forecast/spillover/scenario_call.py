@@ -57,6 +57,7 @@ def simulate_scenario(
     >>> table = simulate_scenario(Settings.load({"draws": 200}), ["MLI-gao=2x"])  # doctest: +SKIP
     >>> table.query("level == 'country'")[["place", "month", "difference"]]  # doctest: +SKIP
     """
+    from ..settings import settings_of
     from .analogues import scenario_warnings
     from .job import prepare, published_means
     from .scenario import parse_change, plan_of, run_scenario
@@ -69,6 +70,7 @@ def simulate_scenario(
             )
     if isinstance(changes, str | Mapping) or not all(isinstance(c, str) for c in changes):
         raise UsageError(f"{changes!r} is no list of changes.", "changes", 'Write ["REGION=2x"].')
+    settings = settings_of(settings)
     read = [change for text in changes for change in parse_change(text)]
     _, view, origin = prepare(settings)
     plan = plan_of(read, view.problem.panel, max(months, ahead), months)

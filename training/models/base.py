@@ -60,7 +60,7 @@ class Problem:
         """bool, (months, regions): where the month was observed and the target is known."""
         if TARGETS.get(self.target, self.target) not in self.panel.measures:
             return self.panel.observed
-        return np.asarray(self.panel.observed & np.isfinite(self.panel.target(self.target)))
+        return read_only(self.panel.observed & np.isfinite(self.panel.target(self.target)))
 
     @cached_property
     def months(self) -> np.ndarray:

@@ -252,7 +252,8 @@ def _fingerprint(problem: Problem) -> tuple[object, ...]:
     links = (
         () if panel.links is None else (panel.links.shape, *pd.util.hash_pandas_object(panel.links).tolist())
     )
-    return (links, *sorted(panel.measures), *sorted(map(str, panel.attrs)), float(problem.counts.sum()))
+    arrays = (*((name, id(values)) for name, values in sorted(panel.measures.items())), id(panel.observed))
+    return (links, *arrays, *sorted(map(str, panel.attrs)), float(problem.counts.sum()))
 
 
 def class_path(kind: type) -> str:

@@ -193,6 +193,7 @@ def _checked(rows: pd.DataFrame, where: str) -> pd.DataFrame:
         "the value is below zero": value < 0,
         "the horizon is no whole number": rows["horizon"].isna() | (rows["horizon"] % 1 != 0),
         "the month that is forecast is not after the origin: forecast and data overlap": rows["horizon"] < 1,
+        "the draw is empty": (rows["kind"] == "sample") & at.isna(),
         "the level of a quantile is not between 0 and 1": quantile & ~((at > 0) & (at < 1)),
         "a cumulative probability is above 1": cdf & (value > 1 + 1e-9),
         "the count of a cumulative probability is below zero": cdf & ~(at >= 0),
@@ -208,8 +209,8 @@ def _checked(rows: pd.DataFrame, where: str) -> pd.DataFrame:
         row = int(rows.index[np.flatnonzero(twice)[0]])
         raise SchemaError("the same number stands twice.", f"{where}, row {row}", "Keep one of them.")
     # Whoever gives several kinds says the same twice; quantiles say it best.
-    kinds = {m: next(k for k in KINDS if k in set(part["kind"])) for m, part in rows.groupby("model")}
-    rows = rows[rows["kind"] == rows["model"].map(kinds)]
+    rank = rows["kind"].map(KINDS.index)
+    rows = rows[rank == rank.groupby([rows[k] for k in keys[:3]]).transform("min")]
     ordered = rows.sort_values([*keys, "at"], kind="stable")
     same = (ordered[keys] == ordered[keys].shift()).all(axis=1)
     falls = same & (ordered["kind"] != "sample") & (ordered["value"].diff() < -1e-9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -81,6 +81,7 @@ class Regressor:
         store: str = "recipe",
     ) -> None:
         _check(estimator, size, quantiles, store)
+        _check_rest(features, name, recency_half_life)
         self.estimator, self.features, self.size = estimator, features, size
         self.quantiles = None if quantiles is None else tuple(map(float, quantiles))
         self.recency_half_life, self.store = recency_half_life, store
@@ -312,16 +313,32 @@ def _check(estimator: Any, size: Any, quantiles: Sequence[float] | None, store: 
         what = "a class" if isinstance(estimator, type) else f"a {type(estimator).__name__}"
         raise UsageError(f"{what} is no regressor.", "estimator", "Give one such as PoissonRegressor().")
     number = isinstance(size, int | float) and not isinstance(size, bool)
-    if size != "by level" and not (number and size > 0):
+    if not (isinstance(size, str) and size == "by level") and not (number and 0 < size < np.inf):
         raise UsageError(f"{size!r} is no size.", "size", 'Write "by level", or a number above 0.')
     if quantiles is not None:
-        levels = list(quantiles)
-        rising = all(0 < a < b < 1 for a, b in pairwise(levels))
+        levels = list(quantiles) if isinstance(quantiles, Iterable) else []
+        rising = all(isinstance(q, float | np.floating) for q in levels) and all(
+            0 < a < b < 1 for a, b in pairwise(levels)
+        )
         if len(levels) < 3 or not rising:
             raise UsageError("these are no quantiles.", "quantiles", "Give three or more, rising, in 0..1.")
         _level_name(estimator)
     if store not in ("recipe", "skops"):
         raise UsageError(f"'{store}' is no way to store it.", "store", 'Write "recipe" or "skops".')
+
+
+def _check_rest(features: Any, name: Any, recency_half_life: Any) -> None:
+    from ...features.recipe import Recipe
+
+    if features is not None and not isinstance(features, Recipe):
+        what = f"a {type(features).__name__} is no recipe."
+        raise UsageError(what, "features", "Write Recipe([...]), or Recipe.read(path).")
+    if name is not None and not isinstance(name, str):
+        raise UsageError(f"{name!r} is no name.", "name", "Write text.")
+    number = isinstance(recency_half_life, int | float) and not isinstance(recency_half_life, bool)
+    if recency_half_life is not None and not (number and 0 < recency_half_life < np.inf):
+        what = f"{recency_half_life!r} is no number of months."
+        raise UsageError(what, "recency_half_life", "Give months above 0, or None: all rows count alike.")
 
 
 def _level_name(estimator: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -303,7 +304,8 @@ def _title_and_key(axes: Axes, shapes: MapShapes, words: tuple[str, str], classe
     size = min(18.0, 1260 / len(words[0]))
     serif = {**left, "fontfamily": "DejaVu Serif"}
     axes.text(12, -44, drawable(words[0], "DejaVu Serif"), fontsize=size, weight="bold", **serif)
-    axes.text(12, -16, drawable(words[1]), fontsize=10.5, **left)
+    below, small = _fitted(drawable(words[1]))
+    axes.text(12, -16, below, fontsize=small, **left)
     wide = (shapes.width - 24) / len(PAPER_COLOURS)
     for k, name in enumerate(classes):
         x = 12 + k * wide
@@ -311,6 +313,20 @@ def _title_and_key(axes: Axes, shapes: MapShapes, words: tuple[str, str], classe
         axes.text(x, shapes.height + 46, name, fontsize=10, **left)
     note = "Hatched: no data. Numbers: the list of places to look at first (headline.md)."
     axes.text(12, shapes.height + 74, note, fontsize=9.5, **left)
+
+
+def _fitted(text: str) -> tuple[str, float]:
+    """A text as wide as the picture and its size: one line, or two smaller ones, cut between words beyond that.
+
+    >>> _fitted("Expected events in January 2024.")
+    ('Expected events in January 2024.', 10.5)
+    >>> lines, size = _fitted("implausibly few " * 40)
+    >>> size, lines.count("\\n"), lines.endswith("few …") or lines.endswith("implausibly …")
+    (9.0, 1, True)
+    """
+    if len(text) <= 145:
+        return text, 10.5
+    return "\n".join(textwrap.wrap(text, 165, max_lines=2, placeholder=" …")), 9.0
 
 
 def _outline(shape: shapely.Geometry) -> Any:

@@ -238,8 +238,8 @@ def check_webmap(text: str, wide: pd.DataFrame) -> pd.DataFrame:
     rows: list[tuple[str, str, str]] = []
     ordered = wide.sort_values("horizon", kind="stable")
     figures = ordered[list(FIGURES)].to_numpy(float)
-    rows_of = ordered.groupby(["target", "region_id"], sort=False, observed=True).indices
-    wanted = {(str(target), str(region)): figures[at].T for (target, region), at in rows_of.items()}
+    grouped: dict[Any, np.ndarray] = dict(ordered.groupby(["target", "region_id"], sort=False).indices)
+    wanted = {(str(key[0]), str(key[1])): figures[at].T for key, at in grouped.items()}
     there = {(target, region) for target, by in document["targets"].items() for region in by}
     rows += [(*key, "missing") for key in sorted(wanted.keys() - there)]
     rows += [(*key, "unknown") for key in sorted(there - wanted.keys())]

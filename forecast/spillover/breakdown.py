@@ -136,7 +136,7 @@ def by_region(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame
         without = view.expect(max(spans), view.ensemble.closed(sender)).totals
         for span in spans:
             crossing = whole[span - 1] - without[span - 1]
-            labels = {"source_region": view.ids[at], "words": view.place(at)}
+            labels = {"source_region": view.ids[at], "words": view.place(int(at))}
             tables.append(_rows(view, crossing, whole[span - 1], source, span, **labels))
     return _table(tables, ["source_region"])
 
@@ -227,7 +227,7 @@ def routes(view: ModelAtOrigin, spans: Sequence[int] = SPANS) -> pd.DataFrame:
                 flow = np.zeros_like(expected.mean[0])
                 flow[:, ensemble.receivers[links]] = crossed[span - 1][:, links]
                 whole = expected.totals[span - 1]
-                labels = {"source_region": view.ids[at], "words": f"{view.place(at)} in one step"}
+                labels = {"source_region": view.ids[at], "words": f"{view.place(int(at))} in one step"}
                 tables.append(_rows(view, flow, whole, source, span, **labels))
     table = _table(tables, ["source_region"])
     if len(table):

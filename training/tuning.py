@@ -213,8 +213,9 @@ def space_of(member: Any, space: Space | None) -> dict[str, IntRange | FloatRang
         raise UsageError(
             "what is to be searched is not said.", "space", "Write {'estimator__alpha': (0.01, 10.0)}."
         )
-    if not isinstance(space, Mapping):
-        what = f"a {type(space).__name__} says no ranges."
+    given: Any = space
+    if not isinstance(given, Mapping):
+        what = f"a {type(given).__name__} says no ranges."
         raise UsageError(what, "space", "Write {'estimator__alpha': (0.01, 10.0)}.")
     known = member.get_params(deep=True)
     found: dict[str, IntRange | FloatRange] = {}

@@ -189,7 +189,8 @@ class Forecaster:
         self, levels: Sequence[float] = (0.1, 0.5, 0.9), horizons: int | Sequence[int] | None = None
     ) -> pd.DataFrame:
         """Quantiles: ``region_id, month, horizon``, and a column for each level, such as ``q0.1``."""
-        several = not isinstance(levels, str) and isinstance(levels, Iterable)
+        given: Any = levels
+        several = not isinstance(given, str) and isinstance(given, Iterable)
         if not several or not len(levels) or not all(_is_share(p) for p in levels):
             raise UsageError(f"{levels!r} are no levels.", "levels", "Give numbers in 0..1.")
         draws = self.predict(horizons)

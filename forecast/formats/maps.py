@@ -238,7 +238,7 @@ def check_webmap(text: str, wide: pd.DataFrame) -> pd.DataFrame:
     rows: list[tuple[str, str, str]] = []
     ordered = wide.sort_values("horizon", kind="stable")
     figures = ordered[list(FIGURES)].to_numpy(float)
-    grouped: dict[Any, np.ndarray] = dict(ordered.groupby(["target", "region_id"], sort=False).indices)
+    grouped: Any = ordered.groupby(["target", "region_id"], sort=False).indices
     wanted = {(str(key[0]), str(key[1])): figures[at].T for key, at in grouped.items()}
     there = {(target, region) for target, by in document["targets"].items() for region in by}
     rows += [(*key, "missing") for key in sorted(wanted.keys() - there)]

@@ -71,8 +71,8 @@ def run_forecast(
     trained : TrainedModel, optional
         A model that is used as it is; without one, everything is fitted at the origin.
     members : sequence, optional
-        What the pool is made of where it is fitted here: names, objects of your own, ``...`` for the usual members. One
-        alone is a stand-in, such as ``("conflictology_12",)``.
+        What the pool is made of where it is fitted here: names, objects of your own, ``...`` for the usual members;
+        they take the place of ``settings.members``. One alone is a stand-in, such as ``("conflictology_12",)``.
     model : mapping, optional
         What is known of the model: ``name, version``, and ``reason`` where it stands in for another.
     inputs : Inputs, optional

@@ -226,11 +226,11 @@ def withdraw(
 def _send_notes(settings: Settings) -> None:
     """Let notes and pointer of the store follow those of the folder."""
     if settings.upload is not None:
-        from ..publishing.upload import upload
+        from ..publishing import upload_releases
         from ..release import publishing
 
         with publishing(settings.out):
-            upload(settings.out, None, settings.upload)
+            upload_releases(settings.out, None, settings.upload)
 
 
 @options("config out keep_months dry_run as_json quiet")

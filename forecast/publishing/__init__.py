@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from .job import plan, publish
     from .job_log import JobLog
     from .outcome import Published
+    from .upload import upload_releases
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 
-__all__ = ["JobLog", "Judgement", "Published", "plan", "publish"]
+__all__ = ["JobLog", "Judgement", "Published", "plan", "publish", "upload_releases"]

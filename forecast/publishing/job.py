@@ -44,7 +44,7 @@ from .fallback import Candidate, chain, reason_of, same_inputs, why
 from .job_log import JobLog
 from .metrics import write_metrics
 from .outcome import Published, notify
-from .upload import upload
+from .upload import upload_releases
 
 if TYPE_CHECKING:
     from ..inputs import Inputs
@@ -382,7 +382,7 @@ class _Job:
             return None
         try:
             with self.log.stage("upload"):
-                sent = upload(self.settings.out, release.path, self.settings.upload)
+                sent = upload_releases(self.settings.out, release.path, self.settings.upload)
                 self.log.write("upload", "note", files=len(sent))
         except UploadError as error:
             return error

@@ -18,7 +18,7 @@ POINTER = "latest.json"
 REMEDY = "The release here is complete; mend the store, and publish again: what is there is not sent twice."
 
 
-def upload(out: Path, release: Path | None, where: str) -> list[str]:
+def upload_releases(out: Path, release: Path | None, where: str) -> list[str]:
     """Copy a release, then the folder's notes, and let ``latest.json`` name what ``latest`` points to.
 
     The release that ``latest`` points to is copied, too, where it is not there yet; where nothing leads any more, the

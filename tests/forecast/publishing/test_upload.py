@@ -13,7 +13,7 @@ from command_line import Run
 
 from harmattan.data.errors import UploadError
 from harmattan.forecast.publishing import upload as uploads
-from harmattan.forecast.publishing.upload import POINTER, upload
+from harmattan.forecast.publishing.upload import POINTER, upload_releases
 from harmattan.forecast.release import point_latest
 from harmattan.forecast.release.files import write_sums
 
@@ -45,18 +45,18 @@ def stored(where: str) -> dict[str, bytes]:
 
 
 def test_every_byte_arrives_and_the_pointer_leads_to_it(out: Path, where: str) -> None:
-    sent = upload(out, out / "2023-12", where)
+    sent = upload_releases(out, out / "2023-12", where)
     assert sent[-1] == POINTER
     assert sent[-2] == "2023-12/SHA256SUMS"
     found = stored(where)
     assert found["2023-12/hub/tasks.json"] == b"{}\n"
     assert json.loads(found[POINTER])["release"] == "2023-12"
-    assert upload(out, out / "2023-12", where) == []
+    assert upload_releases(out, out / "2023-12", where) == []
 
 
 def test_an_older_release_does_not_take_the_pointer(out: Path, where: str) -> None:
-    upload(out, out / "2023-12", where)
-    assert POINTER not in upload(out, out / "2023-11", where)
+    upload_releases(out, out / "2023-12", where)
+    assert POINTER not in upload_releases(out, out / "2023-11", where)
     assert json.loads(stored(where)[POINTER])["release"] == "2023-12"
 
 
@@ -76,10 +76,10 @@ def test_a_store_that_fails_on_the_way_has_no_pointer_and_the_next_job_makes_up(
     with monkeypatch.context() as patch:
         patch.setattr(type(fs), "pipe_file", failing)
         with pytest.raises(UploadError, match="the store went away") as caught:
-            upload(out, out / "2023-12", where)
+            upload_releases(out, out / "2023-12", where)
     assert caught.value.exit_code == 16
     assert POINTER not in stored(where)
-    upload(out, out / "2023-12", where)
+    upload_releases(out, out / "2023-12", where)
     assert json.loads(stored(where)[POINTER])["release"] == "2023-12"
 
 
@@ -97,29 +97,29 @@ def test_after_a_failure_only_what_is_missing_is_sent(
     with monkeypatch.context() as patch:
         patch.setattr(uploads, "_put", failing)
         with pytest.raises(UploadError, match="what is there is not sent twice"):
-            upload(out, out / "2023-12", where)
+            upload_releases(out, out / "2023-12", where)
     rest = {"forecast.csv", "hub/tasks.json"} - set(sent)
     again = [f"2023-12/{name}" for name in (*rest, "SHA256SUMS")]
-    assert upload(out, out / "2023-12", where) == [*again, POINTER]
+    assert upload_releases(out, out / "2023-12", where) == [*again, POINTER]
 
 
 def test_the_pointer_leaves_a_withdrawn_release(out: Path, where: str) -> None:
     """It goes back to the release before, which was never copied, and then away: as `latest` does."""
-    upload(out, out / "2023-12", where)
+    upload_releases(out, out / "2023-12", where)
     point_latest(out, "2023-11")
     (out / "2023-12.withdrawn.json").write_text("{}\n", encoding="utf-8")
-    sent = upload(out, None, where)
+    sent = upload_releases(out, None, where)
     assert sent[-2:] == ["2023-12.withdrawn.json", POINTER]
     assert json.loads(stored(where)[POINTER])["release"] == "2023-11"
     assert "2023-11/SHA256SUMS" in stored(where)
     point_latest(out, None)
-    assert upload(out, None, where) == []
+    assert upload_releases(out, None, where) == []
     assert POINTER not in stored(where)
 
 
 def test_what_cannot_be_reached_is_named_without_its_password(out: Path) -> None:
     with pytest.raises(UploadError, match="no address of a store") as caught:
-        upload(out, out / "2023-12", "nowhere://me:secret@host/x")
+        upload_releases(out, out / "2023-12", "nowhere://me:secret@host/x")
     assert "secret" not in caught.value.message
 
 
@@ -143,10 +143,10 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.mark.slow
 def test_a_real_object_store(out: Path, s3: Any) -> None:
     where = "s3://bucket/forecasts"
-    sent = upload(out, out / "2023-12", where)
+    sent = upload_releases(out, out / "2023-12", where)
     assert sent[-1] == POINTER
     assert json.loads(stored(where)[POINTER])["release"] == "2023-12"
-    assert upload(out, out / "2023-12", where) == []
+    assert upload_releases(out, out / "2023-12", where) == []
 
 
 @pytest.mark.slow
@@ -156,7 +156,7 @@ def test_a_real_object_store_that_goes_away_half_way(
     """The server is stopped after two files: the old pointer stays; once it is back, the next job sends the rest."""
     where, (host, port) = "s3://bucket/away", s3.get_host_and_port()
     point_latest(out, "2023-11")
-    upload(out, out / "2023-11", where)
+    upload_releases(out, out / "2023-11", where)
     point_latest(out, "2023-12")
     put, sent = uploads._put, []
 
@@ -169,13 +169,13 @@ def test_a_real_object_store_that_goes_away_half_way(
     with monkeypatch.context() as patch:
         patch.setattr(uploads, "_put", stopping)
         with pytest.raises(UploadError, match="could not be copied") as caught:
-            upload(out, out / "2023-12", where)
+            upload_releases(out, out / "2023-12", where)
     assert caught.value.exit_code == 16
     again = type(s3)(ip_address=host, port=port)
     again.start()
     try:
         assert json.loads(stored(where)[POINTER])["release"] == "2023-11"
-        assert upload(out, out / "2023-12", where)[-1] == POINTER
+        assert upload_releases(out, out / "2023-12", where)[-1] == POINTER
         assert json.loads(stored(where)[POINTER])["release"] == "2023-12"
     finally:
         again.stop()
@@ -184,7 +184,7 @@ def test_a_real_object_store_that_goes_away_half_way(
 def test_a_withdrawal_reaches_the_store_and_is_sent_again_where_that_failed(
     out: Path, where: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload(out, out / "2023-12", where)
+    upload_releases(out, out / "2023-12", where)
     words = ["withdraw", "2023-12", "--reason", "wrong", "--out", str(out), "--upload", where]
 
     def failing(*arguments: Any) -> None:

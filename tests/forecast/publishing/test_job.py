@@ -106,6 +106,7 @@ def test_a_file_that_is_no_secret_key_stops_the_job_before_it_works(publish: Pub
     assert "key: the secret key cannot be read. Name the secret key that harmattan keygen wrote." in done.err
 
 
+@pytest.mark.slow
 def test_a_new_month_moves_latest_and_a_revision_says_why(publish: Publish, world: Path) -> None:
     publish("old")
     done = told_by(publish("new", "--json"))

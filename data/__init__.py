@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         searchable,
     )
     from .frames import csv_frame, pandas_of, read_only, rows_of
-    from .months import MONTHS, month_name, month_of
+    from .months import MONTHS, month_name, month_of, months_of
     from .show import Brief, card
     from .violence_types import ACLED_TYPES, AGAINST_CIVILIANS, TYPE_LABELS, UCDP_TYPES
 else:
@@ -75,6 +75,7 @@ __all__ = [
     "listed",
     "month_name",
     "month_of",
+    "months_of",
     "nearest",
     "on_the_command_line",
     "pandas_of",

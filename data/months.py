@@ -75,7 +75,7 @@ def month_name(month: pd.Period) -> str:
     return f"{MONTHS[month.month - 1]} {month.year}"
 
 
-def months_of(values: pd.Series, where: str) -> pd.PeriodIndex:
+def months_of(values: pd.Series, where: str, *, coarse: bool = False) -> pd.PeriodIndex:
     """The months of a column, one per row.
 
     Parameters
@@ -84,6 +84,8 @@ def months_of(values: pd.Series, where: str) -> pd.PeriodIndex:
         Periods, days or texts; its index holds the rows of the file, or 0, 1, 2 ... for a table in memory.
     where : str
         The file or table to name in errors.
+    coarse : bool
+        Whether they may be quarters or years apart, as the origins of forecasts may.
 
     Raises
     ------
@@ -99,7 +101,8 @@ def months_of(values: pd.Series, where: str) -> pd.PeriodIndex:
             row = row_of(values, int(np.flatnonzero(codes == at)[0]))
             raise SchemaError(error.what, f"{where}, row {row}", error.remedy) from None
     index = pd.PeriodIndex(parsed, freq="M")
-    _refuse_coarse(index, where)
+    if not coarse:
+        _refuse_coarse(index, where)
     return index[codes]
 
 

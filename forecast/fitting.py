@@ -306,7 +306,7 @@ def _past(
     members: Sequence[MemberLike] | None,
 ) -> dict[tuple[str, str, int], Any]:
     """What forecasts from past origins were worth, as they would have been published."""
-    from ..training.evaluation.backtest import REFERENCE, recent_origins, run_backtest
+    from ..training.evaluation import REFERENCE, recent_origins, run_backtest
 
     first = next(iter(problems.values()))
     found: dict[tuple[str, str, int], Any] = {}
@@ -382,7 +382,7 @@ def _trained_model(
 
 def _board(record: Record, pit: np.ndarray, settings: Settings) -> pd.DataFrame:
     """The recent record of every member at one horizon."""
-    from ..training.evaluation.backtest import score_board
+    from ..training.evaluation import score_board
 
     return score_board(
         record, np.random.default_rng(np.random.SeedSequence([settings.seed, 2, record.horizon])), pit

@@ -38,7 +38,7 @@ def forecast_record(
     record: Record, known: Sequence[int], rng: np.random.Generator, fitted: pd.Period | None = None
 ) -> ForecastRecord:
     """The pool's forecasts at the origins whose outcome is known."""
-    from ..training.evaluation.backtest import REFERENCE
+    from ..training.evaluation import REFERENCE
     from ..training.evaluation.reliability import score_forecasts
 
     at = list(known)

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from .parallel import run_tasks
     from .problems import build_problems
     from .record import PastErrors, Record
+    from .search_space import SEARCH_SPACE, Space, check_searchable, space_of
     from .trained_model import LIST_SCORES, TrainedModel, at_horizons, make_trained_model
-    from .tuning import SEARCH_SPACE, Search, Space, Trial, best_trial, check_searchable, search, space_of
+    from .tuning import Search, Trial, best_trial, search
 else:
     __getattr__, __dir__ = lazy_names(__name__)
 

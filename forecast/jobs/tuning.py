@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ...training.models import MemberLike
     from ...training.models.base import Problem
     from ...training.registry.runs import RunRecord
-    from ...training.tuning import Search, Space, Trial
+    from ...training.search_space import Space
+    from ...training.tuning import Search, Trial
     from ..settings import Settings
 
 Progress = Callable[[str, float], None]
@@ -66,7 +67,7 @@ def run_tune_job(
         Source, the one target, horizons, countries, seed, workers, and the store. Those of the settings file and the
         environment where None, with events as the target.
     member : str, or a member of your own
-        A key of :data:`harmattan.training.tuning.SEARCH_SPACE`; or a :class:`Regressor`, or any object with
+        A key of :data:`harmattan.training.search_space.SEARCH_SPACE`; or a :class:`Regressor`, or any object with
         ``get_params`` and ``set_params``, and ``space``.
     trials : int
         How many the study is to hold, those of earlier calls among them.
@@ -126,7 +127,8 @@ def plan_search(
     from ...data.months import month_of
     from ...training.models import name_of
     from ...training.problems import build_problems
-    from ...training.tuning import Search, check_searchable, space_of
+    from ...training.search_space import check_searchable, space_of
+    from ...training.tuning import Search
 
     check_searchable(member, space)
     whole = isinstance(trials, int) and not isinstance(trials, bool)

@@ -20,15 +20,8 @@ from harmattan.training import tuning
 from harmattan.training.models.baselines import Conflictology
 from harmattan.training.models.smoothed_conflictology import SmoothedConflictology
 from harmattan.training.own import Regressor
-from harmattan.training.tuning import (
-    SEARCH_SPACE,
-    Trial,
-    best_trial,
-    block_score,
-    defaults,
-    search,
-    space_of,
-)
+from harmattan.training.search_space import SEARCH_SPACE, check_searchable, space_of
+from harmattan.training.tuning import Trial, best_trial, block_score, search
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +30,7 @@ pytest.importorskip("optuna")
 
 def test_every_declared_parameter_is_one_and_its_default_lies_inside() -> None:
     for member, space in SEARCH_SPACE.items():
-        shipped = defaults(member)
+        shipped = replace(plan_of(), member=member).defaults
         for name, part in space.items():
             assert part.low <= shipped[name] <= part.high, (member, name)
 
@@ -45,7 +38,7 @@ def test_every_declared_parameter_is_one_and_its_default_lies_inside() -> None:
 def test_the_shipped_parameters_come_first_and_score_what_a_loop_says(tmp_path: Path) -> None:
     problem, plan = world(), plan_of()
     (first,) = search(problem, plan, 1, tmp_path)
-    assert first.params == defaults("smoothed_conflictology")
+    assert first.params == plan_of().defaults
     ratios = []
     for h in plan.horizons:
         sums = np.zeros(2)
@@ -118,7 +111,7 @@ def test_a_search_that_was_killed_in_its_first_trial_begins_with_what_is_shipped
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "killed")], env=environment)
     assert done.returncode == -signal.SIGKILL
     taken_up = search(world(), plan_of(), 3, tmp_path / "killed")
-    assert taken_up[0].params == defaults("smoothed_conflictology")
+    assert taken_up[0].params == plan_of().defaults
     assert taken_up == search(world(), plan_of(), 3, tmp_path / "whole")
 
 
@@ -133,7 +126,7 @@ def test_a_search_that_was_interrupted_in_its_first_trial_begins_with_what_is_sh
         with pytest.raises(KeyboardInterrupt):
             search(world(), plan_of(), 3, tmp_path)
     (first,) = search(world(), plan_of(), 1, tmp_path)
-    assert first.params == defaults("smoothed_conflictology")
+    assert first.params == plan_of().defaults
 
 
 @pytest.mark.slow
@@ -173,7 +166,7 @@ def test_another_past_is_another_study() -> None:
 @pytest.mark.parametrize("member", ["boosted_", "zero"])
 def test_a_member_without_a_space(member: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no parameters of"):
-        tuning.check_searchable(member)
+        check_searchable(member)
 
 
 def test_a_study_that_cannot_be_kept(tmp_path: Path) -> None:
@@ -257,4 +250,4 @@ def test_one_s_own_member_sees_nothing_after_its_origin() -> None:
 )
 def test_what_cannot_be_searched_is_named(member: object, space: dict | None, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        tuning.check_searchable(member, space)
+        check_searchable(member, space)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .backtest import REFERENCE, WARM_UP, outcomes, recent_origins, run_backtest, score_board
-    from .case_scores import measure
+    from .backtest import WARM_UP, outcomes, recent_origins, run_backtest
+    from .case_scores import REFERENCE, measure, score_board
     from .comparison import BAND, ENOUGH_MONTHS, diebold_mariano, month_blocks, skill_from_blocks
     from .leaderboard import Evaluation, border_regions, evaluate
     from .parts import PartJudge, PartScore, part_board, part_origins, part_scores, parts_table

@@ -23,10 +23,8 @@ from ..record import PastErrors, Record, ScoredOrigin
 from .case_scores import DRAWS, measure
 from .parts import PartJudge, PartScore
 from .published import MOST_REGIONS, Publication, events_first, onsets_seen
-from .scores import block_bootstrap_skill, escalation_level, interval_coverage
+from .scores import escalation_level
 
-#: The baseline that skill is stated against in the main job.
-REFERENCE = "conflictology_12"
 #: Origins before the first scored one, from which the first weights and calibrations are learned.
 WARM_UP = 36
 #: Months of outcomes that a member learns from at the first origin, at least.
@@ -254,6 +252,19 @@ def _forecasts(
         yield _Forecast(origin, at, margins, outcomes(seen, months, keep), observed, quiet)
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What is kept of one origin that was scored."""
+
+    made: _Forecast
+    weights: np.ndarray
+    taught: ScoredOrigin | None
+    errors: tuple[np.ndarray, np.ndarray]
+    scores: Mapping[str, np.ndarray]
+    parts: Mapping[str, PartScore] | None
+    drawn: np.ndarray | None
+
+
 def _record(
     setup: _Setup,
     problem: Problem,
@@ -268,76 +279,92 @@ def _record(
     members = (*named, "pool_uncalibrated", "pool")
     start = starting_weights(tuple(pooled), problem.row(setup.origins[setup.warm_up]) + 1)
     learner = Learner(len(pooled), horizon + setup.data_lag, setup.learns, start)
-    values: list[dict[str, np.ndarray]] = []
-    kept: list[tuple[_Forecast, np.ndarray, ScoredOrigin | None, tuple[np.ndarray, np.ndarray]]] = []
-    latest: Margins | None = None
-    parts: list[Mapping[str, PartScore]] = []
+    kept: list[_Judged] = []
     before: list[tuple[np.ndarray, np.ndarray]] = []
-    drawn: list[np.ndarray] = []
+    latest: Margins | None = None
     for i, made in enumerate(_forecasts(setup, problem, horizon, named, pooled, shared)):
+        learns_only = i < setup.warm_up
         each = [made.margins.get(n) for n in pooled]
         there = np.array([m is not None for m in each])
-        if not there.any() and i < setup.warm_up and not setup.joint:
+        if not there.any() and learns_only and not setup.joint:
             learner.add(None)
             continue
         if not there.any():
-            names = ", ".join(pooled)
-            raise ModelError(
-                f"{names} has no forecast from {made.origin}.", remedy="Add '...' to the members."
-            )
+            what = f"{', '.join(pooled)} has no forecast from {made.origin}."
+            raise ModelError(what, remedy="Add '...' to the members.")
         state = learner.now(there)
         plain = mix([m for m in each if m is not None], state.weights[there])
         taught = scored_origin(each, plain, made.observed, state.best, made.quiet, start)
         learner.add(taught)
-        if i < setup.warm_up and not setup.joint:
+        if learns_only and not setup.joint:
             continue
         pool = finished(plain, state.calibration, state.quiet, made.quiet)
         pool = publish.of(problem, made.origin, made.origin - setup.data_lag, pool)
         seen = np.isfinite(made.observed)
         errors = normal_scores(pool, np.where(seen, made.observed, 0), seen)
-        if i < setup.warm_up:
+        if learns_only:
             before.append(errors)
             continue
-        if setup.joint:
-            drawn.append(pool.stratified(JOINT_DRAWS))
+        drawn = pool.stratified(JOINT_DRAWS) if setup.joint else None
         of = {**made.margins, "pool_uncalibrated": plain, "pool": pool}
-        if judge is not None:
-            at = problem.row(made.origin)
-            parts.append(judge.scores(problem.target, pool, at, horizon, setup.data_lag))
+        at = problem.row(made.origin)
+        parts = None if judge is None else judge.scores(problem.target, pool, at, horizon, setup.data_lag)
         scored = measure(stack(list(of.values())), made.observed, escalation_level(made.history), setup.draws)
-        values.append({k: _of_all(members, tuple(of), each_of) for k, each_of in scored.items()})
+        scores = {name: _of_all(members, tuple(of), values) for name, values in scored.items()}
+        kept.append(_Judged(_without_margins(made), state.weights, taught, errors, scores, parts, drawn))
         latest = pool if seen.any() else latest
-        kept.append((_without_margins(made), state.weights, taught, errors))
-    origins = setup.origins[setup.warm_up :]
-    for name in members:
-        if all(np.isnan(v["mean"][members.index(name)]).all() for v in values):
-            what = f"the member '{name}' has no forecast from any origin of {origins[0]} to {origins[-1]}."
+    _refuse_absent(members, kept, horizon)
+    return _as_record(setup, problem, horizon, members, tuple(pooled), start, kept, latest, before)
+
+
+def _refuse_absent(members: Sequence[str], kept: Sequence[_Judged], horizon: int) -> None:
+    """A :class:`ModelError` for a member that has no forecast from any origin."""
+    for i, name in enumerate(members):
+        if all(np.isnan(judged.scores["mean"][i]).all() for judged in kept):
+            span = f"{kept[0].made.origin} to {kept[-1].made.origin}"
+            what = f"the member '{name}' has no forecast from any origin of {span}."
             raise ModelError(what, f"horizon {horizon}", "Choose origins and horizons that it has.")
-    table = pd.DataFrame(
+
+
+def _as_record(
+    setup: _Setup,
+    problem: Problem,
+    horizon: int,
+    members: tuple[str, ...],
+    pooled: tuple[str, ...],
+    start: np.ndarray,
+    kept: Sequence[_Judged],
+    latest: Margins | None,
+    before: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> Record:
+    """What was kept of each origin, side by side."""
+    origins = setup.origins[setup.warm_up :]
+    weights = pd.DataFrame(
         {
             "origin": [str(o) for o in origins for _ in pooled],
             "horizon": horizon,
             "member": list(pooled) * len(origins),
-            "weight": np.concatenate([w for _, w, _, _ in kept]),
+            "weight": np.concatenate([judged.weights for judged in kept]),
         }
     )
+    drawn = [judged.drawn for judged in kept if judged.drawn is not None]
     return Record(
         problem.target,
         horizon,
         origins,
         tuple(problem.panel.region_ids[i] for i in setup.keep),
         tuple(problem.panel.countries[i] for i in setup.keep),
-        np.stack([made.observed for made, _, _, _ in kept]),
-        np.stack([made.history for made, _, _, _ in kept]),
+        np.stack([judged.made.observed for judged in kept]),
+        np.stack([judged.made.history for judged in kept]),
         members,
-        {name: np.stack([v[name] for v in values], axis=1) for name in values[0]},
-        table,
-        tuple(taught for _, _, taught, _ in kept),
-        _errors(origins, [each for _, _, _, each in kept]),
+        {name: np.stack([judged.scores[name] for judged in kept], axis=1) for name in kept[0].scores},
+        weights,
+        tuple(judged.taught for judged in kept),
+        _errors(origins, [judged.errors for judged in kept]),
         setup.draws,
-        kept[-1][0].fitted,
+        kept[-1].made.fitted,
         latest,
-        tuple(parts),
+        tuple(judged.parts for judged in kept if judged.parts is not None),
         horizon + setup.data_lag,
         tuple(start.tolist()),
         np.stack(drawn) if drawn else None,
@@ -378,45 +405,3 @@ def recent_origins(problem: Problem, last: pd.Period, horizon: int, count: int) 
     """The last ``count`` origins whose outcome ``horizon`` months on is known at ``last``."""
     stop = problem.row(last) - horizon
     return tuple(problem.panel.months[max(stop - count + 1, 0) : stop + 1])
-
-
-def score_board(record: Record, rng: np.random.Generator, pit: np.ndarray) -> pd.DataFrame:
-    """One row per member: CRPS, skill against conflictology with its interval, coverage by randomised PIT.
-
-    Parameters
-    ----------
-    record : Record
-    rng : numpy.random.Generator
-        Draws the bootstrap samples of months.
-    pit : numpy.ndarray
-        Random numbers in 0..1 that randomise the transform, (origins, regions).
-    """
-    rows = []
-    observed = np.isfinite(record.observed)
-
-    def monthly(name: str, seen: np.ndarray) -> np.ndarray:
-        scored = seen.any(axis=1)
-        return np.asarray(np.nanmean(np.where(seen, record.of(name, "crps"), np.nan)[scored], axis=1))
-
-    for name in record.members:
-        if name == "pool_uncalibrated":
-            continue
-        seen = observed & np.isfinite(record.of(name, "crps"))
-        skill, low, high = block_bootstrap_skill(monthly(name, seen), monthly(REFERENCE, seen), rng)
-        lower = record.of(name, "pit_low")
-        transform = lower + pit * (record.of(name, "pit_high") - lower)
-        covered = interval_coverage(transform[seen])
-        rows.append(
-            {
-                "target": record.target,
-                "member": name,
-                "horizon": record.horizon,
-                "cases": int(seen.sum()),
-                "crps": float(record.of(name, "crps")[seen].mean()),
-                "skill_vs_conflictology": skill,
-                "skill_low": low,
-                "skill_high": high,
-                **{f"coverage_{int(level * 100)}": share for level, share in covered.items()},
-            }
-        )
-    return pd.DataFrame(rows)

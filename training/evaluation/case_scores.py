@@ -1,4 +1,4 @@
-"""Every score of every case: one array per score, members x origins x regions."""
+"""Every score of every case: one array per score, members x origins x regions; and what they come to by member."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..margins import Margins
     from ..record import Record
 
+#: Skill is stated against this baseline, and against the best of all at each horizon.
+REFERENCE = "conflictology_12"
 #: Everybody is scored on this many draws: the ignorance score depends on it.
 DRAWS = 1000
 #: Counts whose exceedance is asked.
@@ -290,3 +292,45 @@ def score_record(record: Record, rng: np.random.Generator) -> CaseScores:
 def _held(probability: np.ndarray, draws: int) -> np.ndarray:
     """How many quantile-spaced draws do not exceed a count of some cumulative probability."""
     return np.asarray(np.minimum(np.floor(probability * draws + 0.5 + 1e-9), draws))
+
+
+def score_board(record: Record, rng: np.random.Generator, pit: np.ndarray) -> pd.DataFrame:
+    """One row per member: CRPS, skill against conflictology with its interval, coverage by randomised PIT.
+
+    Parameters
+    ----------
+    record : Record
+    rng : numpy.random.Generator
+        Draws the bootstrap samples of months.
+    pit : numpy.ndarray
+        Random numbers in 0..1 that randomise the transform, (origins, regions).
+    """
+    rows = []
+    observed = np.isfinite(record.observed)
+
+    def monthly(name: str, seen: np.ndarray) -> np.ndarray:
+        scored = seen.any(axis=1)
+        return np.asarray(np.nanmean(np.where(seen, record.of(name, "crps"), np.nan)[scored], axis=1))
+
+    for name in record.members:
+        if name == "pool_uncalibrated":
+            continue
+        seen = observed & np.isfinite(record.of(name, "crps"))
+        skill, low, high = scores.block_bootstrap_skill(monthly(name, seen), monthly(REFERENCE, seen), rng)
+        lower = record.of(name, "pit_low")
+        transform = lower + pit * (record.of(name, "pit_high") - lower)
+        covered = scores.interval_coverage(transform[seen])
+        rows.append(
+            {
+                "target": record.target,
+                "member": name,
+                "horizon": record.horizon,
+                "cases": int(seen.sum()),
+                "crps": float(record.of(name, "crps")[seen].mean()),
+                "skill_vs_conflictology": skill,
+                "skill_low": low,
+                "skill_high": high,
+                **{f"coverage_{int(level * 100)}": share for level, share in covered.items()},
+            }
+        )
+    return pd.DataFrame(rows)

@@ -12,7 +12,7 @@ import pandas as pd
 from ...data.errors import UsageError, nearest
 from ..figures import draw_table
 from ..models.catalogue import BASELINES, RIVAL
-from .case_scores import CRPS_PARTS, SCORES, CaseScores, score_record
+from .case_scores import CRPS_PARTS, REFERENCE, SCORES, CaseScores, score_record
 from .comparison import ENOUGH_MONTHS, compare_members, diebold_mariano, month_blocks, skill_from_blocks
 from .diagnostics import binned_reliability, coverage, covered, pit_table, pooled_rankings, score_sets
 from .joint import joint_tables
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from ...data.panel import Panel
     from ..record import Record
 
-#: Skill is stated against this baseline, and against the best of all at each horizon.
-REFERENCE = "conflictology_12"
 #: Columns of the leaderboard that a notebook shows.
 SHOWN = ("horizon", "member", "crps", "skill_vs_best", "best_low", "best_high", "weight", "verdict")
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...data import month_of
+from ...data import months_of
 from ...data.errors import SchemaError, UsageError, nearest
 from ...data.frames import pandas_of
 from ...data.geography import COUNTRY_ID
@@ -63,9 +63,9 @@ def _hubverse(frame: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
     if kept.empty:
         what = f"there are no {', '.join(KINDS)} rows."
         raise SchemaError(what, where, "A mean or a median alone is no distribution.")
-    origin = _months(kept["origin_date"], where)
+    origin = months_of(kept["origin_date"], where, coarse=True)
     if "target_end_date" in kept:
-        ahead = _months(kept["target_end_date"], where)
+        ahead = months_of(kept["target_end_date"], where, coarse=True)
         horizon = ahead.asi8 - origin.asi8
         if "horizon" in kept and (horizon != pd.to_numeric(kept["horizon"], errors="coerce")).any():
             row = int(
@@ -113,7 +113,7 @@ def _views(frame: pd.DataFrame, name: str, where: str, origin: Any) -> pd.DataFr
         codes = {str(number): iso3 for iso3, number in COUNTRY_ID.items()}
         places = places.map(lambda c: codes.get(c, c))
     known = frame["origin"] if origin is None else pd.Series(origin, index=frame.index)
-    start = _months(known, where)
+    start = months_of(known, where, coarse=True)
     # Month 1 of VIEWS is January 1980.
     ahead = pd.to_numeric(frame["month_id"], errors="coerce") + pd.Period("1979-12", "M").ordinal
     return pd.DataFrame(
@@ -137,8 +137,9 @@ def _tidy(frame: pd.DataFrame, name: str, where: str, origin: Any) -> pd.DataFra
         raise UsageError(
             "the table does not say from when it is.", where, "Give a column cutoff, or origin=."
         )
-    start = _months(frame["cutoff"] if origin is None else pd.Series(origin, index=frame.index), where)
-    horizon = _months(frame["ds"], where).asi8 - start.asi8
+    known = frame["cutoff"] if origin is None else pd.Series(origin, index=frame.index)
+    start = months_of(known, where, coarse=True)
+    horizon = months_of(frame["ds"], where, coarse=True).asi8 - start.asi8
     parts = []
     for column in frame.columns:
         found = _INTERVAL.fullmatch(str(column))
@@ -233,16 +234,3 @@ def _need(frame: pd.DataFrame, columns: Sequence[str], where: str) -> None:
             raise SchemaError(
                 f"the column '{column}' is missing.", where, nearest(column, map(str, frame.columns))
             )
-
-
-def _months(values: pd.Series, where: str) -> pd.PeriodIndex:
-    """A month for every row, whatever the day; an error names the row."""
-    codes, distinct = pd.factorize(values, use_na_sentinel=False)
-    months = []
-    for i, value in enumerate(distinct):
-        try:
-            months.append(month_of(value))
-        except Exception as error:
-            row = int(values.index[int(np.flatnonzero(codes == i)[0])])
-            raise SchemaError(getattr(error, "what", str(error)), f"{where}, row {row}") from None
-    return pd.PeriodIndex(months, freq="M")[codes]

@@ -13,13 +13,8 @@ from small_worlds import ladder_panel, problem_of
 
 from harmattan.data.panel import Panel
 from harmattan.training.evaluation import scores
-from harmattan.training.evaluation.backtest import (
-    REFERENCE,
-    recent_origins,
-    run_backtest,
-    score_board,
-)
-from harmattan.training.evaluation.case_scores import score_record
+from harmattan.training.evaluation.backtest import recent_origins, run_backtest
+from harmattan.training.evaluation.case_scores import REFERENCE, score_board, score_record
 from harmattan.training.evaluation.scores import block_bootstrap_skill, crps, interval_coverage
 from harmattan.training.margins import Margins
 from harmattan.training.models.base import Problem

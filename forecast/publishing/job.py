@@ -18,7 +18,6 @@ from ...data.errors import (
     GateError,
     HarmattanError,
     ModelError,
-    NotifyError,
     TrackingError,
     UploadError,
     UsageError,
@@ -42,8 +41,9 @@ from ..release import (
 from .checks import Judgement, check_space, problems_of, read_inputs, remove_leftovers
 from .fallback import Candidate, chain, reason_of, same_inputs, why
 from .job_log import JobLog
+from .job_record import job_record, notified_before, notify_release, report_failure
 from .metrics import write_metrics
-from .outcome import Published, notify
+from .outcome import Published
 from .upload import upload_releases
 
 if TYPE_CHECKING:
@@ -55,8 +55,6 @@ if TYPE_CHECKING:
 
 #: Called with a stage and the share of the job that is done.
 Progress = Callable[[str, float], None]
-#: In ``status.json``: the release of which nobody could be notified.
-PENDING = "pending_notification"
 #: Where a forecast is put that may not be published, for people to look at.
 HELD = "held"
 
@@ -109,13 +107,13 @@ def publish(
         if stale:
             log.write("preflight", "note", message="an earlier job had ended without letting go of its lock")
         before = last_job(settings.out)
-        told = _told(before)
+        notified = notified_before(before)
         try:
-            done = _Job(settings, day, log, say, judgement, told).run()
+            done = _Job(settings, day, log, say, judgement, notified).run()
         except Exception as error:
-            _report_failure(settings, day, log, error, told)
+            report_failure(settings, day, log, error, notified)
             raise
-        done = _notify(settings, day, log, done, before, told)
+        done = notify_release(settings, day, log, done, before, notified)
         if settings.metrics_file is not None:
             failed = done.tracking_error or done.upload_error or done.notify_error
             write_metrics(settings.metrics_file, done.status, failed.exit_code if failed else 0, done.seconds)
@@ -176,7 +174,7 @@ class _Job:
     log: JobLog
     say: Progress
     judgement: Judgement
-    told: Mapping[str, Any]
+    notified: Mapping[str, Any]
 
     def run(self) -> Published:
         """Every stage from the checks before to the status after."""
@@ -205,7 +203,7 @@ class _Job:
         lost = job._upload(release)
         with log.stage("status"):
             info = read_release(release.path)
-            record = _job_record(self.day, release, failure or lost) | dict(self.told)
+            record = job_record(self.day, release, failure or lost) | dict(self.notified)
             status = write_status(settings.out, self.day, settings.due_days, record)
         led = latest_name(settings.out)
         banner = str(info.manifest.get("banner", ""))
@@ -409,72 +407,3 @@ class _Job:
 
 def _remove_held(out: Path) -> None:
     shutil.rmtree(out / HELD, ignore_errors=True)
-
-
-def _report_failure(
-    settings: Settings, day: date, log: JobLog, error: Exception, told: Mapping[str, Any]
-) -> None:
-    """Leave word of a job that failed; whatever cannot be written changes nothing about the failure."""
-    known = isinstance(error, HarmattanError)
-    code = error.exit_code if isinstance(error, HarmattanError) else 1
-    message = error.message if isinstance(error, HarmattanError) else f"an unexpected {type(error).__name__}"
-    record = {"day": str(day), "exit_code": code, "message": message}
-    log.write("publish", "failed", exit_code=code, message=message, expected=known)
-    try:
-        status = write_status(settings.out, day, settings.due_days, record | dict(told))
-        if settings.metrics_file is not None:
-            write_metrics(settings.metrics_file, status, code, log.seconds)
-    except Exception as failure:
-        # Whatever is wrong with the folder, somebody has to hear of the job.
-        log.write("status", "failed", message=str(failure))
-    if settings.notify:
-        try:
-            notify(settings.notify, {"event": "refused", "summary": f"Not published: {message}", **record})
-        except NotifyError as failure:
-            log.write("notify", "failed", message=failure.message)
-
-
-def _job_record(day: date, release: Release, failure: HarmattanError | None) -> dict[str, Any]:
-    """What ``status.json`` says of a job that left a release."""
-    outcome = f"{release.path.name}: {release.status}"
-    message = f"{outcome}, but {failure.message}" if failure else outcome
-    return {"day": str(day), "exit_code": failure.exit_code if failure else 0, "message": message}
-
-
-def _told(before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Of the last job's record: which release people were notified of, and of which nobody could be.
-
-    A job carries both on, whatever becomes of it.
-    """
-    last = before or {}
-    # Jobs of earlier versions called the one otherwise, and did not know the other.
-    found = {"notified": last.get("notified"), PENDING: last.get(PENDING, last.get("owed"))}
-    return {key: name for key, name in found.items() if name}
-
-
-def _notify(
-    settings: Settings,
-    day: date,
-    log: JobLog,
-    done: Published,
-    before: Mapping[str, Any] | None,
-    told: Mapping[str, Any],
-) -> Published:
-    """Send word of a release that is new, or of which nobody has been notified."""
-    log.write("publish", "done", **done.to_dict())
-    name = done.release.path.name
-    # An earlier job may have been killed between the release and its notification.
-    missed = before is None or name == told.get(PENDING) or name > told.get("notified", name)
-    if not settings.notify or (done.release.status == "identical" and not missed):
-        return done
-    failure: HarmattanError | None = done.tracking_error or done.upload_error
-    error = None
-    try:
-        with log.stage("notify"):
-            notify(settings.notify, done.to_dict())
-        said = {"notified": name}
-    except NotifyError as reason:
-        error, said = reason, {**told, PENDING: name}
-    record = _job_record(day, done.release, failure or error) | said
-    status = write_status(settings.out, day, settings.due_days, record)
-    return replace(done, notify_error=error, status=status)

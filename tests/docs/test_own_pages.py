@@ -27,17 +27,18 @@ def blocks_of(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
 
 
-def run(code: str, folder: Path) -> None:
+def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A script in a folder of its own, to its end."""
     (folder / "page.py").write_text(f"if __name__ == '__main__':\n{indent(code, '    ')}", encoding="utf-8")
     asked = [sys.executable, "page.py"]
-    done = subprocess.run(asked, cwd=folder, capture_output=True, text=True, timeout=1800)
-    assert done.returncode == 0, done.stderr[-2000:]
+    return subprocess.run(asked, cwd=folder, capture_output=True, text=True, timeout=1800)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["own_models", "covariates", "own_forecasts"])
 def test_the_page_runs_from_top_to_bottom(page: str, tmp_path: Path) -> None:
-    run("\n".join(blocks_of(page)), tmp_path)
+    done = run("\n".join(blocks_of(page)), tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def whole_way() -> str:
@@ -56,7 +57,8 @@ def test_trees_with_real_rain_are_back_tested_pooled_registered_and_published(
 ) -> None:
     rain, _ = tables(real_data / "covariates", load_snapshot().panel.region_ids)
     rain[["month", "region_id", "rain"]].to_csv(tmp_path / "rain.csv", index=False)
-    run(whole_way() + CHECKS, tmp_path)
+    done = run(whole_way() + CHECKS, tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_ten_lines_are_ten_lines() -> None:

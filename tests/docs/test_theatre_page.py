@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harmattan.forecast.release import verify_release
 from harmattan.forecast.theatre import SETTINGS, WORDS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "theatre.md"
@@ -42,6 +43,13 @@ def run_page(folder: Path, **environ: str) -> list[str]:
     return said
 
 
+def check_page(folder: Path, **environ: str) -> None:
+    """Each of the page's five commands ends well, and there are a first file and a whole release."""
+    assert len(run_page(folder, **environ)) == 5
+    assert (folder / "theatre.toml").is_file()
+    assert verify_release(folder / "releases" / "2016-12").findings == ()
+
+
 def test_every_key_of_a_theatre_is_on_the_page() -> None:
     table = "".join(re.findall(r"^\| (`.*?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     assert [key for key in (*SETTINGS, *WORDS) if not re.search(rf"`\[?{key}\b", table)] == []
@@ -53,10 +61,7 @@ def test_the_page_runs_on_a_made_up_theatre(tmp_path: Path) -> None:
 
     write_theatre(tmp_path, months=84)
     (tmp_path / "theatre.toml").unlink()
-    said = run_page(tmp_path)
-    assert len(said) == 5
-    assert (tmp_path / "theatre.toml").is_file()
-    assert (tmp_path / "releases" / "2016-12" / "report.html").is_file()
+    check_page(tmp_path)
 
 
 @pytest.mark.slow
@@ -67,4 +72,5 @@ def test_the_page_runs_on_east_africa(tmp_path: Path, real_data: Path) -> None:
     with gzip.open(data / "events_1989_2016.csv.gz") as packed, (tmp_path / "events.csv").open("wb") as table:
         shutil.copyfileobj(packed, table)
     shutil.copy(data / "regions.geojson", tmp_path)
-    run_page(tmp_path, LEVEL="admin1")
+    check_page(tmp_path, LEVEL="admin1")
+    assert "al_shabaab" in (tmp_path / "theatre.toml").read_text(encoding="utf-8")

@@ -48,7 +48,7 @@ def six_regions(seed: int = 1) -> Panel:
 def write_world(folder: Path) -> Path:
     """Write counts up to each of the last two months, settings, and a model trained on the first."""
     from harmattan.forecast.fitting import fit_models
-    from harmattan.forecast.run import _prepare
+    from harmattan.forecast.prepare import prepare_run
 
     panel = six_regions()
     (folder / "harmattan.toml").write_text(SETTINGS, encoding="utf-8")
@@ -61,7 +61,7 @@ def write_world(folder: Path) -> Path:
         environ={},
         cwd=folder,
     )
-    ready = _prepare(settings, lambda stage, share: None, None, None)
+    ready = prepare_run(settings, lambda stage, share: None, None, None)
     trained = fit_models(settings, ready.problems, ready.origin, ready.recipe, ("endemic_epidemic",))
     trained.write(folder / "model")
     return folder

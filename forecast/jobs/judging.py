@@ -336,7 +336,7 @@ def _forecast_again(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores of what a stored model publishes, and of its parts, at origins that it was not fitted after.
 
-    None where it cannot serve the panel.
+    Both are empty where it cannot serve the panel.
     """
     from ...training.evaluation import PartJudge, Publication, events_first, part_scores
     from ...training.onset import OnsetFits

@@ -211,8 +211,9 @@ def with_parts(
     -------
     Verdict
         Refused where the challenger has no record of a part of the champion's, or the CRPS of a part is more than 2 %
-        worse on at least 24 common months with its whole 95 % interval below zero. What was not compared is said with
-        a verdict that passes.
+        worse on at least 24 common months with its whole interval below zero. The intervals are 95 % ones for all parts
+        together (each ``1 - .05 / parts``): of fifteen groups one loses by chance. What was not compared is said with a
+        verdict that passes.
     """
     own = challenger.assign(crps=challenger.get("crps_conflictology"))
     rival = own if champion is None else champion
@@ -221,7 +222,8 @@ def with_parts(
         return _with_reasons(verdict, [], [note] if len(challenger) else [])
     worse, notes, figures = [], [], dict(verdict.figures)
     both = common_origins(rival, challenger if len(challenger) else rival.iloc[:0])
-    for part in dict.fromkeys(rival["target"]):
+    parts = list(dict.fromkeys(rival["target"]))
+    for part in parts:
         months = both[both["target"] == part].groupby("origin")[["crps", "crps_champion"]].sum()
         if part not in set(challenger["target"]):
             worse += [f"the challenger has no record of {part}"]
@@ -230,7 +232,7 @@ def with_parts(
         else:
             blocks = month_blocks(len(months), rng)
             mine, theirs = months.to_numpy(float).T
-            skill, low, high = skill_from_blocks(mine, theirs, blocks)
+            skill, low, high = skill_from_blocks(mine, theirs, blocks, level=1 - 0.05 / len(parts))
             figures |= {f"skill_{part}": skill, f"low_{part}": low, f"high_{part}": high}
             if skill < -LARGEST_LOSS and high < 0:
                 worse += [f"CRPS of {part} is {-skill:.1%} worse, at least {-high:.1%}"]

@@ -310,6 +310,16 @@ def test_parts_that_are_clearly_worse_are_refused_and_others_are_not() -> None:
     assert verdict.figures["skill_events_jnim"] == pytest.approx(-0.06)
 
 
+def test_one_of_many_parts_may_lose_by_chance() -> None:
+    names = tuple(f"events_group_{i}" for i in range(20))
+    rng, months = np.random.default_rng(5), np.random.default_rng(9).normal(1.0, 0.15, 36)
+    lost = parts(names=names)
+    unlucky = lost["target"] == names[3]
+    lost.loc[unlucky, "crps"] *= np.resize(months * 1.04, unlucky.sum())
+    assert not with_parts(GAINED, parts(names=names[3:4]), lost[unlucky], rng).ok
+    assert with_parts(GAINED, parts(names=names), lost, rng).ok
+
+
 def test_parts_of_a_first_champion_are_held_against_their_own_conflictology() -> None:
     rng = np.random.default_rng(3)
     assert with_parts(GAINED, None, parts(), rng).ok

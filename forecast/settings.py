@@ -342,4 +342,10 @@ def _parse(key: str, value: Any, where: str, base: Path | None = None) -> Any:
         # A file names itself and its key.
         raise ConfigError(error.what, error.where if key == "theatre" else where, error.remedy) from None
     except TypeError:
-        raise ConfigError(f"'{value}' is of the wrong kind.", where, "Write text in quotes.") from None
+        what, remedy = f"'{value}' is of the wrong kind.", "Write text in quotes."
+        if hasattr(value, "to_toml"):
+            what, remedy = (
+                "settings take its file.",
+                f"Path('{key}.toml').write_text({key}.to_toml()), and give that path.",
+            )
+        raise ConfigError(what, where, remedy) from None

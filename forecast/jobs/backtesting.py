@@ -169,7 +169,7 @@ def backtest(
             workers=workers,
             seed=seed,
             track=False,
-            recipe=None if recipe is None else Path(recipe),
+            recipe=Path(recipe) if isinstance(recipe, str) else recipe,
             functions=tuple(f"{name}={path}" for name, path in (functions or {}).items()),
         ),
         target=target,

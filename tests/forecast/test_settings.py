@@ -147,7 +147,7 @@ def test_a_wrong_value_names_its_option(tmp_path: Path, key: str, value: Any, wo
         ("run_date", "2024-01-31", "run_date: '2024-01-31' is text"),
         ("as_of", "2023-13", "as_of: '2023-13' is not a month"),
         ("source", 3, "source: '3' is not a name"),
-        ("recipe", Recipe([Sum(12)]), r"recipe: settings take its file. Path\('recipe.toml'\)"),
+        ("recipe", Recipe([Sum(12)]), "recipe: settings take its file. Path('recipe.toml')"),
     ],
 )
 def test_the_constructor_checks_as_much_as_a_file_does(key: str, value: Any, words: str) -> None:

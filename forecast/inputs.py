@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.errors import ConfigError, UsageError, listed
-from ..data.geography import Regions
+from ..data.geography import Regions, unseen_borders, with_gaps_closed
 from ..data.panel import TARGETS, Panel
 from ..data.quality import NEWEST
 from ..data.show import Brief
@@ -109,6 +109,20 @@ class Inputs(Brief):
         )
         return replace(self, panel=panel, built=built, ledger=ledger, coverage=seen)
 
+    def unseen(self) -> pd.DataFrame:
+        """Length of the land border with each country without data: ``country, towards`` (ISO3), ``km``.
+
+        From the world's outlines; no rows without polygons.
+        """
+        if self.regions is None:
+            return pd.DataFrame(columns=["country", "towards", "km"])
+        frame = self.regions.frame
+        found, _ = unseen_borders(frame, with_gaps_closed(self.regions.geometry))
+        home = found["region_id"].map(frame.set_index("region_id")["country"])
+        found = found.assign(towards=found["country"], country=home)
+        found = found[~found["towards"].isin(self.panel.countries)]
+        return found.groupby(["country", "towards"])["km"].sum().round().reset_index()
+
     def run_date(self, settings: Settings, origin: pd.Period) -> date:
         """The day against which age is measured: as asked, else the end of the month after the origin.
 
@@ -157,8 +171,16 @@ class Inputs(Brief):
         return "amber" if amber else quality.status, " ".join(notes)
 
 
-def load_inputs(settings: Settings) -> Inputs:
+def load_inputs(settings: Settings, unclear: str = "keep", **rules: str) -> Inputs:
     """Read whatever the settings name.
+
+    Parameters
+    ----------
+    settings : Settings
+    unclear : {"keep", "drop"}
+        What becomes of events that are not marked clear.
+    rules : str
+        ``place_rule`` and ``date_rule`` of :class:`harmattan.data.panel.Rules`, where they are not the usual ones.
 
     Raises
     ------
@@ -167,7 +189,7 @@ def load_inputs(settings: Settings) -> Inputs:
     InputError
         Files that are missing or broken.
     """
-    inputs: Inputs = with_tables(settings, _load(settings))
+    inputs: Inputs = with_tables(settings, _load(settings, unclear, rules))
     if settings.layer is not None:
         from ..data.layers import BOUNDARIES
 
@@ -205,7 +227,7 @@ def _counted_by_theatre(settings: Settings) -> bool:
     return bool(counts and settings.groups is not None and "groups" in theatre_in(settings).given)
 
 
-def _load(settings: Settings) -> Inputs:
+def _load(settings: Settings, unclear: str, rules: Mapping[str, str]) -> Inputs:
     counts = settings.panel is not None or settings.source == "snapshot"
     if settings.groups is not None and counts and not _counted_by_theatre(settings):
         what = (
@@ -225,7 +247,7 @@ def _load(settings: Settings) -> Inputs:
     if settings.regions is None:
         what = "incidents need polygons to be placed in."
         raise ConfigError(what, "--regions", "Name a GeoJSON file of regions.")
-    return _from_incidents(settings, settings.regions)
+    return _from_incidents(settings, settings.regions, unclear, rules)
 
 
 def _from_snapshot(settings: Settings) -> Inputs:
@@ -262,7 +284,7 @@ def _from_snapshot(settings: Settings) -> Inputs:
     )
 
 
-def _from_incidents(settings: Settings, regions: Path) -> Inputs:
+def _from_incidents(settings: Settings, regions: Path, unclear: str, rules: Mapping[str, str]) -> Inputs:
     """A file of incidents and polygons."""
     from ..data.panel import after_splits, build_panel, coverage_of
     from ..data.sources import GroupTable, read_source, with_groups
@@ -274,7 +296,10 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
         polygons = on_layer(polygons, settings.layer)
     polygons.select(settings.countries)  # A country that is not there is named before the work.
     incidents = read_source(
-        settings.source, columns=column_mapping(settings), only=only_country(polygons.countries)
+        settings.source,
+        unclear=unclear,
+        columns=column_mapping(settings),
+        only=only_country(polygons.countries),
     )
     about: dict[str, Any] = {}
     if settings.groups is not None:
@@ -294,7 +319,7 @@ def _from_incidents(settings: Settings, regions: Path) -> Inputs:
         raise UsageError(what, str(regions), f"The source has {source}; the polygons have {there}.")
     borders = _exposure(polygons, inside)
     covered = polygons.select(inside)
-    built = build_panel(incidents, covered, month_rule=settings.month_rule, around=polygons)
+    built = build_panel(incidents, covered, month_rule=settings.month_rule, around=polygons, **rules)
     if not settings.coverage:
         refuse_idle_release(incidents, built.panel)
     panel = replace(built.panel, attrs={**built.panel.attrs, **about})

@@ -58,6 +58,8 @@ class ForecastResult:
         and what lowers it is negative.
     coverage_note : pandas.DataFrame
         What is observed, per country.
+    unseen : pandas.DataFrame
+        ``country, towards, km``: how long each country's land border with one without data is.
     ledger : pandas.DataFrame
         Incidents read, placed and excluded, by reason.
     run_date : datetime.date
@@ -161,6 +163,7 @@ class ForecastResult:
     warnings: pd.DataFrame = field(default_factory=pd.DataFrame)
     changes: pd.DataFrame = field(default_factory=pd.DataFrame)
     triggers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unseen: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["country", "towards", "km"]))
     again: Callable[[Panel, Sequence[int], Mapping[str, Any] | None], np.ndarray | None] | None = field(
         default=None, compare=False, repr=False
     )

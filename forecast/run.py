@@ -188,6 +188,7 @@ def _result(
         reliability=trained.table("reliability"),
         triggers=trained.table("triggers") if trained.has_table("triggers") else pd.DataFrame(),
         rehearsal=rehearsal,
+        unseen=inputs.unseen(),
         notes=prepared.parts.notes,
         part_scores=trained.table("part_scores") if "part_scores.json" in trained.files else pd.DataFrame(),
         **record_of(panel),

@@ -24,6 +24,7 @@ from .data_inputs import (
     quality_of,
     read_any_panel,
     require_folder,
+    theatre_build,
 )
 from .options import options
 from .output import Output, records
@@ -44,23 +45,27 @@ CHECKED = "Check everything; write nothing."
 
 @app.command()
 @options(
-    "source regions layer out countries month_rule place_rule date_rule unclear coverage columns dry_run as_json quiet",
+    "theatre source regions layer out countries month_rule place_rule date_rule unclear coverage columns dry_run "
+    "as_json quiet",
     dry_run=CHECKED,
 )
 def build(
     output: Output,
     dry_run: bool,
+    theatre: Path | None,
     source: Annotated[
-        list[str],
+        list[str] | None,
         "ucdp:FILE, acled:FILE, table:FILE or store:FOLDER; several are combined, annual beats candidate.",
-    ],
-    regions: Annotated[Path, "Polygons (GeoJSON, GeoPackage or GeoParquet)."],
+    ] = None,
+    regions: Annotated[Path | None, "Polygons (GeoJSON, GeoPackage or GeoParquet)."] = None,
     layer: Annotated[
         str | None, "Newer boundaries of the shipped regions: burkina-2025 or mali-2016."
     ] = None,
     out: Annotated[Path | None, "Where the panel goes (parquet)."] = None,
     countries: Countries = None,
-    month_rule: Annotated[str, "end, start, spread (by days) or even (over months)."] = "end",
+    month_rule: Annotated[
+        str | None, "end, start, spread (by days) or even (over months); default end."
+    ] = None,
     place_rule: Annotated[str, "Vague places: drop, keep or spread."] = "drop",
     date_rule: Annotated[str, "Vague dates: drop or keep."] = "drop",
     unclear: Unclear = "keep",
@@ -74,11 +79,18 @@ def build(
       harmattan data build --source ucdp:ged241.csv --regions admin1.geojson --out panel.parquet
       harmattan data build --source ucdp:ged241.csv --source ucdp:GEDEvent_v24_0_1.csv --regions admin1.geojson
       harmattan data build --source table:mine.csv --columns date=Day,latitude=lat,longitude=lon --regions r.geojson
+      harmattan data build --theatre theatre.toml --out panel.parquet
     """
     from ...data.panel import Rules
 
-    rules = Rules(month_rule=month_rule, place_rule=place_rule, date_rule=date_rule)
-    built = build_from(source, regions, rules, countries, unclear, coverage, columns, layer)
+    vague = {"place_rule": place_rule, "date_rule": date_rule}
+    if theatre is None:
+        rules = Rules(month_rule=month_rule or "end", **vague)
+        built = build_from(source or [], regions, rules, countries, unclear, coverage, columns, layer)
+    else:
+        given = {"regions": regions, "layer": layer, "countries": countries, "month_rule": month_rule}
+        given |= {"coverage": coverage, "columns": columns}
+        built = theatre_build(theatre, source or [], unclear, vague, **given)
     written = out if out is not None and not dry_run else None
     if written is not None:
         require_folder(written)
@@ -163,13 +175,14 @@ def delay(
 
 
 @app.command()
-@options("file regions previous run_date coverage columns as_json quiet")
+@options("file theatre regions previous run_date coverage columns as_json quiet")
 def check(
     output: Output,
+    theatre: Path | None,
     file: Annotated[
-        str,
+        str | None,
         typer.Argument(help="A panel (parquet or CSV), or ucdp:FILE, acled:FILE, table:FILE, store:FOLDER."),
-    ],
+    ] = None,
     regions: Annotated[Path | None, "Polygons for incidents; the shipped ones where absent."] = None,
     previous: Annotated[Path | None, "The panel used last time."] = None,
     run_date: Annotated[str | None, "Day against which age counts, such as 2024-01-31; today."] = None,
@@ -182,10 +195,11 @@ def check(
     Examples:
       harmattan data check panel.parquet --run-date 2024-01-31
       harmattan data check ucdp:GEDEvent_v24_0_1.csv --previous panel.parquet --json
+      harmattan data check --theatre theatre.toml
     """
     day = day_of(run_date)
     last = None if previous is None else read_any_panel(previous)
-    quality = quality_of(file, regions, last, day, coverage, columns)
+    quality = quality_of(file, regions, last, day, coverage, columns, theatre)
     words = (f"{one.status:<6} {one.name:<12} {one.message}" for one in quality.checks)
     output.show(quality.to_dict(), words)
     if quality.status == "red":
@@ -193,7 +207,9 @@ def check(
 
         red = [c.name for c in quality.checks if c.status == "red"]
         raise ERRORS.get(red[0], GateError)(
-            f"red: {', '.join(red)}.", where=file, remedy="See the messages above; --json lists the rows."
+            f"red: {', '.join(red)}.",
+            where=file or str(theatre),
+            remedy="See the messages above; --json lists the rows.",
         )
 
 

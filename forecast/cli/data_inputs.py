@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
     from ...data.geography import Regions
     from ...data.panel import BuiltPanel, Panel, Rules
     from ...data.quality import Quality
+    from ..inputs import Inputs
+
+
+def theatre_inputs(
+    theatre: Path, unclear: str = "keep", /, *, rules: Mapping[str, str] | None = None, **given: Any
+) -> Inputs:
+    """What a forecast of a theatre would read; what is given beside it wins, as everywhere."""
+    from ..inputs import load_inputs
+    from ..settings import Settings
+
+    return load_inputs(Settings.load({"theatre": theatre, **given}), unclear, **(rules or {}))
 
 
 def build_from(
     source: list[str],
-    regions: Path,
+    regions: Path | None,
     rules: Rules,
     countries: str | None,
     unclear: str,
@@ -36,6 +48,10 @@ def build_from(
     from ...data.panel import build_panel, combine
     from ...data.sources import mapping_of, read_source
 
+    if not source or regions is None:
+        option = "--regions" if source else "--source"
+        remedy = "Name a source of events and the polygons that they lie in, or a --theatre."
+        raise UsageError("a panel is built of events and polygons.", option, remedy)
     mapping = mapping_of(columns)
     incidents = combine([read_source(s, unclear=unclear, columns=mapping) for s in source])
     every, kept = Regions.read(regions), names_in(countries)
@@ -47,19 +63,42 @@ def build_from(
     return build_panel(incidents, polygons, coverage=coverage_of(coverage), around=every, **vars(rules))
 
 
+def theatre_build(
+    theatre: Path, source: Sequence[str], unclear: str, rules: Mapping[str, str], **given: Any
+) -> BuiltPanel:
+    """The panel of a theatre, as a forecast would read it, and its ledger."""
+    if len(source) > 1:
+        remedy = "Name one --source, or leave --theatre out."
+        raise UsageError("a theatre has one source.", "--source", remedy)
+    inputs = theatre_inputs(theatre, unclear, rules=rules, source=source[0] if source else None, **given)
+    if inputs.built is None:
+        what = "this theatre names counts, and a panel is built of single events."
+        raise UsageError(what, str(theatre), "Name a --source of events, or use its counts as they are.")
+    return replace(inputs.built, panel=inputs.panel)
+
+
 def quality_of(
-    file: str,
+    file: str | None,
     regions: Path | None,
     previous: Panel | None,
     day: date,
     coverage: str | None,
     columns: str | None,
+    theatre: Path | None = None,
 ) -> Quality:
-    """All checks of a panel or a source."""
+    """All checks of a panel, of a source, or of what a theatre names."""
     from ...data.panel import build_panel
     from ...data.quality import check_build, check_panel
     from ...data.sources import mapping_of, read_source
 
+    if theatre is not None:
+        named = {} if file is None else {"panel" if looks_like_panel(file) else "source": file}
+        given = {"regions": regions, "coverage": coverage, "columns": columns, **named}
+        return theatre_inputs(theatre, **given).quality(day, previous)
+    if file is None:
+        raise UsageError(
+            "what is to be checked?", remedy="Name a panel, a source such as ucdp:FILE, or a --theatre."
+        )
     if looks_like_panel(file):
         return check_panel(read_any_panel(Path(file), columns), run_date=day, previous=previous)
     polygons = regions_or_shipped(regions, file)

@@ -15,7 +15,7 @@ import pandas as pd
 from anyascii import anyascii
 
 from ...data.errors import UsageError
-from ...data.geography import country_name, iso3, timezone_of, unseen_borders, with_gaps_closed
+from ...data.geography import country_name, iso3, timezone_of
 from ...training.parts import FEWEST
 from ..inputs import load_inputs
 from ..release import finer_than_admin1
@@ -131,11 +131,8 @@ def _countries(inputs: Inputs, settings: Settings) -> list[str]:
 
 
 def _km_beyond(inputs: Inputs) -> dict[str, float]:
-    """Length of border with each country that has no record, by ISO3, from outlines of the world."""
-    if inputs.regions is None:
-        return {}
-    found, _ = unseen_borders(inputs.regions.frame, with_gaps_closed(inputs.regions.geometry))
-    return {str(code): float(km) for code, km in found.groupby("country")["km"].sum().items()}
+    """Length of border with each country that has no record, by ISO3."""
+    return {str(code): float(km) for code, km in inputs.unseen().groupby("towards")["km"].sum().items()}
 
 
 def _terms(inputs: Inputs) -> list[str]:

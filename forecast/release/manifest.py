@@ -46,6 +46,7 @@ def manifest(result: ForecastResult, tables: Mapping[str, Any] | None = None) ->
             "regions": len(panel.region_ids),
             "countries": sorted(set(panel.countries)),
             "coverage": json.loads(result.coverage_note.to_json(orient="records")),
+            "unseen_borders": json.loads(result.unseen.to_json(orient="records")),
             "ledger": json.loads(result.ledger.to_json(orient="records")),
             "recent": recent_counts(panel),
             "month_digests": month_digests(panel),

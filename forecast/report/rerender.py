@@ -109,6 +109,7 @@ def read_result(folder: Path) -> ForecastResult:
         },
         coverage_note=pd.DataFrame(about["coverage"]),
         ledger=pd.DataFrame(about["ledger"]),
+        unseen=pd.DataFrame(about.get("unseen_borders", []), columns=["country", "towards", "km"]),
         run_date=date.fromisoformat(day["run_date"]),
         seed=int(manifest["seed"]),
         banner=str(manifest["banner"]),

@@ -346,6 +346,10 @@ BORDER_COLUMNS = {
 
 def borders_by_target(result: ForecastResult, spill: SpilloverSummary) -> dict[str, Any]:
     """Each country's borders by what their test found, and neighbours without data; columns that hold nothing go."""
+    km = {
+        (str(r.country), country_name(r.towards)): f" (about {r.km:,.0f} km)"
+        for r in rows_of(result.unseen.round(-1))
+    }
     cells: dict[str, dict[str, list[str]]] = {}
     for row in rows_of(spill.borders):
         share = robust_share(row.grade, row.share_low, row.share_high)
@@ -357,7 +361,8 @@ def borders_by_target(result: ForecastResult, spill: SpilloverSummary) -> dict[s
     for code, towards in result.spillover.groupby("target_country")["blind_towards"]:
         names = {name for text in set(towards.fillna("")) for name in str(text).split(";") if name}
         if names:
-            cells.setdefault(str(code), {})["unseen"] = sorted(names, key=searchable)
+            told = [f"{name}{km.get((str(code), name), '')}" for name in sorted(names, key=searchable)]
+            cells.setdefault(str(code), {})["unseen"] = told
     used = [key for key in BORDER_COLUMNS if any(key in of for of in cells.values())]
     rows = [
         (country_name(code), [", ".join(cells[code].get(key, ())) or "–" for key in used])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...data.frames import rows_of
-from ...data.geography import by_name, country_name, unseen_borders, with_gaps_closed
+from ...data.geography import by_name, country_name
 from ...training.diffusion import GRADES, NONE_SHOWN
 from ...training.distribution import Draws
 from ..result import ForecastResult
@@ -301,12 +301,8 @@ def blind_unknown(result: ForecastResult) -> int:
 
 def unseen_countries(result: ForecastResult) -> list[str]:
     """Names of countries without data on the land borders of the forecast regions, by name."""
-    if result.regions is None or "country" not in result.coverage_note:
-        return []
-    found, _ = unseen_borders(result.regions.frame, with_gaps_closed(result.regions.geometry))
-    return [
-        country_name(code) for code in by_name(set(found["country"]) - set(result.coverage_note["country"]))
-    ]
+    own = result.unseen["country"].isin(result.panel.countries)
+    return [country_name(code) for code in by_name(set(result.unseen.loc[own, "towards"]))]
 
 
 def blind_spots(result: ForecastResult, outlook: Outlook) -> pd.DataFrame:

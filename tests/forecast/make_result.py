@@ -251,6 +251,10 @@ def _made(seed: int, origin: str, declared: bool, hostile: bool) -> ForecastResu
         "coverage_note": pd.DataFrame(
             [(c, "2019-01", origin) for c in CELLS], columns=["country", "first_month", "last_month"]
         ),
+        "unseen": pd.DataFrame(
+            [("BEN", "TGO", 112.0), ("BFA", "GHA", 87.0), ("NER", "NGA", 1421.0)],
+            columns=["country", "towards", "km"],
+        ),
         "ledger": pd.DataFrame(
             [("placed", 1200, 3600), ("imprecise_place", 40, 90), ("read", 1240, 3690)],
             columns=["outcome", "events", "deaths_best"],

@@ -323,6 +323,8 @@ def test_a_first_file_gives_the_length_of_border_with_each_neighbour(tmp_path: P
     length = re.search(r"# Length of border: ZAF (\d+) km\.", text)
     assert length is not None
     assert 600 < int(length[1]) < 909
+    unseen = load_inputs(read).unseen()
+    assert unseen.to_dict("records") == [{"country": "LSO", "towards": "ZAF", "km": float(length[1])}]
 
 
 def test_sides_that_the_shipped_table_does_not_know_are_no_groups(
@@ -352,3 +354,37 @@ def test_the_command_writes_a_first_file_once(run: Run, tmp_path: Path) -> None:
     code, _, err = run(*words)
     assert (code, "the file is there already" in err) == (2, True)
     assert run(*words, "--force")[0] == 0
+
+
+def test_a_theatre_is_built_and_checked_as_it_would_be_forecast(run: Run, tmp_path: Path) -> None:
+    theatre, panel = written(tmp_path), tmp_path / "panel.parquet"
+    code, out, err = run("data", "build", "--theatre", theatre, "--out", panel, "--json")
+    assert code == 0, err
+    assert json.loads(out)["regions"] == 3
+    forecast = load_inputs(Settings.load({"theatre": theatre}, environ={}, cwd=tmp_path)).panel
+    built = Panel.read_parquet(panel)
+    assert built.digest() == forecast.digest()
+    assert "events_front" in built.measures
+    assert built.attrs["theatre"]["timezone"] == "Africa/Nairobi"
+    day = ("--run-date", "2021-04-15", "--json")
+    first, second = (
+        json.loads(run("data", "check", *of, *day)[1]) for of in (("--theatre", theatre), (panel,))
+    )
+    assert {"coordinates", "duplicates"} <= {check["name"] for check in first["checks"]}
+    assert first["status"] == second["status"]
+
+
+def test_what_a_theatre_does_not_say_of_a_build_is_named(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("data", "build", "--source", "table:a.csv")
+    assert (code, "--regions: a panel is built of events and polygons" in err) == (2, True)
+    code, _, err = run("data", "check")
+    assert (code, "what is to be checked?" in err) == (2, True)
+    theatre = written(tmp_path)
+    code, _, err = run(
+        "data", "build", "--theatre", theatre, "--source", "table:a.csv", "--source", "table:b.csv"
+    )
+    assert (code, "a theatre has one source" in err) == (2, True)
+    (tmp_path / "counts.csv").write_text("month,region_id,events\n2020-01,KEN-lamu,1\n", encoding="utf-8")
+    theatre.write_text('panel = "counts.csv"\n', encoding="utf-8")
+    code, _, err = run("data", "build", "--theatre", theatre)
+    assert (code, "this theatre names counts" in err) == (2, True)

@@ -286,14 +286,14 @@ def test_partly_blind_regions_are_named(page: Page, html: str) -> None:
     assert "4 regions partly blind" in text
     assert "partly blind: no data for Nigeria" in text
     table = html.split("What presses on each country")[1].split("</table>")[0]
-    assert '<td data-c="No data for">Nigeria</td>' in table
+    assert '<td data-c="No data for">Nigeria (about 1,420 km)</td>' in table
     assert "Not in these counts" not in html
 
 
 def test_neighbours_without_data_are_named_where_spillover_was_not_estimated() -> None:
     result = dataclasses.replace(make_result(), spillover=pd.DataFrame(), pairs=pd.DataFrame())
     page = " ".join(Page(render(with_outlook(result))).text)
-    assert "There are no data for the neighbours: Ghana, Togo." in page
+    assert "There are no data for the neighbours: Ghana, Nigeria, Togo." in page
 
 
 def test_where_blindness_is_unknown_the_page_says_so() -> None:

@@ -69,7 +69,7 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def empty_store(once: Once) -> Path:
-    """A folder with a new MLflow database, made in another process, as the main job does it."""
+    """A folder with a new MLflow database."""
     from sqlalchemy import Engine, event
 
     from harmattan.training.registry import store as stores
@@ -80,9 +80,7 @@ def empty_store(once: Once) -> Path:
     def fill(folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-            preparing = stores.prepare(folder)
-        assert preparing is not None
-        assert preparing.wait(300) == 0
+            stores.create_store(folder)
 
     return once("empty_store", fill)
 

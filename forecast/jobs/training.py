@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -155,7 +154,7 @@ def train(
     settings = settings_of(settings)
     require_flags(promote_if_better=promote_if_better)
     say = progress or (lambda stage, share: None)
-    preparing = _open_store(settings)
+    _open_store(settings)
     clock = [time.perf_counter()]
     inputs = load_inputs(settings)
     settings = with_targets(settings, inputs.panel)
@@ -168,34 +167,27 @@ def train(
         clock.append(time.perf_counter())
         say("record", 0.95)
         spent = dict(zip(("train", "report"), np.diff(clock).tolist(), strict=True))
-        if preparing is not None:
-            preparing.wait(timeout=120)
         with tempfile.TemporaryDirectory() as aside:
             saved = Path(aside) / "model"
             crown = promote_if_better or refit is not None
             outcome = _register(training, record, saved, inputs, settings, spent, crown, refit is None)
-    except (HarmattanError, OSError, subprocess.SubprocessError) as failure:
+    except (HarmattanError, OSError) as failure:
         raise _save_unregistered(failure, training.trained, settings) from failure
     return replace(outcome, seconds={**spent, "record": time.perf_counter() - clock[-1]})
 
 
-def _open_store(settings: Settings) -> subprocess.Popen[bytes] | None:
-    """See that the store can be read and written before minutes of work, not after.
-
-    A new database is made beside the work.
-    """
+def _open_store(settings: Settings) -> None:
+    """See that the store can be read and written before minutes of work, not after; a new one is made at the end."""
     from ...training import registry
 
     if registry.is_local(settings.mlruns, settings.tracking_uri):
         registry.check_folder(settings.mlruns)
-    preparing = registry.prepare(settings.mlruns, settings.tracking_uri)
-    if preparing is not None:
-        return preparing
+        if not (settings.mlruns / "mlflow.db").is_file():
+            return
     with registry.connected(settings.mlruns, settings.tracking_uri) as client:
         number = registry.experiment_of(client, settings.mlruns, settings.tracking_uri)
         # A value that is new each time: what stays the same is not written.
         client.set_experiment_tag(number, "training_began", datetime.now(UTC).isoformat())
-    return None
 
 
 def scored(training: Training) -> pd.DataFrame:

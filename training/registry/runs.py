@@ -22,7 +22,6 @@ from .store import (
     create_store,
     experiment_of,
     job_tags,
-    prepare,
     short_reason,
     store_uri,
     without_secrets,
@@ -39,7 +38,6 @@ __all__ = [
     "git_state",
     "log_monitoring",
     "log_run",
-    "prepare",
     "store_uri",
     "without_secrets",
 ]

@@ -9,8 +9,6 @@ import os
 import re
 import socket
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -49,26 +47,6 @@ def store_uri(folder: Path, tracking_uri: str | None = None) -> str:
     """Where runs go: ``tracking_uri``, else MLFLOW_TRACKING_URI, else a database in ``folder``."""
     given = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
     return given or f"sqlite:///{_database(folder.resolve())}"
-
-
-def prepare(folder: Path, tracking_uri: str | None = None) -> subprocess.Popen[bytes] | None:
-    """Begin to make the database in another process, where there is none yet.
-
-    A new database takes seconds of schema migrations: they run beside the training. Whatever goes wrong there
-    is found, and told, when the store is opened.
-    """
-    if not store_uri(folder, tracking_uri).startswith("sqlite:///") or _database(folder).exists():
-        return None
-    if tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"):
-        return None
-    code = "import sys; from pathlib import Path; from harmattan.training.registry import store as stores"
-    code += "; stores.create_store(Path(sys.argv[1]))"
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", code, str(folder.resolve())],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
 
 
 #: Where MLflow's database keeps addresses of files.
@@ -114,17 +92,39 @@ def _follow_a_move(folder: Path) -> None:
 
 
 def create_store(folder: Path) -> None:
-    """A new database in ``folder``, ready under its name only when it is complete."""
+    """A new database in ``folder``, ready under its name only when it is complete and on the disk."""
     with quiet_mlflow():
         from mlflow import MlflowClient
 
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=folder) as aside:
             fresh = Path(aside) / "mlflow.db"
-            client = MlflowClient(f"sqlite:///{fresh}")
-            client.create_experiment(EXPERIMENT, artifact_location=artifacts_of(folder), tags=ABOUT)
+            with _written_at_once(fresh):
+                client = MlflowClient(f"sqlite:///{fresh}")
+                client.create_experiment(EXPERIMENT, artifact_location=artifacts_of(folder), tags=ABOUT)
             if not _database(folder).exists():
                 os.rename(fresh, _database(folder))
+
+
+@contextmanager
+def _written_at_once(database: Path) -> Iterator[None]:
+    """SQLite waits for the disk once, at the end: each of seventy migrations would wait for it, seconds in all."""
+    from sqlalchemy import Engine, event
+
+    def hurry(connection: Any, _: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("pragma synchronous = off")
+
+    event.listen(Engine, "connect", hurry)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", hurry)
+    handle = os.open(database, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

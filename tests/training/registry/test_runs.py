@@ -61,14 +61,20 @@ def test_a_new_store_is_complete(empty_store: Path) -> None:
     assert rows == [("harmattan", (empty_store / "artifacts").as_uri())]
 
 
-def test_a_store_that_is_there_is_not_made_again(empty_store: Path) -> None:
-    assert tracking.prepare(empty_store) is None
-
-
-def test_another_store_is_not_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert tracking.prepare(tmp_path, "http://127.0.0.1:1") is None
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    assert tracking.prepare(tmp_path) is None
+@pytest.mark.slow
+def test_only_a_new_store_is_written_without_waiting_for_the_disk(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from harmattan.training.registry import store
+from sqlalchemy import create_engine
+folder = Path({str(tmp_path)!r})
+store.create_store(folder)
+with create_engine(store.store_uri(folder)).connect() as base:
+    sys.exit(0 if base.exec_driver_sql("pragma synchronous").scalar() == 2 else 1)
+"""
+    environ = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+    assert subprocess.run([sys.executable, "-P", "-c", code], env=environ, timeout=120).returncode == 0
 
 
 def test_which_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,14 +49,9 @@ class Job:
 
 @dataclass(frozen=True, repr=False)
 class Training(Brief):
-    """A trained model, and the whole record that it was judged on.
-
-    By target, ``records`` are the forecasts of every member at the recent origins, one record per horizon, and
-    ``evaluation`` every table of that back-test.
-    """
+    """A trained model, and by target every table of the back-test that it was judged on."""
 
     trained: TrainedModel
-    records: Mapping[str, list[Record]]
     evaluation: Mapping[str, Evaluation]
 
 
@@ -151,7 +146,7 @@ def train(
     members : sequence, optional
         What the pools are made of instead of the usual members.
     """
-    from ..training.evaluation import part_origins, parts_table
+    from ..training.evaluation import REFERENCE, part_origins, parts_table
     from ..training.evaluation.leaderboard import border_regions, evaluate
     from ..training.pool.learning import learn_pool
     from .last_month import errors_at, forecast_record, judged_record, known_origins, record_tables
@@ -160,10 +155,17 @@ def train(
     done = _run(
         _jobs(settings, problems, judged=False, lists=origins), problems, origin, settings, members, progress
     )
-    records = {t: [done["record", t, h] for h in settings.horizons] for t in problems}
-    learned = {(t, r.horizon): learn_pool(r) for t, each in records.items() for r in each}
     rng = np.random.default_rng(np.random.SeedSequence([settings.seed, 2]))
-    evaluation = {t: evaluate(each, rng, border_regions(problems[t].panel)) for t, each in records.items()}
+    learned: dict[tuple[str, int], LearnedPool] = {}
+    evaluation: dict[str, Evaluation] = {}
+    records: dict[str, list[Record]] = {}
+    for t, problem in problems.items():
+        each = [done.pop(("record", t, h)) for h in settings.horizons]
+        learned |= {(t, r.horizon): learn_pool(r) for r in each}
+        evaluation[t] = evaluate(each, rng, border_regions(problem.panel))
+        # All that is asked below; the forecasts of every member are much of what a training holds.
+        records[t] = [r.of_members(("pool", REFERENCE)) for r in each]
+        del each
     target = _leading(settings)
     known = {(t, r.horizon): known_origins(r) for t, each in records.items() for r in each}
     errors = {
@@ -197,7 +199,7 @@ def train(
         members,
         backtest={"origins": origins, "first": str(records[target][0].origins[0])},
     )
-    return Training(trained, records, evaluation)
+    return Training(trained, evaluation)
 
 
 def _leading(settings: Settings) -> str:

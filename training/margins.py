@@ -360,15 +360,22 @@ def empirical(samples: np.ndarray, known: np.ndarray | None = None) -> Margins:
         bool, same shape: samples that count. A case without any keeps them all.
     """
     samples = np.asarray(samples, dtype=np.int64)
-    weights = np.ones(samples.shape) if known is None else (known | ~known.any(axis=0)).astype(float)
     points = points_for(max(float(samples.max(initial=0)), 1.0))
     cases = samples[0].size
     flat = samples.reshape(len(samples), -1)
     at = (flat if points <= EXACT else np.searchsorted(GRID, flat)) + points * np.arange(cases)
-    pmf = np.bincount(at.ravel(), weights.ravel(), minlength=points * cases)
-    whole = weights.sum(axis=0)
+    if known is None:
+        pmf, whole = (
+            np.bincount(at.ravel(), minlength=points * cases),
+            np.full(samples.shape[1:], len(samples)),
+        )
+        mean = samples.sum(axis=0) / whole
+    else:
+        weights = (known | ~known.any(axis=0)).astype(float)
+        pmf, whole = np.bincount(at.ravel(), weights.ravel(), minlength=points * cases), weights.sum(axis=0)
+        mean = (samples * weights).sum(axis=0) / whole
     cdf = pmf.reshape(*whole.shape, points).cumsum(axis=-1) / whole[..., None]
-    return Margins(closed(cdf), (samples * weights).sum(axis=0) / whole)
+    return Margins(closed(cdf), mean)
 
 
 def certain_zero(cases: int) -> Margins:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -125,6 +125,11 @@ class Record:
         """One number of one member in every case, (origins, regions)."""
         values: np.ndarray = self.values[measure][self.members.index(member)]
         return values
+
+    def of_members(self, names: Sequence[str]) -> Record:
+        """The record of some members; the values of the others are let go."""
+        at = [self.members.index(name) for name in names]
+        return replace(self, members=tuple(names), values={n: each[at] for n, each in self.values.items()})
 
     def at_origins(self, at: np.ndarray) -> Record:
         """The record of some of the origins, by position; without what only all of them have."""

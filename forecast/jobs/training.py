@@ -20,6 +20,7 @@ from ...data.errors import HarmattanError, TrackingError
 from ...data.show import Brief
 from ...training.registry.store import short_reason
 from ..inputs import Inputs, load_inputs, with_targets
+from ..memory import give_back
 from ..settings import Settings, settings_of
 from ..tracking import (
     card_text,
@@ -160,17 +161,21 @@ def train(
     settings = with_targets(settings, inputs.panel)
     training = train_models(settings, lambda stage, share: say(stage, 0.9 * share), inputs, members, refit)
     inputs = inputs.until(training.trained.origin)
+    give_back()
     clock.append(time.perf_counter())
     try:
         say("report", 0.91)
-        record = _record(training, inputs, settings)
+        scores = scored(training)
+        record = _record(training, scores, inputs, settings)
         clock.append(time.perf_counter())
         say("record", 0.95)
         spent = dict(zip(("train", "report"), np.diff(clock).tolist(), strict=True))
         with tempfile.TemporaryDirectory() as aside:
             saved = Path(aside) / "model"
             crown = promote_if_better or refit is not None
-            outcome = _register(training, record, saved, inputs, settings, spent, crown, refit is None)
+            outcome = _register(
+                training, scores, record, saved, inputs, settings, spent, crown, refit is None
+            )
     except (HarmattanError, OSError) as failure:
         raise _save_unregistered(failure, training.trained, settings) from failure
     return replace(outcome, seconds={**spent, "record": time.perf_counter() - clock[-1]})
@@ -200,6 +205,7 @@ def scored(training: Training) -> pd.DataFrame:
 
 def _register(
     training: Training,
+    scores: pd.DataFrame,
     record: RunRecord,
     saved: Path,
     inputs: Inputs,
@@ -213,7 +219,6 @@ def _register(
     from ..serving import save_model
 
     trained = training.trained
-    scores = scored(training)
     found = judged(scores, trained, inputs.panel, settings, better, inputs.training)
     tables = {registry.SCORES: scores, **(found.theirs.tables() if found.theirs else {})}
     save_model(
@@ -247,7 +252,7 @@ def _register(
     return TrainOutcome(training, version, run_id, found.verdict, found.rival, crowned)
 
 
-def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord:
+def _record(training: Training, scores: pd.DataFrame, inputs: Inputs, settings: Settings) -> RunRecord:
     """What the run holds but for the verdict: configuration, scores, data, tables, pictures, report, card."""
     from ...training.registry.runs import RunRecord, environment_lock, flatten
     from ..release import csv_text
@@ -295,7 +300,7 @@ def _record(training: Training, inputs: Inputs, settings: Settings) -> RunRecord
             **part_metrics(tables["part_scores"]),
             **headline_metrics(board),
             **quiet_metrics(tables["quiet_years"]),
-            **year_metrics(scored(training)),
+            **year_metrics(scores),
         },
         tags=_tags(trained, inputs, settings, recipe_hash),
         profile=profile(inputs.panel),

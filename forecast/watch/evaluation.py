@@ -157,7 +157,7 @@ def cases_of(
         if start + span <= len(history.months):
             later = np.asarray(history.events["all"][start : start + span][:, regions].any(axis=0))
             others = {**simple, MEMBER: member[span - 1]} | ({} if pool is None else {POOL: pool[span - 1]})
-            yield _table("onset", "", origin, lag, span, chance, later, others).assign(kind="")
+            yield _table(("onset", "", ""), origin, lag, span, chance, later, others)
     for group in history.groups if models.entry is not None else ():
         risk = at_risk(history, group)
         regions = np.flatnonzero(risk[row] & history.recorded)
@@ -173,7 +173,7 @@ def cases_of(
         for span in SPANS:
             if start + span <= len(history.months):
                 later = np.asarray(history.events[group][start : start + span][:, regions].any(axis=0))
-                yield _table("entry", group, origin, lag, span, chance, later, simple).assign(kind=kind)
+                yield _table(("entry", group, kind), origin, lag, span, chance, later, simple)
 
 
 def _climatology(risk: Array, events: Array, row: int) -> Array:
@@ -183,8 +183,7 @@ def _climatology(risk: Array, events: Array, row: int) -> Array:
 
 
 def _table(
-    of: str,
-    group: str,
+    named: tuple[str, str, Any],
     origin: pd.Period,
     lag: int,
     span: int,
@@ -192,12 +191,11 @@ def _table(
     later: Array,
     rivals: dict[str, Array],
 ) -> pd.DataFrame:
-    table = pd.DataFrame({MODEL: chance[span - 1], "happened": later})
-    for name, values in rivals.items():
-        table[name] = 1 - (1 - values[0]) ** span if name == CLIMATOLOGY else values
-    return table.assign(
-        of=of, group=group, origin=origin.ordinal, year=(origin + 1).year, data_lag=lag, months=span
-    )
+    of, group, kind = named
+    others = {n: 1 - (1 - v[0]) ** span if n == CLIMATOLOGY else v for n, v in rivals.items()}
+    when = {"origin": origin.ordinal, "year": (origin + 1).year, "data_lag": lag, "months": span}
+    columns = {MODEL: chance[span - 1], "happened": later, **others, "of": of, "group": group, **when}
+    return pd.DataFrame({**columns, "kind": kind})
 
 
 def _scores(part: pd.DataFrame, head: dict[str, Any], rng: np.random.Generator) -> Iterator[dict[str, Any]]:

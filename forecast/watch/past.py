@@ -82,18 +82,16 @@ def score_recent(
     """
     known = fits.history.months[fits.history.months < origin][-(count + AHEAD - 1) :]
     known = known if first is None else known[known >= first]
-    parts = []
+    parts, columns = [], ["of", "months", "origin", MODEL, "happened"]
     for month in known:
         try:
-            parts += [p[p["origin"] + p["months"] <= origin.ordinal] for p in cases_of(fits, month, 0)]
+            each = [p[columns] for p in cases_of(fits, month, 0) if len(p)]
         except ModelError:  # too early to have learned anything
             continue
+        parts += [p for p in each if month.ordinal + p["months"].iloc[0] <= origin.ordinal]
     scores, origins = [], []
     if parts:
-        columns = ["of", "months", "origin", MODEL, "happened"]
-        for (of, months), rows in pd.concat([p[columns] for p in parts], ignore_index=True).groupby(
-            ["of", "months"]
-        ):
+        for (of, months), rows in pd.concat(parts, ignore_index=True).groupby(["of", "months"]):
             chance, happened = rows[MODEL].to_numpy(float), rows["happened"].to_numpy(bool)
             head = {"of": of, "months": months}
             if happened.any() and not happened.all():

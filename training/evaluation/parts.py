@@ -96,7 +96,8 @@ class PartJudge:
                 found |= self._of(division, division.names, ours, totals, (known, at), rng)
                 of_type = next((n for n in AGAINST if n in division.names), None)
                 if of_type is not None and CIVILIANS in self.panel.measures:
-                    self.drawn[row] = totals, ours[..., division.names.index(of_type)]
+                    # A copy: a view would hold the draws of all parts from here to the last origin.
+                    self.drawn[row] = totals, ours[..., division.names.index(of_type)].copy()
             return found
         if target != "deaths" or not {CIVILIANS, "deaths_best"} <= set(self.panel.measures):
             return {}
@@ -138,8 +139,8 @@ class PartJudge:
         out = {}
         for k, name in enumerate(names):
             y = np.where(seen, division.counts[at, keep, k], 0)
-            crps = np.stack([empirical(s[..., k]).crps(y) for s in (ours, past, theirs)])
-            mine = ours[..., k]
+            mine, *rivals = (np.ascontiguousarray(s[..., k]) for s in (ours, past, theirs))
+            crps = np.stack([empirical(s).crps(y) for s in (mine, *rivals)])
             lower, upper = (mine < y).mean(axis=0), (mine <= y).mean(axis=0)
             out[name] = PartScore(crps, np.where(seen, y, np.nan), lower, upper, mine.mean(axis=0))
         return out

@@ -82,10 +82,7 @@ def test_the_best_baseline_is_chosen_by_crps(scored: list[CaseScores]) -> None:
 
 
 def test_without_a_baseline_nothing_is_compared() -> None:
-    record = make_record()
-    at = record.members.index("pool")
-    values = {name: each[[at]] for name, each in record.values.items()}
-    alone = replace(record, members=("pool",), values=values)
+    alone = make_record().of_members(("pool",))
     row = leaderboard([score_record(alone, np.random.default_rng(1))], np.random.default_rng(2)).iloc[0]
     assert row["best_baseline"] is None
     assert np.isnan(row["skill_vs_best"])
@@ -107,6 +104,25 @@ def test_the_same_seed_gives_the_same_tables() -> None:
     tables = [evaluate([make_record()], np.random.default_rng(3)).tables() for _ in range(2)]
     for name, table in tables[0].items():
         pd.testing.assert_frame_equal(table, tables[1][name])
+
+
+def test_cases_of_unlike_horizons_stand_below_each_other_and_names_take_little_room() -> None:
+    some, more = make_record(months=30), make_record(horizon=3, regions=5)
+    both = evaluate(
+        [some.of_members(("zero", "conflictology_12", "pool")), more], np.random.default_rng(3)
+    ).cases
+    rng = np.random.default_rng(3)
+    each = [
+        score_record(r, rng).to_frame() for r in (some.of_members(("zero", "conflictology_12", "pool")), more)
+    ]
+    names = ["target", "member", "origin", "region_id"]
+    apart = pd.concat([frame.astype(dict.fromkeys(names, "str")) for frame in each], ignore_index=True)
+    pd.testing.assert_frame_equal(both.astype(dict.fromkeys(names, "str")), apart)
+    assert (both["origin"] >= "2000-01").any()
+    assert (
+        both.memory_usage(index=False).sum()
+        < 1.5 * both.select_dtypes("number").memory_usage(index=False).sum()
+    )
 
 
 def test_splits_of_one_kind_add_up_to_the_whole(scored: list[CaseScores], board: pd.DataFrame) -> None:

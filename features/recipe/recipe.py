@@ -66,17 +66,20 @@ class Recipe(Brief):
         object.__setattr__(self, "features", made)
 
     @classmethod
-    def default(cls, of: str = "events") -> Recipe:
+    def default(cls, of: str = "events", panel: Panel | None = None) -> Recipe:
         """The features that the package's own models use; a panel that lacks something goes without some.
 
         Parameters
         ----------
         of : str
             The measure that they are about, where a panel counts no events.
+        panel : Panel, optional
+            Armed groups of the shipped theatre are features only where it counts them; no other groups are.
         """
-        from .default import default_terms
+        from .default import GROUPS, default_terms
 
-        return cls(Feature(t.name, t, optional=True) for t in default_terms(of))
+        groups = [g for g in GROUPS if panel is None or f"events_{g}" in panel.measures]
+        return cls(Feature(t.name, t, optional=True) for t in default_terms(of, groups))
 
     @classmethod
     def usual(cls, panel: Panel) -> Recipe:
@@ -84,7 +87,7 @@ class Recipe(Brief):
 
         A covariate adds its newest published value, and the mean of a year up to that.
         """
-        recipe = cls.default(panel.main)
+        recipe = cls.default(panel.main, panel)
         for name in panel.attrs.get("covariates", ()):
             newest = Lag(int(panel.attrs.get("delays", {}).get(name, 0)), of=name)
             recipe = recipe + [Feature(t.name, t, optional=True) for t in (newest, Mean(12, of=newest))]

@@ -88,7 +88,8 @@ def build(
     """
     from ...features import write_parquet
 
-    asked, data = _recipe(recipe, function), _panel(panel, links, regions, static)
+    data = _panel(panel, links, regions, static)
+    asked = _recipe(recipe, function, data)
     months, places = data.shape
     if dry_run:
         served, dropped = asked.served(data)
@@ -99,6 +100,7 @@ def build(
         found = {"path": str(done.path), "features": count, "rows": done.rows, "blocks": done.blocks}
     verb = "Would write" if dry_run else "Wrote"
     words = [f"{verb} {found['features']} features of {places} regions and {months} months: {out}"]
+    dropped = [*dropped, *_groups_left_out(asked, recipe)]
     words += [f"left out {name}: {reason}" for name, reason in dropped]
     output.show({**found, "dropped": dict(dropped)}, words)
 
@@ -130,8 +132,10 @@ def audit(
     """
     from ...features.audit import audit as look
 
-    asked, data = _recipe(recipe, function), _panel(panel, links, regions, static)
+    data = _panel(panel, links, regions, static)
+    asked = _recipe(recipe, function, data)
     served, dropped = asked.served(data)
+    dropped += _groups_left_out(asked, recipe)
     report = look(served, data, delays=_delays(delay), origins=origins)
     rows = report.table.to_dict("records")
     words = [str(report), *(f"not audited: {name}: {reason}" for name, reason in dropped)]
@@ -140,16 +144,25 @@ def audit(
         raise typer.Exit(3)
 
 
-def _recipe(path: Path | None, functions: Sequence[str] | None) -> Recipe:
+def _recipe(path: Path | None, functions: Sequence[str] | None, panel: Panel | None = None) -> Recipe:
     """The recipe asked for, with features of the user's own."""
     from ...features.recipe import Recipe
 
     own = {name: _function(name, where) for name, where in map(_pair, functions or ())}
-    asked = Recipe.default() if path is None else Recipe.read(path, own)
+    asked = Recipe.default(panel=panel) if path is None else Recipe.read(path, own)
     for name, function in own.items():
         if name not in asked.names:
             asked = asked.add(name, function)
     return asked
+
+
+def _groups_left_out(asked: Recipe, path: Path | None) -> list[tuple[str, str]]:
+    """What is said where the default recipe has no armed groups: it has those of the shipped theatre alone."""
+    from ...features.recipe import Recipe
+
+    groups = set(Recipe.default().names) - set(asked.names)
+    reason = "the default recipe has only those of the shipped theatre; a recipe of your own takes others."
+    return [("armed groups", reason)] if path is None and groups else []
 
 
 def _pair(text: str) -> tuple[str, str]:

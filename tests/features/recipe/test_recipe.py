@@ -20,6 +20,7 @@ from harmattan.data.errors import (
     UsageError,
 )
 from harmattan.data.panel import Panel
+from harmattan.data.snapshot import load_snapshot
 from harmattan.features import (
     Active,
     Calendar,
@@ -243,6 +244,20 @@ def test_the_default_goes_without_what_a_panel_lacks_and_says_so(panel: Panel) -
     assert set(cube.names) | set(reasons) == set(Recipe.default().names)
     assert Recipe.default().served(bare)[0].names == cube.names
     assert raised(lambda: Recipe.default().build(bare, missing="raise")).where.startswith("feature ")
+
+
+def test_groups_of_the_shipped_theatre_are_features_of_no_other(panel: Panel) -> None:
+    here = load_snapshot().panel
+    assert Recipe.default(panel=here).digest() == Recipe.default().digest()
+    assert Recipe.usual(here).digest() == Recipe.default().served(here)[0].digest()
+    theirs = {"events": panel.measures["events"], "events_lra": panel.measures["events"]}
+    elsewhere = replace(panel, measures=theirs)
+    told = [
+        *Recipe.usual(elsewhere).names,
+        *(f"{n} {why}" for n, why in Recipe.default(panel=elsewhere).build(elsewhere).dropped),
+    ]
+    assert not [text for text in told if "jnim" in text or "islamic_state" in text]
+    assert not [name for name in Recipe.usual(elsewhere).names if "lra" in name]
 
 
 def test_missing_drop_and_raise_overrule_each_feature(panel: Panel) -> None:

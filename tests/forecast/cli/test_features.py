@@ -83,6 +83,8 @@ def test_build_says_what_it_leaves_out(run: Run, files: dict[str, str]) -> None:
     assert code == 0
     assert "Wrote " in out
     assert "left out abroad1_events_ewm3: this panel has no links" in out
+    assert "left out armed groups: the default recipe has only those of the shipped theatre" in out
+    assert "jnim" not in out
 
 
 def test_a_dry_run_writes_nothing(run: Run, files: dict[str, str], tmp_path: Path) -> None:

@@ -385,6 +385,11 @@ def inputs_from(panel: Panel, polygons: Regions | None, where: str) -> Inputs:
         panel = with_outlines(panel, regions.geometry)
     ledger = _placed(panel)
     _warn_of_a_giant(panel)
+    if "deaths_best" in panel.measures and "events" not in panel.measures:
+        logging.getLogger("harmattan").warning(
+            "These data count no events, so deaths are forecast alone: nothing ties them to the chance of an event, "
+            "where it is quiet their chance comes from this table's own past, and there is no watch list or spillover."
+        )
     return Inputs(panel, regions, _exposure(polygons, set(panel.countries)), coverage_of_panel(panel), ledger)
 
 

@@ -120,7 +120,8 @@ def _lines(outcome: Any, settings: Settings) -> Iterator[str]:
     if outcome.result.banner:
         yield outcome.result.banner
     forecast = [t for t in settings.targets if t in outcome.result.draws]
-    if absent := [t for t in settings.targets if t not in forecast]:
+    # Deaths alone were warned of when the data were read.
+    if "events" in forecast and (absent := [t for t in settings.targets if t not in forecast]):
         yield f"There are no {', '.join(absent)} in these data: {', '.join(forecast)} alone are forecast."
     yield f"Release  {outcome.release.path}  ({words[outcome.release.status]})"
     yield from (f"         {line}" for line in outcome.release.reason[:5])

@@ -96,6 +96,7 @@ def render(result: ForecastResult, previous: PastRelease | None = None) -> str:
     }
     countries = {t: country_outlook(result, t) for t in outlooks}
     context = _numbers(result, outlooks, countries, previous) | _frame(result, outlooks["events"])
+    context["alone"] = target == "deaths"
     pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.loader = PackageLoader(str(__package__), "templates")
     return call_by_name(pages.get_template("page.html.j2").render(context), target)

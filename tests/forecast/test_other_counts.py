@@ -74,6 +74,16 @@ def test_its_page_speaks_of_that_count(released: tuple[str, Outcome]) -> None:
     assert f'"label":"Expected {target}"' in page.replace('": "', '":"')
 
 
+def test_deaths_without_events_are_said_to_stand_alone(
+    released: tuple[str, Outcome], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    target, outcome = released
+    load_inputs(Settings.load(options(tmp_path, target)))
+    assert ("count no events, so deaths are forecast alone" in caplog.text) == (target == "deaths")
+    page = outcome.report.read_text(encoding="utf-8")
+    assert ("Deaths are forecast by themselves" in page) == (target == "deaths")
+
+
 def test_large_counts_are_read_by_their_separators(released: tuple[str, Outcome]) -> None:
     target, outcome = released
     if target == "deaths":

@@ -247,8 +247,9 @@ class AdditiveMeanNB:
         if polish:
             box = np.array(bounds, dtype=float)
             found, arrived = self._polished(found, box, FARTHEST)
-            if not arrived:
-                # The search has stopped where the likelihood is flat and no maximum near: a finer one from the start.
+            if not arrived or self._astray(found):
+                # The search has stopped where the likelihood is flat and no maximum near, or at a poor one: a finer one
+                # from the start.
                 other, tried = self._search(start, bounds, 10 * maxiter, FINEST), tried + 1
                 again = self._polished(other[0], box, FARTHEST)[0]
                 if self.loglike(again) > self.loglike(found):
@@ -283,6 +284,10 @@ class AdditiveMeanNB:
                 break
             params, value = trial, reached
         return params, False
+
+    def _astray(self, params: np.ndarray) -> bool:
+        """Whether more than twice the counts that came are expected of the rows that were learned from."""
+        return bool(self.w @ self.mean_size(params)[1] > 2 * (self.w @ self.endog))
 
     def _search(
         self, start: np.ndarray, bounds: list[tuple[Any, Any]], maxiter: int, tolerance: float

@@ -331,7 +331,7 @@ def short_records(counts: pd.DataFrame, target: str) -> Iterator[str]:
     }
     crps: dict[str, list[list[float]]] = {name: [[] for _ in SHORT] for name in (*starts, *BASELINES)}
     names = tuple(dict.fromkeys((*usual, *BASELINES)))
-    for october in pd.period_range("2009-10", "2015-10", freq="12M"):
+    for october in pd.period_range("2009-10", "2015-10", freq="M")[::12]:
         few = Panel.from_frame(counts[(months > october - HISTORY) & (months <= october + max(SHORT))])
         problem = build_problems(few, [target])[target]
         for i, horizon in enumerate(SHORT):

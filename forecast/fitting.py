@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..data.errors import ModelError
 from ..data.show import Brief
+from .memory import give_back
 from .version import package_version
 
 if TYPE_CHECKING:
@@ -263,6 +264,7 @@ def _run(
 
     tasks = [(job, origin, settings, members) for job in jobs]
     done = run_tasks(_do, dict(problems), tasks, workers=settings.workers, progress=progress)
+    give_back()
     return {key: each for found in done for key, each in found.items()}
 
 
@@ -279,6 +281,7 @@ def _do(
     from .spillover.job import border_rng, kernel_of
     from .watch import fit_watch
 
+    give_back()  # of the job before
     if job.kind == "diffusion":
         try:
             rng = border_rng(settings.seed)

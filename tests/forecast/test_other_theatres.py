@@ -177,3 +177,10 @@ events = "as its collectors say"
     )
     assert found(release, words) == []
     assert "Al-Shabaab" in (release / "report.html").read_text(encoding="utf-8")
+    unseen = json.loads((release / "manifest.json").read_text(encoding="utf-8"))["data"]["unseen_borders"]
+    km = {(each["country"], each["towards"]): each["km"] for each in unseen}
+    # The CIA World Factbook: Chad and Niger 1,196 km, Sudan and Egypt 1,276, Congo and Angola 2,646 (225 Cabinda's).
+    assert 1050 < km["TCD", "NER"] < 1300
+    assert 1100 < km["SDN", "EGY"] < 1400
+    assert 2100 < km["COD", "AGO"] < 2700
+    assert not {towards for _, towards in km} & {"TCD", "SDN", "COD"}

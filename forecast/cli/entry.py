@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -214,6 +215,8 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     # Whatever is written, only its owner may change it; a stricter mask stays.
     os.umask(os.umask(0o077) | 0o022)
+    # Half a million objects of imported libraries are never garbage: looking through them takes a tenth of a short job.
+    gc.set_threshold(50_000, 20, 100)
     with on_the_command_line():
         _run(arguments, debug)
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .hub_config import HUB_FOLDER, check_dates, check_tasks, hub_files
+    from .draws import draws_table, read_draws
+    from .hub_config import HUB_FOLDER, check_dates, check_tasks, hub_files, tasks
     from .hub_table import (
         HUB_COLUMNS,
         check_coherent,
         check_hub_table,
         check_monotone,
         checked_hub_table,
-        draws_table,
         hub_rows,
         wide_table,
         with_sums,
@@ -41,6 +41,8 @@ __all__ = [
     "geo_files",
     "hub_files",
     "hub_rows",
+    "read_draws",
+    "tasks",
     "unit_of",
     "views_files",
     "wide_table",

@@ -222,7 +222,7 @@ def hub_files(
     contact, timezone
         See :func:`admin`.
     """
-    own = countries[~countries["location"].isin(set(regions["location"]))]
+    own = countries[~countries["location"].isin(regions["location"].unique())]
     table = pd.concat([regions, own], ignore_index=True)
     return {
         output_path(str(table["origin_date"].iloc[0])): _typed(table),

@@ -14,9 +14,9 @@ import pandas as pd
 from ...data.errors import ReleaseError, SchemaError
 from ...data.panel import TARGETS, Panel
 from ...training.distribution import Draws
+from ..formats import read_draws
 from .catalogue import ReleaseInfo, all_releases
 from .verify import verify_release
-from .verify_tables import read_draws
 
 #: The counts that a forecast has seen last, kept beside it: a later revision cannot change them.
 HISTORY, HISTORY_MONTHS = "history.parquet", 36

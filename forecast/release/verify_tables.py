@@ -33,10 +33,14 @@ from ..formats import (
     check_views,
     check_webmap,
     hub_rows,
+    read_draws,
+    tasks,
     unit_of,
     views_files,
     wide_table,
 )
+
+from .csv_files import check_formulas, csv_shape, csv_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,10 +51,6 @@ ROUNDING = 1.5e-6
 Broken = tuple[str, str, pd.DataFrame]
 #: Gives the offending rows of one file by check.
 Checks = Callable[[], Mapping[str, pd.DataFrame]]
-#: A cell that begins with one of these can be a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong."""
@@ -106,9 +106,7 @@ def _check_shapes(folder: Path, promised: Mapping[str, Any]) -> Iterator[Finding
                 about = pq.ParquetFile(path)
                 columns, rows = about.schema_arrow.names, about.metadata.num_rows
             else:
-                with path.open(encoding="utf-8", newline="") as lines:
-                    cells = csv.reader(lines)
-                    columns, rows = next(cells, []), sum(1 for _ in cells)
+                columns, rows = csv_shape(path)
         except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowInvalid) as reason:
             yield Finding("schema", name, f"{name} cannot be read ({reason})")
             continue
@@ -135,19 +133,26 @@ def _check_manifest(manifest: Mapping[str, Any], draws: Mapping[str, Draws]) -> 
 
 def _check_agreement(folder: Path, table: pd.DataFrame, draws: Mapping[str, Draws]) -> Iterator[Finding]:
     """CSV and parquet hold one table, whose quantiles and probabilities are those of the draws."""
-    sheet = pd.read_csv(folder / "forecast.csv", dtype={"output_type_id": str}, keep_default_na=False)
-    keys = [c for c in HUB_COLUMNS if c != "value"]
-    same = len(sheet) == len(table) and all(
-        (sheet[c].astype(str).to_numpy() == table[c].astype(str).replace("nan", "NA").to_numpy()).all()
-        for c in keys
-        if c != "output_type_id"
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv as arrow_csv
+
+    texts = arrow_csv.ConvertOptions(column_types=dict.fromkeys(HUB_COLUMNS, pa.string()))
+    sheet = arrow_csv.read_csv(folder / "forecast.csv", convert_options=texts)
+    mine = pa.Table.from_pandas(table, preserve_index=False)
+    same = sheet.num_rows == len(table) and all(
+        sheet[name].equals(pc.fill_null(pc.cast(mine[name], pa.string()), "NA"))
+        for name in HUB_COLUMNS
+        if name != "value"
     )
-    if not same or not np.allclose(sheet["value"].astype(float), table["value"], rtol=1e-9, atol=1e-9):
+    if not same or not np.allclose(pc.cast(sheet["value"], pa.float64()), table["value"], rtol=1e-9, atol=1e-9):
         yield Finding("agreement", "forecast.csv", "forecast.csv and forecast.parquet hold different numbers")
     again = hub_rows(draws)
     order = ["target", "location", "horizon", "output_type", "output_type_id"]
-    pair = [t[t["output_type"] != "mean"].sort_values(order, ignore_index=True) for t in (table, again)]
-    differ = pair[0][np.abs(pair[0]["value"] - pair[1]["value"]) > ROUNDING]
+    if not table[order].equals(again[order]):
+        table, again = (each.sort_values(order, ignore_index=True) for each in (table, again))
+    # Means are the models' own where there are such, which draws repeat only nearly.
+    differ = table[(table["output_type"] != "mean") & (np.abs(table["value"] - again["value"]) > ROUNDING)]
     if len(differ):
         yield _of_rows("as drawn", "forecast.parquet", differ)
 
@@ -158,11 +163,11 @@ def read_back(folder: Path, draws: Mapping[str, Draws]) -> Iterator[Broken]:
     A file that cannot be read yields ``readable`` and the reason. Countries and maps are held against the wide table,
     and only where that is right.
     """
-    wrong = list(_run("wide.csv", lambda: {"wide agrees": check_wide(_table(folder / "wide.csv"), draws)}))
+    wrong = list(_run("wide.csv", lambda: {"wide agrees": check_wide(csv_table(folder / "wide.csv"), draws)}))
     yield from wrong
     if wrong:
         return
-    wide = _table(folder / "wide.csv")
+    wide = csv_table(folder / "wide.csv")
     groups = dict(zip(wide["region_id"], wide["country"], strict=True))
     countries = {t: d.total([groups[r] for r in d.region_ids]) for t, d in draws.items()}
     for name, checks in _checks(folder, wide, draws, countries).items():
@@ -227,7 +232,7 @@ def _check_watch(path: Path) -> dict[str, pd.DataFrame]:
 
 def _check_routes(path: Path) -> dict[str, pd.DataFrame]:
     """Shares of the pressure on a region that are outside 0..1 or come to more than the whole."""
-    table = _table(path)
+    table = csv_table(path)
     whole = table.groupby(["group", "region_id"])["share"].transform("sum")
     wrong = ~table["share"].between(0, 1) | (whole > 1 + 0.01)
     return {**_check_sheet(path), "shares": table[wrong.to_numpy(bool)]}
@@ -235,30 +240,44 @@ def _check_routes(path: Path) -> dict[str, pd.DataFrame]:
 
 def _check_sheet(path: Path, draws: Mapping[str, Draws] | None = None) -> dict[str, pd.DataFrame]:
     """A CSV has no formulas; one in hub layout, whose draws are given, passes the checks of a hub table."""
-    found = {} if draws is None else check_hub_table(_table(path), draws)
+    found = {} if draws is None else check_hub_table(csv_table(path), draws)
     return {**found, "no formula": check_formulas(path)}
 
 
-def _table(path: Path) -> pd.DataFrame:
-    """A CSV of a release; texts that read like a missing value stay as they are."""
-    ids = dict.fromkeys(("output_type_id", "name", "region_id", "country", "location", "month"), str)
-    numbers = pd.read_csv(path, nrows=0).columns.difference(list(ids))
-    # Sums over three months are missing where fewer are forecast.
-    missing = {name: ["NA"] for name in ("output_type_id", *numbers)}
-    table: pd.DataFrame = pd.read_csv(path, dtype=ids, keep_default_na=False, na_values=missing)
-    return table
-
-
 def _check_hub(folder: Path, output: Path) -> dict[str, pd.DataFrame]:
-    table = pd.read_parquet(output)
-    tasks = folder / HUB_FOLDER / "hub-config" / "tasks.json"
-    config = json.loads(tasks.read_text(encoding="utf-8"))
+    import pyarrow.parquet as pq
+
+    there = pq.read_table(output)
+    table = there.to_pandas()
+    asked = folder / HUB_FOLDER / "hub-config" / "tasks.json"
+    config = json.loads(asked.read_text(encoding="utf-8"))
+    dates = {"hub dates": check_dates(there.to_pandas(date_as_object=False))}
+    if config == tasks(table) and there.equals(_hub_output(folder, there.schema)):
+        # What holds nothing but tables that are checked needs no second look.
+        return dates
     return {
         "hub tasks": check_tasks(table, config),
-        "hub dates": check_dates(table),
+        **dates,
         "monotone": check_monotone(table),
         "coherent": check_coherent(table),
     }
+
+
+def _hub_output(folder: Path, schema: pa.Schema) -> pa.Table:
+    """What the hub holds by the release's own tables: regions, and countries that are none of these."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+    from pyarrow import csv as arrow_csv
+
+    regions = pq.read_table(folder / "forecast.parquet").cast(schema)
+    own = pa.schema([schema.field(name) for name in HUB_COLUMNS])
+    as_hub = arrow_csv.ConvertOptions(
+        column_types=own, include_columns=own.names, null_values=["NA"], strings_can_be_null=True
+    )
+    countries = arrow_csv.read_csv(folder / "countries.csv", convert_options=as_hub)
+    both = pc.is_in(countries["location"], value_set=pc.unique(regions["location"]))
+    return pa.concat_tables([regions, countries.filter(pc.invert(both))])
 
 
 def check_challenge(path: Path, wanted: Any) -> dict[str, pd.DataFrame]:
@@ -327,76 +346,3 @@ def _levels(wide: pd.DataFrame, draws: Mapping[str, Draws]) -> dict[str, np.ndar
         target: first.reindex([(target, r) for r in d.region_ids]).to_numpy(float)
         for target, d in draws.items()
     }
-
-
-def check_formulas(path: Path) -> pd.DataFrame:
-    """Cells of a CSV that a spreadsheet could run: ``row, column, value``.
-
-    A cell is safe where it begins as no formula does, or is a plain number.
-    """
-    with path.open(encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines)
-        header = next(rows, [])
-        found = [(1, name, name) for name in header if _runs(name)]
-        for number, cells in enumerate(rows, start=2):
-            found += [
-                (number, c, v) for c, v in zip(header, cells, strict=False) if v[:1] in FORMULA and _runs(v)
-            ]
-    return pd.DataFrame(found, columns=["row", "column", "value"])
-
-
-def _runs(cell: str) -> bool:
-    """Whether a cell begins like a formula and is no number."""
-    if not cell.startswith(FORMULA):
-        return False
-    try:
-        float(cell)
-    except ValueError:
-        return True
-    return False
-
-
-def read_draws(path: Path) -> dict[str, Draws]:
-    """Joint draws by target from ``draws.parquet``; rows in the order in which releases write them are not sorted."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path, read_dictionary=["target", "origin", "region_id"])
-    target = table["target"].combine_chunks()
-    found: dict[str, Draws] = {}
-    for code, name in enumerate(target.dictionary.to_pylist()):
-        rows = np.flatnonzero(target.indices.to_numpy() == code)
-        together = rows[-1] - rows[0] + 1 == len(rows)
-        part = table.slice(rows[0], len(rows)) if together else table.take(rows)
-        found[str(name)] = _draws(part, str(name))
-    return found
-
-
-def _draws(table: pa.Table, target: str) -> Draws:
-    """The draws of one target."""
-    region = table["region_id"].combine_chunks()
-    names = np.array(region.dictionary.to_pylist(), dtype=object)
-    codes = region.indices.to_numpy()
-    horizon, draw = (table[name].to_numpy() for name in ("horizon", "draw"))
-    horizons, ids = np.unique(horizon), np.unique(codes)
-    n_h, n_r = len(horizons), len(ids)
-    n = len(codes) // max(n_h * n_r, 1)
-    value, origins = table["value"].to_numpy(), table["origin"].combine_chunks().dictionary
-    whole = (
-        len(codes) == n * n_h * n_r
-        and np.issubdtype(value.dtype, np.integer)
-        and len(origins) == 1
-        and np.array_equal(codes, np.tile(codes[:n_r], n * n_h))
-        and np.array_equal(horizon, np.tile(np.repeat(horizons, n_r), n))
-        and np.array_equal(draw, np.repeat(draw[:: n_h * n_r], n_h * n_r))
-    )
-    if not whole:
-        # As plain text: a dictionary sorts its regions as they happen to come.
-        return Draws.from_frame(
-            table.to_pandas().astype(dict.fromkeys(["target", "origin", "region_id"], str))
-        )
-    origin = pd.Period(str(origins[0]), freq="M")
-    values = value.reshape(
-        n, n_h, n_r
-    )  # as they were written: four bytes a count, or eight where one needs them
-    regions = tuple(str(r) for r in names[codes[:n_r]])
-    return Draws(values, origin, tuple(int(h) for h in horizons), regions, target)

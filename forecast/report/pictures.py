@@ -267,7 +267,8 @@ def _areas(axes: Axes, shapes: MapShapes, events: Outlook, edges: Sequence[float
     from matplotlib.patches import PathPatch
 
     def add(shape: shapely.Geometry, **style: Any) -> None:
-        axes.add_patch(PathPatch(_outline(shape), **style))
+        # Limits are set: a patch would be measured, curve by curve, to find them.
+        axes.add_artist(PathPatch(_outline(shape), **style))
 
     for shape in shapes.around.values():
         add(shape, facecolor=_BLANK, edgecolor=_MISSING, hatch="////", linewidth=0)

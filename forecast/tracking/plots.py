@@ -45,6 +45,10 @@ def draw_plots(tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
 
 def _png(figure: Figure) -> bytes:
     """A picture whose bytes do not name the program that drew it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=90, metadata={"Software": None})
+    figure.set_dpi(90)
+    # Drawn once: savefig draws everything a first time to find where it goes.
+    FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})
     return out.getvalue()

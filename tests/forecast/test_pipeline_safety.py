@@ -20,7 +20,9 @@ import pytest
 import shapely
 from make_result import grid_regions, make_panel
 
-from harmattan.forecast.release.verify_tables import check_formulas, read_back, read_draws
+from harmattan.forecast.formats import read_draws
+from harmattan.forecast.release.csv_files import check_formulas
+from harmattan.forecast.release.verify_tables import read_back
 
 GUARD = Path(__file__).parent / "guard"
 PLANTED = "Xq7PLANTEDsecret"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from make_result import make_result
 
 from harmattan.data.errors import ReleaseError
+from harmattan.forecast.formats import draws_table
 from harmattan.forecast.formats import hub_table as hub
 from harmattan.training.distribution import Draws
 
@@ -128,7 +129,7 @@ def test_no_rows_are_no_error() -> None:
 
 
 def test_the_draws_table_gives_the_draws_back() -> None:
-    frame = hub.draws_table(RESULT.draws).to_pandas()
+    frame = draws_table(RESULT.draws).to_pandas()
     assert list(frame.columns) == ["target", "origin", "horizon", "region_id", "draw", "value"]
     back = Draws.from_frame(frame[frame.target == "deaths"])
     np.testing.assert_array_equal(back.values, RESULT.draws["deaths"].values)
@@ -166,7 +167,7 @@ def test_an_escalation_is_a_month_of_twice_the_last_twelve() -> None:
 def test_targets_of_other_regions_keep_their_own_in_the_draws_table() -> None:
     events = RESULT.draws["events"]
     few = events.select(events.region_ids[2:5], horizons=(2, 4))
-    frame = hub.draws_table({**RESULT.draws, "few": few}).to_pandas()
+    frame = draws_table({**RESULT.draws, "few": few}).to_pandas()
     rows = frame[frame["target"] == "few"]
     assert sorted(rows["horizon"].unique()) == [2, 4]
     assert rows["region_id"].astype(str).tolist()[:3] == list(few.region_ids)

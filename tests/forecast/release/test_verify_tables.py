@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from make_result import make_result
 
+from harmattan.forecast.formats import read_draws
 from harmattan.forecast.release import write as publish
-from harmattan.forecast.release.verify_tables import check_formulas, check_tables, read_back, read_draws
+from harmattan.forecast.release.csv_files import check_formulas, csv_shape
+from harmattan.forecast.release.verify_tables import check_tables, read_back
 
 OUTPUT = "hub/model-output/harmattan-pool/2023-12-31-harmattan-pool.parquet"
 
@@ -128,6 +136,24 @@ def test_cells_that_only_look_like_formulas_are_left_alone(tmp_path: Path) -> No
     path = tmp_path / "t.csv"
     path.write_text("a,b\n-1.5,'=1\n+3,x-y\n-inf,-x\n", encoding="utf-8")
     assert check_formulas(path).values.tolist() == [[4, "b", "-x"]]
+
+
+def runs(cell: str) -> bool:
+    number = re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", cell)
+    return cell[:1] in tuple("=+-@\t\r") and not number
+
+
+@given(st.text(alphabet=',"\n\r\t=+-@1.e a', max_size=30))
+def test_formulas_are_those_that_reading_every_cell_finds(content: str) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        path.write_text(content, encoding="utf-8", newline="")
+        rows = list(csv.reader(StringIO(content, newline="")))
+        header = rows[0] if rows else []
+        cells = [(n, c, v) for n, row in enumerate(rows[1:], 2) for c, v in zip(header, row, strict=False)]
+        expected = [cell for cell in [*((1, name, name) for name in header), *cells] if runs(cell[2])]
+        assert [tuple(row) for row in check_formulas(path).values.tolist()] == expected
+        assert csv_shape(path) == (header, max(len(rows) - 1, 0))
 
 
 def test_about_lists_the_files_that_are_there(whole: Path) -> None:

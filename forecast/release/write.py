@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -179,30 +180,37 @@ def _fill(
         "manifest.json": json_text(manifest(result, tables)),
         STATUS: json_text(status(result)),
     }
-    for name, content in {**tables, **texts}.items():
-        if on_file:
-            on_file(name)
-        path = folder / name
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if isinstance(content, bytes):
-            path.write_bytes(content)
-            flush_owned(path)
-        elif isinstance(content, str):
-            write_text(content, path)
-        else:
-            _write_table(content, path)
+    # One thread beside this one compresses tables while others are put into text.
+    with ThreadPoolExecutor(1) as beside:
+        pending = []
+        for name, content in {**tables, **texts}.items():
+            if on_file:
+                on_file(name)
+            path = folder / name
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if isinstance(content, bytes):
+                path.write_bytes(content)
+                flush_owned(path)
+            elif isinstance(content, str):
+                write_text(content, path)
+            elif path.suffix == ".csv":
+                _write_csv_file(content, path)
+            else:
+                pending.append(beside.submit(_write_parquet, content, path))
+        for each in pending:
+            each.result()
     for inner in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
         flush_owned(inner)
     write_sums(folder)
 
 
-def _write_table(table: pd.DataFrame | pa.Table, path: Path) -> None:
-    if path.suffix == ".csv":
-        assert isinstance(table, pd.DataFrame)
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            _write_csv(table, stream)
-        flush_owned(path)
-        return
+def _write_csv_file(table: Any, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        _write_csv(table, stream)
+    flush_owned(path)
+
+
+def _write_parquet(table: pd.DataFrame | pa.Table, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -218,7 +218,7 @@ def main() -> None:
     os.umask(os.umask(0o077) | 0o022)
     # A million objects of imported libraries are no garbage: to look for some among them, and once more at the end,
     # takes a seventh of a short job.
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(1_000_000, 20, 100)
     atexit.register(gc.freeze)
     with on_the_command_line():
         _run(arguments, debug)

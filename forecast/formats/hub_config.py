@@ -61,8 +61,8 @@ def tasks(table: pd.DataFrame) -> dict[str, Any]:
     Targets of the same locations are one group of tasks; a part may have fewer.
     """
     alike: dict[tuple[str, ...], list[str]] = {}
-    for target, rows in table.groupby("target", sort=False):
-        alike.setdefault(tuple(sorted(set(rows["location"].unique()))), []).append(str(target))
+    for target, rows in table[["target", "location"]].drop_duplicates().groupby("target", sort=False):
+        alike.setdefault(tuple(sorted(rows["location"])), []).append(str(target))
     ends = sorted({str(d) for d in table["target_end_date"].unique()})
     ids: dict[str, Any] = {
         "origin_date": _needed([str(d) for d in table["origin_date"].unique()]),

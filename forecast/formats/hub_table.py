@@ -184,7 +184,7 @@ def with_sums(table: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
     ([3.5, 3.5, 3.5], True)
     """
     keys = ["target", "location", "output_type", "output_type_id"]
-    ids = table["output_type_id"].fillna("")
+    rows = list(zip(*(table[name].fillna("").to_numpy(object) for name in keys), strict=True))
     for months in SUMS:
         values: dict[tuple[str, str, str, str], float] = {}
         for target, d in draws.items():
@@ -201,7 +201,6 @@ def with_sums(table: pd.DataFrame, draws: Mapping[str, Draws]) -> pd.DataFrame:
                 values |= {
                     (target, region, "cdf", str(k)): float(below[j, i]) for j, k in enumerate(THRESHOLDS)
                 }
-        rows = zip(*(table[name].astype(str) for name in keys[:3]), ids.astype(str), strict=True)
         table = table.assign(**{f"sum_{months}": [values.get(row, np.nan) for row in rows]})
     return table
 
@@ -313,7 +312,9 @@ def check_hub_table(table: pd.DataFrame, draws: Mapping[str, Draws]) -> dict[str
     """Every check's offending rows, by name; all empty where the table can be published."""
     # Rows that are in order need no sorting, which takes most of the time, to be found right.
     if _in_order(table, draws) and _sound(table["value"].to_numpy(float)):
-        return dict.fromkeys(("complete", "no missing", "not negative", "monotone", "coherent"), table.iloc[:0])
+        return dict.fromkeys(
+            ("complete", "no missing", "not negative", "monotone", "coherent"), table.iloc[:0]
+        )
     return {
         "complete": check_complete(table, draws),
         "no missing": check_no_missing(table),

@@ -39,7 +39,6 @@ from ..formats import (
     views_files,
     wide_table,
 )
-
 from .csv_files import check_formulas, csv_shape, csv_table
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ ROUNDING = 1.5e-6
 Broken = tuple[str, str, pd.DataFrame]
 #: Gives the offending rows of one file by check.
 Checks = Callable[[], Mapping[str, pd.DataFrame]]
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong."""
@@ -145,7 +146,9 @@ def _check_agreement(folder: Path, table: pd.DataFrame, draws: Mapping[str, Draw
         for name in HUB_COLUMNS
         if name != "value"
     )
-    if not same or not np.allclose(pc.cast(sheet["value"], pa.float64()), table["value"], rtol=1e-9, atol=1e-9):
+    if not same or not np.allclose(
+        pc.cast(sheet["value"], pa.float64()), table["value"], rtol=1e-9, atol=1e-9
+    ):
         yield Finding("agreement", "forecast.csv", "forecast.csv and forecast.parquet hold different numbers")
     again = hub_rows(draws)
     order = ["target", "location", "horizon", "output_type", "output_type_id"]

@@ -219,7 +219,8 @@ def _write_parquet(table: pd.DataFrame | pa.Table, path: Path) -> None:
         table = pa.Table.from_pandas(table, preserve_index=False)
     # pandas' own metadata names its version, which is no part of the forecast; and repeated text is read as text.
     plain = table.replace_schema_metadata(None)
-    pq.write_table(plain, path, compression="zstd", store_schema=tidy)
+    with pa.output_stream(str(path), buffer_size=1 << 20) as stream:
+        pq.write_table(plain, stream, compression="zstd", store_schema=tidy)
     flush_owned(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -75,8 +76,22 @@ def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
     published = drawn(result.regions, outlook.ids)
     if not published:
         return None
-    ids = list(published)
-    shapes = joined_at_date_line(shapely.normalize(np.array(list(published.values()), dtype=object)))
+    owner = dict(zip(outlook.ids, outlook.countries, strict=True))
+    # Towns that the theatre names, by their name; else capitals, by country.
+    towns = theatre_words(result.panel).get("places", {})
+    named = tuple((name, *place) for name, place in towns.items())
+    return _placed(tuple(published), tuple(owner[r] for r in published), tuple(published.values()), named)
+
+
+@functools.lru_cache(maxsize=1)
+def _placed(
+    ids: tuple[str, ...],
+    owners: tuple[str, ...],
+    polygons: tuple[shapely.Geometry, ...],
+    towns: tuple[tuple[str, float, float], ...],
+) -> MapShapes:
+    """The same for the page and for the picture that follows it."""
+    shapes = joined_at_date_line(shapely.normalize(np.array(polygons, dtype=object)))
     west, south, east, north = shapely.total_bounds(shapes)
     squeeze = np.cos(np.radians((south + north) / 2))
     scale = (WIDTH - 2 * MARGIN) / max((east - west) * squeeze, 1e-9)
@@ -89,20 +104,16 @@ def project(result: ForecastResult, outlook: Outlook) -> MapShapes | None:
     placed = shapely.transform(shapes, to_page)
     if shapely.get_num_coordinates(placed).sum() > MANY_VERTICES:
         placed = shapely.simplify(placed, 1.0)
-    country = dict(zip(outlook.ids, outlook.countries, strict=True))
-    owners = tuple(country[region] for region in ids)
     outlines = {
         c: shapely.union_all(shapely.buffer(placed[[o == c for o in owners]], 0.05))
         for c in sorted(set(owners))
     }
     height = 2 * MARGIN + (north - south) * scale
-    # Towns that the theatre names, by their name; else capitals, by country.
-    towns: dict[str, tuple[float, float]] = theatre_words(result.panel).get("places", {})
-    seats = towns or {c: CAPITALS[c] for c in outlines if c in CAPITALS}
+    seats = {name: (x, y) for name, x, y in towns} or {c: CAPITALS[c] for c in outlines if c in CAPITALS}
     points = to_page(np.array(list(seats.values()), dtype=float).reshape(-1, 2))
     capitals = {c: (float(x), float(y)) for c, (x, y) in zip(seats, points, strict=True)}
     around = _around(lands_around(owners, shapes), outlines, to_page, (0.0, 0.0, WIDTH, float(height)))
-    return MapShapes(tuple(ids), owners, placed, outlines, WIDTH, float(height), capitals, around)
+    return MapShapes(ids, owners, placed, outlines, WIDTH, float(height), capitals, around)
 
 
 def _around(

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,14 +168,15 @@ def write_run(client: Any, experiment: str, record: RunRecord, parent: str | Non
 @contextmanager
 def open_run(client: Any, experiment: str, record: RunRecord, parent: str | None = None) -> Iterator[str]:
     """A run that has been written with its children, and is finished when what belongs to it is done, too."""
-    tags = job_tags() | ({"mlflow.parentRunId": parent} if parent else {})
+    tags = {**record.tags, **job_tags(), **({"mlflow.parentRunId": parent} if parent else {})}
     # A job is recorded at its end: what its stages took is the duration that the run shows.
     took = sum(v for name, at in record.metrics.items() if name.startswith("seconds.") for v in at.values())
     began = int(1000 * (time.time() - took))
-    run = client.create_run(experiment, start_time=began, run_name=record.name, tags=tags)
+    texts = {key: str(value) for key, value in tags.items()}
+    run = client.create_run(experiment, start_time=began, run_name=record.name, tags=texts)
     run_id = str(run.info.run_id)
     try:
-        _write_values(client, run_id, record)
+        _write_values(client, run_id, replace(record, tags={}))
         if record.profile is not None:
             client.log_inputs(run_id, datasets=[_dataset(record)])
         _write_files(client, run_id, record)
@@ -208,12 +209,10 @@ def _write_values(client: Any, run_id: str, record: RunRecord) -> None:
     ]
     params = [Param(key, value) for key, value in flatten(record.params).items()]
     tags = [RunTag(key, str(value)) for key, value in record.tags.items()]
-    # A batch holds at most 100 parameters, 100 tags and 1000 metrics, and 1000 of all.
-    for start in range(0, max(len(params), len(tags)), 100):
-        part = slice(start, start + 100)
-        client.log_batch(run_id, params=params[part], tags=tags[part])
-    for start in range(0, len(metrics), 1000):
-        client.log_batch(run_id, metrics=metrics[start : start + 1000])
+    # A batch holds at most 100 parameters and 100 tags, and 1000 of these and metrics.
+    for i in range(max(-(-len(params) // 100), -(-len(tags) // 100), -(-len(metrics) // 800))):
+        at, many = slice(100 * i, 100 * i + 100), slice(800 * i, 800 * i + 800)
+        client.log_batch(run_id, metrics=metrics[many], params=params[at], tags=tags[at])
 
 
 def _dataset(record: RunRecord) -> Any:

@@ -6,7 +6,7 @@ Both targets run together, as in a release, so that deaths are held to what even
 horizon, over the five countries: the pool's skill against the best baseline; observed : predicted, the sum of all
 counts over the sum of all means, with a 95 % interval from blocks of twelve months; deaths per event, predicted,
 observed, and over the twelve months before each origin; and where there had been no count for 6 and for 12 months, how
-often one was predicted and observed. Run by hand; about four minutes of processor time.
+often one was predicted and observed. Run by hand; about forty seconds of processor time.
 """
 
 from __future__ import annotations

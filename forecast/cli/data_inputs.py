@@ -70,6 +70,11 @@ def theatre_build(
     if len(source) > 1:
         remedy = "Name one --source, or leave --theatre out."
         raise UsageError("a theatre has one source.", "--source", remedy)
+    if given.pop("countries"):
+        what = "the panel of a theatre holds all countries that a forecast reads, not only those that are published."
+        raise UsageError(
+            what, "--countries", "Leave it out, or name --source and --regions without --theatre."
+        )
     inputs = theatre_inputs(theatre, unclear, rules=rules, source=source[0] if source else None, **given)
     if inputs.built is None:
         what = "this theatre names counts, and a panel is built of single events."

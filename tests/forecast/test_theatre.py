@@ -384,6 +384,8 @@ def test_what_a_theatre_does_not_say_of_a_build_is_named(run: Run, tmp_path: Pat
         "data", "build", "--theatre", theatre, "--source", "table:a.csv", "--source", "table:b.csv"
     )
     assert (code, "a theatre has one source" in err) == (2, True)
+    code, _, err = run("data", "build", "--theatre", theatre, "--countries", "KEN")
+    assert (code, "the panel of a theatre holds all countries" in err) == (2, True)
     (tmp_path / "counts.csv").write_text("month,region_id,events\n2020-01,KEN-lamu,1\n", encoding="utf-8")
     theatre.write_text('panel = "counts.csv"\n', encoding="utf-8")
     code, _, err = run("data", "build", "--theatre", theatre)

@@ -134,20 +134,25 @@ class Margins:
         bins = wide.points - 1
         whole = _first(_WHOLE_LOG if log else _WHOLE, bins)
         y = np.asarray(observed, dtype=np.int64)
-        at = bin_of(y)[..., None]
         # What lies above the outcome is 1 too high there.
-        gap = wide.cdf[..., :-1] - (np.arange(bins) >= at)
-        near, far = gap[..., :EXACT], gap[..., EXACT:]
-        total = np.einsum("...k,...k,k->...", near, near, whole.zeroth[:EXACT])
+        near = wide.cdf[..., : min(bins, EXACT)] - (np.arange(min(bins, EXACT)) >= bin_of(y)[..., None])
+        total = np.asarray(np.einsum("...k,...k,k->...", near, near, whole.zeroth[:EXACT]))
         if bins <= EXACT:
-            return np.asarray(total)
-        step = np.diff(wide.cdf, axis=-1)
-        total += _squares(far, step[..., EXACT:], Moments(*(m[EXACT:] for m in whole))).sum(axis=-1)
+            return total
+        # Beyond the single counts most cases have nothing, neither chance nor outcome.
+        some = (wide.cdf[..., EXACT] < 1) | (y > EXACT)
+        cdf, y = wide.cdf[some], np.broadcast_to(y, total.shape)[some]
+        at, step = bin_of(y)[:, None], np.diff(cdf, axis=-1)
+        far = cdf[:, EXACT:-1] - (np.arange(EXACT, bins) >= at)
+        above = total[some] + _squares(far, step[:, EXACT:], Moments(*(m[EXACT:] for m in whole))).sum(
+            axis=-1
+        )
         # The outcome's own bin: its counts below the outcome are not too high.
-        start, width = GRID[at[..., 0]], WIDTH[at[..., 0]]
+        start, width = GRID[at[:, 0]], WIDTH[at[:, 0]]
         part = log_moments(start, y - start, width) if log else moments(y - start, width)
-        f, d = (np.take_along_axis(v, at, axis=-1)[..., 0] for v in (wide.cdf, step))
-        return np.asarray(total + _squares(f, d, part) - _squares(f - 1, d, part))
+        f, d = (np.take_along_axis(v, at, axis=-1)[:, 0] for v in (cdf, step))
+        total[some] = above + _squares(f, d, part) - _squares(f - 1, d, part)
+        return total
 
     def absolute_error(self, observed: np.ndarray) -> np.ndarray:
         """Mean absolute difference between a draw and what was observed, ``E|X - y|``; shape (...)."""

@@ -188,7 +188,7 @@ def evaluate(
         reliability=binned_reliability(scored),
         pit=pit_table(scored),
         weights=weights,
-        cases=_below_each_other([s.to_frame() for s in scored]),
+        cases=_cases(scored),
         quiet=quiet,
         quiet_years=quiet_by_year([quiet]),
         leave_one_out=leave_one_out(records, rng) if leave_out else None,
@@ -198,18 +198,21 @@ def evaluate(
     return replace(tables, **joint_tables(records, rng)._asdict())
 
 
-def _below_each_other(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Frames of several horizons as one: names as categories in the order of texts, origins as texts.
+def _cases(scored: list[CaseScores]) -> pd.DataFrame:
+    """The cases of all horizons, each of which is let go of as soon as its rows are made.
 
-    Texts in every column would take twice the memory of all numbers.
+    Names are categories in the order of texts, which would take twice the memory of all numbers; origins are texts.
     """
-    named = ["target", "member", "region_id"]
-    kinds = {n: sorted({c for f in frames for c in f[n].cat.categories}) for n in named}
-    alike = (
-        f.assign(origin=f["origin"].astype("str"), **{n: f[n].cat.set_categories(kinds[n]) for n in named})
-        for f in frames
-    )
-    return pd.concat(alike, ignore_index=True)
+    every = {"target": {s.target for s in scored}, "member": {m for s in scored for m in s.members}}
+    kinds = {
+        n: sorted(v) for n, v in (every | {"region_id": {r for s in scored for r in s.region_ids}}).items()
+    }
+    frames = []
+    while scored:
+        frame = scored.pop(0).to_frame()
+        alike = {n: frame[n].cat.set_categories(kinds[n]) for n in kinds}
+        frames.append(frame.assign(origin=frame["origin"].astype("str"), **alike))
+    return pd.concat(frames, ignore_index=True)
 
 
 def best_baseline(scored: CaseScores, measure: str = "crps", also: Sequence[str] = ()) -> str | None:

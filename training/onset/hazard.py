@@ -104,28 +104,28 @@ class Hazard:
 def _newton(design: Array, happened: Array, penalty: Array, offset: Array) -> Array:
     """Coefficients at which the penalised likelihood is flat."""
 
-    def value(b: Array) -> float:
-        eta = np.clip(design @ b + offset, -30, 5)
-        chance = -np.expm1(-np.exp(eta))
-        fit = np.where(happened > 0, np.log(np.maximum(chance, 1e-300)), -np.exp(eta)).sum()
-        return float(fit - 0.5 * (penalty * b**2).sum())
+    def value(b: Array) -> tuple[float, Array, Array]:
+        """The penalised likelihood, the rate and the chance of each row."""
+        rate = np.exp(np.clip(design @ b + offset, -30, 5))
+        chance = np.maximum(-np.expm1(-rate), 1e-300)
+        fit = np.where(happened > 0, np.log(chance), -rate).sum()
+        return float(fit - 0.5 * (penalty * b**2).sum()), rate, chance
 
     b = np.zeros(design.shape[1])
     b[0] = np.log(-np.log1p(-min(happened.mean(), 0.99)))
-    best = value(b)
+    best, rate, chance = value(b)
     for _ in range(100):
-        rate = np.exp(np.clip(design @ b + offset, -30, 5))
-        chance = np.maximum(-np.expm1(-rate), 1e-300)
-        score = np.where(happened > 0, rate * np.exp(-rate) / chance, -rate)
-        weight = rate**2 * np.exp(-rate) / chance
+        none = np.exp(-rate)
+        score = np.where(happened > 0, rate * none / chance, -rate)
+        weight = rate**2 * none / chance
         gradient = design.T @ score - penalty * b
         step = np.linalg.solve(design.T @ (design * weight[:, None]) + np.diag(penalty + 1e-9), gradient)
         size = 1.0
-        while (new := value(b + size * step)) < best and size > 1e-6:
+        while (new := value(b + size * step))[0] < best and size > 1e-6:
             size /= 2
-        if new < best:
+        if new[0] < best:
             break
-        b, best = b + size * step, new
+        b, (best, rate, chance) = b + size * step, new
         if np.abs(step).max() < 1e-10:
             break
     return b

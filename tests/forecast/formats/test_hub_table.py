@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_result import make_result
 
 from harmattan.data.errors import ReleaseError
-from harmattan.forecast.formats import draws_table
 from harmattan.forecast.formats import hub_table as hub
 from harmattan.training.distribution import Draws
 
@@ -100,6 +100,20 @@ def test_a_check_returns_the_broken_row(check: str, row: int, value: float) -> N
     assert row in hub.check_hub_table(table, small([0, 1, 2, 7, 30]))[check].index
 
 
+@settings(max_examples=15)
+@given(st.lists(st.tuples(st.integers(0, 57), st.sampled_from([-1.0, 0.0, 0.3, 1.0, 1.2, 4.0, 9.0, np.nan]))))
+def test_a_table_in_order_is_judged_as_one_that_is_sorted_first(changes: list[tuple[int, float]]) -> None:
+    draws = {t: replace(small([0, 1, 2, 7, 30])["events"], target=t) for t in ("events", "deaths")}
+    table = hub.hub_rows(draws)
+    for row, value in changes:
+        table.loc[row, "value"] = value
+    shuffled = table.sample(frac=1, random_state=1)
+    found, again = (hub.check_hub_table(each, draws) for each in (table, shuffled))
+    assert {name: set(rows.index) for name, rows in found.items()} == {
+        name: set(rows.index) for name, rows in again.items()
+    }
+
+
 def test_a_lost_row_and_a_double_one_are_found() -> None:
     draws = small([1, 2])
     table = hub.hub_rows(draws)
@@ -128,14 +142,6 @@ def test_no_rows_are_no_error() -> None:
     assert len(hub.checked_hub_table(RESULT.draws)) == len(TABLE)
 
 
-def test_the_draws_table_gives_the_draws_back() -> None:
-    frame = draws_table(RESULT.draws).to_pandas()
-    assert list(frame.columns) == ["target", "origin", "horizon", "region_id", "draw", "value"]
-    back = Draws.from_frame(frame[frame.target == "deaths"])
-    np.testing.assert_array_equal(back.values, RESULT.draws["deaths"].values)
-    assert back.region_ids == RESULT.draws["deaths"].region_ids
-
-
 def test_the_wide_table_agrees_with_the_hub_table() -> None:
     wide = hub.wide_table(RESULT.draws, RESULT.regions.frame)
     assert len(wide) == 2 * 6 * len(RESULT.panel.region_ids)
@@ -162,13 +168,3 @@ def test_an_escalation_is_a_month_of_twice_the_last_twelve() -> None:
     assert rows.p_escalation[ids[0]] == pytest.approx(rows.p_ge_1[ids[0]], abs=1e-6)
     assert rows.p_escalation[list(ids[2:])].isna().all()
     assert wide[wide.target == "deaths"].escalation_from.isna().all()
-
-
-def test_targets_of_other_regions_keep_their_own_in_the_draws_table() -> None:
-    events = RESULT.draws["events"]
-    few = events.select(events.region_ids[2:5], horizons=(2, 4))
-    frame = draws_table({**RESULT.draws, "few": few}).to_pandas()
-    rows = frame[frame["target"] == "few"]
-    assert sorted(rows["horizon"].unique()) == [2, 4]
-    assert rows["region_id"].astype(str).tolist()[:3] == list(few.region_ids)
-    assert rows["value"].tolist() == few.values.ravel().tolist()

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_result import make_result
 
@@ -143,6 +143,7 @@ def runs(cell: str) -> bool:
     return cell[:1] in tuple("=+-@\t\r") and not number
 
 
+@settings(max_examples=60)
 @given(st.text(alphabet=',"\n\r\t=+-@1.e a', max_size=30))
 def test_formulas_are_those_that_reading_every_cell_finds(content: str) -> None:
     with TemporaryDirectory() as folder:

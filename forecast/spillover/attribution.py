@@ -150,14 +150,22 @@ def spillover_table(
     country = np.array(panel.countries)
     grades, tables = grades_of(model.pairs), []
     mapping = PublishedMargins.of(worlds, pool)
+    whole = None if mapping is None else mapping.mapped(worlds.paths, np.arange(len(country)))
     disagree = _disagree(worlds, pool)
+    pool_risks = {s: _pool_risks(pool, s, thresholds) for s in spans if s <= worlds.paths.shape[1]}
     for source in worlds.cut:
         reached = {target for origin, target in grades if origin == source}
         to = np.flatnonzero(np.isin(country, sorted(reached)))
         paths = (worlds.paths[:, :, to], worlds.cut[source][:, :, to])
-        mapped = None if mapping is None else mapping.both(*paths, to)
-        for span in (s for s in spans if s <= worlds.paths.shape[1]):
+        mapped = None
+        if mapping is not None and whole is not None:
+            mapped = (whole[:, :, to], mapping.mapped(paths[1], to))
+        for span, published in pool_risks.items():
             shares = _share_columns(worlds, source, span, to)
+            simulated = [world[:, :span].sum(axis=1) for world in paths]
+            means = (worlds.totals[span - 1][:, to], worlds.cut_totals[source][span - 1][:, to])
+            expected = (*means, size_of(simulated[0]))
+            drawn = None if mapped is None else [world[:, :span].sum(axis=1) for world in mapped]
             for threshold in thresholds:
                 labels = {
                     "source_country": source,
@@ -166,9 +174,8 @@ def spillover_table(
                     "horizon": span,
                     "threshold": threshold,
                 }
-                published = _pool_risk(pool, span, threshold)[to]
-                risks = _risk_columns(worlds, source, span, threshold, to)
-                risks = _as_published(risks, published, mapped, span, threshold)
+                risks = _risk_columns(simulated, expected, threshold)
+                risks = _as_published(risks, published[threshold][to], drawn, threshold)
                 tables.append({**labels, **shares, **risks, "models_disagree": disagree[to]})
     if not tables:
         return pd.DataFrame(columns=list(SPILLOVER_COLUMNS))
@@ -229,30 +236,30 @@ class PublishedMargins:
             (worlds.uniforms[:, :months] * paths) % 1.0,
         )
 
-    def both(self, factual: np.ndarray, cut: np.ndarray, to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Counts of some regions in two worlds under one map, so that no count is larger in the lesser world.
+    def mapped(self, counts: np.ndarray, to: np.ndarray) -> np.ndarray:
+        """Counts of some regions in one world, under a map that makes none larger in a lesser world.
 
         The ranks of the factual paths are kept (Schaake shuffle; Clark and others 2004), and so are the published
         margins; a lesser count gets the rank that it has among the factual ones.
         """
         draws, months = self.published.shape[:2]
-        out = np.zeros((2, len(factual), months, len(to)), dtype=np.int64)
+        out = np.zeros((len(counts), months, len(to)), dtype=np.int64)
         for month in range(months):
             for column, region in enumerate(to):
                 known, within = self.simulated[:, month, region], self.within[:, month, region]
+                low, high = (
+                    np.searchsorted(known, counts[:, month, column], side=side) for side in ("left", "right")
+                )
+                rank = (low + within * (high - low)) / len(known)
                 target = self.published[:, month, region]
-                for world, counts in enumerate((factual[:, month, column], cut[:, month, column])):
-                    low, high = (np.searchsorted(known, counts, side=side) for side in ("left", "right"))
-                    rank = (low + within * (high - low)) / len(known)
-                    out[world, :, month, column] = target[np.minimum(rank * draws, draws - 1).astype(np.intp)]
-        return out[0], out[1]
+                out[:, month, column] = target[np.minimum(rank * draws, draws - 1).astype(np.intp)]
+        return out
 
 
 def _as_published(
     risks: dict[str, np.ndarray],
     published: np.ndarray,
-    mapped: tuple[np.ndarray, np.ndarray] | None,
-    span: int,
+    drawn: Sequence[np.ndarray] | None,
     threshold: int,
 ) -> dict[str, np.ndarray]:
     """The path model's risks scaled to the published one: with the border it is that, without it as much less.
@@ -260,9 +267,9 @@ def _as_published(
     Where the published forecast lacks months the path model's own numbers stand.
     """
     own = {**risks, "pool_risk": published, "model_risk": risks["risk_factual"]}
-    if mapped is None or np.isnan(published).any():
+    if drawn is None or np.isnan(published).any():
         return own
-    with_, without = ((world[:, :span].sum(axis=1) >= threshold).mean(axis=0) for world in mapped)
+    with_, without = ((world >= threshold).mean(axis=0) for world in drawn)
     left = np.where(with_ > 0, without / np.where(with_ > 0, with_, 1.0), 1.0)
     cut = published * left
     difference = published - cut
@@ -286,7 +293,7 @@ def _as_published(
 def _disagree(worlds: Worlds, pool: Draws) -> np.ndarray:
     """Whether path model and forecast differ on at least one event within all months, bool (regions,)."""
     own = (worlds.paths.sum(axis=1) >= 1).mean(axis=0)
-    published = _pool_risk(pool, worlds.paths.shape[1], 1)
+    published = _pool_risks(pool, worlds.paths.shape[1], (1,))[1]
     larger, smaller = np.maximum(own, published), np.minimum(own, published)
     return np.asarray(larger > DISAGREE_FACTOR * smaller)
 
@@ -300,13 +307,11 @@ def _share_columns(worlds: Worlds, source: str, span: int, to: np.ndarray) -> di
 
 
 def _risk_columns(
-    worlds: Worlds, source: str, span: int, threshold: int, to: np.ndarray
+    totals: Sequence[np.ndarray], expected: tuple[np.ndarray, np.ndarray, np.ndarray], threshold: int
 ) -> dict[str, np.ndarray]:
-    """Risks of one source, span and threshold, from coupled paths."""
-    factual, closed = (w[:, :span][:, :, to].sum(axis=1) for w in (worlds.paths, worlds.cut[source]))
-    risk, without = (factual >= threshold).mean(axis=0), (closed >= threshold).mean(axis=0)
-    means = (worlds.totals[span - 1][:, to], worlds.cut_totals[source][span - 1][:, to])
-    low, high = risk_spread(risk - without, *means, size_of(factual), threshold)
+    """Risks of one source, span and threshold, from totals of coupled paths, (paths, regions), their means and size."""
+    risk, without = ((world >= threshold).mean(axis=0) for world in totals)
+    low, high = risk_spread(risk - without, *expected, threshold)
     return {
         "risk_factual": risk,
         "risk_cut": without,
@@ -316,12 +321,13 @@ def _risk_columns(
     }
 
 
-def _pool_risk(pool: Draws, span: int, threshold: int) -> np.ndarray:
-    """The published probability; missing where the pool has not forecast every month of the span."""
+def _pool_risks(pool: Draws, span: int, thresholds: Sequence[int]) -> dict[int, np.ndarray]:
+    """Published probabilities by threshold; missing where the pool has not forecast every month of the span."""
     within = [i for i, h in enumerate(pool.horizons) if h <= span]
     if len(within) < span:
-        return np.full(pool.values.shape[2], np.nan)
-    return np.asarray((pool.values[:, within].sum(axis=1) >= threshold).mean(axis=0))
+        return dict.fromkeys(thresholds, np.full(pool.values.shape[2], np.nan))
+    totals = pool.values[:, within].sum(axis=1)
+    return {k: np.asarray((totals >= k).mean(axis=0)) for k in thresholds}
 
 
 def declared_pairs(pairs: pd.DataFrame) -> set[tuple[str, str]]:

@@ -71,7 +71,7 @@ def stress_response(
             means[name] = view.ensemble.expect(view.states, months, given=given).totals[:, :, to]
         for span in (s for s in spans if s <= months):
             totals = {name: p[:, :span].sum(axis=1) for name, p in paths.items()}
-            expected = {name: m[span - 1] for name, m in means.items()}
+            expected = (means["stress"][span - 1], means["calm"][span - 1], size_of(totals["stress"]))
             for threshold in thresholds:
                 columns = _risks(totals, expected, threshold)
                 labels = {"horizon": span, "threshold": threshold}
@@ -91,12 +91,11 @@ def stress_levels(view: ModelAtOrigin) -> np.ndarray:
 
 
 def _risks(
-    totals: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray], threshold: int
+    totals: Mapping[str, np.ndarray], expected: tuple[np.ndarray, np.ndarray, np.ndarray], threshold: int
 ) -> dict[str, np.ndarray]:
     """Risks of one span and threshold, and the interval of their difference."""
     calm, stress = ((totals[name] >= threshold).mean(axis=0) for name in ("calm", "stress"))
-    size = size_of(totals["stress"])
-    low, high = risk_spread(stress - calm, expected["stress"], expected["calm"], size, threshold)
+    low, high = risk_spread(stress - calm, *expected, threshold)
     return {
         "risk_calm": calm,
         "risk_stress": stress,

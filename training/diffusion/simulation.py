@@ -135,7 +135,7 @@ def negative_binomial_quantile(u: np.ndarray, mean: np.ndarray, size: np.ndarray
     [0, 1, 5]
     """
     u, mean, size = np.broadcast_arrays(u, mean, size)
-    left, size_, mean_ = (x.ravel().astype(float) for x in (u, size, mean))
+    left, size_, mean_ = (x.ravel().astype(float, copy=False) for x in (u, size, mean))
     log_zero = -size_ * np.log1p(mean_ / size_)
     mass, ratio = np.exp(log_zero), mean_ / (mean_ + size_)
     out = np.zeros(left.size, dtype=np.int32)

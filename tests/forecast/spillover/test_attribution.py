@@ -122,7 +122,7 @@ def test_mapped_paths_have_the_published_margins_and_never_rise_by_a_cut(problem
     mapping = PublishedMargins.of(worlds, pool)
     assert mapping is not None
     to = np.arange(4, 8)
-    with_, without = mapping.both(worlds.paths[:, :, to], worlds.cut["AAA"][:, :, to], to)
+    with_, without = (mapping.mapped(world[:, :, to], to) for world in (worlds.paths, worlds.cut["AAA"]))
     assert (without <= with_).all()
     assert (without < with_).any()
     same = worlds.paths[:, :, to] == worlds.cut["AAA"][:, :, to]

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -108,10 +107,9 @@ def _shipped_at(geometry: np.ndarray) -> np.ndarray:
 @cache
 def _shipped() -> np.ndarray:
     from ...data import snapshot
-    from ...data.geography import Regions
 
-    file = Path(str(files(snapshot))) / "regions.geojson"
-    return Regions.read(file, clean=False).geometry
+    text = (files(snapshot) / "regions.geojson").read_text(encoding="utf-8")
+    return np.asarray(shapely.get_parts(shapely.from_geojson(text)))
 
 
 def finer_than_admin1(panel: Panel, regions: Regions | None = None, level: str | None = None) -> list[str]:

@@ -77,11 +77,11 @@ def notes_on_list(models: OnsetModels, history: EventHistory, panel: Panel, mont
     """What stands below the lists beside their record: which groups are silent, and what is missing."""
     lines = [*_silent_groups_sentence(history, panel, month), *_unseen_sentence(history, month)]
     if models.entry is None:
-        why = (
-            "where inside regions events lie is unknown."
-            if history.groups
-            else "the data do not say which armed group an event belongs to."
-        )
+        why = "no group has been near a region for long enough."
+        if not history.groups:
+            why = "the data do not say which armed group an event belongs to."
+        elif history.km is None:
+            why = "where inside regions events lie is unknown."
         lines.append(f"No forecast of which group may enter: {why}")
     elif not any(models.entry.hazard.coefficients[1:]):
         lines.append(

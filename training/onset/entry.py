@@ -20,6 +20,8 @@ NEXT_DOOR, PRESSING, OWN = 10.0, 5.0, 5.0
 FLOOR = 0.01
 #: Past of a group's level: months after which it counts half, and cases that stand for no change.
 HALF_LIFE, PRIOR = 60.0, 10.0
+#: Fewest region-months at risk that a level is learned from; none is assumed.
+RECORD = 60
 #: Fewest entries that slopes are learned from; with fewer a hazard grows as the root of each number.
 FEWEST, USUAL = 20, (0.0, 0.5, 0.5, 0.5)
 
@@ -71,8 +73,8 @@ class EntryModel:
         return self.hazard.coefficients[1:] != USUAL
 
     @classmethod
-    def fit(cls, history: EventHistory, groups: Sequence[str], first: int, last: int) -> Self:
-        """Learn slopes from the entries known at row ``last``; levels of 1."""
+    def fit(cls, history: EventHistory, groups: Sequence[str], first: int, last: int) -> Self | None:
+        """Learn slopes from the entries known at row ``last``; levels of 1. None where no group was near for long."""
         parts = []
         for group in groups:
             risk = at_risk(history, group) & history.recorded
@@ -80,6 +82,8 @@ class EntryModel:
             numbers = columns_of(history, group)[rows.row, rows.region]
             parts.append((np.column_stack([np.log(rows.ahead), numbers]), rows.happened, rows.ahead == 1))
         columns, happened, ones = (np.concatenate([p[i] for p in parts]) for i in range(3))
+        if ones.sum() < RECORD:
+            return None
         names = ("log months ahead", "next door", "kernel", "own violence")
         few = happened[ones].sum() < FEWEST
         hazard = Hazard.fit(names, columns, happened, *((np.inf, USUAL) if few else ()))

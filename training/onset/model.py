@@ -34,7 +34,7 @@ class OnsetModels:
         Fitted at ``end``.
     onset : OnsetModel
     entry : EntryModel or None
-        None where no group is distinguished, or places are not known.
+        None where no group is distinguished, places are not known, or no group was near any of them for long.
     """
 
     end: pd.Period
@@ -109,8 +109,8 @@ class OnsetFits:
     history: EventHistory
     problem: Problem
     chances: Chances = field(init=False)
-    _entries: dict[pd.Period, EntryModel] = field(default_factory=dict, init=False)
-    _levelled: dict[pd.Period, EntryModel] = field(default_factory=dict, init=False)
+    _entries: dict[pd.Period, EntryModel | None] = field(default_factory=dict, init=False)
+    _levelled: dict[pd.Period, EntryModel | None] = field(default_factory=dict, init=False)
     _models: dict[pd.Period, OnsetModels] = field(default_factory=dict, init=False)
     kept: dict[Any, Array] = field(default_factory=dict, init=False)
 
@@ -174,20 +174,25 @@ class OnsetFits:
         return OnsetModels(end, tuple(members), onset, self.entry_from(end))
 
     def entry_from(self, end: pd.Period) -> EntryModel | None:
-        """Entries as learned at ``end``; None where no group is distinguished, or places are not known."""
+        """Entries as learned at ``end``; None as :attr:`OnsetModels.entry` is."""
         if not self.history.groups or self.history.km is None:
             return None
         if end not in self._levelled:
             self._levelled[end] = self._level(end)
         return self._levelled[end]
 
-    def _level(self, end: pd.Period) -> EntryModel:
-        past = refits(self.history.months, end, PAST_YEARS + 1)
-        earlier = [(self.history.row(e), self._slopes(e)) for e in past[:-1]]
-        groups = (*self.history.groups, ANY)
-        return self._slopes(end).levelled(groups, earlier, self.history, self.history.row(end))
+    def _level(self, end: pd.Period) -> EntryModel | None:
+        slopes = self._slopes(end)
+        if slopes is None:
+            return None
+        fitted = [
+            (self.history.row(e), self._slopes(e))
+            for e in refits(self.history.months, end, PAST_YEARS + 1)[:-1]
+        ]
+        earlier = [(row, model) for row, model in fitted if model is not None]
+        return slopes.levelled((*self.history.groups, ANY), earlier, self.history, self.history.row(end))
 
-    def _slopes(self, end: pd.Period) -> EntryModel:
+    def _slopes(self, end: pd.Period) -> EntryModel | None:
         if end not in self._entries:
             last = self.history.row(end)
             self._entries[end] = EntryModel.fit(

@@ -244,3 +244,24 @@ def test_a_first_fit_has_no_earlier_ones_to_learn_levels_from() -> None:
     assert model is not None
     row = found.history.row(pd.Period("2008-12", freq="M"))
     assert set(model.levelled(("jnim",), [], found.history, row).level.values()) == {1.0}
+
+
+def test_a_group_that_has_just_come_gets_no_chance_out_of_thin_air() -> None:
+    """No region had been at risk when it was fitted: .39 a month came out, wherever the group was near."""
+    panel = world(2, spread=False)
+    came = panel.months.get_loc(pd.Period("2009-03", freq="M"))
+    assert panel.cells is not None
+    kept = panel.cells.month >= came
+    jnim = panel.cells.measures["events_jnim"] * kept
+    cells = replace(panel.cells, measures={**panel.cells.measures, "events_jnim": jnim})
+    counts = panel.measures["events_jnim"] * (np.arange(len(panel.months)) >= came)[:, None]
+    found = fits(replace(panel, measures={**panel.measures, "events_jnim": counts}, cells=cells))
+    month = pd.Period("2009-09", freq="M")
+    model, row = found.at(month), found.history.row(month)
+    assert at_risk(found.history, "jnim")[row].sum() > 10
+    assert model.entry is None
+    quiet = found.history.quiet("all", 6)[row]
+    assert model.onset_within(found.history, found.problem, month)[0, quiet].max() < 0.1
+    later = found.at(pd.Period("2012-12", freq="M")).entry
+    assert later is not None
+    assert 0.5 < later.level["jnim"] < 2

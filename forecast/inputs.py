@@ -171,7 +171,7 @@ class Inputs(Brief):
         return "amber" if amber else quality.status, " ".join(notes)
 
 
-def load_inputs(settings: Settings, unclear: str = "keep", **rules: str) -> Inputs:
+def load_inputs(settings: Settings, unclear: str = "keep", **rules: Any) -> Inputs:
     """Read whatever the settings name.
 
     Parameters
@@ -227,7 +227,7 @@ def _counted_by_theatre(settings: Settings) -> bool:
     return bool(counts and settings.groups is not None and "groups" in theatre_in(settings).given)
 
 
-def _load(settings: Settings, unclear: str, rules: Mapping[str, str]) -> Inputs:
+def _load(settings: Settings, unclear: str, rules: Mapping[str, Any]) -> Inputs:
     counts = settings.panel is not None or settings.source == "snapshot"
     if settings.groups is not None and counts and not _counted_by_theatre(settings):
         what = (
@@ -284,7 +284,7 @@ def _from_snapshot(settings: Settings) -> Inputs:
     )
 
 
-def _from_incidents(settings: Settings, regions: Path, unclear: str, rules: Mapping[str, str]) -> Inputs:
+def _from_incidents(settings: Settings, regions: Path, unclear: str, rules: Mapping[str, Any]) -> Inputs:
     """A file of incidents and polygons."""
     from ..data.panel import after_splits, build_panel, coverage_of
     from ..data.sources import GroupTable, read_source, with_groups

@@ -83,7 +83,7 @@ def build(
     """
     from ...data.panel import Rules
 
-    vague = {"place_rule": place_rule, "date_rule": date_rule}
+    vague: dict[str, Any] = {"place_rule": place_rule, "date_rule": date_rule}
     if theatre is None:
         rules = Rules(month_rule=month_rule or "end", **vague)
         built = build_from(source or [], regions, rules, countries, unclear, coverage, columns, layer)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def theatre_inputs(
-    theatre: Path, unclear: str = "keep", /, *, rules: Mapping[str, str] | None = None, **given: Any
+    theatre: Path, unclear: str = "keep", /, *, rules: Mapping[str, Any] | None = None, **given: Any
 ) -> Inputs:
     """What a forecast of a theatre would read; what is given beside it wins, as everywhere."""
     from ..inputs import load_inputs
@@ -64,7 +64,7 @@ def build_from(
 
 
 def theatre_build(
-    theatre: Path, source: Sequence[str], unclear: str, rules: Mapping[str, str], **given: Any
+    theatre: Path, source: Sequence[str], unclear: str, rules: Mapping[str, Any], **given: Any
 ) -> BuiltPanel:
     """The panel of a theatre, as a forecast would read it, and its ledger."""
     if len(source) > 1:
@@ -98,7 +98,7 @@ def quality_of(
 
     if theatre is not None:
         named = {} if file is None else {"panel" if looks_like_panel(file) else "source": file}
-        given = {"regions": regions, "coverage": coverage, "columns": columns, **named}
+        given: dict[str, Any] = {"regions": regions, "coverage": coverage, "columns": columns, **named}
         return theatre_inputs(theatre, **given).quality(day, previous)
     if file is None:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import shutil
@@ -161,6 +162,7 @@ def train(
     settings = with_targets(settings, inputs.panel)
     training = train_models(settings, lambda stage, share: say(stage, 0.9 * share), inputs, members, refit)
     inputs = inputs.until(training.trained.origin)
+    gc.collect()  # Problems and the fits that they keep refer to each other.
     give_back()
     clock.append(time.perf_counter())
     try:

@@ -28,6 +28,9 @@ QUIET = 6
 HALF_LIFE, LONG = 120.0, 60.0
 #: Months at the start of a record that are not learned from: too little is known of them.
 BURN_IN = 24
+#: Months of outcomes from which that holds; of fewer a third is left out, and slopes are pulled harder, by the third
+#: power of how many are missing.
+ENOUGH = 2 * BURN_IN
 #: Precision of the normal prior that pulls each slope to nothing, and cases that the level starts with, half a case of
 #: them being followed by a count.
 RIDGE, START = 2.0, 50.0
@@ -103,7 +106,8 @@ def fit_quiet_chance(problem: Problem, origin: pd.Period, horizon: int) -> Quiet
     last = problem.row(origin)
     stop = max(last - horizon + 1, 0)
     known = problem.observed[:stop] & problem.observed[horizon : horizon + stop]
-    rows, regions = np.nonzero((since[:stop] >= QUIET) & known & (np.arange(stop) >= BURN_IN)[:, None])
+    first = BURN_IN if stop >= ENOUGH else stop // 3
+    rows, regions = np.nonzero((since[:stop] >= QUIET) & known & (np.arange(stop) >= first)[:, None])
     hit = problem.counts[rows + horizon, regions] > 0
     weight = 0.5 ** ((stop - 1 - rows) / HALF_LIFE)
     rate = (float(weight @ hit) + 0.5) / (float(weight.sum()) + START)
@@ -115,7 +119,7 @@ def fit_quiet_chance(problem: Problem, origin: pd.Period, horizon: int) -> Quiet
     centre = np.average(x, axis=0, weights=weight)
     scale = np.maximum(x.std(axis=0), 1e-6)
     design = np.column_stack([np.ones(len(x)), (x - centre) / scale])
-    precision = np.r_[0.5, np.full(width, RIDGE)]
+    precision = np.r_[0.5, np.full(width, RIDGE * max(ENOUGH / stop, 1.0) ** 3)]
     start = np.r_[level, np.zeros(width)]
 
     def loss(law: np.ndarray) -> tuple[float, np.ndarray]:

@@ -53,6 +53,18 @@ def test_it_is_how_often_quiet_places_of_the_panel_woke_up(rate: float) -> None:
         assert np.nanmean(chance) == pytest.approx(rate, rel=0.35)
 
 
+@pytest.mark.parametrize("months", [24, 36])
+@pytest.mark.parametrize("horizon", [1, 6, 14])
+def test_a_short_record_is_counted_too(months: int, horizon: int) -> None:
+    """With 24 months, or 36 and a year ahead, a chance of .01 was assumed everywhere: a third of what came."""
+    frame = world(0.08, regions=120).panel.to_frame()
+    short = Panel.from_frame(frame[frame["month"].astype(str) >= str(MONTHS[-months])])
+    problem = build_problems(short, ["events"])["events"]
+    chance = fit_quiet_chance(problem, MONTHS[-1], horizon).chance(problem, MONTHS[-1])
+    assert np.nanmean(chance) == pytest.approx(0.08, rel=0.35)
+    assert np.nanmax(chance) < 0.25
+
+
 def test_no_later_month_changes_it() -> None:
     problem = world(0.02)
     origin = MONTHS[120]

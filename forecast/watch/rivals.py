@@ -128,7 +128,8 @@ def first_entries(fits: OnsetFits, first: pd.Period) -> pd.DataFrame:
             continue
         row, end = history.row(month), fits.end_of(month)
         model = fits.entry_from(end)
-        assert model is not None
+        if model is None:
+            continue
         border = np.flatnonzero((history.adjoining[:own, :own] & (country[:, None] != country)).any(axis=1))
         for measure, labels in groups.items():
             events = panel.measure(measure, fill=0)

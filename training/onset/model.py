@@ -149,7 +149,7 @@ class OnsetFits:
         Raises
         ------
         ModelError
-            The history is too short.
+            The history is too short, or has hardly seen a quiet place.
         """
         end = self.end_of(month)
         if end not in self._models:

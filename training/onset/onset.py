@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ...data.errors import ModelError
 from ..margins import draws_with
 from .event_history import EventHistory
 from .hazard import AHEAD, Array, Hazard, cumulative, landmarks
@@ -20,6 +21,8 @@ KERNELS = ((15.0, 6.0), (60.0, 6.0), (30.0, 24.0))
 FLOOR = 0.01
 #: Fewest onsets that slopes are learned from, and cases that stand for the mean of months after an onset.
 FEWEST, START = 15, 10.0
+#: Fewest quiet region-months that a level is learned from; none is assumed.
+RECORD = 24
 
 
 def pressure(history: EventHistory) -> Array:
@@ -54,6 +57,11 @@ class OnsetModel:
             ``cloglog`` of the member's out-of-sample chances, (6, months, regions with a record).
         first, last : int
             Rows of the first landmark, and of the last outcome.
+
+        Raises
+        ------
+        ModelError
+            Hardly any region has been seen after it was quiet.
         """
         own = int(history.recorded.sum())
         quiet = history.quiet("all", QUIET)[:, :own]
@@ -62,6 +70,11 @@ class OnsetModel:
         member = link[rows.ahead - 1, rows.row, rows.region]
         columns = np.column_stack([member, pressure(history)[rows.row, rows.region], np.log(rows.ahead)])
         names = ("chance", "pressure", "log_ahead")
+        if (rows.ahead == 1).sum() < RECORD:
+            raise ModelError(
+                "too few months have followed quiet ones to learn where violence begins.",
+                remedy="Bring a longer history.",
+            )
         if rows.happened[rows.ahead == 1].sum() < FEWEST:
             columns = columns * 0
         return cls(Hazard.fit(names, columns, rows.happened), _after(quiet, events, observed, last))

@@ -18,6 +18,7 @@ from harmattan.training.margins import draws_with
 from harmattan.training.onset import AHEAD, Hazard, OnsetFits, OnsetModel, OnsetModels, at_risk, history_of
 from harmattan.training.onset.hazard import cumulative, landmarks
 from harmattan.training.pool import Template
+from harmattan.training.pool.onsets import onset_chances
 from harmattan.training.problems import build_problems
 
 
@@ -265,3 +266,17 @@ def test_a_group_that_has_just_come_gets_no_chance_out_of_thin_air() -> None:
     later = found.at(pd.Period("2012-12", freq="M")).entry
     assert later is not None
     assert 0.5 < later.level["jnim"] < 2
+
+
+@pytest.mark.parametrize("months", [36, 46])
+def test_a_record_that_has_followed_no_quiet_month_gives_no_chance_out_of_thin_air(months: int) -> None:
+    """A hazard learned from no row was a half: .39 a month in every quiet region of a short record."""
+    panel = world(2, spread=False)
+    short = panel.until(panel.months[months - 1])
+    found = fits(short)
+    assert found.history.quiet("all", 6)[-1].sum() > 10
+    with pytest.raises(ModelError, match="too few months have followed quiet ones"):
+        found.at(short.last_month)
+    assert onset_chances(found, [short.last_month]) == {}
+    longer = fits(panel.until(panel.months[59])).at(panel.months[59])
+    assert longer.onset.hazard.rows > 500

@@ -180,23 +180,15 @@ def _fill(
         "manifest.json": json_text(manifest(result, tables)),
         STATUS: json_text(status(result)),
     }
-    # One thread beside this one compresses tables while others are put into text.
-    with ThreadPoolExecutor(1) as beside:
+    # Two threads: one compresses, or waits for the disk, while the other puts a table into text.
+    with ThreadPoolExecutor(2) as writers:
         pending = []
         for name, content in {**tables, **texts}.items():
             if on_file:
                 on_file(name)
             path = folder / name
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            if isinstance(content, bytes):
-                path.write_bytes(content)
-                flush_owned(path)
-            elif isinstance(content, str):
-                write_text(content, path)
-            elif path.suffix == ".csv":
-                _write_csv_file(content, path)
-            else:
-                pending.append(beside.submit(_write_parquet, content, path))
+            pending.append(writers.submit(_write_file, content, path))
         for each in pending:
             each.result()
     for inner in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
@@ -204,9 +196,18 @@ def _fill(
     write_sums(folder)
 
 
-def _write_csv_file(table: Any, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        _write_csv(table, stream)
+def _write_file(content: pd.DataFrame | pa.Table | str | bytes, path: Path) -> None:
+    """Write one file of a release, and flush it to disk."""
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, str):
+        path.write_text(content, encoding="utf-8", newline="\n")
+    elif path.suffix == ".csv":
+        assert isinstance(content, pd.DataFrame)
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            _write_csv(content, stream)
+    else:
+        _write_parquet(content, path)
     flush_owned(path)
 
 
@@ -221,7 +222,6 @@ def _write_parquet(table: pd.DataFrame | pa.Table, path: Path) -> None:
     plain = table.replace_schema_metadata(None)
     with pa.output_stream(str(path), buffer_size=1 << 20) as stream:
         pq.write_table(plain, stream, compression="zstd", store_schema=tidy)
-    flush_owned(path)
 
 
 def _place(

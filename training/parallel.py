@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -117,6 +119,8 @@ _SENT: list[Any] = []
 
 def _keep(packed: Any) -> None:
     _SENT[:] = [packed]
+    # Nobody waits for a worker to search all it has for garbage before it ends.
+    atexit.register(gc.freeze)
 
 
 def _kept(number: int) -> Any:

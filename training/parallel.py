@@ -5,8 +5,11 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future
 from contextlib import contextmanager
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from ..data.errors import ModelError, UsageError
@@ -50,7 +53,7 @@ def run_tasks(
     UsageError
         The scheduler's address is wrong, it does not answer, or Dask is not installed.
     ModelError
-        The cluster lost its workers.
+        A worker was ended from outside, or the cluster lost its workers.
 
     Examples
     --------
@@ -95,19 +98,54 @@ def _share(packed: Any, workers: int, progress: Callable[[float], None] | None) 
 
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     pool = ProcessPoolExecutor(workers - 1, initializer=_keep, initargs=(packed,), env=threads)
-    futures = [pool.submit(_kept, i) for i in range(count)]
+    waiting: deque[int] = deque(range(count))
+    done: SimpleQueue[tuple[int, Future[Any]]] = SimpleQueue()
+
+    def taken(end: Callable[[], int]) -> int | None:
+        """A task that nobody has begun: this process and the pool's thread take from the same ones."""
+        try:
+            return end()
+        except IndexError:
+            return None
+
+    def send() -> None:
+        """One more task to the pool, each time one is done there: none has to be called back when a task fails."""
+        number = taken(waiting.popleft)
+        if number is None:
+            return
+        try:
+            future = pool.submit(_kept, number)
+        except Exception as broken:
+            future = Future()
+            future.set_exception(broken)
+            waiting.clear()
+        future.add_done_callback(lambda result: ended(number, result))
+
+    def ended(number: int, result: Future[Any]) -> None:
+        done.put((number, result))
+        send()
 
     def pieces() -> Iterator[tuple[int, Any]]:
+        for _ in range(workers - 1):
+            send()
         left = count
-        while left and futures[left - 1].cancel():
+        while (number := taken(waiting.pop)) is not None:
             left -= 1
-            yield left, _one(packed, left)
-        yield from ((i, futures[i].result()) for i in range(left))
+            yield number, _one(packed, number)
+        for _ in range(left):
+            number, result = done.get()
+            yield number, result.result()
 
     try:
         found = dict(_telling(pieces(), count, progress))
-    except BaseException:
+    except BaseException as failure:
+        waiting.clear()
         pool.shutdown(kill_workers=True)
+        if isinstance(failure, BrokenExecutor):
+            raise ModelError(
+                "a worker process was ended from outside, most often for want of memory.",
+                remedy="Free memory, or use one worker.",
+            ) from None
         raise
     pool.shutdown()
     return [found[i] for i in range(count)]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import numpy as np
 import pytest
 from walk_task import walk
 
-from harmattan.data.errors import UsageError
+from harmattan.data.errors import ModelError, UsageError
 from harmattan.training.parallel import run_tasks
 
 STEPS = np.linspace(0, 1, 20_000)
@@ -57,6 +60,30 @@ def test_a_task_that_fails_ends_the_others_with_its_own_error() -> None:
     for workers in (1, 2):
         with pytest.raises(ZeroDivisionError):
             run_tasks(divmod, 1, [(1,), (0,), (1,)], workers=workers)
+
+
+def test_a_task_that_fails_leaves_no_broken_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waited was called back, and loky's thread died of that: tracebacks, and workers that nobody ended."""
+    died: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+    for tasks in ([(1,)] * 8 + [(0,)], [(0,)] + [(1,)] * 8):
+        with pytest.raises(ZeroDivisionError):
+            run_tasks(divmod, 1, tasks, workers=2)
+    with pytest.raises(IndexError, match="pop from empty list"):
+        run_tasks(list.pop, [], [()] * 3, workers=2)
+    assert died == []
+
+
+def kill(shared: None, number: int) -> int:
+    if number == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.05)
+    return number
+
+
+def test_a_worker_that_is_killed_ends_the_job_with_an_error() -> None:
+    with pytest.raises(ModelError, match="a worker process was ended from outside"):
+        run_tasks(kill, None, [(i,) for i in range(400)], workers=2)
 
 
 @pytest.mark.parametrize("address", ["localhost:8786", "http://x:1", ""])

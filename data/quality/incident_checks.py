@@ -16,9 +16,11 @@ from .panel_checks import Check, Limits, Status, verdict
 def repairs(built: BuiltPanel, limits: Limits) -> Check:
     """What was repaired while reading."""
     table = repairs_frame(built.ledger.repairs)
-    counts = "; ".join(f"{n} {c}" for n, c in zip(table["name"], table["count"], strict=True))
+    done = " ".join(
+        f"{m} ({c:,})." for m, c in zip(table["message"].str.rstrip("."), table["count"], strict=True)
+    )
     return Check(
-        "repairs", "green", f"Repaired while reading: {counts}." if counts else "Nothing was repaired.", table
+        "repairs", "green", f"Repaired while reading: {done}" if done else "Nothing was repaired.", table
     )
 
 

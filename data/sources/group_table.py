@@ -235,6 +235,9 @@ def with_groups(incidents: Incidents, table: GroupTable) -> Incidents:
         raise ConfigError(
             "the source names no sides, so no groups can be distinguished.", "groups", "Leave it out."
         )
+    if both := sorted({*table.names, *table.between} & set(incidents.types)):
+        what = f"'{both[0]}' is a group and a type of violence in the table."
+        raise ConfigError(what, "groups", "Give the group another name.")
     frame = incidents.frame.assign(actor_group=table.groups_of(a, b))
     frame["actor_group"] = frame["actor_group"].astype("str")
     found = set(frame["actor_group"])

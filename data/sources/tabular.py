@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from anyascii import anyascii
 
 from ..convert import Problems, dates, number, text
 from ..errors import ConfigError, SchemaError, nearest
@@ -32,6 +34,7 @@ from ..violence_types import UCDP_TYPES
 from .actors import GROUPS, armed_groups
 from .aggregated import HDX_COLUMNS, as_monthly, is_aggregated
 from .columns import death_bounds, ids_of
+from .group_table import OTHER, STATE_ONLY
 from .tables import RawTable, read_table
 
 #: Our columns that a user's table of incidents may have; those with a star are needed.
@@ -327,9 +330,7 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...
         out["region_id"] = pd.Series(
             [slugs.get(k, "") for k in zip(out["country"], given, strict=True)], index=raw.index, dtype="str"
         )
-    kind = (
-        text(raw["type"]).str.lower().str.replace(r"[^a-z0-9]+", "_", regex=True) if "type" in raw else None
-    )
+    kind = _types(text(raw["type"])) if "type" in raw else None
     if kind is not None:
         # UCDP's types as its pages write them: "One-sided violence".
         kind = kind.replace({f"{name}_violence": name for name in UCDP_TYPES.values()})
@@ -344,6 +345,14 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...
     table = _deaths(raw, out, problems, table)
     problems.raise_if_any()
     return out, types, table
+
+
+def _types(names: pd.Series) -> pd.Series:
+    """Types as names of measures, in Latin letters whatever their script; none is called as events of no group are."""
+    plain = {n: re.sub(r"[^a-z0-9]+", "_", anyascii(n).lower()).strip("_") for n in names.unique()}
+    return names.map({n: f"{p}_type" if p in (STATE_ONLY, OTHER) else p for n, p in plain.items()}).astype(
+        "str"
+    )
 
 
 def _numbered(raw: pd.DataFrame) -> pd.Series:

@@ -117,7 +117,7 @@ def _target(target: str) -> dict[str, Any]:
 
 
 def admin(contact: str | None = None, timezone: str = "Europe/London") -> dict[str, Any]:
-    """``admin.json``; the schema knows zones of places alone, so that UTC is that of Abidjan, the same all year.
+    """``admin.json``; the schema knows zones of places alone, so that UTC is that of Iceland, the same all year.
 
     >>> admin("Early Warning Desk <desk@example.org>")["contact"]
     {'name': 'Early Warning Desk', 'email': 'desk@example.org'}
@@ -130,7 +130,7 @@ def admin(contact: str | None = None, timezone: str = "Europe/London") -> dict[s
         "contact": person,
         "repository": {"host": "github", "name": "harmattan"},
         "file_format": ["parquet"],
-        "timezone": timezone if "/" in timezone and not timezone.startswith("Etc/") else "Africa/Abidjan",
+        "timezone": timezone if "/" in timezone and not timezone.startswith("Etc/") else "Atlantic/Reykjavik",
         "model_output_dir": "model-output",
     }
 

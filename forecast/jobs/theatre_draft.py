@@ -124,7 +124,7 @@ def _countries(inputs: Inputs, settings: Settings) -> list[str]:
         )
     return [
         *lines,
-        "# Countries that border them and have no data: a region that mostly looks at these is partly blind.",
+        "# Countries that border them and have no data; a region with over 40 % of its border there is partly blind.",
         *([f"# Length of border: {lengths}."] if lengths else []),
         f"neighbours = {_list(beyond)}",
     ]

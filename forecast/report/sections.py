@@ -331,8 +331,16 @@ def spill_section(
         "drawn": maps.CORRIDORS,
         "routes": _drawable(routes, shapes),
         "published": "pool_risk" not in shown or bool(shown["pool_risk"].notna().all()),
-        "pairs": with_grades(result.pairs).to_dict("records"),
+        "pairs": pairs_by_name(with_grades(result.pairs)).to_dict("records"),
     }
+
+
+def pairs_by_name(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Borders in the order of the names of their two countries."""
+    if pairs.empty:
+        return pairs
+    order = {code: i for i, code in enumerate(by_name({*pairs["source_country"], *pairs["target_country"]}))}
+    return pairs.sort_values(["source_country", "target_country"], key=lambda codes: codes.map(order))
 
 
 #: Columns of the table of borders, after the country that is pressed on, by what they hold.
@@ -451,6 +459,7 @@ def data_section(result: ForecastResult) -> dict[str, Any]:
         "age": int(pd.Period(result.run_date, "M").ordinal - result.origin.ordinal),
         "source": source,
         "ucdp": source.startswith("UCDP"),
+        "shipped": result.settings.get("source") == "snapshot",
         "candidate": "candidate" in source.lower(),
         "licences": licences_of(result.panel, result.regions),
         "attribution": theatre_words(result.panel).get("attribution", ""),

@@ -114,6 +114,8 @@ def against_words(result: ForecastResult, region: str) -> list[str]:
     """Against whom a region's leading group has turned: its events there on record that were against civilians."""
     table = result.actors
     mine = table[table["region_id"] == region] if len(table) else table
+    # The state against civilians is no group, and it is that with all of its events.
+    mine = mine[mine["group"] != "state_only"] if len(mine) else mine
     mine = mine[mine["one_sided_share"].notna() & (mine["events_12"] > 0)] if len(mine) else mine
     if not len(mine):
         return []

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ...data.errors import listed
 from ...data.frames import rows_of
 from ...data.panel import Panel
 from ...training.onset import EventHistory, OnsetModels, armed_measures
+from ..outlook import group_label
 from .record import LISTED
 from .tables import silent_groups
 
@@ -181,8 +183,9 @@ def _silent_groups_sentence(history: EventHistory, panel: Panel, month: pd.Perio
     silent, past = silent_groups(history, month, series)
     if not silent or not past["spells"]:
         return []
+    names = listed([group_label(group, panel) for group in silent])
     share = f"{100 * past['returns'] / past['spells']:.0f} %"
     return [
-        f"Silent everywhere for a year: {', '.join(silent)}. Of {_some(past['spells'], 'month')} in which a group had "
+        f"Silent everywhere for a year: {names}. Of {_some(past['spells'], 'month')} in which a group had "
         f"been so, {past['returns']} ({share}) saw it back within six months; no chance of its own is given."
     ]

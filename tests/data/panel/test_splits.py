@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import shapely
 
 from harmattan.data.geography import Regions, links_of
 from harmattan.data.panel import build_panel
+from harmattan.data.quality import check_build
 from harmattan.data.sources import tabular
 
 
@@ -40,6 +42,8 @@ def test_events_before_a_country_was_founded_count_where_they_lie(tmp_path: Path
     assert [(r.count, r.message) for r in split] == [
         (1, "Events under Sudan before 2011-07 lie in South Sudan, and count there.")
     ]
+    (check,) = (c for c in check_build(built, run_date=date(2013, 2, 28)).checks if c.name == "repairs")
+    assert "Events under Sudan before 2011-07 lie in South Sudan, and count there (1)." in check.message
 
 
 def test_a_newer_country_that_the_source_never_names_has_the_record_of_the_older(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from harmattan.data.geography import Regions
 from harmattan.data.panel import build_panel
 from harmattan.data.schemas import validate
 from harmattan.data.snapshot import load_snapshot
-from harmattan.data.sources import tabular
+from harmattan.data.sources import GroupTable, tabular, with_groups
 
 TODAY = date(2024, 1, 1)
 MAPPING = {"date": "Day", "latitude": "Lat", "longitude": "Lon", "country": "Country", "deaths": "Killed"}
@@ -57,6 +57,25 @@ def test_types_and_sides_become_measures(tmp_path: Path, regions: Regions) -> No
     sums = {n: float(np.nansum(v)) for n, v in panel.measures.items()}
     assert sums["events_raid"] == sums["events_car_bomb"] == 1
     assert sums["events_jnim_vs_is"] == 1
+
+
+def test_types_in_any_script_stay_apart(tmp_path: Path, regions: Regions) -> None:
+    path = mine(tmp_path, Kind=["Überfall", "Взрыв"])
+    incidents = tabular.read(path, columns=MAPPING | {"type": "Kind"}, today=TODAY)
+    assert incidents.types == ("uberfall", "vzryv")
+
+
+def test_a_type_called_other_is_no_group(tmp_path: Path, regions: Regions) -> None:
+    path = mine(tmp_path, Kind=["Other", "Raid"], A=["A", "B"], B=["C", "D"])
+    incidents = tabular.read(
+        path, columns=MAPPING | {"type": "Kind", "side_a": "A", "side_b": "B"}, today=TODAY
+    )
+    measures = build_panel(incidents, regions).panel.measures
+    sums = {n: float(np.nansum(measures[f"events_{n}"])) for n in ("other_type", "raid", "other")}
+    assert sums == {"other_type": 1, "raid": 1, "other": 2}
+    table = GroupTable({"raid": ("A",)})
+    with pytest.raises(ConfigError, match="'raid' is a group and a type of violence"):
+        with_groups(incidents, table)
 
 
 def test_regions_by_name_need_no_coordinates(tmp_path: Path, regions: Regions) -> None:

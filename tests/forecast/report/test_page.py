@@ -22,6 +22,7 @@ from harmattan.data.geography import country_name
 from harmattan.forecast.outlook import CHANGE_COLUMNS, with_outlook
 from harmattan.forecast.release.read import PastRelease
 from harmattan.forecast.report.page import MISUSE, render
+from harmattan.forecast.report.sections import pairs_by_name
 from harmattan.training.evaluation import TRIGGER_COLUMNS
 
 VOID = {"meta", "link", "input", "br", "path", "use", "line", "circle", "img"}
@@ -250,6 +251,15 @@ def test_risks_are_called_published_only_where_they_are() -> None:
     assert "as the path model has it, because the forecast leaves out months." in render(lacking)
 
 
+def test_tests_of_borders_follow_names_of_countries() -> None:
+    pairs = pd.DataFrame(
+        {"source_country": ["CAF", "CMR", "COD", "COD"], "target_country": ["TCD", "TCD", "UGA", "CAF"]}
+    )
+    found = pairs_by_name(pairs)
+    assert found["source_country"].tolist() == ["CMR", "CAF", "COD", "COD"]
+    assert found["target_country"].tolist() == ["TCD", "TCD", "CAF", "UGA"]
+
+
 def test_every_border_has_its_row_and_its_grade() -> None:
     made = make_result()
     for distinguishable, grade in ((False, "some"), (True, "strong")):
@@ -284,6 +294,7 @@ def test_false_alarms_of_grades_stand_in_one_footnote() -> None:
 def test_partly_blind_regions_are_named(page: Page, html: str) -> None:
     text = " ".join(page.text)
     assert "4 regions partly blind" in text
+    assert "partly blind: less than 60% of the foreign border lies towards countries with data" in text
     assert "partly blind: no data for Nigeria" in text
     table = html.split("What presses on each country")[1].split("</table>")[0]
     assert '<td data-c="No data for">Nigeria (about 1,420 km)</td>' in table
@@ -394,6 +405,9 @@ def test_attribution_follows_the_source() -> None:
     assert "Sundberg" in render(ucdp)
     assert "CC BY 4.0" in render(ucdp)
     assert "Sundberg" not in render(result)
+    words = {"attribution": "The Desk (2020)", "licences": {"forecasts": "for partners"}}
+    told = render(dataclasses.replace(ucdp, panel=dataclasses.replace(ucdp.panel, attrs={"theatre": words})))
+    assert "The Desk (2020) Forecasts: for partners." in told
     assert "a simulated world" in render(result)
 
 

@@ -104,6 +104,12 @@ def test_the_record_of_the_leading_group_says_against_whom(divided: ForecastResu
     assert f"{100 * row['one_sided_share']:.0f}% were against civilians" in words
 
 
+def test_the_state_is_no_group_that_has_turned_against_civilians(divided: ForecastResult) -> None:
+    table = divided.actors.replace({"group": {"adf": "state_only"}})
+    region = table.loc[table["group"] == "state_only", "region_id"].iloc[0]
+    assert against_words(replace(divided, actors=table), region) == []
+
+
 def test_skill_stands_beside_both_rivals(divided: ForecastResult) -> None:
     (row,) = skill_rows(divided)
     assert (row.label, row.own, row.own_span) == ("adf", "+8.0%", "+1.0 to +10.0%")

@@ -36,6 +36,7 @@ from harmattan.forecast.watch.evaluation import cases_of
 from harmattan.forecast.watch.rivals import Rivals
 from harmattan.forecast.watch.scores import figures, gains, ratio_interval
 from harmattan.forecast.watch.tables import chances_of, route_table
+from harmattan.forecast.watch.words import notes_on_list
 from harmattan.training.onset import OnsetFits, OnsetModels, at_risk, history_of
 from harmattan.training.problems import build_problems
 
@@ -174,6 +175,9 @@ def test_no_group_is_named_where_it_has_hardly_been(panel: Panel) -> None:
     assert lists.watchlist.empty
     assert any("Too few entries" in s for s in lists.sentences)
     assert any("silent" in s.lower() for s in lists.sentences)
+    named = replace(thin, attrs={**thin.attrs, "labels": {"jnim": "The Front"}})
+    notes = notes_on_list(thin_fits.at(thin.months[-1]), thin_fits.history, named, thin.months[-1])
+    assert notes[0].startswith("Silent everywhere for a year: The Front")
 
 
 def test_the_list_of_a_month_is_the_same_from_every_door(

@@ -21,6 +21,9 @@ from .support import supported
 #: What one event excites in the long run, at most: below 1 excitation dies out. What is lost comes back as growth of
 #: everything alike, by no more than a fifth.
 LARGEST_RADIUS, MOST_GROWTH = 0.99, 1.2
+#: A count so many times larger than the tenth largest is learned from as if it were no larger: of events, and of deaths
+#: and whatever else, whose tails are longer.
+GIANT, GIANT_OTHER, TENTH = 60.0, 200.0, 10
 
 
 class EndemicEpidemic(Member):
@@ -66,7 +69,7 @@ class EndemicEpidemic(Member):
         self.horizon_ = horizon
         self.families_ = self.excitation(problem).families
         self.countries_ = tuple(sorted({c for p in sample.pieces for c in p.problem.panel.countries}))
-        counts, weights = sample.counts, sample.weights(self.recency_half_life)
+        counts, weights = believable(sample.counts, sample.target), sample.weights(self.recency_half_life)
         excite = sample.take(lambda p: self.excitation(p).values)
         free = [0.0] + [self.pooling] * len(self.countries_)
         ridge = np.array([*free, *[1e-3] * excite.shape[1], 1e-2, 1e-2])
@@ -185,3 +188,15 @@ class EndemicEpidemic(Member):
         member.families_, member.season_ = tuple(stored["families"]), Season(**stored["season"])
         member.size_, member.account_ = SizeLaw(**stored["size"]), dict(stored["fit"])
         return member
+
+
+def believable(counts: np.ndarray, target: str) -> np.ndarray:
+    """Outcomes that are learned from, (rows,): one that dwarfs all others would decide every coefficient alone.
+
+    >>> believable(np.array([50_000.0, *[9.0] * 20]), "events").max()
+    np.float64(540.0)
+    """
+    if len(counts) <= TENTH:
+        return counts
+    times = GIANT if target.startswith("events") else GIANT_OTHER
+    return np.minimum(counts, times * max(float(np.partition(counts, -TENTH)[-TENTH]), 1.0))

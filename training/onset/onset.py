@@ -22,7 +22,7 @@ FLOOR = 0.01
 #: Fewest onsets that slopes are learned from, and cases that stand for the mean of months after an onset.
 FEWEST, START = 15, 10.0
 #: Fewest quiet region-months that a level is learned from; none is assumed.
-RECORD = 24
+RECORD = 12
 
 
 def pressure(history: EventHistory) -> Array:

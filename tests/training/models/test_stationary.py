@@ -17,6 +17,7 @@ from harmattan.training.models.excitation import (
     border_weights,
     spectral_radius,
 )
+from harmattan.training.problems import build_problems
 
 MONTHS = 84
 
@@ -81,3 +82,23 @@ def test_a_steady_world_is_left_alone() -> None:
     member = EndemicEpidemic().fit(problem, pd.Period("2010-12", "M"), 1)
     assert member.growth_ == 1.0
     assert member.radius_ < LARGEST_RADIUS
+
+
+def test_one_enormous_count_does_not_decide_what_is_expected_elsewhere() -> None:
+    """A month of 5,000 beside nines: 1.4 a month where there had never been one, .2 where there are four."""
+    rng = np.random.default_rng(7)
+    level = np.tile([4.0, 0.8, 0.1, 0.01, 0.0], 3)
+    counts = rng.poisson(level, (120, 15))
+    plain, struck = counts.copy(), counts.copy()
+    struck[-1, 7] = 5_000
+    means = []
+    for each in (plain, struck):
+        ids = [f"{c}-r{i}" for c in ("AAA", "BBB", "CCC") for i in range(5)]
+        months = pd.period_range("2014-01", periods=120, freq="M").astype(str)
+        frame = pd.DataFrame({"month": months.repeat(15), "region_id": ids * 120, "events": each.ravel()})
+        problem = build_problems(Panel.from_frame(frame), ["events"])["events"]
+        origin = problem.panel.last_month
+        means.append(EndemicEpidemic().fit(problem, origin, 1).margins(problem, origin).mean)
+    elsewhere = level != 0.1
+    assert (means[1][elsewhere] < 2 * means[0][elsewhere] + 0.3).all()
+    assert (means[1][level == 4.0] > 0.5 * means[0][level == 4.0]).all()

@@ -114,23 +114,30 @@ def _country_sums(panel: Panel, measure: str | None = None) -> pd.DataFrame:
 
 
 def values(panel: Panel) -> Check:
-    """Counts are counts, and deaths lie within their bounds."""
-    rows = []
+    """Counts are counts, and deaths lie within their bounds; what else is unknown where events are known is said."""
+    rows, unknown = [], {}
     counts = {n: v for n, v in panel.measures.items() if n not in panel.attrs.get("covariates", ())}
     for name, values in counts.items():
-        at = np.argwhere(panel.observed & (np.isnan(values) | (values < 0) | np.isinf(values)))
-        rows += [(name, str(panel.months[m]), panel.region_ids[r], float(values[m, r])) for m, r in at[:50]]
+        absent = np.isnan(values)
+        if name != panel.main and (missing := int((panel.observed & absent).sum())):
+            unknown[name], absent = missing, np.zeros_like(absent)
+        at = np.argwhere(panel.observed & (absent | (values < 0) | np.isinf(values)))
+        rows += [(name, str(panel.months[m]), panel.region_ids[r], float(values[m, r])) for m, r in at]
     bounds = [panel.measures.get(f"deaths_{b}") for b in ("low", "best", "high")]
     if all(b is not None for b in bounds):
         low, best, high = (np.nan_to_num(b) for b in bounds if b is not None)
         at = np.argwhere((low > best + 1e-3) | (best > high + 1e-3))
-        rows += [
-            ("deaths_best", str(panel.months[m]), panel.region_ids[r], float(best[m, r])) for m, r in at[:50]
-        ]
+        rows += [("deaths_best", str(panel.months[m]), panel.region_ids[r], float(best[m, r])) for m, r in at]
     found = pd.DataFrame(rows, columns=["measure", "month", "region_id", "value"])
     if len(found):
         return Check(
             "values", "red", f"{len(found)} value(s) cannot be counts or lie outside their bounds.", found
+        )
+    if unknown:
+        each = ", ".join(f"{name} in {n:,}" for name, n in unknown.items())
+        rows_of = pd.DataFrame(list(unknown.items()), columns=["measure", "region_months"])
+        return Check(
+            "values", "amber", f"Not known, and not taken for none: {each} region-month(s).", rows_of
         )
     rule = panel.attrs.get("month_rule")
     if rule in ("spread", "even"):

@@ -143,6 +143,22 @@ def test_values_outside_their_bounds_are_red(panel: Panel) -> None:
     assert check_panel(replace(panel, measures=measures), run_date=NEXT)["values"].status == "red"
 
 
+def test_deaths_that_are_not_known_are_amber_and_all_counted(panel: Panel) -> None:
+    measures = {k: v.copy() for k, v in panel.measures.items()}
+    for name in ("deaths_low", "deaths_best", "deaths_high"):
+        measures[name][-10:-2] = np.nan
+    found = check_panel(replace(panel, measures=measures), run_date=NEXT)["values"]
+    assert found.status == "amber"
+    several = int(panel.observed[-10:-2].sum())
+    assert f"deaths_best in {several:,}" in found.message
+    measures["events"] = measures["events"].copy()
+    measures["events"][-10:-2] = -1
+    assert (
+        f"{several} value(s)"
+        in check_panel(replace(panel, measures=measures), run_date=NEXT)["values"].message
+    )
+
+
 def test_shares_of_events_are_amber(panel: Panel) -> None:
     measures = {**panel.measures, "events": panel.measures["events"] * np.float32(0.5)}
     assert check_panel(replace(panel, measures=measures), run_date=NEXT)["values"].status == "amber"

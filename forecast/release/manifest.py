@@ -25,7 +25,7 @@ LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels", "lightgbm", "scikit-lear
 
 def manifest(result: ForecastResult, tables: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What a release was made from and by: nothing of when, where or with how many processes."""
-    panel = result.panel
+    panel, labels = result.panel, result.panel.attrs.get("labels")
     return {
         "format": 1,
         "origin": str(result.origin),
@@ -53,7 +53,7 @@ def manifest(result: ForecastResult, tables: Mapping[str, Any] | None = None) ->
         },
         "settings": public_settings(result.settings),
         "versions": {"harmattan": result.package_version} | {name: version(name) for name in LIBRARIES},
-        "theatre": theatre_words(panel),
+        "theatre": theatre_words(panel) | ({"labels": dict(labels)} if labels else {}),
         "licences": {"software": "MIT", **licences_of(panel, result.regions)},
         "tables": _shapes(tables or {}),
     }

@@ -13,6 +13,7 @@ from ...data.frames import rows_of
 from ..outlook import CLASSES, direction, judged_totals
 from ..parts import capital
 from ..result import ForecastResult
+from ..theatre import theatre_words
 from ..watch import numbers_supported
 from .phrases import Phrases
 from .sentences import Sentence
@@ -200,9 +201,10 @@ def _breaking_out(result: ForecastResult, row: Any, names: dict[str, str], say: 
 
 
 def group_labels(result: ForecastResult) -> dict[str, str]:
-    """What the release's own table of groups calls each of them."""
-    actors = result.actors
-    return dict(zip(actors["group"], actors["label"], strict=True)) if len(actors) else {}
+    """What the release's own table of groups calls each of them, and its theatre those that are not in that."""
+    actors, panel = result.actors, result.panel
+    theatre = panel.attrs.get("labels") or theatre_words(panel).get("labels", {})
+    return {**theatre, **(dict(zip(actors["group"], actors["label"], strict=True)) if len(actors) else {})}
 
 
 def _long(months: float, say: Phrases = ENGLISH) -> str:

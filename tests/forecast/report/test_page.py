@@ -20,7 +20,9 @@ from make_result import HOSTILE, make_draws, make_result
 from harmattan.data.errors import ModelError, ReleaseError
 from harmattan.data.geography import country_name
 from harmattan.forecast.outlook import CHANGE_COLUMNS, with_outlook
+from harmattan.forecast.release.manifest import manifest
 from harmattan.forecast.release.read import PastRelease
+from harmattan.forecast.report.first_page import group_labels
 from harmattan.forecast.report.page import MISUSE, render
 from harmattan.forecast.report.sections import pairs_by_name
 from harmattan.training.evaluation import TRIGGER_COLUMNS
@@ -258,6 +260,17 @@ def test_tests_of_borders_follow_names_of_countries() -> None:
     found = pairs_by_name(pairs)
     assert found["source_country"].tolist() == ["CMR", "CAF", "COD", "COD"]
     assert found["target_country"].tolist() == ["TCD", "TCD", "CAF", "UGA"]
+
+
+def test_a_group_that_was_never_in_the_published_countries_has_its_name() -> None:
+    made = make_result()
+    panel = dataclasses.replace(made.panel, attrs={**made.panel.attrs, "labels": {"jok": "Կարմիր Ջոկատ"}})
+    result = dataclasses.replace(made, panel=panel, actors=pd.DataFrame())
+    assert group_labels(result)["jok"] == "Կարմիր Ջոկատ"
+    kept = manifest(result)["theatre"]
+    again = dataclasses.replace(panel, attrs={"theatre": kept})
+    assert group_labels(dataclasses.replace(result, panel=again)) == group_labels(result)
+    assert "labels" not in manifest(made)["theatre"]
 
 
 def test_every_border_has_its_row_and_its_grade() -> None:

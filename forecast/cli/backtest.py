@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..jobs import BacktestOutcome, BacktestSettings
+
+#: Horizons that fit beside each other in a terminal of 80 columns.
+ABREAST = 6
 
 
 @options(
@@ -248,7 +251,9 @@ def _lines(outcome: BacktestOutcome) -> Iterator[str]:
     console = Console()
     if outcome.plan.unsealed:
         console.print("The vault was opened for this table, and the record says so.")
-    console.print(leaderboard_table(outcome))
+    horizons = sorted(outcome.evaluation.leaderboard["horizon"].unique())
+    for first in range(0, len(horizons), ABREAST):
+        console.print(leaderboard_table(outcome, horizons[first : first + ABREAST]))
     if outcome.evaluation.windows is not None:
         console.print(windows_table(outcome.evaluation.windows))
     yield from _quiet_lines(outcome.evaluation.quiet_years)
@@ -261,13 +266,12 @@ def _lines(outcome: BacktestOutcome) -> Iterator[str]:
         yield f"MLflow   run {outcome.run_id}"
 
 
-def leaderboard_table(outcome: BacktestOutcome) -> Any:
+def leaderboard_table(outcome: BacktestOutcome, horizons: Sequence[int]) -> Any:
     """CRPS and skill of every member at each horizon, for a terminal; a skill that may be nothing is in brackets."""
     from rich.table import Table
 
     board = outcome.evaluation.leaderboard
     protocol = outcome.plan.protocol
-    horizons = sorted(board["horizon"].unique())
     table = Table(
         title=f"CRPS of {outcome.summary['target']}; below, skill in % against the best baseline",
         caption=(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from command_line import Run
 from rich.console import Console
 from stand_in import small_panel
 
-from harmattan.forecast.cli.backtest import _cell, left_out_table
+from harmattan.forecast.cli.backtest import _cell, _lines, left_out_table
 
 
 def test_the_command_prints_a_table_and_where_the_rest_is(run: Run, calls: list[Any], tmp_path: Path) -> None:
@@ -103,3 +104,38 @@ def test_the_terminal_shows_what_each_member_is_worth() -> None:
     lines = [line.split() for line in said.get().splitlines()]
     assert any("boosted" in line and "+0.40" in line for line in lines)
     assert any("zero" in line and "(-1.00)" in line for line in lines)
+
+
+def test_twelve_horizons_can_be_read_in_eighty_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    board = pd.DataFrame(
+        [
+            {
+                "member": member,
+                "horizon": horizon,
+                "crps": 21.123,
+                "skill_vs_best": 0.01,
+                "best_baseline": "conflictology_12",
+                "clear": False,
+            }
+            for member in ("pool", "conflictology_12")
+            for horizon in range(3, 15)
+        ]
+    )
+    evaluation = SimpleNamespace(
+        leaderboard=board, windows=None, quiet_years=None, totals=None, leave_one_out=None
+    )
+    protocol = SimpleNamespace(name="own", first="2014-10", last="2014-10")
+    plan = SimpleNamespace(unsealed=False, protocol=protocol, notes=())
+    outcome: Any = SimpleNamespace(
+        evaluation=evaluation, plan=plan, summary={"target": "deaths", "regions": 3}, out="there", run_id=None
+    )
+    monkeypatch.setattr("harmattan.forecast.cli.backtest._quiet_lines", lambda _: [])
+    monkeypatch.setattr("harmattan.forecast.cli.backtest._sum_lines", lambda _: [])
+    assert list(_lines(outcome)) == ["Tables   there"]
+    said = capsys.readouterr().out
+    assert said.count("conflictology_12") == 2
+    assert "h=14" in said
+    assert "…" not in said

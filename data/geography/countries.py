@@ -4,7 +4,8 @@ ISO 3166-1 codes of two and three letters and numbers; names in English and othe
 Gleditsch and Ward, which UCDP uses (1999, doi:10.1080/03050629908434958); VIEWS' ``country_id`` (country table of the
 VIEWS prediction challenge 2023/24 and the package views-reporting 0.3.4, which agree; where both know several numbers
 for one country over time, it is the one that owns the country's grid cells now). Time zones are in ``timezones.csv``
-(from zone.tab of the tz database, public domain).
+(from zone.tab of the tz database, public domain). Capitals are Natural Earth's populated places (1:110m, version 2.0,
+public domain); there is none where it is disputed which town is one.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ def timezone_of(country: str) -> str:
     return {row["iso3"]: row["timezone"] for row in csv.DictReader(text.splitlines())}.get(country, "")
 
 
+#: Codes that Natural Earth has for countries beside those of ISO 3166-1.
+_NATURAL_EARTH = {"CYN": "CYP", "KOS": "XKX", "PSX": "PSE", "SAH": "ESH", "SDS": "SSD", "SOL": "SOM"}
 _BY_NAME = {
     searchable(name): row["iso3"]
     for row in _ROWS
@@ -77,7 +80,7 @@ def country_code(text: str) -> str:
     short = text.strip().upper()
     if short in COUNTRY_NAMES:
         return short
-    return _BY_NAME.get(searchable(text)) or ISO2_TO_ISO3.get(short, "")
+    return _BY_NAME.get(searchable(text)) or ISO2_TO_ISO3.get(short) or _NATURAL_EARTH.get(short, "")
 
 
 def iso3(value: object) -> str:

@@ -173,7 +173,7 @@ def parse_features(
 def _country(given: str) -> str:
     """The code of a country; empty where it is neither a code nor the name of a country."""
     # Three capitals are taken as they are: simulated and disputed places have codes of their own.
-    return given if re.fullmatch(r"[A-Z]{3}", given) else country_code(given)
+    return country_code(given) or (given if re.fullmatch(r"[A-Z]{3}", given) else "")
 
 
 def _first(properties: dict[str, Any], keys: Sequence[str]) -> str:

@@ -25,6 +25,8 @@ WIDTH = 1000.0
 MARGIN = 8.0
 #: Countries this near, in units of the drawing, lie beside each other.
 TOUCH = 6.0
+#: A capital this near to its country, in degrees, is on the map: polygons of coasts are coarse.
+BESIDE = 0.25
 #: Type sizes of names, in units of a drawing of 1,000: on a wide screen, and where it is 358 px wide (10 px of type).
 LARGE, USUAL, PHONE = 15.0, 12.5, 28.0
 #: More vertices than this are thinned to about one unit of the drawing.
@@ -109,11 +111,18 @@ def _placed(
         for c in sorted(set(owners))
     }
     height = 2 * MARGIN + (north - south) * scale
-    seats = {name: (x, y) for name, x, y in towns} or {c: CAPITALS[c] for c in outlines if c in CAPITALS}
+    seats = {name: (x, y) for name, x, y in towns} or _capitals_of(owners, shapes)
     points = to_page(np.array(list(seats.values()), dtype=float).reshape(-1, 2))
     capitals = {c: (float(x), float(y)) for c, (x, y) in zip(seats, points, strict=True)}
     around = _around(lands_around(owners, shapes), outlines, to_page, (0.0, 0.0, WIDTH, float(height)))
     return MapShapes(ids, owners, placed, outlines, WIDTH, float(height), capitals, around)
+
+
+def _capitals_of(owners: Sequence[str], shapes: np.ndarray) -> dict[str, tuple[float, float]]:
+    """Capitals that lie in the polygons of their country, or beside them: others would lie off the map."""
+    known, own = [c for c in sorted(set(owners)) if c in CAPITALS], np.asarray(owners, dtype=object)
+    near = {c: shapely.dwithin(shapely.Point(CAPITALS[c]), shapes[own == c], BESIDE).any() for c in known}
+    return {c: CAPITALS[c] for c in known if near[c]}
 
 
 def _around(

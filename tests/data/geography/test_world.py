@@ -14,7 +14,16 @@ import pandas as pd
 import pytest
 import shapely
 
-from harmattan.data.geography import Regions, lands_around, with_gaps_closed, world_outlines
+from harmattan.data.geography import (
+    CAPITAL_NAMES,
+    CAPITALS,
+    Regions,
+    iso3,
+    lands_around,
+    with_gaps_closed,
+    world_outlines,
+)
+from harmattan.data.geography.geojson import parse_features
 from harmattan.data.geography.world import make_world, unseen_borders
 from harmattan.data.snapshot import load_snapshot
 
@@ -78,6 +87,28 @@ def test_the_outlines_are_small_and_cover_the_land() -> None:
     for code, km2 in area.items():
         middle = np.cos(np.radians(shapely.get_y(world[code].centroid)))
         assert world[code].area * middle * 111.2**2 == pytest.approx(km2, rel=0.03), code
+
+
+def test_capitals_of_the_world_lie_in_their_countries() -> None:
+    world = world_outlines()
+    away = {c: world[c].distance(shapely.Point(CAPITALS[c])) for c in CAPITALS if c in world}
+    assert max(away.values()) < 1, max(away, key=lambda c: away[c])
+    # Where it is disputed which town is one, or there is none.
+    assert {c for c, shape in world.items() if c not in CAPITALS and shape.area > 1} - {"GRL", "GUF"} == {
+        "ESH",
+        "FLK",
+        "ISR",
+        "NCL",
+    }
+    assert (CAPITAL_NAMES["SYR"], CAPITAL_NAMES["COD"]) == ("Damascus", "Kinshasa")
+
+
+@pytest.mark.parametrize(("code", "iso"), [("SDS", "SSD"), ("KOS", "XKX"), ("PSX", "PSE"), ("SOL", "SOM")])
+def test_natural_earths_own_codes_are_those_of_their_countries(code: str, iso: str) -> None:
+    box = shapely.geometry.mapping(shapely.box(30, 5, 31, 6))
+    feature = {"type": "Feature", "properties": {"adm0_a3": code, "name": "A"}, "geometry": box}
+    frame, _, _ = parse_features([feature], "r.geojson")
+    assert frame["country"].tolist() == [iso] == [iso3(code)]
 
 
 def test_borders_of_iraq_and_syria() -> None:

@@ -186,7 +186,8 @@ class Months:
         change: Change,
     ) -> tuple[np.ndarray, ...]:
         """CRPS terms (:func:`pool_terms`) of every origin, earlier ones first, and observed and expected sums."""
-        key = repr((self.name, self.problems[True].target, horizon, called, change))
+        counts = sha256(self.problems[True].counts.tobytes()).hexdigest()
+        key = repr((self.name, self.problems[True].target, counts, horizon, called, change))
         path = None if self.folder is None else self.folder / f"{sha256(key.encode()).hexdigest()[:16]}.npz"
         if key in self.kept:
             return self.kept[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...data.errors import ModelError, OriginError, RegionError, ReleaseError, nearest
+from ...data.errors import ModelError, OriginError, RegionError, ReleaseError, listed, nearest
 from ...data.panel import Panel
 from ...data.show import Brief
 from ...training.diffusion.fit import fit_diffusion
@@ -165,19 +166,28 @@ def check_coverage(panel: Panel) -> None:
 
 
 def check_sources(countries: Sequence[str], panel: Panel) -> None:
-    """An error where a source country is unknown (:class:`RegionError`), or has no link across its border."""
+    """An error where a source country is unknown (:class:`RegionError`), or none has a link across its border.
+
+    An island among others is named in a warning.
+    """
     of = np.array(panel.countries)
     # Without any link the fit itself says what is missing.
     crossing = border_weights(panel, crossing=True) if panel.links is not None else np.zeros((0, len(of)))
+    alone: list[str] = []
     for country in countries:
         here = of == country
         if not here.any():
             raise RegionError(f"'{country}' is not in this panel.", remedy=nearest(country, set(of)))
         if crossing.any() and not crossing[:, here].any():
-            raise ModelError(
-                f"no link of {country} crosses its border, so nothing can be said about what leaves it.",
-                remedy="Bring links that join it to another country, or leave it out of --countries.",
-            )
+            alone.append(country)
+    if alone and len(alone) == len(set(countries)):
+        raise ModelError(
+            f"no link of {listed(alone)} crosses its border, so nothing can be said about what leaves it.",
+            remedy="Bring links that join it to another country, or leave it out of --countries.",
+        )
+    if alone:
+        what = f"No link of {listed(alone)} crosses its border: nothing is said about what leaves it."
+        logging.getLogger("harmattan").warning(what)
 
 
 def run_spillover(settings: Settings, progress: Progress | None = None) -> Spillover:

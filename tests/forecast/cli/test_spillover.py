@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import pandas as pd
 import pytest
 from command_line import Run
 from small_worlds import ladder_panel, panel_of
+
+from harmattan.data.panel import Panel
+from harmattan.forecast.spillover.job import check_sources
 
 
 @pytest.fixture
@@ -116,6 +120,15 @@ def test_a_source_without_links_across_its_border_is_named(run: Run, narrow: lis
     code, out, err = run("spillover", *narrow, "--countries", "DDD")
     assert (code, out) == (4, "")
     assert "no link of DDD crosses its border" in err
+
+
+def test_an_island_among_the_countries_does_not_stop_the_others(
+    narrow: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    panel = Panel.from_frame(pd.read_parquet(tmp_path / "panel.parquet"), pd.read_csv(tmp_path / "links.csv"))
+    with caplog.at_level(logging.WARNING, "harmattan"):
+        check_sources(("BBB", "DDD"), panel)
+    assert "No link of DDD crosses its border: nothing is said about what leaves it." in caplog.text
 
 
 def test_a_country_of_one_region_is_answered_without_a_signal(run: Run, narrow: list[str]) -> None:

@@ -6,7 +6,7 @@ from ...data.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .draws import draws_table, read_draws
-    from .hub_config import HUB_FOLDER, check_dates, check_tasks, hub_files, tasks
+    from .hub_config import HUB_FOLDER, check_dates, check_tasks, hub_files, hub_schema, tasks
     from .hub_table import (
         HUB_COLUMNS,
         check_coherent,
@@ -41,6 +41,7 @@ __all__ = [
     "geo_files",
     "hub_files",
     "hub_rows",
+    "hub_schema",
     "read_draws",
     "tasks",
     "unit_of",

@@ -235,14 +235,20 @@ def hub_files(
     }
 
 
-def _typed(table: pd.DataFrame) -> pa.Table:
-    """The table with the column types of the hub; R reads them as Date, character, integer and double."""
+def hub_schema() -> pa.Schema:
+    """The columns of a hub's output and their types; R reads them as Date, character, integer and double."""
     import pyarrow as pa
 
     kinds = {"origin_date": pa.date32(), "target_end_date": pa.date32(), "horizon": pa.int32()}
     kinds |= {"value": pa.float64()}
-    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in HUB_COLUMNS])
-    return pa.Table.from_pandas(table[list(HUB_COLUMNS)], schema=schema, preserve_index=False)
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in HUB_COLUMNS])
+
+
+def _typed(table: pd.DataFrame) -> pa.Table:
+    """The table with the column types of the hub."""
+    import pyarrow as pa
+
+    return pa.Table.from_pandas(table[list(HUB_COLUMNS)], schema=hub_schema(), preserve_index=False)
 
 
 def _json(content: Mapping[str, Any]) -> str:

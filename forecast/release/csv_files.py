@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def check_formulas(path: Path) -> pd.DataFrame:
         header = next(rows, [])
         found = [(1, name, name) for name in header if _runs(name)]
         for number, cells in enumerate(rows, start=2):
-            found += [(number, c, v) for c, v in zip(header, cells, strict=False) if _runs(v)]
+            found += [(number, c, v) for c, v in zip_longest(header, cells, fillvalue="") if _runs(v)]
     return pd.DataFrame(found, columns=["row", "column", "value"])
 
 

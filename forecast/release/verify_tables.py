@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...data.errors import HarmattanError
 from ...training.distribution import Draws
 from ...training.parts import part_of
 from ..formats import (
@@ -33,6 +34,7 @@ from ..formats import (
     check_views,
     check_webmap,
     hub_rows,
+    hub_schema,
     read_draws,
     tasks,
     unit_of,
@@ -46,6 +48,11 @@ if TYPE_CHECKING:
 
 #: Quantiles, probabilities and other figures are published with six decimals.
 ROUNDING = 1.5e-6
+#: What reading a file that is not as it was written raises.
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, TypeError, ArithmeticError, IndexError, NotImplementedError),
+    *(csv.Error, HarmattanError),
+)
 #: What is wrong: the file, the name of the check, the offending rows.
 Broken = tuple[str, str, pd.DataFrame]
 #: Gives the offending rows of one file by check.
@@ -75,16 +82,19 @@ def check_tables(folder: Path) -> list[Finding]:
     try:
         table = pd.read_parquet(folder / "forecast.parquet")
         draws = read_draws(folder / "draws.parquet")
-    except (OSError, ValueError, KeyError, TypeError, ArithmeticError, IndexError) as reason:
+    except UNREADABLE as reason:
         return [Finding("schema", "forecast.parquet", f"forecast or draws cannot be read ({reason})")]
-    if list(table.columns) != list(HUB_COLUMNS):
+    if list(table.columns) != list(HUB_COLUMNS) or not pd.api.types.is_numeric_dtype(table["value"]):
         return [Finding("schema", "forecast.parquet", "the columns are not those of a hub table")]
     findings += _check_manifest(manifest, draws)
     for name, rows in check_hub_table(table, draws).items():
         if len(rows):
             findings.append(_of_rows(name, "forecast.parquet", rows))
     if not findings:
-        findings += _check_agreement(folder, table, draws)
+        try:
+            findings += _check_agreement(folder, table, draws)
+        except UNREADABLE as reason:
+            findings.append(Finding("schema", "forecast.csv", f"forecast.csv cannot be read ({reason})"))
         findings += [_of_rows(check, name, rows) for name, check, rows in read_back(folder, draws)]
     return findings
 
@@ -141,10 +151,16 @@ def _check_agreement(folder: Path, table: pd.DataFrame, draws: Mapping[str, Draw
     texts = arrow_csv.ConvertOptions(column_types=dict.fromkeys(HUB_COLUMNS, pa.string()))
     sheet = arrow_csv.read_csv(folder / "forecast.csv", convert_options=texts)
     mine = pa.Table.from_pandas(table, preserve_index=False)
-    same = sheet.num_rows == len(table) and all(
-        sheet[name].equals(pc.fill_null(pc.cast(mine[name], pa.string()), "NA"))
-        for name in HUB_COLUMNS
-        if name != "value"
+    # A horizon of 1.0 would be put into text as 1.
+    whole = pa.types.is_integer(mine["horizon"].type)
+    same = (
+        whole
+        and sheet.num_rows == len(table)
+        and all(
+            sheet[name].equals(pc.fill_null(pc.cast(mine[name], pa.string()), "NA"))
+            for name in HUB_COLUMNS
+            if name != "value"
+        )
     )
     if not same or not np.allclose(
         pc.cast(sheet["value"], pa.float64()), table["value"], rtol=1e-9, atol=1e-9
@@ -181,7 +197,7 @@ def _run(name: str, checks: Checks) -> Iterator[Broken]:
     """What the checks of one file find; a file that they cannot even read is found, too."""
     try:
         found = checks()
-    except (OSError, ValueError, KeyError, TypeError, IndexError, ArithmeticError) as reason:
+    except UNREADABLE as reason:
         found = {"readable": pd.DataFrame({"reason": [f"{type(reason).__name__}: {reason}"]})}
     yield from ((name, check, rows) for check, rows in found.items() if len(rows))
 
@@ -255,7 +271,9 @@ def _check_hub(folder: Path, output: Path) -> dict[str, pd.DataFrame]:
     asked = folder / HUB_FOLDER / "hub-config" / "tasks.json"
     config = json.loads(asked.read_text(encoding="utf-8"))
     dates = {"hub dates": check_dates(there.to_pandas(date_as_object=False))}
-    if config == tasks(table) and there.equals(_hub_output(folder, there.schema)):
+    # As text: True equals 1 in Python, and nowhere else.
+    written = there.schema.equals(hub_schema()) and json.dumps(config) == json.dumps(tasks(table))
+    if written and there.equals(_hub_output(folder, there.schema)):
         # What holds nothing but tables that are checked needs no second look.
         return dates
     return {

@@ -9,10 +9,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,6 +134,58 @@ def test_verifying_a_release_reports_the_same(release: Path) -> None:
     assert (finding.check, finding.file, finding.rows) == ("views agree", "views/cm_events.parquet", 1)
 
 
+def typed(column: str, kind: str) -> Callable[[Path], object]:
+    def apply(path: Path) -> None:
+        table = pq.read_table(path)
+        at = table.schema.get_field_index(column)
+        pq.write_table(table.set_column(at, column, table[column].cast(kind)), path)
+
+    return apply
+
+
+def with_true(path: Path) -> None:
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["rounds"][0]["model_tasks"][0]["task_ids"]["horizon"]["required"][0] = True
+    path.write_text(json.dumps(config), encoding="utf-8")
+
+
+TASKS = "hub/hub-config/tasks.json"
+FORECAST = "forecast.parquet"
+
+
+@pytest.mark.filterwarnings("ignore:'str' is not supported as a fill value")
+@pytest.mark.parametrize(
+    ("name", "damage", "file", "check"),
+    [
+        (OUTPUT, typed("horizon", "double"), OUTPUT, "hub tasks"),
+        (OUTPUT, typed("output_type_id", "double"), OUTPUT, "hub tasks"),
+        (OUTPUT, typed("value", "string"), OUTPUT, "readable"),
+        (TASKS, with_true, OUTPUT, "hub tasks"),
+        (FORECAST, typed("horizon", "double"), "forecast.csv", "agreement"),
+        (FORECAST, typed("location", "binary"), FORECAST, "complete"),
+        (FORECAST, typed("value", "string"), FORECAST, "schema"),
+        ("forecast.csv", csv_change(put("value", 4, " 1")), "forecast.csv", "schema"),
+        ("forecast.csv", csv_change(put("value", 4, "=1+1")), "forecast.csv", "schema"),
+        ("draws.parquet", parquet_change(lambda t: t.drop(index=3)), FORECAST, "schema"),
+        ("draws.parquet", parquet_change(put("value", 3, -1)), FORECAST, "schema"),
+    ],
+)
+def test_other_types_and_what_cannot_be_read_are_findings(
+    release: Path, name: str, damage: Callable[[Path], object], file: str, check: str
+) -> None:
+    damage(release / name)
+    manifest = json.loads((release / "manifest.json").read_text(encoding="utf-8"))
+    manifest["tables"].pop("draws.parquet")
+    (release / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert (file, check) in [(finding.file, finding.check) for finding in check_tables(release)]
+
+
+def test_cells_beyond_the_header_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2,=x\n", encoding="utf-8")
+    assert check_formulas(path).values.tolist() == [[2, "", "=x"]]
+
+
 def test_cells_that_only_look_like_formulas_are_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a,b\n-1.5,'=1\n+3,x-y\n-inf,-x\n", encoding="utf-8")
@@ -151,7 +205,9 @@ def test_formulas_are_those_that_reading_every_cell_finds(content: str) -> None:
         path.write_text(content, encoding="utf-8", newline="")
         rows = list(csv.reader(StringIO(content, newline="")))
         header = rows[0] if rows else []
-        cells = [(n, c, v) for n, row in enumerate(rows[1:], 2) for c, v in zip(header, row, strict=False)]
+        cells = [
+            (n, c, v) for n, row in enumerate(rows[1:], 2) for c, v in zip_longest(header, row, fillvalue="")
+        ]
         expected = [cell for cell in [*((1, name, name) for name in header), *cells] if runs(cell[2])]
         assert [tuple(row) for row in check_formulas(path).values.tolist()] == expected
         assert csv_shape(path) == (header, max(len(rows) - 1, 0))

@@ -171,7 +171,7 @@ def read(
         coverage=coverage_table((c, a, b) for c, (a, b) in spans.items()),
         source=f"own table {Path(path).name}",
         types=types,
-        groups=GROUPS if "side_a" in raw and "side_b" in raw else (),
+        groups=GROUPS if {"side_a", "side_b"} & set(raw) else (),
         repairs=table.repairs,
     )
 
@@ -258,7 +258,10 @@ def _usual(table: RawTable) -> RawTable:
         if found := next((name for name in names if name in there), None):
             back[found] = ours
     table = replace(table, frame=table.frame.rename(columns=back))
-    unused = [str(c) for c in table.frame.columns if c not in INCIDENT_FIELDS]
+    # Bounds and civilians say nothing without a best estimate.
+    idle = set() if "deaths" in table.frame else {"deaths_low", "deaths_high", "deaths_civilians"}
+    theirs = {ours: name for name, ours in back.items()}
+    unused = [theirs.get(c, str(c)) for c in table.frame.columns if c not in INCIDENT_FIELDS or c in idle]
     if unused:
         more = f" and {len(unused) - NAMED} more" if len(unused) > NAMED else ""
         words = f"not used: {', '.join(unused[:NAMED])}{more}. What one of them means is said with --columns."
@@ -338,8 +341,9 @@ def _convert(table: RawTable, today: date) -> tuple[pd.DataFrame, tuple[str, ...
         kind = kind.replace(numbers) if set(kind) <= set(numbers) else kind
     out["violence_type"] = "all" if kind is None else kind.mask(kind == "", "unknown").astype("str")
     types = () if kind is None else tuple(sorted(set(out["violence_type"])))
-    if "side_a" in raw and "side_b" in raw:
-        out["actor_a"], out["actor_b"] = text(raw["side_a"]), text(raw["side_b"])
+    if {"side_a", "side_b"} & set(raw):
+        for ours, theirs in (("actor_a", "side_a"), ("actor_b", "side_b")):
+            out[ours] = text(raw[theirs]) if theirs in raw else ""
         out["actor_group"] = armed_groups(out["actor_a"], out["actor_b"])
     out["source"] = "own"
     table = _deaths(raw, out, problems, table)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..inputs import Inputs
 
 #: Sides that are no armed group.
-NO_GROUP = r"^(?:government of|military forces of|police forces of|civilians)\b"
+NO_GROUP = r"^(?:government of|military forces of|police forces of|civilians|protesters|rioters|unidentified|unknown)\b"
 #: Groups that a first file names, and letters of their keys.
 MOST_GROUPS, LONGEST = 12, 30
 
@@ -206,8 +206,8 @@ def _sides(inputs: Inputs) -> Iterator[str]:
 def _code(name: str) -> str:
     """A name as a key of groups: small letters, digits and underscores; empty for governments and civilians.
 
-    >>> _code("Al-Shabaab"), _code("Government of Kenya"), _code("23 March")
-    ('al_shabaab', '', 'g_23_march')
+    >>> _code("Al-Shabaab"), _code("Government of Kenya"), _code("23 March"), _code("Unidentified Armed Group (Kenya)")
+    ('al_shabaab', '', 'g_23_march', '')
     """
     bare = re.sub(r"[\"'`]", "", anyascii(name).lower())
     if re.match(NO_GROUP, bare):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -57,6 +58,21 @@ def test_types_and_sides_become_measures(tmp_path: Path, regions: Regions) -> No
     sums = {n: float(np.nansum(v)) for n, v in panel.measures.items()}
     assert sums["events_raid"] == sums["events_car_bomb"] == 1
     assert sums["events_jnim_vs_is"] == 1
+
+
+def test_one_side_alone_is_taken(tmp_path: Path) -> None:
+    incidents = tabular.read(mine(tmp_path, A=["JNIM", "IS"]), columns=MAPPING | {"side_a": "A"}, today=TODAY)
+    assert incidents.frame["actor_group"].tolist() == ["jnim", "islamic_state"]
+    assert incidents.groups
+
+
+def test_bounds_without_deaths_are_named_as_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = mine(tmp_path, low=[1, 0], high=[4, 1])
+    with caplog.at_level(logging.WARNING, "harmattan"):
+        tabular.read(path, columns={k: v for k, v in MAPPING.items() if k != "deaths"}, today=TODAY)
+    assert "not used: killed, low, high." in caplog.text
 
 
 def test_types_in_any_script_stay_apart(tmp_path: Path, regions: Regions) -> None:

@@ -199,4 +199,4 @@ def believable(counts: np.ndarray, target: str) -> np.ndarray:
     if len(counts) <= TENTH:
         return counts
     times = GIANT if target.startswith("events") else GIANT_OTHER
-    return np.minimum(counts, times * max(float(np.partition(counts, -TENTH)[-TENTH]), 1.0))
+    return np.asarray(np.minimum(counts, times * max(float(np.partition(counts, -TENTH)[-TENTH]), 1.0)))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -35,6 +36,8 @@ ABOUT = {
 PATIENCE = 10
 #: Seconds that a server has to say that it is there, before anything is sent to it.
 HEALTH_TIMEOUT = 5.0
+#: Seconds that a job waits for another one that makes the database.
+LOCK_PATIENCE = 120.0
 #: Seconds after which a run that is still open belongs to nobody, wherever it is written.
 LONGEST = 86_400
 #: Tag of an imported run: the id that it had where it was made.
@@ -92,18 +95,33 @@ def _follow_a_move(folder: Path) -> None:
 
 
 def create_store(folder: Path) -> None:
-    """A new database in ``folder``, ready under its name only when it is complete and on the disk."""
-    with quiet_mlflow():
-        from mlflow import MlflowClient
+    """A new database in ``folder``, ready under its name only when it is complete and on the disk.
 
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=folder) as aside:
-            fresh = Path(aside) / "mlflow.db"
-            with _written_at_once(fresh):
-                client = MlflowClient(f"sqlite:///{fresh}")
-                client.create_experiment(EXPERIMENT, artifact_location=artifacts_of(folder), tags=ABOUT)
-            if not _database(folder).exists():
-                os.rename(fresh, _database(folder))
+    Of two jobs that find none, one makes it while the other waits.
+    """
+    from filelock import FileLock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / ".mlflow.lock"
+    with FileLock(lock, timeout=LOCK_PATIENCE), quiet_mlflow():
+        if not _database(folder).exists():
+            _fill_store(folder)
+        with suppress(OSError):
+            lock.unlink()
+
+
+def _fill_store(folder: Path) -> None:
+    from mlflow import MlflowClient
+
+    # What a job that was killed had begun.
+    for left in folder.glob(".mlflow-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".mlflow-", dir=folder) as aside:
+        fresh = Path(aside) / "mlflow.db"
+        with _written_at_once(fresh):
+            client = MlflowClient(f"sqlite:///{fresh}")
+            client.create_experiment(EXPERIMENT, artifact_location=artifacts_of(folder), tags=ABOUT)
+        os.rename(fresh, _database(folder))
 
 
 @contextmanager

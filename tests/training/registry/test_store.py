@@ -8,6 +8,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +66,34 @@ def test_a_database_that_must_be_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match="no such database"), stores.connected(tmp_path, create=False):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_jobs_that_find_no_database_one_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def fill(folder: Path) -> None:
+        made.append(threading.current_thread().name)
+        time.sleep(0.1)
+        (folder / "mlflow.db").write_text(made[-1], encoding="utf-8")
+
+    monkeypatch.setattr(stores, "_fill_store", fill)
+    jobs = [threading.Thread(target=stores.create_store, args=(tmp_path,)) for _ in range(3)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert [(tmp_path / "mlflow.db").read_text(encoding="utf-8")] == made
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+@pytest.mark.slow
+def test_what_a_killed_job_had_begun_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".mlflow-killed").mkdir()
+    (tmp_path / ".mlflow-killed" / "mlflow.db").write_bytes(b"half")
+    stores.create_store(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
 
 
 def test_an_error_of_ours_passes_a_connection_as_it_is(tmp_path: Path, empty_store: Path) -> None:

@@ -243,6 +243,10 @@ def _load(settings: Settings, unclear: str, rules: Mapping[str, Any]) -> Inputs:
     if settings.panel is not None:
         return _from_panel(settings, settings.panel)
     if settings.source == "snapshot":
+        theatre = theatre_in(settings)
+        if theatre.path is not None and not {"source", "panel"} & set(theatre.given):
+            what = "the theatre names no source of events and no panel."
+            raise ConfigError(what, str(theatre), 'Write source = "table:FILE", or give --source.')
         return _from_snapshot(settings)
     if settings.regions is None:
         what = "incidents need polygons to be placed in."

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..data.errors import SourceError
+from ..data.errors import ConfigError, SourceError, nearest
 from ..data.frames import csv_frame
-from ..data.geography import Regions, by_name, country_name
+from ..data.geography import COUNTRY_NAMES, Regions, by_name, country_name
 from ..data.panel import Panel
 from .theatre import theatre_in
 
@@ -36,6 +36,8 @@ def with_quiet_countries(incidents: Incidents, polygons: Regions, settings: Sett
     from ..data.panel import OWN, coverage_table
 
     unseen = set(theatre_in(settings).neighbours)
+    for code in sorted(unseen - {*COUNTRY_NAMES, *polygons.countries}):
+        raise ConfigError(f"'{code}' is no country.", "neighbours", nearest(code, COUNTRY_NAMES))
     seen = set(incidents.covers(polygons.countries))
     for country in by_name(unseen & seen):
         many = int((incidents.frame["country"] == country).sum())

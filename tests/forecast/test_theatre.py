@@ -244,6 +244,19 @@ def test_polygons_without_a_country_are_a_named_error(tmp_path: Path) -> None:
         inputs_of(tmp_path, FILE, (("", "Lamu", 0), *PLACES[1:4]))
 
 
+def test_a_theatre_without_a_source_is_not_the_shipped_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the theatre names no source of events and no panel"):
+        inputs_of(tmp_path, 'name = "The Coast"\n[licences]\nevents = "mine"\n')
+    theatre = written(tmp_path, 'regions = "regions.geojson"\n[columns]\ndate = "Day"\n')
+    above = Settings.load({"theatre": theatre, "source": "table:events.csv"}, environ={}, cwd=tmp_path)
+    assert load_inputs(above).panel.source == "own table events.csv"
+
+
+def test_a_neighbour_that_is_no_country_is_a_named_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'UGX' is no country\. Did you mean 'UGA'\?"):
+        inputs_of(tmp_path, FILE.replace('"UGA"', '"UGX"'))
+
+
 def test_a_country_that_is_not_in_the_polygons_is_a_named_error(tmp_path: Path) -> None:
     from harmattan.forecast.run import run_forecast
 

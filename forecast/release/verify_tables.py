@@ -281,7 +281,25 @@ def _check_hub(folder: Path, output: Path) -> dict[str, pd.DataFrame]:
         **dates,
         "monotone": check_monotone(table),
         "coherent": check_coherent(table),
+        "hub agrees": _unlike(table, pd.read_parquet(folder / "forecast.parquet")),
     }
+
+
+def _unlike(table: pd.DataFrame, regions: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a hub's output that are no numbers, or not what the release's own table says of the place and month."""
+
+    def named(rows: pd.DataFrame) -> pd.MultiIndex:
+        keys = ("target", "location", "horizon", "output_type", "output_type_id")
+        return pd.MultiIndex.from_arrays(
+            [rows[k].astype(object).where(rows[k].notna(), "").astype(str) for k in keys]
+        )
+
+    own = pd.Series(regions["value"].to_numpy(float), named(regions)).reindex(named(table)).to_numpy()
+    value = table["value"].to_numpy(float)
+    with np.errstate(invalid="ignore"):
+        same = np.isnan(own) | (np.abs(value - own) <= ROUNDING)
+    wrong: pd.DataFrame = table[~(same & np.isfinite(value))]
+    return wrong
 
 
 def _hub_output(folder: Path, schema: pa.Schema) -> pa.Table:

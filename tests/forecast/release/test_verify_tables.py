@@ -96,6 +96,8 @@ OTHERS: list[Damage] = [
     ("pairs.csv", "no formula", csv_change(lambda t: t.rename(columns={"declared": "@SUM(1)"}))),
     (OUTPUT, "hub tasks", parquet_change(lambda t: t.drop(index=9))),
     (OUTPUT, "hub dates", parquet_change(put("target_end_date", 5, pd.Timestamp("2024-02-01").date()))),
+    (OUTPUT, "hub agrees", parquet_change(put("value", 0, 77.5))),
+    (OUTPUT, "hub agrees", parquet_change(put("value", 0, float("inf")))),
     (OUTPUT, "readable", cut_off),
     ("views/cm_events.parquet", "views draws", parquet_change(lambda t: t.drop(index=9))),
     ("views/cm_events.parquet", "views agree", parquet_change(put("outcome", 7, 10_000))),

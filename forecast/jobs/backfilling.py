@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -111,6 +112,8 @@ def backfill(
                 outcome = release_forecast(result, known)
                 written.append(outcome.release.path.name)
                 lost = lost or outcome.tracking_error
+                # The command line hardly looks for garbage, which would grow from month to month.
+                gc.collect()
                 say(str(month), len(written) / len(asked))
     return Backfill(tuple(written), tuple(there), lost)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +17,7 @@ import pytest
 from small_worlds import ladder_panel
 
 from harmattan.data.errors import LockError, OriginError, ReleaseError, UsageError
-from harmattan.forecast.jobs import backfill, missing_months
+from harmattan.forecast.jobs import backfill, backfilling, missing_months
 from harmattan.forecast.release import (
     check_signature,
     latest_name,
@@ -63,6 +67,33 @@ def test_what_is_no_secret_key_stops_a_backfill_before_it_works(settings: Settin
     with pytest.raises(ReleaseError, match="secret key cannot be read"):
         backfill(replace(settings, sign=settings.panel), "2008-10", "2008-12")
     assert not settings.out.exists()
+
+
+def test_what_one_month_leaves_behind_is_gone_before_the_next(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However seldom the process looks for garbage by itself."""
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    left: list[weakref.ref[Cycle]] = []
+
+    def release(result: Any, known: Settings) -> Any:
+        assert [each() for each in left] == [None] * len(left)
+        left.append(weakref.ref(Cycle()))
+        path = settings.out / str(known.as_of)
+        return SimpleNamespace(release=SimpleNamespace(path=path), tracking_error=None)
+
+    monkeypatch.setattr(backfilling, "_forecast", lambda job: (None, job))
+    monkeypatch.setattr(backfilling, "release_forecast", release)
+    gc.disable()
+    try:
+        backfill(settings, "2008-10", "2008-12")
+    finally:
+        gc.enable()
+    assert len(left) == 3
 
 
 @pytest.mark.slow

@@ -7,10 +7,12 @@ import sys
 
 
 def give_back() -> None:
-    """Hand what was freed back to the system, where the C library can be told to (glibc).
+    """Hand what was freed back to the system, where the C library can be told to (glibc), and Arrow's pool.
 
-    It keeps the gaps between what is still there, in which arrays of the next stage seldom fit.
+    They keep the gaps between what is still there, in which arrays of the next stage seldom fit.
     """
+    if "pyarrow" in sys.modules:
+        sys.modules["pyarrow"].default_memory_pool().release_unused()
     if sys.platform != "linux":
         return
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
@@ -156,7 +157,11 @@ _SENT: list[Any] = []
 
 
 def _keep(packed: Any) -> None:
+    from joblib.externals.loky import process_executor
+
     _SENT[:] = [packed]
+    # What is kept is no leak that a worker has to be ended for, and all of it computed again.
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
     # Nobody waits for a worker to search all it has for garbage before it ends.
     atexit.register(gc.freeze)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...data.errors import ReleaseError, TrackingError
 from ..inputs import load_inputs, with_targets
+from ..memory import give_back
 from ..own_features import functions_of
 from ..settings import Settings
 
@@ -154,6 +155,7 @@ def release_forecast(
     release = publish_release(result, html, settings.out, check=sign, beside=beside, on_name=on_name)
     # One that was there already has been compared, not written.
     sign(release.path)
+    give_back()
     run_id, error = None, None
     if settings.tracks:
         say("record", 0.97)

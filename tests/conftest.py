@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import shutil
@@ -25,6 +26,11 @@ Once = Callable[[str, Callable[[Path], object]], Path]
 # A slow machine is no failure, and the same examples run everywhere.
 settings.register_profile("harmattan", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("harmattan")
+
+
+def pytest_sessionfinish() -> None:
+    """Commands that ran in this process leave their garbage to the end of it; libraries would print what is left."""
+    atexit.unregister(gc.freeze)
 
 
 def pytest_collection_finish() -> None:

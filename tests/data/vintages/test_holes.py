@@ -86,7 +86,7 @@ def test_bounds_broken_in_thousands_of_rows_are_counted_and_no_alarm(
     assert (incidents.frame["deaths_low"] <= incidents.frame["deaths_best"]).all()
     quality = check_build(build_panel(incidents, regions), run_date=date(2026, 1, 20))
     assert quality["values"].status == quality["repairs"].status == "green"
-    assert "deaths_bounds_widened 6000" in quality["repairs"].message
+    assert "Bounds that did not hold best were widened to it (6,000)" in quality["repairs"].message
 
 
 @pytest.mark.slow

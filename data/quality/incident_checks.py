@@ -39,7 +39,7 @@ def duplicates(built: BuiltPanel, limits: Limits) -> Check:
     return Check(
         "duplicates",
         status,
-        f"{len(twins)} events are alike in all but their id ({share:.1%}); {repeated} rows were repeated and left out.",
+        f"Events alike in all but their id: {len(twins)} ({share:.1%}). Repeated rows, left out: {repeated}.",
         rows,
     )
 
@@ -154,7 +154,7 @@ def piled(built: BuiltPanel, limits: Limits) -> Check:
         "piled",
         found,
         "amber",
-        f"{len(found)} point(s) hold more than {limits.piled_share:.0%} of a country's events.",
+        f"Single points that hold more than {limits.piled_share:.0%} of a country's events: {len(found)}.",
         "No point holds an undue share of a country's events.",
     )
 

@@ -131,14 +131,12 @@ def values(panel: Panel) -> Check:
     found = pd.DataFrame(rows, columns=["measure", "month", "region_id", "value"])
     if len(found):
         return Check(
-            "values", "red", f"{len(found)} value(s) cannot be counts or lie outside their bounds.", found
+            "values", "red", f"Values that cannot be counts or lie outside their bounds: {len(found)}.", found
         )
     if unknown:
         each = ", ".join(f"{name} in {n:,}" for name, n in unknown.items())
         rows_of = pd.DataFrame(list(unknown.items()), columns=["measure", "region_months"])
-        return Check(
-            "values", "amber", f"Not known, and not taken for none: {each} region-month(s).", rows_of
-        )
+        return Check("values", "amber", f"Not known, and not taken for none: {each} region-months.", rows_of)
     rule = panel.attrs.get("month_rule")
     if rule in ("spread", "even"):
         return Check(
@@ -328,7 +326,7 @@ def jumps(panel: Panel, limits: Limits) -> Check:
         "jumps",
         found,
         "amber",
-        f"{len(found)} region-month(s) are more than {limits.jump:g} times anything before.",
+        f"Region-months more than {limits.jump:g} times anything before: {len(found)}.",
         f"No region’s month of the last year is more than {limits.jump:g} times anything before.",
     )
 

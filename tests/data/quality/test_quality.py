@@ -154,7 +154,7 @@ def test_deaths_that_are_not_known_are_amber_and_all_counted(panel: Panel) -> No
     measures["events"] = measures["events"].copy()
     measures["events"][-10:-2] = -1
     assert (
-        f"{several} value(s)"
+        f"their bounds: {several}."
         in check_panel(replace(panel, measures=measures), run_date=NEXT)["values"].message
     )
 

@@ -31,6 +31,7 @@ settings.load_profile("harmattan")
 def pytest_sessionfinish() -> None:
     """Commands that ran in this process leave their garbage to the end of it; libraries would print what is left."""
     atexit.unregister(gc.freeze)
+    gc.unfreeze()
 
 
 def pytest_collection_finish() -> None:

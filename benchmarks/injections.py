@@ -25,7 +25,8 @@ from harmattan.data.quality import Quality, check_build, check_panel
 from harmattan.data.quality.newest import ALIKE, alike, misplaced
 from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import read_ucdp
-from harmattan.forecast.inputs import Inputs, load_inputs
+from harmattan.forecast.inputs import Inputs
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.publishing.expected import expected_of
 from harmattan.forecast.release.read import PastRelease
 from harmattan.forecast.run import run_forecast

@@ -26,7 +26,8 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from harmattan.data.panel import Panel
-from harmattan.forecast.inputs import Inputs, load_inputs
+from harmattan.forecast.inputs import Inputs
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.settings import Settings
 from harmattan.training.evaluation import PartJudge, PartScore, parts_table, run_backtest
 from harmattan.training.evaluation.protocol import HOUSE, LAST_OPEN

@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
-from harmattan.forecast.inputs import load_inputs
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.settings import Settings
 from harmattan.training.evaluation.backtest import WARM_UP, outcomes
 from harmattan.training.evaluation.protocol import EARLIER, HOUSE, scored_regions

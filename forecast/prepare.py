@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ..data.errors import OriginError
-from .inputs import Inputs, load_inputs
+from .inputs import Inputs
+from .loading import load_inputs
 from .settings import Settings
 
 if TYPE_CHECKING:

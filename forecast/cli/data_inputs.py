@@ -27,7 +27,7 @@ def theatre_inputs(
     theatre: Path, unclear: str = "keep", /, *, rules: Mapping[str, Any] | None = None, **given: Any
 ) -> Inputs:
     """What a forecast of a theatre would read; what is given beside it wins, as everywhere."""
-    from ..inputs import load_inputs
+    from ..loading import load_inputs
     from ..settings import Settings
 
     return load_inputs(Settings.load({"theatre": theatre, **given}), unclear, **(rules or {}))

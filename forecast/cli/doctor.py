@@ -149,7 +149,7 @@ def openmp_remedy(release: Path = Path("/etc/os-release")) -> str:
 
 def _data(settings: Settings) -> Finding:
     """The data that a run would read, in full."""
-    from ..inputs import load_inputs
+    from ..loading import load_inputs
 
     try:
         panel = load_inputs(settings).panel

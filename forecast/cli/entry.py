@@ -137,8 +137,8 @@ def _lines(outcome: Any, settings: Settings) -> Iterator[str]:
 
 def _plan(settings: Settings) -> dict[str, Any]:
     """What a run would do, its settings and input having been checked."""
-    from ..inputs import load_inputs, with_targets
     from ..jobs import check_writable
+    from ..loading import load_inputs, with_targets
     from ..parts import choose_parts
     from ..release import check_level
 

@@ -205,7 +205,7 @@ def _delays(texts: Sequence[str] | None) -> dict[str, int] | None:
 def _panel(panel: Path | None, links: Path | None, regions: Path | None, static: Path | None) -> Panel:
     """The panel asked for, with the places of its regions where polygons are known."""
     from ...features.terms import with_places
-    from ..inputs import load_inputs
+    from ..loading import load_inputs
     from ..own_data import read_csv
 
     inputs = load_inputs(Settings.load({"panel": panel, "links": links, "regions": regions}))

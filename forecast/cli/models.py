@@ -80,7 +80,7 @@ def refit(settings: Settings, output: Output) -> None:
 def _plan(settings: Settings) -> dict[str, Any]:
     """What would be trained, data and store having been looked at."""
     from ...training.registry.store import check_server, store_uri, without_secrets
-    from ..inputs import load_inputs
+    from ..loading import load_inputs
 
     uri = store_uri(settings.mlruns, settings.tracking_uri)
     try:

@@ -29,7 +29,7 @@ PATHS = "Simulated paths per world."
 
 def panel_until(settings: Settings) -> Panel:
     """The panel up to the origin."""
-    from ..inputs import load_inputs
+    from ..loading import load_inputs
 
     panel = load_inputs(settings).panel
     return panel.until(settings.as_of or panel.last_month)

@@ -137,7 +137,7 @@ def make_plan(settings: BacktestSettings, inputs: Inputs | None = None) -> Backt
     """
     from ...data.panel import require_covariates
     from ...training.evaluation.protocol import check_vault, scored_regions
-    from ..inputs import load_inputs
+    from ..loading import load_inputs
 
     if settings.vintages is not None and (settings.base.recipe or settings.base.covariates):
         what = "a store of releases knows no features or covariates of your own."

@@ -135,7 +135,7 @@ class Forecaster:
         from ...data.panel import require_covariates
         from ...training.problems import build_problems
         from ..fitting import fit_models
-        from ..inputs import with_targets
+        from ..loading import with_targets
 
         panel = _panel_of(data, links)
         panel = panel.until(panel.last_month)

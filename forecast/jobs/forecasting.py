@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data.errors import ReleaseError, TrackingError
-from ..inputs import load_inputs, with_targets
+from ..loading import load_inputs, with_targets
 from ..memory import give_back
 from ..own_features import functions_of
 from ..settings import Settings

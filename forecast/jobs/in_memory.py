@@ -80,7 +80,7 @@ def run_forecast(
     >>> run_forecast(small, panel=frame, members=["conflictology_12"]).draws["events"].values.shape
     (50, 1, 1)
     """
-    from ..inputs import load_inputs, with_targets
+    from ..loading import load_inputs, with_targets
     from ..run import run_forecast as run
     from .forecasting import select_model
 
@@ -125,7 +125,7 @@ def panel_inputs(
     """A panel and polygons in memory, checked as the files of a run are."""
     from ...data.geography import checked_links
     from ...data.panel import Panel
-    from ..inputs import inputs_from, with_words
+    from ..loading import inputs_from, with_words
     from ..own_features import with_tables
 
     if settings.panel is not None or settings.source != "snapshot":

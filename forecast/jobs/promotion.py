@@ -195,7 +195,7 @@ def refit(settings: Settings, progress: Callable[[str, float], None] | None = No
     HarmattanError
         What :func:`train` raises.
     """
-    from ..inputs import load_inputs
+    from ..loading import load_inputs
     from .training import train
 
     champion = champion_of(settings)

@@ -111,7 +111,7 @@ def _members(table: Any, target: str | None, origin: Any, trained_to: Any) -> li
 def _inputs(against: Any) -> Any:
     """The counts, as they would be read for a run."""
     from ...data.panel import Panel
-    from ..inputs import load_inputs
+    from ..loading import load_inputs
 
     if against is None or (isinstance(against, str) and against == "snapshot"):
         return load_inputs(Settings())

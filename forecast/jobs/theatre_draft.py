@@ -17,7 +17,7 @@ from anyascii import anyascii
 from ...data.errors import UsageError
 from ...data.geography import country_name, iso3, timezone_of
 from ...training.parts import FEWEST
-from ..inputs import load_inputs
+from ..loading import load_inputs
 from ..release import finer_than_admin1
 from ..settings import Settings
 from ..theatre import NOT_STATED, licences_of

@@ -20,7 +20,8 @@ import pandas as pd
 from ...data.errors import HarmattanError, TrackingError
 from ...data.show import Brief
 from ...training.registry.store import short_reason
-from ..inputs import Inputs, load_inputs, with_targets
+from ..inputs import Inputs
+from ..loading import load_inputs, with_targets
 from ..memory import give_back
 from ..settings import Settings, settings_of
 from ..tracking import (

@@ -120,7 +120,7 @@ def run_score(
     HarmattanError
         Data that cannot be read, or a folder of releases that is not there or cannot be written.
     """
-    from ..inputs import load_inputs
+    from ..loading import load_inputs
     from ..settings import settings_of
     from ..values import require_flags
 

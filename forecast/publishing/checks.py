@@ -73,7 +73,7 @@ def read_inputs(settings: Settings, day: date, judgement: Judgement | None = Non
     A masked month, and all after it, are left out. A check that is red is a :class:`GateError`: :class:`StaleError`,
     :class:`MatchError`, or the gate's own.
     """
-    from ..inputs import load_inputs
+    from ..loading import load_inputs
     from ..release import check_level
 
     inputs = load_inputs(settings)

@@ -23,8 +23,8 @@ from ...data.errors import (
     UsageError,
     nearest,
 )
-from ..inputs import with_targets
 from ..jobs import check_writable
+from ..loading import with_targets
 from ..release import (
     coverage_of,
     last_job,

@@ -50,8 +50,14 @@ if TYPE_CHECKING:
 ROUNDING = 1.5e-6
 #: What reading a file that is not as it was written raises.
 UNREADABLE = (
-    *(OSError, ValueError, KeyError, TypeError, ArithmeticError, IndexError, NotImplementedError),
-    *(csv.Error, HarmattanError),
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    NotImplementedError,
+    csv.Error,
+    HarmattanError,
 )
 #: What is wrong: the file, the name of the check, the offending rows.
 Broken = tuple[str, str, pd.DataFrame]

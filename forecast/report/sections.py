@@ -83,7 +83,7 @@ def mark(result: ForecastResult) -> str:
         return f"Marked green: the doubts do not speak against the data. {told}."
     # Data that are old on purpose, a masked month or a stand-in model lower the mark, not a check.
     why = "for that reason" if result.banner else "by its checks"
-    if not [name for name in doubted if name != "totals"]:
+    if not doubted:
         why += ", not for its data"
     return f"Marked {result.level} {why}. {told}."
 

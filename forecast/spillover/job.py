@@ -20,7 +20,8 @@ from ...training.diffusion.kernel import Kernel
 from ...training.diffusion.model import Diffusion
 from ...training.models.base import Problem
 from ...training.models.excitation import border_weights
-from ..inputs import Inputs, load_inputs
+from ..inputs import Inputs
+from ..loading import load_inputs
 from ..settings import Settings
 from .attribution import SPANS, Worlds, simulate_worlds, spillover_table
 from .breakdown import ModelAtOrigin, exact_answers

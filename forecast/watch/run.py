@@ -178,7 +178,7 @@ def run_watch(
 def fits_of(settings: Settings, inputs: Inputs | None = None, last: pd.Period | None = None) -> OnsetFits:
     """History and problem of the settings, up to the origin, with nothing fitted yet."""
     from ...training.problems import build_problems
-    from ..inputs import load_inputs
+    from ..loading import load_inputs
 
     read = load_inputs(settings) if inputs is None else inputs
     newest = read.panel.last_month

@@ -17,8 +17,8 @@ from harmattan.data.panel import build_panel
 from harmattan.data.quality import check_panel
 from harmattan.data.snapshot import Snapshot, load_snapshot
 from harmattan.data.sources import read_ucdp
-from harmattan.forecast.inputs import load_inputs
 from harmattan.forecast.jobs import run_main_job
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.release import verify_release
 from harmattan.forecast.settings import Settings
 

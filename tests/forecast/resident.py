@@ -39,7 +39,7 @@ NEEDED = (
     "harmattan.forecast.publishing.checks",
     "harmattan.forecast.publishing.fallback",
     "harmattan.forecast.jobs.forecasting",
-    "harmattan.forecast.inputs",
+    "harmattan.forecast.loading",
     "harmattan.forecast.run",
     "harmattan.forecast.fitting",
     "harmattan.forecast.spillover.attribution",

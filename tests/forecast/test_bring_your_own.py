@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from harmattan.data.errors import ConfigError, SchemaError
-from harmattan.forecast.inputs import Inputs, load_inputs
+from harmattan.forecast.inputs import Inputs
 from harmattan.forecast.jobs.forecasting import Outcome, run_main_job
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.settings import Settings
 
 #: Two countries of South America, two states each, in a row from west to east.

@@ -15,7 +15,8 @@ from small_worlds import LADDER, ladder_links, ladder_panel
 
 from harmattan.data.errors import ConfigError, InputError, RegionError, SchemaError, SourceError, UsageError
 from harmattan.data.panel import Panel
-from harmattan.forecast.inputs import Inputs, load_inputs
+from harmattan.forecast.inputs import Inputs
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.own_data import read_panel
 from harmattan.forecast.settings import Settings
 

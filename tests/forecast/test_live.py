@@ -24,7 +24,7 @@ from harmattan.data.fetch.current import last_complete_month
 from harmattan.data.sources import ucdp
 from harmattan.data.vintages import VintageStore
 from harmattan.forecast.cli.data_inputs import fetched_current
-from harmattan.forecast.inputs import load_inputs
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.settings import Settings
 
 pytestmark = pytest.mark.slow

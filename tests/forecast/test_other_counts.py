@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from harmattan.data.errors import UsageError
-from harmattan.forecast.inputs import load_inputs
 from harmattan.forecast.jobs.backtest_plan import BacktestSettings, make_plan
 from harmattan.forecast.jobs.forecasting import Outcome, run_main_job
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.release import read_history, verify_release
 from harmattan.forecast.settings import Settings
 

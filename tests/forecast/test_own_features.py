@@ -17,8 +17,8 @@ from small_worlds import LADDER, ladder_panel
 
 from harmattan.data.errors import ConfigError, SchemaError, UsageError
 from harmattan.features import Lag, Mean, Recipe, Sum
-from harmattan.forecast.inputs import load_inputs
 from harmattan.forecast.jobs import backtest, train
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.own_features import recipe_of
 from harmattan.forecast.publishing import publish
 from harmattan.forecast.run import run_forecast

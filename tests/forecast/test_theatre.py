@@ -19,8 +19,9 @@ from harmattan.data.geography import world_outlines
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import SHIPPED_THEATRE, GroupTable
-from harmattan.forecast.inputs import Inputs, load_inputs
+from harmattan.forecast.inputs import Inputs
 from harmattan.forecast.jobs import draft_theatre
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.settings import Settings
 from harmattan.forecast.theatre import NOT_STATED, Theatre, licences_of, timezone_of
 

@@ -60,7 +60,7 @@ def run_evaluation(
     OriginError
         An origin behind the vault's door, or without polygons for the simulated worlds.
     """
-    from ...inputs import load_inputs
+    from ...loading import load_inputs
     from .hindcast import hindcast
 
     say = progress or (lambda stage, share: None)

@@ -19,7 +19,7 @@ from harmattan.data.snapshot import load_snapshot
 from harmattan.data.sources import read_source, read_ucdp
 from harmattan.data.vintages import VintageStore
 from harmattan.forecast.cli import app
-from harmattan.forecast.inputs import load_inputs
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.settings import Settings
 
 

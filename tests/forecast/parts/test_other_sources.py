@@ -13,8 +13,8 @@ from conftest import Once
 
 from harmattan.data.errors import UsageError
 from harmattan.data.panel import Panel
-from harmattan.forecast.inputs import load_inputs
 from harmattan.forecast.jobs.forecasting import run_main_job
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.parts import against_civilians, choose_parts
 from harmattan.forecast.release import verify_release
 from harmattan.forecast.settings import Settings

@@ -13,7 +13,7 @@ from harmattan.data.errors import ConfigError, UsageError
 from harmattan.data.geography import country_name
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
-from harmattan.forecast.inputs import with_targets
+from harmattan.forecast.loading import with_targets
 from harmattan.forecast.parts import (
     actors_table,
     capital,

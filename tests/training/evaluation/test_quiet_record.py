@@ -10,7 +10,7 @@ import pytest
 
 from harmattan.data.panel import Panel
 from harmattan.data.snapshot import load_snapshot
-from harmattan.forecast.inputs import load_inputs
+from harmattan.forecast.loading import load_inputs
 from harmattan.forecast.settings import Settings
 from harmattan.training.evaluation.backtest import run_backtest
 from harmattan.training.evaluation.protocol import HOUSE, LAST_OPEN, scored_regions
